@@ -1,0 +1,111 @@
+// Looking at a segment from outside: nothing is attached, nothing is written.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <sapbuf/recovery.hpp>
+
+namespace sapbuf {
+
+enum class Liveness : std::uint8_t { alive = 0, dead = 1, hung = 2 };
+std::string_view to_string(Liveness liveness) noexcept;
+std::string_view to_string(Order order) noexcept;      // "per-writer", "total"
+std::string_view to_string(OnFull on_full) noexcept;   // "block", "drop", "overwrite"
+
+struct Ledger {
+  std::uint64_t committed = 0;        // messages
+  std::uint64_t committed_bytes = 0;  // of payload
+  std::uint64_t aborted = 0;
+  std::uint64_t dropped = 0;
+  std::uint64_t abandoned = 0;
+  std::uint64_t delivered = 0;
+  std::uint64_t lost = 0;
+};
+
+struct SlabSnapshot {
+  std::uint32_t index = 0;
+  std::uint64_t generation = 0;  // 0: never used
+  std::string state;             // free, active, sealed, cleaning
+  std::uint64_t used_bytes = 0;  // claimed
+  std::uint64_t capacity_bytes = 0;
+  std::vector<std::string> held_by;  // names of readers that hold or pin it, and of writers with an extent or frame open in it
+};
+
+struct ParticipantSnapshot {
+  std::uint32_t slot = 0;
+  Role role = Role::none;
+  std::string name;
+  std::int32_t pid = 0;
+  std::uint64_t pid_namespace = 0;  // inode number
+  std::uint64_t start_time = 0;     // clock ticks after boot
+  Liveness state = Liveness::alive;
+  bool in_operation = false;  // a reservation or a claim is open, or a range is pinned
+  std::uint64_t heartbeat_age_ms = 0;
+  std::vector<std::uint64_t> held_generations;
+  Ledger ledger;
+};
+
+struct JournalRecord {
+  std::uint64_t number = 0;
+  std::uint32_t slot = 0;
+  Role role = Role::none;
+  std::string name;
+  std::int32_t pid = 0;
+  std::string proof;
+  std::uint64_t noticed_ns = 0;   // wall clock, since the epoch
+  std::uint64_t finished_ns = 0;  // 0: the repair is not finished
+  std::uint64_t heartbeat_age_ms = 0;
+  std::uint64_t held_first = 0, held_last = 0;  // generations; 0, 0 for none
+  std::uint64_t repaired_frames = 0;
+  std::uint64_t repaired_bytes = 0;
+  std::uint64_t reclaimed_slabs = 0;
+};
+
+struct Snapshot {
+  std::string name;
+  std::uint64_t bytes = 0;
+  std::uint32_t abi = 0;
+  std::uint64_t created_ns = 0;  // wall clock
+  SegmentOptions options;
+  std::uint64_t generation = 0;  // the active one
+  std::vector<SlabSnapshot> slabs;
+  std::vector<ParticipantSnapshot> participants;
+  std::uint64_t departed_participants = 0;
+  Ledger departed;
+  std::uint64_t reclaimed_slabs = 0;
+  std::vector<JournalRecord> journal;  // oldest first
+};
+
+struct InspectOptions {
+  // A live participant is called hung when it holds something that others may need and made no progress for this long. 0:
+  // never.
+  std::chrono::milliseconds hung_after = std::chrono::seconds{5};
+};
+
+// A snapshot is not atomic: writers go on while it is taken; each figure by itself is true at some moment in between. Throws
+// Errc::corrupt and, for a name, whatever Segment::open may throw; a read-only descriptor is enough.
+Snapshot inspect(const Segment& segment, const InspectOptions& options = {});
+Snapshot inspect(std::string_view name, const InspectOptions& options = {});
+
+// One frame as it stands in a slab.
+struct FrameRecord {
+  std::uint32_t slab = 0;
+  std::uint64_t generation = 0;
+  std::uint64_t offset = 0;  // in the slab
+  std::string_view kind;     // message, busy, nop, extent, hole, open
+  std::uint16_t type = 0;    // of a message
+  std::uint64_t span = 0;    // bytes from this header to the next
+  std::uint32_t owner = 0;   // slot: of an extent or a busy frame
+  std::span<const std::byte> payload;  // of a message; valid during the call only
+};
+
+// Calls `visit` for every frame of every slab, oldest generation first, without attaching; works on a segment whose processes are
+// all dead. Stops with Errc::corrupt where the bytes make no sense. A slab that is flipped meanwhile is left at the next frame.
+void dump(std::string_view name, const std::function<void(const FrameRecord&)>& visit);
+
+}  // namespace sapbuf

@@ -1,0 +1,40 @@
+// The choices a user makes. All are aggregates for designated initialisers: SegmentOptions{.slabs = 4, .slab_bytes = 1 << 20}.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+#include <sapbuf/layout/geometry.hpp>
+
+namespace sapbuf {
+
+struct SegmentOptions {
+  std::uint32_t slabs = 2;              // 2 to 64
+  std::uint64_t slab_bytes = 1 << 20;   // 4 KiB to 4 GiB, a multiple of 4096
+  Order order = Order::per_writer;
+  std::uint64_t extent_bytes = 0;       // per-writer order: a divisor of slab_bytes; 0: 16 KiB, or a quarter of a smaller slab
+  OnFull on_full = OnFull::block;
+  std::uint32_t participants = 64;      // writer and reader handles attached at once, 1 to 1024
+  unsigned mode = 0600;                 // permissions of the shared-memory object
+  Fences fences = Fences::membarrier;
+};
+
+inline constexpr std::chrono::milliseconds kForever = std::chrono::milliseconds::max();
+
+struct WriterOptions {
+  std::string name{};                           // for people; 63 bytes are kept. Empty: the program's name and pid
+  std::chrono::milliseconds timeout = kForever;  // policy block: how long reserve() may wait for space
+};
+
+enum class From : std::uint8_t {
+  oldest,  // everything that still stands in the segment
+  newest,  // only what is committed after the reader attached
+};
+
+struct ReaderOptions {
+  std::string name{};  // for people; 63 bytes are kept. Empty: the program's name and pid
+  From from = From::oldest;
+};
+
+}  // namespace sapbuf

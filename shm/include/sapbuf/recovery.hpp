@@ -1,0 +1,44 @@
+// Taking back what the dead held.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <sapbuf/segment.hpp>
+
+namespace sapbuf {
+
+enum class Role : std::uint8_t { none = 0, writer = 1, reader = 2 };
+std::string_view to_string(Role role) noexcept;
+
+// One participant whose death was proved and whose things were taken back.
+struct DeadParticipant {
+  std::uint32_t slot = 0;
+  Role role = Role::none;
+  std::string name;
+  std::int32_t pid = 0;
+  std::string proof;                            // "ofd-lock-free": the kernel dropped its liveness lock
+  std::vector<std::uint64_t> held_generations;  // what it kept from being reclaimed, or was still writing into
+  std::uint64_t repaired_frames = 0;            // holes, busy frames and open extents that were closed
+  std::uint64_t repaired_bytes = 0;
+  std::uint64_t heartbeat_age_ms = 0;  // since its last sign of progress
+};
+
+struct RecoveryReport {
+  std::vector<DeadParticipant> dead;
+  std::uint32_t reclaimed_slabs = 0;  // sealed slabs that nobody holds any more
+  // Something is left for the next call: a live participant is in the middle of a step that recovery must let it finish, or
+  // holds the maintenance lock. Never an error.
+  bool pending = false;
+};
+
+// Repairs and releases what dead participants held. Any process may call it at any time, any number of them at once; killing it
+// half-way is one more death for the next caller. Takes microseconds when nobody died. Never blocks for more than a few
+// milliseconds. Throws Errc::forked, Errc::corrupt, or Errc::resource_exhausted.
+RecoveryReport recover(const Segment& segment);
+
+// The same without changing anything: who is dead, and what a recovery would take back from them.
+RecoveryReport find_dead(const Segment& segment);
+
+}  // namespace sapbuf

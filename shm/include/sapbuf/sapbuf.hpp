@@ -1,0 +1,12 @@
+// All of sapbuf. See README.md for a first program and shm/DESIGN.md for how it works.
+#pragma once
+
+#include <sapbuf/error.hpp>
+#include <sapbuf/inspect.hpp>
+#include <sapbuf/options.hpp>
+#include <sapbuf/reader.hpp>
+#include <sapbuf/recovery.hpp>
+#include <sapbuf/segment.hpp>
+#include <sapbuf/status.hpp>
+#include <sapbuf/version.hpp>
+#include <sapbuf/writer.hpp>

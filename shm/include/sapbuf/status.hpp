@@ -1,0 +1,22 @@
+// What hot calls return instead of throwing.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+namespace sapbuf {
+
+enum class Status : std::uint8_t {
+  ok = 0,
+  full,       // no slab could be had: dropped (policies drop and overwrite; counted in the ledger)
+  timeout,    // the same after waiting for the writer's whole timeout (policy block; counted as dropped)
+  too_large,  // the message can never fit a slab of this stream; nothing was counted
+  reserved,   // this writer still has a reservation open: commit or abort it first
+  closed,     // the writer was moved from or closed
+  forked,     // the handle was inherited through fork and belongs to the parent: make a new one in the child
+  corrupt,    // the segment's bytes contradict themselves
+};
+
+std::string_view to_string(Status status) noexcept;
+
+}  // namespace sapbuf

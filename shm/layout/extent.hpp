@@ -1,0 +1,38 @@
+// The extent table: one word for each extent of each slab (per-writer order). It is the truth about who may write where; the
+// frames inside the slab repeat it, so that a closed slab can be read without it.
+//
+//   63     62 61      50 49                  30 29            0
+//   +--------+----------+----------------------+--------------+
+//   | state  |  owner   |  extents in a row    | frames       |
+//   +--------+----------+----------------------+--------------+
+//
+//   free -> open            the claimer, after its fetch_add                     (release: the extent frame is there)
+//   free -> closed          a claimer whose claim ran over the end; repair of a hole
+//   free -> continuation    the claimer of several extents in a row, before it opens the first
+//   open -> closed          the owner; the sealer of an idle owner; repair of a dead one   (release: the NOP is there)
+//   any  -> free            cleaning, under the maintenance lock
+#pragma once
+
+#include <sapbuf/layout/word.hpp>
+
+namespace sapbuf::layout {
+
+enum class ExtentState : std::uint8_t { free = 0, open = 1, closed = 2, continuation = 3 };
+
+struct Extent {
+  std::uint64_t word = 0;
+
+  static constexpr Extent make(ExtentState state, std::uint32_t owner, std::uint64_t extents,
+                               std::uint64_t frames = 0) noexcept {
+    return {std::uint64_t{static_cast<std::uint8_t>(state)} << 62 | std::uint64_t{owner} << 50 | extents << 30 | frames};
+  }
+  constexpr ExtentState state() const noexcept { return static_cast<ExtentState>(word >> 62); }
+  constexpr std::uint32_t owner() const noexcept { return static_cast<std::uint32_t>(bits(word, 50, 12)); }
+  constexpr std::uint64_t extents() const noexcept { return bits(word, 30, 20); }  // 0 is never stored
+  constexpr std::uint64_t frames() const noexcept { return bits(word, 0, 30); }    // messages; only once closed
+};
+
+inline constexpr std::uint64_t kMaxExtentsPerSlab = (std::uint64_t{1} << 20) - 1;
+static_assert(kMaxSlabBytes / kUnitBytes < std::uint64_t{1} << 30);
+
+}  // namespace sapbuf::layout

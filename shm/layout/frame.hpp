@@ -1,0 +1,64 @@
+// A frame: one 64-bit header word, then the payload, padded to a multiple of 8 bytes.
+//
+//   63      61 60        49 48  48 47         32 31                0
+//   +---------+------------+------+-------------+------------------+
+//   |  kind   | owner slot |  0   |  user type  |  payload bytes   |
+//   +---------+------------+------+-------------+------------------+
+//
+// A header of zero means: nothing here yet. The word is written last, so whoever reads a `message` header with acquire also
+// sees its payload. A slab that is sealed and closed is one unbroken chain of frames from its first byte to its last.
+#pragma once
+
+#include <sapbuf/layout/word.hpp>
+
+namespace sapbuf::layout {
+
+enum class FrameKind : std::uint8_t {
+  none = 0,     // not written yet
+  message = 1,  // committed; never changes while its generation lasts
+  busy = 2,     // total order only: claimed by `owner`, not committed yet
+  nop = 3,      // filler: aborted, repaired, or the unused rest of an extent or a slab
+  extent = 4,   // per-writer order: first frame of an extent; the payload is one word, the writer's slot
+};
+
+struct FrameHeader {
+  std::uint64_t word = 0;
+
+  static constexpr FrameHeader make(FrameKind kind, std::uint64_t payload_bytes, std::uint16_t type = 0,
+                                    std::uint32_t owner = 0) noexcept {
+    return {std::uint64_t{static_cast<std::uint8_t>(kind)} << 61 | std::uint64_t{owner} << 49 |
+            std::uint64_t{type} << 32 | (payload_bytes & 0xffff'ffffu)};
+  }
+  static constexpr FrameHeader message(std::uint64_t payload_bytes, std::uint16_t type) noexcept {
+    return make(FrameKind::message, payload_bytes, type);
+  }
+  // Filler that spans `bytes`, its own header included; a multiple of 8, 8 at the least.
+  static constexpr FrameHeader nop(std::uint64_t bytes) noexcept {
+    return make(FrameKind::nop, bytes - kUnitBytes);
+  }
+
+  constexpr FrameKind kind() const noexcept { return static_cast<FrameKind>(word >> 61); }
+  constexpr std::uint64_t payload_bytes() const noexcept { return word & 0xffff'ffffu; }
+  constexpr std::uint16_t type() const noexcept { return static_cast<std::uint16_t>(word >> 32); }
+  constexpr std::uint32_t owner() const noexcept { return static_cast<std::uint32_t>(bits(word, 49, 12)); }
+  // Bytes from this header to the next one.
+  constexpr std::uint64_t span() const noexcept;
+};
+
+constexpr std::uint64_t frame_span(std::uint64_t payload_bytes) noexcept {
+  return (payload_bytes + 2 * kUnitBytes - 1) & ~(kUnitBytes - 1);
+}
+constexpr std::uint64_t FrameHeader::span() const noexcept { return frame_span(payload_bytes()); }
+
+// In front of every extent's messages: the extent frame (header and one word).
+inline constexpr std::uint64_t kExtentFrameBytes = 2 * kUnitBytes;
+// Behind them there is always room for one header, so that "zero the next header" needs no test for the end.
+inline constexpr std::uint64_t kExtentTailBytes = kUnitBytes;
+
+static_assert(kMaxParticipants <= 1u << 12);
+static_assert(FrameHeader::nop(kUnitBytes).span() == kUnitBytes);
+static_assert(FrameHeader::nop(kMaxSlabBytes).span() == kMaxSlabBytes);
+static_assert(FrameHeader::message(0, 0).word != 0 && frame_span(0) == 8 && frame_span(1) == 16 && frame_span(8) == 16);
+static_assert(FrameHeader::make(FrameKind::busy, 5, 7, 1023).owner() == 1023);
+
+}  // namespace sapbuf::layout

@@ -1,0 +1,55 @@
+#include <sapbuf/layout/geometry.hpp>
+
+namespace sapbuf::layout {
+namespace {
+
+std::string number(std::uint64_t value) { return std::to_string(value); }
+
+std::string outside(const char* what, std::uint64_t value, std::uint64_t low, std::uint64_t high) {
+  return std::string(what) + " is " + number(value) + "; it must be from " + number(low) + " to " + number(high);
+}
+
+// The divisors of the slab next to what was asked for, so that the message can name a value that works.
+std::string extents_that_fit(std::uint64_t slab_bytes, std::uint64_t wanted) {
+  for (std::uint64_t candidate = wanted / kLineBytes * kLineBytes; candidate >= kMinExtentBytes;
+       candidate -= kLineBytes) {
+    if (slab_bytes % candidate == 0) return number(candidate);
+  }
+  return number(slab_bytes);
+}
+
+}  // namespace
+
+std::optional<std::string> problem_with(const Geometry& g) {
+  if (g.slabs < kMinSlabs || g.slabs > kMaxSlabs) return outside("the number of slabs", g.slabs, kMinSlabs, kMaxSlabs);
+  if (g.slab_bytes < kMinSlabBytes || g.slab_bytes > kMaxSlabBytes) {
+    return outside("the slab size", g.slab_bytes, kMinSlabBytes, kMaxSlabBytes) + " bytes (4 KiB to 4 GiB)";
+  }
+  if (g.slab_bytes % kPageBytes != 0) {
+    return "the slab size is " + number(g.slab_bytes) + " bytes; it must be a multiple of the page size, 4096: " +
+           number(round_up(g.slab_bytes, kPageBytes)) + " would do";
+  }
+  if (g.participants < 1 || g.participants > kMaxParticipants) {
+    return outside("the number of participants", g.participants, 1, kMaxParticipants);
+  }
+  if (static_cast<unsigned>(g.order) > 1) return "the order is neither per_writer nor total";
+  if (static_cast<unsigned>(g.on_full) > 2) return "the full policy is none of block, drop, overwrite";
+  if (static_cast<unsigned>(g.fences) > 1) return "the fence mode is neither membarrier nor full";
+  if (g.extent_bytes < kMinExtentBytes || g.extent_bytes > g.slab_bytes) {
+    return outside("the extent size", g.extent_bytes, kMinExtentBytes, g.slab_bytes) +
+           " bytes (from 256 up to the slab size)";
+  }
+  if (g.extent_bytes % kLineBytes != 0 || g.slab_bytes % g.extent_bytes != 0) {
+    return "the extent size is " + number(g.extent_bytes) +
+           " bytes; it must be a multiple of 64 that divides the slab size (" + number(g.slab_bytes) + "): " +
+           extents_that_fit(g.slab_bytes, g.extent_bytes) + " would do";
+  }
+  if (g.extents_per_slab() > kMaxExtentsPerSlab) {
+    return "a slab of " + number(g.slab_bytes) + " bytes has room for " + number(kMaxExtentsPerSlab) +
+           " extents at most: extents of " + number(round_up(g.slab_bytes / kMaxExtentsPerSlab + 1, 4096)) +
+           " bytes or more would do";
+  }
+  return std::nullopt;
+}
+
+}  // namespace sapbuf::layout

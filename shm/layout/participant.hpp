@@ -1,0 +1,88 @@
+// A participant's slot: what others must know of one writer or reader handle.
+//
+//   line 0      hot          only the owner writes (and repair, once the owner is dead)
+//   line 1      attention    only others write; the owner reads it at every reserve
+//   line 2, 3   ledger       two records, selected by the progress word
+//   line 4..7   identity     written at attach; read by recovery and by people
+#pragma once
+
+#include <sapbuf/layout/ledger.hpp>
+
+namespace sapbuf::layout {
+
+enum class SlotState : std::uint8_t {
+  free = 0,
+  attached = 1,
+  leaving = 2,  // its owner is detaching: what it holds goes as after a death, but nobody died
+};
+enum class SlotRole : std::uint8_t { none = 0, writer = 1, reader = 2 };
+
+//   63                16 15     8 7      0
+//   +-------------------+--------+-------+
+//   |   incarnation     |  role  | state |
+//   +-------------------+--------+-------+
+struct SlotTenure {
+  std::uint64_t word = 0;
+
+  static constexpr SlotTenure make(std::uint64_t incarnation, SlotRole role, SlotState state) noexcept {
+    return {incarnation << 16 | std::uint64_t{static_cast<std::uint8_t>(role)} << 8 | static_cast<std::uint8_t>(state)};
+  }
+  constexpr std::uint64_t incarnation() const noexcept { return word >> 16; }
+  constexpr SlotRole role() const noexcept { return static_cast<SlotRole>(word >> 8 & 0xff); }
+  constexpr SlotState state() const noexcept { return static_cast<SlotState>(word & 0xff); }
+  constexpr bool in_use() const noexcept { return state() != SlotState::free; }
+};
+
+inline constexpr std::size_t kNameBytes = 64;
+inline constexpr std::uint64_t kNoHold = ~std::uint64_t{0};
+
+struct alignas(kLineBytes) ParticipantSlot {
+  // Writer: `busy` while a reservation is open, and the frames committed since the selected record.
+  //   written by  the owner;  read by  a sealer, repair, inspect
+  //   edge        seal: light fence in reserve <-> heavy fence in seal
+  //   crash       busy stays set: repair finds out from the frames whether the reservation was committed
+  Word progress;
+  // Writer: announced before each fetch_add on the cursor, located once the claim has left its trace.
+  //   edge        announce: the store is before the fetch_add <-> repair reads the cursor, then this word
+  //   crash       stays `claiming`: repair looks for a hole after the grace period
+  Word claim;
+  // Coarse monotonic time of last progress, in nanoseconds. Raises suspicion only; proves nothing.
+  Word heartbeat_ns;
+  // Lossless reader: every generation from here on is kept for it; kNoHold otherwise. Only ever rises.
+  //   edge        hold-release: release by the reader after its last read <-> acquire by whoever reclaims
+  Word hold;
+  // Reader of an `overwrite` stream: bit s keeps slab s while a pinned range lives.
+  //   edge        pin: seq_cst store, then the slab's state is read <-> the state is stored, then pins are read
+  Word pins;
+  Word delivered;  // reader: messages of ranges that were unpinned
+  Word lost;       // reader: messages overwritten before it came to them
+  Word reserved;
+
+  // Writer: "no extent of this generation or of an older one is yours any more". Only ever rises.
+  //   written by  a sealer, under the maintenance lock;  read by  the owner;  crash  harmless
+  alignas(kLineBytes) Word revoked;
+  // Reader of an `overwrite` stream: messages committed in all generations before its first one, plus one; 0 while unknown.
+  //   written by  the reader when it attaches, or whoever closes the generation before its first, with the same value
+  Word base_frames;
+  Word start_generation;  // reader: its first generation; written when it attaches
+  Word reserved_for_others[5];
+
+  LedgerRecord records[2];
+
+  // Registry edge: the liveness lock is taken before the state leaves `free` and dropped only after it is `free` again; so
+  // a slot in use whose lock is free belongs to the dead.
+  alignas(kLineBytes) Word tenure;
+  Word attached_at_ns;  // wall clock, nanoseconds since the epoch
+  Word pid;             // in the participant's own pid namespace
+  Word pid_namespace;   // inode number of that namespace
+  Word start_time;      // clock ticks after boot, as in /proc/PID/stat: with pid and boot it names one process
+  Word boot_id;         // first 64 bits of the machine's boot id
+  Word reserved_identity[2];
+  Word name[kNameBytes / 8];  // UTF-8, padded with zero bytes
+  Word reserved_tail[8];
+};
+static_assert(sizeof(ParticipantSlot) == 448);
+static_assert(offsetof(ParticipantSlot, revoked) == 64 && offsetof(ParticipantSlot, records) == 128);
+static_assert(offsetof(ParticipantSlot, tenure) == 256);
+
+}  // namespace sapbuf::layout

@@ -1,0 +1,54 @@
+// A slab's descriptor: which generation lives in it, and how far its life has come.
+//
+//           flipper                flipper, after the cursor moved       reclaimer            reclaimer
+//   free ------------> active ------------------------------> sealed ------------> reclaiming ---------> cleaning -> free
+//                      (the cursor points here, or is about to)  ^------------------ a pin was found
+//
+// All edges are walked under the maintenance lock. An `active` slab whose generation is older than the cursor's is one whose
+// flipper died before it could write `sealed`; the next holder of the lock writes it.
+#pragma once
+
+#include <sapbuf/layout/word.hpp>
+
+namespace sapbuf::layout {
+
+enum class SlabState : std::uint8_t {
+  free = 0,
+  active = 1,
+  sealed = 2,      // takes no more claims; open extents may still be filled
+  reclaiming = 3,  // about to be cleaned, unless a pin says otherwise
+  cleaning = 4,    // nobody may read it any more
+};
+
+//   63                        3 2     0
+//   +--------------------------+-------+
+//   |       generation         | state |
+//   +--------------------------+-------+
+struct SlabLife {
+  std::uint64_t word = 0;
+
+  static constexpr SlabLife make(std::uint64_t generation, SlabState state) noexcept {
+    return {generation << 3 | static_cast<std::uint8_t>(state)};
+  }
+  constexpr std::uint64_t generation() const noexcept { return word >> 3; }
+  constexpr SlabState state() const noexcept { return static_cast<SlabState>(word & 7); }
+  constexpr bool readable() const noexcept { return state() == SlabState::active || state() == SlabState::sealed; }
+};
+
+struct alignas(kLineBytes) SlabDescriptor {
+  // edge  life: release by the flipper before the cursor moves <-> acquire by claimers and readers after they saw it
+  Word life;
+  // Bytes claimed when the flip closed the slab to claims; meaningful once the cursor is in a later generation.
+  //   edge  limit: stored before the CAS that moves the cursor <-> read after the cursor was seen elsewhere
+  Word limit_bytes;
+  // `overwrite` streams: messages in all generations before this one, plus one; 0 while an older one is not closed.
+  Word frames_before;
+  // Messages in this generation, plus one; 0 until it is closed, or where nobody needs the number.
+  Word frames;
+  Word closed;     // 1 once no writer can write into the slab any more
+  Word opened_ns;  // coarse monotonic time of the flip that made it active
+  Word reserved[2];
+};
+static_assert(sizeof(SlabDescriptor) == 64);
+
+}  // namespace sapbuf::layout
