@@ -1,5 +1,5 @@
-// The control region: the words that all participants share. One subject per cache line, so that nothing that is written
-// often lies beside something that is read often.
+// The control region: the words that all participants share. One subject per cache line, so that nothing that is
+// written often lies beside something that is read often.
 #pragma once
 
 #include <sapbuf/layout/cursor.hpp>
@@ -9,7 +9,8 @@ namespace sapbuf::layout {
 
 // An eventcount: sleepers announce themselves, wakers skip the system call when nobody did.
 //   edge  sleep: sleepers=1, fence, look again, futex_wait <-> the change, fence, look at sleepers, futex_wake
-//   crash of a sleeper: costs one needless wake;  of a waker: sleepers look again by themselves, every 50 ms at the latest
+//   crash of a sleeper: costs one needless wake;  of a waker: sleepers look again by themselves, every 50 ms at the
+//   latest
 struct alignas(kLineBytes) Event {
   HalfWord sequence;  // the futex word; grows by one at every wake
   HalfWord sleepers;  // 1 if anybody may be asleep
@@ -19,18 +20,18 @@ static_assert(sizeof(Event) == 64);
 
 enum class JournalKind : std::uint8_t { none = 0, death = 1 };
 
-// What was taken from whom, on what proof. An entry is opened when the repair of one participant begins, and finished when its
-// slot is free: the next recoverer goes on in the same entry if the first one died.
+// What was taken from whom, on what proof. An entry is opened when the repair of one participant begins, and finished
+// when its slot is free: the next recoverer goes on in the same entry if the first one died.
 struct alignas(kLineBytes) JournalEntry {
-  Word number;        // 1, 2, 3, ...; the ring keeps the last ones
-  Word kind;          // JournalKind
-  Word slot;          // of the dead participant
-  Word tenure;        // its SlotTenure: incarnation and role
-  Word pid;           //
-  Word noticed_ns;    // wall clock
-  Word finished_ns;   // wall clock; 0 while the repair is going on
+  Word number;            // 1, 2, 3, ...; the ring keeps the last ones
+  Word kind;              // JournalKind
+  Word slot;              // of the dead participant
+  Word tenure;            // its SlotTenure: incarnation and role
+  Word pid;               //
+  Word noticed_ns;        // wall clock
+  Word finished_ns;       // wall clock; 0 while the repair is going on
   Word heartbeat_age_ns;  // at the time it was noticed
-  Word held_first;    // generations that it kept from being reclaimed: first and last; 0, 0 for none
+  Word held_first;        // generations that it kept from being reclaimed: first and last; 0, 0 for none
   Word held_last;
   Word repaired_frames;  // holes, busy frames and open extents that repair closed
   Word repaired_bytes;
@@ -60,6 +61,7 @@ struct alignas(kPageBytes) Control {
   DepartedRecord departed[2];
   JournalEntry journal[kJournalEntries];
 };
-static_assert(offsetof(Control, data) == 64 && offsetof(Control, space) == 128 && offsetof(Control, closed_through) == 192);
+static_assert(offsetof(Control, data) == 64 && offsetof(Control, space) == 128 &&
+              offsetof(Control, closed_through) == 192);
 
 }  // namespace sapbuf::layout

@@ -1,5 +1,5 @@
-// The extent table: one word for each extent of each slab (per-writer order). It is the truth about who may write where; the
-// frames inside the slab repeat it, so that a closed slab can be read without it.
+// The extent table: one word for each extent of each slab (per-writer order). It is the truth about who may write
+// where; the frames inside the slab repeat it, so that a closed slab can be read without it.
 //
 //   63     62 61      50 49                  30 29            0
 //   +--------+----------+----------------------+--------------+
@@ -24,7 +24,8 @@ struct Extent {
 
   static constexpr Extent make(ExtentState state, std::uint32_t owner, std::uint64_t extents,
                                std::uint64_t frames = 0) noexcept {
-    return {std::uint64_t{static_cast<std::uint8_t>(state)} << 62 | std::uint64_t{owner} << 50 | extents << 30 | frames};
+    return {std::uint64_t{static_cast<std::uint8_t>(state)} << 62 | std::uint64_t{owner} << 50 | extents << 30 |
+            frames};
   }
   constexpr ExtentState state() const noexcept { return static_cast<ExtentState>(word >> 62); }
   constexpr std::uint32_t owner() const noexcept { return static_cast<std::uint32_t>(bits(word, 50, 12)); }

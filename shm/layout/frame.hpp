@@ -5,8 +5,9 @@
 //   |  kind   | owner slot |  0   |  user type  |  payload bytes   |
 //   +---------+------------+------+-------------+------------------+
 //
-// A header of zero means: nothing here yet. The word is written last, so whoever reads a `message` header with acquire also
-// sees its payload. A slab that is sealed and closed is one unbroken chain of frames from its first byte to its last.
+// A header of zero means: nothing here yet. The word is written last, so whoever reads a `message` header with acquire
+// also sees its payload. A slab that is sealed and closed is one unbroken chain of frames from its first byte to its
+// last.
 #pragma once
 
 #include <sapbuf/layout/word.hpp>
@@ -33,9 +34,7 @@ struct FrameHeader {
     return make(FrameKind::message, payload_bytes, type);
   }
   // Filler that spans `bytes`, its own header included; a multiple of 8, 8 at the least.
-  static constexpr FrameHeader nop(std::uint64_t bytes) noexcept {
-    return make(FrameKind::nop, bytes - kUnitBytes);
-  }
+  static constexpr FrameHeader nop(std::uint64_t bytes) noexcept { return make(FrameKind::nop, bytes - kUnitBytes); }
 
   constexpr FrameKind kind() const noexcept { return static_cast<FrameKind>(word >> 61); }
   constexpr std::uint64_t payload_bytes() const noexcept { return word & 0xffff'ffffu; }

@@ -26,8 +26,9 @@ std::optional<std::string> problem_with(const Geometry& g) {
     return outside("the slab size", g.slab_bytes, kMinSlabBytes, kMaxSlabBytes) + " bytes (4 KiB to 4 GiB)";
   }
   if (g.slab_bytes % kPageBytes != 0) {
-    return "the slab size is " + number(g.slab_bytes) + " bytes; it must be a multiple of the page size, 4096: " +
-           number(round_up(g.slab_bytes, kPageBytes)) + " would do";
+    return "the slab size is " + number(g.slab_bytes) +
+           " bytes; it must be a multiple of the page size, 4096: " + number(round_up(g.slab_bytes, kPageBytes)) +
+           " would do";
   }
   if (g.participants < 1 || g.participants > kMaxParticipants) {
     return outside("the number of participants", g.participants, 1, kMaxParticipants);
@@ -41,8 +42,8 @@ std::optional<std::string> problem_with(const Geometry& g) {
   }
   if (g.extent_bytes % kLineBytes != 0 || g.slab_bytes % g.extent_bytes != 0) {
     return "the extent size is " + number(g.extent_bytes) +
-           " bytes; it must be a multiple of 64 that divides the slab size (" + number(g.slab_bytes) + "): " +
-           extents_that_fit(g.slab_bytes, g.extent_bytes) + " would do";
+           " bytes; it must be a multiple of 64 that divides the slab size (" + number(g.slab_bytes) +
+           "): " + extents_that_fit(g.slab_bytes, g.extent_bytes) + " would do";
   }
   if (g.extents_per_slab() > kMaxExtentsPerSlab) {
     return "a slab of " + number(g.slab_bytes) + " bytes has room for " + number(kMaxExtentsPerSlab) +

@@ -5,7 +5,8 @@
 //   +------------+----------+----------+----------------+------------------+-------------------+---------+-----
 //   | header     | control  | slots: participants x 448 | slabs x 64       | slabs x extents x 8 | slab 0  | ...
 //   +------------+----------+---------------------------+------------------+---------------------+---------+-----
-//   \________________ mapped read-write by every participant ____________________________________/ \ read-only by readers
+//   \________________ mapped read-write by every participant ____________________________________/ \ read-only by
+//   readers
 #pragma once
 
 #include <optional>

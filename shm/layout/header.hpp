@@ -14,13 +14,27 @@ inline constexpr std::uint32_t kByteOrderMark = 0x0102'0304;
 // A number that changes whenever a shared struct changes its size or a field moves, even if nobody raised kAbiVersion.
 constexpr std::uint64_t layout_hash() noexcept {
   const std::uint64_t facts[] = {
-      sizeof(Control),          offsetof(Control, data),          offsetof(Control, space),
-      sizeof(ParticipantSlot),  offsetof(ParticipantSlot, hold),  offsetof(ParticipantSlot, revoked),
-      sizeof(SlabDescriptor),   offsetof(Control, departed),      offsetof(ParticipantSlot, tenure),
-      sizeof(JournalEntry),     offsetof(Control, journal),       offsetof(ParticipantSlot, name),
-      sizeof(DepartedRecord),   sizeof(LedgerRecord),             sizeof(Geometry),
-      kUnitBytes,               kExtentFrameBytes,                kExtentTailBytes,
-      kGenerationTagMask,       kMaxParticipants,                 kMaxSlabs,
+      sizeof(Control),
+      offsetof(Control, data),
+      offsetof(Control, space),
+      sizeof(ParticipantSlot),
+      offsetof(ParticipantSlot, hold),
+      offsetof(ParticipantSlot, revoked),
+      sizeof(SlabDescriptor),
+      offsetof(Control, departed),
+      offsetof(ParticipantSlot, tenure),
+      sizeof(JournalEntry),
+      offsetof(Control, journal),
+      offsetof(ParticipantSlot, name),
+      sizeof(DepartedRecord),
+      sizeof(LedgerRecord),
+      sizeof(Geometry),
+      kUnitBytes,
+      kExtentFrameBytes,
+      kExtentTailBytes,
+      kGenerationTagMask,
+      kMaxParticipants,
+      kMaxSlabs,
   };
   std::uint64_t hash = 14695981039346656037u;  // FNV-1a, 64 bits
   for (const std::uint64_t fact : facts) {
@@ -51,8 +65,9 @@ static_assert(std::endian::native == std::endian::little, "the segment's words a
 
 // Liveness and exclusion are OFD locks on bytes of the segment's file. The offsets lie far behind any data.
 inline constexpr std::uint64_t kLockBase = std::uint64_t{1} << 60;
-inline constexpr std::uint64_t kCreationLock = kLockBase;         // held while a segment is being initialised or removed
-inline constexpr std::uint64_t kMaintenanceLock = kLockBase + 1;  // held while slabs change their state or the dead are repaired
-inline constexpr std::uint64_t kSlotLocks = kLockBase + 4096;     // + slot index: its participant is alive
+inline constexpr std::uint64_t kCreationLock = kLockBase;  // held while a segment is being initialised or removed
+inline constexpr std::uint64_t kMaintenanceLock =
+    kLockBase + 1;  // held while slabs change their state or the dead are repaired
+inline constexpr std::uint64_t kSlotLocks = kLockBase + 4096;  // + slot index: its participant is alive
 
 }  // namespace sapbuf::layout

@@ -1,8 +1,10 @@
-// The ledger: what was written, read, dropped and lost. Its counters are exact although their owner may be killed between
-// any two stores, because each event becomes visible by a single store:
+// The ledger: what was written, read, dropped and lost. Its counters are exact although their owner may be killed
+// between any two stores, because each event becomes visible by a single store:
 //
-//   * a commit adds its frame and bytes to the participant's progress word, in the store that also ends the reservation;
-//   * everything else writes a complete new record beside the current one, and the progress word's parity bit selects it.
+//   * a commit adds its frame and bytes to the participant's progress word, in the store that also ends the
+//   reservation;
+//   * everything else writes a complete new record beside the current one, and the progress word's parity bit selects
+//   it.
 //
 //   63     62      61              32 31               0
 //   +------+--------+----------------+-----------------+

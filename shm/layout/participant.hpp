@@ -61,7 +61,8 @@ struct alignas(kLineBytes) ParticipantSlot {
   // Writer: "no extent of this generation or of an older one is yours any more". Only ever rises.
   //   written by  a sealer, under the maintenance lock;  read by  the owner;  crash  harmless
   alignas(kLineBytes) Word revoked;
-  // Reader of an `overwrite` stream: messages committed in all generations before its first one, plus one; 0 while unknown.
+  // Reader of an `overwrite` stream: messages committed in all generations before its first one, plus one; 0 while
+  // unknown.
   //   written by  the reader when it attaches, or whoever closes the generation before its first, with the same value
   Word base_frames;
   Word start_generation;  // reader: its first generation; written when it attaches
@@ -69,8 +70,8 @@ struct alignas(kLineBytes) ParticipantSlot {
 
   LedgerRecord records[2];
 
-  // Registry edge: the liveness lock is taken before the state leaves `free` and dropped only after it is `free` again; so
-  // a slot in use whose lock is free belongs to the dead.
+  // Registry edge: the liveness lock is taken before the state leaves `free` and dropped only after it is `free` again;
+  // so a slot in use whose lock is free belongs to the dead.
   alignas(kLineBytes) Word tenure;
   Word attached_at_ns;  // wall clock, nanoseconds since the epoch
   Word pid;             // in the participant's own pid namespace

@@ -1,11 +1,12 @@
 // A slab's descriptor: which generation lives in it, and how far its life has come.
 //
 //           flipper                flipper, after the cursor moved       reclaimer            reclaimer
-//   free ------------> active ------------------------------> sealed ------------> reclaiming ---------> cleaning -> free
+//   free ------------> active ------------------------------> sealed ------------> reclaiming ---------> cleaning ->
+//   free
 //                      (the cursor points here, or is about to)  ^------------------ a pin was found
 //
-// All edges are walked under the maintenance lock. An `active` slab whose generation is older than the cursor's is one whose
-// flipper died before it could write `sealed`; the next holder of the lock writes it.
+// All edges are walked under the maintenance lock. An `active` slab whose generation is older than the cursor's is one
+// whose flipper died before it could write `sealed`; the next holder of the lock writes it.
 #pragma once
 
 #include <sapbuf/layout/word.hpp>

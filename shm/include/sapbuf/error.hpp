@@ -7,26 +7,26 @@
 namespace sapbuf {
 
 enum class Errc {
-  not_found = 1,        // no segment of that name, or one whose creation was never finished
-  exists,               // a segment of that name exists already
-  incompatible,         // not a sapbuf segment, or of another version or byte order
-  corrupt,              // the bytes contradict themselves: truncated, or overwritten by something else
-  permission_denied,    // the system says no
-  no_space,             // /dev/shm (or the memory supplied) is too small
-  registry_full,        // every participant slot is taken by a live participant
-  invalid_argument,     // a value that cannot work
-  busy,                 // a live process holds what is needed, and did not let go in time
-  forked,               // the handle was inherited through fork and belongs to the parent
-  unsupported,          // the kernel lacks something that the segment needs
-  resource_exhausted,   // out of descriptors, mappings or memory
-  system,               // any other failure of a system call
+  not_found = 1,       // no segment of that name, or one whose creation was never finished
+  exists,              // a segment of that name exists already
+  incompatible,        // not a sapbuf segment, or of another version or byte order
+  corrupt,             // the bytes contradict themselves: truncated, or overwritten by something else
+  permission_denied,   // the system says no
+  no_space,            // /dev/shm (or the memory supplied) is too small
+  registry_full,       // every participant slot is taken by a live participant
+  invalid_argument,    // a value that cannot work
+  busy,                // a live process holds what is needed, and did not let go in time
+  forked,              // the handle was inherited through fork and belongs to the parent
+  unsupported,         // the kernel lacks something that the segment needs
+  resource_exhausted,  // out of descriptors, mappings or memory
+  system,              // any other failure of a system call
 };
 
 const std::error_category& error_category() noexcept;
 std::error_code make_error_code(Errc code) noexcept;
 
-// Thrown by every call that is not on the hot path. `what()` says what went wrong, with which segment, and what to do about
-// it; `code()` is in the `sapbuf` category.
+// Thrown by every call that is not on the hot path. `what()` says what went wrong, with which segment, and what to do
+// about it; `code()` is in the `sapbuf` category.
 class Error : public std::system_error {
  public:
   Error(Errc code, const std::string& message) : std::system_error(make_error_code(code), message), message_(message) {}

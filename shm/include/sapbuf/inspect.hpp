@@ -14,8 +14,8 @@ namespace sapbuf {
 
 enum class Liveness : std::uint8_t { alive = 0, dead = 1, hung = 2 };
 std::string_view to_string(Liveness liveness) noexcept;
-std::string_view to_string(Order order) noexcept;      // "per-writer", "total"
-std::string_view to_string(OnFull on_full) noexcept;   // "block", "drop", "overwrite"
+std::string_view to_string(Order order) noexcept;     // "per-writer", "total"
+std::string_view to_string(OnFull on_full) noexcept;  // "block", "drop", "overwrite"
 
 struct Ledger {
   std::uint64_t committed = 0;        // messages
@@ -33,7 +33,8 @@ struct SlabSnapshot {
   std::string state;             // free, active, sealed, cleaning
   std::uint64_t used_bytes = 0;  // claimed
   std::uint64_t capacity_bytes = 0;
-  std::vector<std::string> held_by;  // names of readers that hold or pin it, and of writers with an extent or frame open in it
+  std::vector<std::string>
+      held_by;  // names of readers that hold or pin it, and of writers with an extent or frame open in it
 };
 
 struct ParticipantSnapshot {
@@ -82,13 +83,13 @@ struct Snapshot {
 };
 
 struct InspectOptions {
-  // A live participant is called hung when it holds something that others may need and made no progress for this long. 0:
-  // never.
+  // A live participant is called hung when it holds something that others may need and made no progress for this long.
+  // 0: never.
   std::chrono::milliseconds hung_after = std::chrono::seconds{5};
 };
 
-// A snapshot is not atomic: writers go on while it is taken; each figure by itself is true at some moment in between. Throws
-// Errc::corrupt and, for a name, whatever Segment::open may throw; a read-only descriptor is enough.
+// A snapshot is not atomic: writers go on while it is taken; each figure by itself is true at some moment in between.
+// Throws Errc::corrupt and, for a name, whatever Segment::open may throw; a read-only descriptor is enough.
 Snapshot inspect(const Segment& segment, const InspectOptions& options = {});
 Snapshot inspect(std::string_view name, const InspectOptions& options = {});
 
@@ -96,16 +97,17 @@ Snapshot inspect(std::string_view name, const InspectOptions& options = {});
 struct FrameRecord {
   std::uint32_t slab = 0;
   std::uint64_t generation = 0;
-  std::uint64_t offset = 0;  // in the slab
-  std::string_view kind;     // message, busy, nop, extent, hole, open
-  std::uint16_t type = 0;    // of a message
-  std::uint64_t span = 0;    // bytes from this header to the next
-  std::uint32_t owner = 0;   // slot: of an extent or a busy frame
+  std::uint64_t offset = 0;            // in the slab
+  std::string_view kind;               // message, busy, nop, extent, hole, open
+  std::uint16_t type = 0;              // of a message
+  std::uint64_t span = 0;              // bytes from this header to the next
+  std::uint32_t owner = 0;             // slot: of an extent or a busy frame
   std::span<const std::byte> payload;  // of a message; valid during the call only
 };
 
-// Calls `visit` for every frame of every slab, oldest generation first, without attaching; works on a segment whose processes are
-// all dead. Stops with Errc::corrupt where the bytes make no sense. A slab that is flipped meanwhile is left at the next frame.
+// Calls `visit` for every frame of every slab, oldest generation first, without attaching; works on a segment whose
+// processes are all dead. Stops with Errc::corrupt where the bytes make no sense. A slab that is flipped meanwhile is
+// left at the next frame.
 void dump(std::string_view name, const std::function<void(const FrameRecord&)>& visit);
 
 }  // namespace sapbuf

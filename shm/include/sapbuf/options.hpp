@@ -1,4 +1,5 @@
-// The choices a user makes. All are aggregates for designated initialisers: SegmentOptions{.slabs = 4, .slab_bytes = 1 << 20}.
+// The choices a user makes. All are aggregates for designated initialisers: SegmentOptions{.slabs = 4, .slab_bytes = 1
+// << 20}.
 #pragma once
 
 #include <chrono>
@@ -10,20 +11,21 @@
 namespace sapbuf {
 
 struct SegmentOptions {
-  std::uint32_t slabs = 2;              // 2 to 64
-  std::uint64_t slab_bytes = 1 << 20;   // 4 KiB to 4 GiB, a multiple of 4096
+  std::uint32_t slabs = 2;             // 2 to 64
+  std::uint64_t slab_bytes = 1 << 20;  // 4 KiB to 4 GiB, a multiple of 4096
   Order order = Order::per_writer;
-  std::uint64_t extent_bytes = 0;       // per-writer order: a divisor of slab_bytes; 0: 16 KiB, or a quarter of a smaller slab
+  std::uint64_t extent_bytes =
+      0;  // per-writer order: a divisor of slab_bytes; 0: 16 KiB, or a quarter of a smaller slab
   OnFull on_full = OnFull::block;
-  std::uint32_t participants = 64;      // writer and reader handles attached at once, 1 to 1024
-  unsigned mode = 0600;                 // permissions of the shared-memory object
+  std::uint32_t participants = 64;  // writer and reader handles attached at once, 1 to 1024
+  unsigned mode = 0600;             // permissions of the shared-memory object
   Fences fences = Fences::membarrier;
 };
 
 inline constexpr std::chrono::milliseconds kForever = std::chrono::milliseconds::max();
 
 struct WriterOptions {
-  std::string name{};                           // for people; 63 bytes are kept. Empty: the program's name and pid
+  std::string name{};                            // for people; 63 bytes are kept. Empty: the program's name and pid
   std::chrono::milliseconds timeout = kForever;  // policy block: how long reserve() may wait for space
 };
 

@@ -43,9 +43,10 @@ bool next_place(ReaderHot& reader) noexcept;
 
 }  // namespace detail
 
-// The frames that were there when the range was made, and some that came while it was walked through: in the order the stream
-// promises. Move-only; a single pass. A frame counts as delivered once the iterator has stood on it; what a loop that breaks
-// off did not reach comes again with the next range. The frames stay valid until the range goes (that unpins them).
+// The frames that were there when the range was made, and some that came while it was walked through: in the order the
+// stream promises. Move-only; a single pass. A frame counts as delivered once the iterator has stood on it; what a loop
+// that breaks off did not reach comes again with the next range. The frames stay valid until the range goes (that
+// unpins them).
 class [[nodiscard]] PinnedRange {
  public:
   class Iterator {
@@ -69,11 +70,12 @@ class [[nodiscard]] PinnedRange {
       while (reader_ != nullptr) {
         detail::ReaderHot& r = *reader_;
         if (r.at < r.end) {
-          // frame-publish: acquire, so that the payload is seen with the header. The word is read once and checked: a peer may
-          // have written anything.
+          // frame-publish: acquire, so that the payload is seen with the header. The word is read once and checked: a
+          // peer may have written anything.
           const layout::FrameHeader header{layout::word_at(r.at).load(std::memory_order_acquire)};
           const std::uint64_t span = header.span();
-          if (header.kind() == layout::FrameKind::message && span <= static_cast<std::uint64_t>(r.end - r.at)) [[likely]] {
+          if (header.kind() == layout::FrameKind::message && span <= static_cast<std::uint64_t>(r.end - r.at))
+              [[likely]] {
             frame_ = Frame{r.at + layout::kUnitBytes, header.payload_bytes(), header.type()};
             r.at += span;
             ++r.handed;
@@ -104,8 +106,8 @@ class [[nodiscard]] PinnedRange {
   detail::ReaderHot* reader_;
 };
 
-// A reader handle: one participant of the stream. One thread at a time may use it. Move-only. Lossless unless the stream's
-// policy is `overwrite`: while it is attached, no message behind its position goes away.
+// A reader handle: one participant of the stream. One thread at a time may use it. Move-only. Lossless unless the
+// stream's policy is `overwrite`: while it is attached, no message behind its position goes away.
 class Reader {
  public:
   // Throws Errc::registry_full, Errc::busy (a live process holds the maintenance lock), Errc::forked, Errc::corrupt.
@@ -114,13 +116,13 @@ class Reader {
   Reader& operator=(Reader&& other) noexcept;
   ~Reader();
 
-  // Waits until there is something to read: true; or until the time is over: false. Spins briefly, then sleeps. A reader
-  // that waits for something that a dead process began runs recovery itself. A signal handler that returns does not end the
-  // wait. Throws Errc::forked, Errc::corrupt.
+  // Waits until there is something to read: true; or until the time is over: false. Spins briefly, then sleeps. A
+  // reader that waits for something that a dead process began runs recovery itself. A signal handler that returns does
+  // not end the wait. Throws Errc::forked, Errc::corrupt.
   bool wait_for(std::chrono::nanoseconds timeout);
 
-  // What can be read now; empty if nothing. One range at a time. Throws Errc::forked, Errc::corrupt, and Errc::busy if the
-  // previous range is still alive.
+  // What can be read now; empty if nothing. One range at a time. Throws Errc::forked, Errc::corrupt, and Errc::busy if
+  // the previous range is still alive.
   PinnedRange pin();
 
   std::uint64_t delivered() const noexcept;  // messages, of all ranges that were unpinned

@@ -28,14 +28,14 @@ struct DeadParticipant {
 struct RecoveryReport {
   std::vector<DeadParticipant> dead;
   std::uint32_t reclaimed_slabs = 0;  // sealed slabs that nobody holds any more
-  // Something is left for the next call: a live participant is in the middle of a step that recovery must let it finish, or
-  // holds the maintenance lock. Never an error.
+  // Something is left for the next call: a live participant is in the middle of a step that recovery must let it
+  // finish, or holds the maintenance lock. Never an error.
   bool pending = false;
 };
 
-// Repairs and releases what dead participants held. Any process may call it at any time, any number of them at once; killing it
-// half-way is one more death for the next caller. Takes microseconds when nobody died. Never blocks for more than a few
-// milliseconds. Throws Errc::forked, Errc::corrupt, or Errc::resource_exhausted.
+// Repairs and releases what dead participants held. Any process may call it at any time, any number of them at once;
+// killing it half-way is one more death for the next caller. Takes microseconds when nobody died. Never blocks for more
+// than a few milliseconds. Throws Errc::forked, Errc::corrupt, or Errc::resource_exhausted.
 RecoveryReport recover(const Segment& segment);
 
 // The same without changing anything: who is dead, and what a recovery would take back from them.

@@ -18,8 +18,9 @@ class SegmentCore;
 }
 
 // Memory that the caller supplies instead of a POSIX shared-memory object.
-//   bytes        aligned to 64 bytes; must outlive every handle; `SegmentOptions` says how much is needed (see bytes_needed)
-//   descriptor   a file or memfd that `bytes` maps from offset 0, open for writing: then processes can share it. The
+//   bytes        aligned to 64 bytes; must outlive every handle; `SegmentOptions` says how much is needed (see
+//   bytes_needed) descriptor   a file or memfd that `bytes` maps from offset 0, open for writing: then processes can
+//   share it. The
 //                library duplicates what it needs of it. -1: the memory belongs to this process alone (heap, stack)
 struct Memory {
   std::span<std::byte> bytes;
@@ -29,8 +30,8 @@ struct Memory {
 // A shared handle: copies refer to the same mapping, which lives until the last copy and the last Writer or Reader made
 // from it are gone. Thread-safe. A Segment inherited through fork throws Errc::forked when it is used: open it again.
 //
-// Opening a segment maps its control region for writing; the slabs are mapped when the first Writer (for writing) or the first
-// Reader (read-only) is made, so a process that only reads cannot damage what others wrote.
+// Opening a segment maps its control region for writing; the slabs are mapped when the first Writer (for writing) or
+// the first Reader (read-only) is made, so a process that only reads cannot damage what others wrote.
 class Segment {
  public:
   // Names have 1 to 200 bytes and no '/'; the object is /dev/shm/sapbuf.NAME.
@@ -55,7 +56,7 @@ class Segment {
   static std::size_t bytes_needed(const SegmentOptions& options);
 
   const std::string& name() const noexcept;  // empty for memory that the caller supplied
-  SegmentOptions options() const;            // as the segment was made; `mode` is not known any more and has its default
+  SegmentOptions options() const;  // as the segment was made; `mode` is not known any more and has its default
   std::size_t bytes() const noexcept;
   std::size_t max_message_bytes() const noexcept;
 

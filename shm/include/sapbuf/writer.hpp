@@ -8,6 +8,7 @@
 #include <string_view>
 #include <utility>
 
+#include <sapbuf/detail/kill_point.hpp>
 #include <sapbuf/layout/control.hpp>
 #include <sapbuf/layout/frame.hpp>
 #include <sapbuf/layout/participant.hpp>
@@ -51,8 +52,8 @@ inline void announce_commit(const WriterHot& writer) noexcept {
 
 }  // namespace detail
 
-// A reserved frame: room for one message, or the reason why there is none. Move-only; its destructor aborts what was not
-// committed. Must not outlive its Writer, and belongs to the same thread.
+// A reserved frame: room for one message, or the reason why there is none. Move-only; its destructor aborts what was
+// not committed. Must not outlive its Writer, and belongs to the same thread.
 class [[nodiscard]] Reservation {
  public:
   explicit Reservation(Status status) noexcept : status_(status) {}
@@ -80,7 +81,8 @@ class [[nodiscard]] Reservation {
   explicit operator bool() const noexcept { return status_ == Status::ok; }
   Status status() const noexcept { return status_; }
 
-  // The payload, in place, aligned to 8 bytes; its content is undefined until it is written. Valid until commit or abort.
+  // The payload, in place, aligned to 8 bytes; its content is undefined until it is written. Valid until commit or
+  // abort.
   std::span<std::byte> bytes() const noexcept { return {payload_, size_}; }
 
   // Publishes the message. Nothing happens if it was committed or aborted before, or if there is no reservation.
@@ -103,8 +105,8 @@ class [[nodiscard]] Reservation {
   Status status_;
 };
 
-// A writer handle: one participant of the stream. One thread at a time may use it; several threads of a process use a handle
-// each. Move-only. Destroying it detaches: what was committed stays.
+// A writer handle: one participant of the stream. One thread at a time may use it; several threads of a process use a
+// handle each. Move-only. Destroying it detaches: what was committed stays.
 class Writer {
  public:
   // Throws Errc::registry_full, Errc::unsupported (no membarrier), Errc::forked.
@@ -113,8 +115,9 @@ class Writer {
   Writer& operator=(Writer&& other) noexcept;
   ~Writer();
 
-  // Room for a message of `size` bytes. `type` is the user's own. One reservation at a time. Usually a local bump without a
-  // system call; at a full slab it flips, and where no slab is free it does what the stream's OnFull policy says.
+  // Room for a message of `size` bytes. `type` is the user's own. One reservation at a time. Usually a local bump
+  // without a system call; at a full slab it flips, and where no slab is free it does what the stream's OnFull policy
+  // says.
   Reservation reserve(std::size_t size, std::uint16_t type = 0) noexcept;
 
   // reserve, copy and commit in one.
@@ -123,7 +126,7 @@ class Writer {
     return write(std::as_bytes(std::span{message.data(), message.size()}), type);
   }
 
-  std::uint32_t slot() const noexcept;  // index in the registry
+  std::uint32_t slot() const noexcept;  // index in the registry; all ones once closed
   // Detaches now; every later reserve() returns Status::closed.
   void close() noexcept;
 
@@ -138,12 +141,12 @@ inline Reservation Writer::reserve(std::size_t size, std::uint16_t type) noexcep
   const auto room = w.end - w.next;  // 0 without an extent, and always in total order
   if (size <= layout::kPayloadCeiling && static_cast<std::ptrdiff_t>(layout::frame_span(size)) <= room) [[likely]] {
     const std::uint64_t progress = w.slot->progress.load(std::memory_order_relaxed);
-    // seal: the store below, the light fence, then the look at `revoked`; a sealer stores `revoked`, makes a heavy fence, and
-    // then looks at `progress`. Relaxed is enough for both: the fences order them.
+    // seal: the store below, the light fence, then the look at `revoked`; a sealer stores `revoked`, makes a heavy
+    // fence, and then looks at `progress`. Relaxed is enough for both: the fences order them.
     w.slot->progress.store(progress | layout::Progress::kBusy, std::memory_order_relaxed);
     detail::light_fence(w.full_fences);
-    if ((progress & layout::Progress::kBusy) == 0 &&
-        w.slot->revoked.load(std::memory_order_relaxed) < w.generation) [[likely]] {
+    if ((progress & layout::Progress::kBusy) == 0 && w.slot->revoked.load(std::memory_order_relaxed) < w.generation)
+        [[likely]] {
       return {&w, w.next + layout::kUnitBytes, size, type};
     }
     w.slot->progress.store(progress, std::memory_order_relaxed);
@@ -158,10 +161,11 @@ inline void Reservation::commit(std::size_t size) noexcept {
   detail::WriterHot& w = *std::exchange(writer_, nullptr);
   std::byte* const header = payload_ - layout::kUnitBytes;
   const std::uint64_t span = layout::frame_span(size);
-  // frame-publish: the next header is zero before this one is released, and release puts the payload before the header; a
-  // reader that acquires the header sees both.
+  // frame-publish: the next header is zero before this one is released, and release puts the payload before the header;
+  // a reader that acquires the header sees both.
   layout::word_at(header + span).store(0, std::memory_order_relaxed);
   layout::word_at(header).store(layout::FrameHeader::message(size, type_).word, std::memory_order_release);
+  SAPBUF_KILL_POINT("commit.published");
   w.next += span;
   // seal: release, so that a sealer that finds the writer idle also sees its frame. The same store counts the frame.
   const std::uint64_t progress = w.slot->progress.load(std::memory_order_relaxed);

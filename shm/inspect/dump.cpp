@@ -1,0 +1,132 @@
+// The frames as they stand, for post-mortems.
+#include <algorithm>
+
+#include <sapbuf/inspect.hpp>
+
+#include "segment/creation.hpp"
+#include "stream/slabs.hpp"
+
+namespace sapbuf {
+namespace detail {
+namespace {
+
+using layout::Extent;
+using layout::ExtentState;
+using layout::FrameHeader;
+using layout::FrameKind;
+using layout::SlabLife;
+using layout::word_at;
+
+using Visitor = std::function<void(const FrameRecord&)>;
+
+std::string_view name_of(FrameKind kind) noexcept {
+  switch (kind) {
+    case FrameKind::none:
+      return "hole";
+    case FrameKind::message:
+      return "message";
+    case FrameKind::busy:
+      return "busy";
+    case FrameKind::nop:
+      return "nop";
+    case FrameKind::extent:
+      return "extent";
+  }
+  return "unknown";
+}
+
+// One slab, as far as it is claimed.
+class SlabDump {
+ public:
+  SlabDump(SegmentCore& core, Placed place, const Visitor& visit)
+      : core_(core), place_(place), slab_(core.slab_for_reading(place.slab)), visit_(visit) {}
+
+  void run(std::uint64_t claimed) {
+    if (core_.geometry().order == Order::total) {
+      walk(0, claimed, 0);
+      return;
+    }
+    const std::uint64_t extent_bytes = core_.geometry().extent_bytes;
+    const std::uint64_t count = claimed / extent_bytes;
+    for (std::uint64_t index = 0; index < count;) {
+      const Extent extent{core_.extent(place_.slab, index).load(std::memory_order_acquire)};
+      const std::uint64_t extents = std::clamp<std::uint64_t>(extent.extents(), 1, count - index);
+      const std::uint64_t begin = index * extent_bytes;
+      if (extent.state() == ExtentState::free || extent.state() == ExtentState::continuation) {
+        tell(begin, "hole", extents * extent_bytes, 0, {}, 0);
+      } else {
+        walk(begin, begin + extents * extent_bytes, extent.owner());
+      }
+      index += extents;
+    }
+  }
+
+ private:
+  bool moved_on() const noexcept {
+    const SlabLife life{core_.descriptor(place_.slab).life.load(std::memory_order_acquire)};
+    return life.generation() != place_.generation || !life.readable();
+  }
+
+  void walk(std::uint64_t at, std::uint64_t end, std::uint32_t owner) {
+    while (at < end && !moved_on()) {
+      const FrameHeader header{word_at(slab_ + at).load(std::memory_order_acquire)};
+      if (header.kind() == FrameKind::none) {
+        // Per-writer order: the rest of an open extent. Total order: claimed, and not written yet.
+        const bool total = core_.geometry().order == Order::total;
+        const std::uint64_t span = total ? zero_span(at, end) : end - at;
+        tell(at, total ? "hole" : "open", span, 0, {}, owner);
+        at += span;
+        continue;
+      }
+      if (header.span() > end - at || header.kind() > FrameKind::extent) {
+        if (moved_on()) return;
+        throw Error(Errc::corrupt, "segment '" + core_.name() + "' is corrupt: slab " + std::to_string(place_.slab) +
+                                       ", offset " + std::to_string(at) + ": no frame can begin with this word");
+      }
+      const bool message = header.kind() == FrameKind::message;
+      tell(at, name_of(header.kind()), header.span(), message ? header.type() : std::uint16_t{0},
+           message ? std::span{slab_ + at + layout::kUnitBytes, header.payload_bytes()} : std::span<const std::byte>{},
+           header.kind() == FrameKind::busy ? header.owner() : owner);
+      at += header.span();
+    }
+  }
+
+  std::uint64_t zero_span(std::uint64_t at, std::uint64_t end) const noexcept {
+    std::uint64_t span = layout::kUnitBytes;
+    while (at + span < end && word_at(slab_ + at + span).load(std::memory_order_relaxed) == 0)
+      span += layout::kUnitBytes;
+    return span;
+  }
+
+  void tell(std::uint64_t offset, std::string_view kind, std::uint64_t span, std::uint16_t type,
+            std::span<const std::byte> payload, std::uint32_t owner) const {
+    visit_({.slab = place_.slab,
+            .generation = place_.generation,
+            .offset = offset,
+            .kind = kind,
+            .type = type,
+            .span = span,
+            .owner = owner,
+            .payload = payload});
+  }
+
+  SegmentCore& core_;
+  const Placed place_;
+  const std::byte* const slab_;
+  const Visitor& visit_;
+};
+
+}  // namespace
+}  // namespace detail
+
+void dump(std::string_view name, const std::function<void(const FrameRecord&)>& visit) {
+  const auto core = detail::open_named(name, platform::FileAccess::read_only);
+  const detail::ActiveSlab active = detail::load_active(*core);
+  if (!active.valid())
+    throw Error(Errc::corrupt, "segment '" + core->name() + "' is corrupt: the cursor points nowhere");
+  for (auto place = detail::find_oldest(*core, 1); place; place = detail::find_oldest(*core, place->generation + 1)) {
+    detail::SlabDump{*core, *place, visit}.run(detail::claimed_bytes(*core, active, *place));
+  }
+}
+
+}  // namespace sapbuf

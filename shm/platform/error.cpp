@@ -1,0 +1,74 @@
+#include <sapbuf/error.hpp>
+#include <sapbuf/status.hpp>
+
+namespace sapbuf {
+namespace {
+
+class Category final : public std::error_category {
+ public:
+  const char* name() const noexcept override { return "sapbuf"; }
+  std::string message(int code) const override {
+    switch (static_cast<Errc>(code)) {
+      case Errc::not_found:
+        return "no such segment";
+      case Errc::exists:
+        return "the segment exists already";
+      case Errc::incompatible:
+        return "not a segment that this version can use";
+      case Errc::corrupt:
+        return "the segment is corrupt";
+      case Errc::permission_denied:
+        return "permission denied";
+      case Errc::no_space:
+        return "not enough shared memory";
+      case Errc::registry_full:
+        return "every participant slot is taken";
+      case Errc::invalid_argument:
+        return "invalid argument";
+      case Errc::busy:
+        return "a live process holds what is needed";
+      case Errc::forked:
+        return "the handle belongs to the parent process";
+      case Errc::unsupported:
+        return "not supported by this system";
+      case Errc::resource_exhausted:
+        return "out of descriptors, mappings or memory";
+      case Errc::system:
+        return "a system call failed";
+    }
+    return "unknown error";
+  }
+};
+
+}  // namespace
+
+const std::error_category& error_category() noexcept {
+  static const Category category;
+  return category;
+}
+
+std::error_code make_error_code(Errc code) noexcept { return {static_cast<int>(code), error_category()}; }
+
+std::string_view to_string(Status status) noexcept {
+  switch (status) {
+    case Status::ok:
+      return "ok";
+    case Status::full:
+      return "full";
+    case Status::timeout:
+      return "timeout";
+    case Status::too_large:
+      return "too_large";
+    case Status::reserved:
+      return "reserved";
+    case Status::closed:
+      return "closed";
+    case Status::forked:
+      return "forked";
+    case Status::corrupt:
+      return "corrupt";
+  }
+  return "unknown";
+}
+
+}  // namespace sapbuf

@@ -1,0 +1,15 @@
+// The heavy half of asymmetric fences. The light half is sapbuf::detail::light_fence.
+#pragma once
+
+namespace sapbuf::platform {
+
+// Registers this process for heavy fences made by others. False if the kernel (or a seccomp filter) does not allow it.
+// Idempotent; a child made by fork must register again.
+bool register_for_heavy_fences() noexcept;
+
+// Every running thread of every registered process passes a full memory barrier before this returns; and so does the
+// caller. With `full`, the other side uses real fences, and a local one is enough here. Source: membarrier(2),
+// GLOBAL_EXPEDITED.
+void heavy_fence(bool full) noexcept;
+
+}  // namespace sapbuf::platform

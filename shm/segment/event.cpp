@@ -1,0 +1,11 @@
+#include "segment/event.hpp"
+
+namespace sapbuf::detail {
+
+void wake_sleepers(layout::Event& event) noexcept {
+  if (event.sleepers.exchange(0, std::memory_order_seq_cst) == 0) return;
+  event.sequence.fetch_add(1, std::memory_order_seq_cst);
+  platform::futex_wake_all(event.sequence);
+}
+
+}  // namespace sapbuf::detail

@@ -1,0 +1,57 @@
+// Sleeping until something changes: an eventcount over a shared futex. The layout and the edge are in
+// layout/control.hpp.
+//
+//   sleeper                                   waker
+//   SleepTicket ticket{event, ...};           make the change
+//     sequence is read, sleepers = 1, fence   fence
+//   look again: is it there now?              sleepers != 0 -> wake: sleepers = 0, ++sequence, futex_wake
+//   ticket.sleep_until(deadline)
+//
+// The sequence is read before the announcement, so a wake that clears the announcement also changes the sequence, and
+// the sleep returns at once.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include <sapbuf/layout/control.hpp>
+
+#include "platform/clock.hpp"
+#include "platform/fence.hpp"
+#include "platform/futex.hpp"
+
+namespace sapbuf::detail {
+
+// Nobody sleeps longer than this without looking: a waker may die between its change and its wake.
+inline constexpr std::uint64_t kLongestSleepNs = 50'000'000;
+
+class SleepTicket {
+ public:
+  // `light_wakers`: the wakers use light fences, so that this side must make the heavy one.
+  SleepTicket(layout::Event& event, bool light_wakers, bool full_fences) noexcept
+      : event_(event), sequence_(event.sequence.load(std::memory_order_acquire)) {
+    event_.sleepers.store(1, std::memory_order_seq_cst);
+    if (light_wakers) {
+      platform::heavy_fence(full_fences);
+    } else {
+      std::atomic_thread_fence(std::memory_order_seq_cst);
+    }
+  }
+  void sleep_until(std::uint64_t deadline_ns) const noexcept {
+    platform::futex_wait(event_.sequence, sequence_, std::min(deadline_ns, platform::monotonic_ns() + kLongestSleepNs));
+  }
+
+ private:
+  layout::Event& event_;
+  std::uint32_t sequence_;
+};
+
+void wake_sleepers(layout::Event& event) noexcept;
+
+// For changes off the hot path: a real fence, then the look.
+inline void notify(layout::Event& event) noexcept {
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  if (event.sleepers.load(std::memory_order_relaxed) != 0) wake_sleepers(event);
+}
+
+}  // namespace sapbuf::detail

@@ -1,0 +1,64 @@
+#include "segment/journal.hpp"
+
+#include <sapbuf/detail/kill_point.hpp>
+#include "platform/clock.hpp"
+
+namespace sapbuf::detail {
+namespace {
+
+constexpr auto relaxed = std::memory_order_relaxed;
+
+layout::JournalEntry& entry_of(SegmentCore& core, std::uint64_t number) noexcept {
+  return core.control().journal[number % layout::kJournalEntries];
+}
+
+}  // namespace
+
+layout::JournalEntry& open_entry(SegmentCore& core, std::uint32_t index, layout::SlotTenure tenure) noexcept {
+  layout::Control& control = core.control();
+  const std::uint64_t last = control.journal_last.load(relaxed);
+  layout::JournalEntry& newest = entry_of(core, last);
+  if (last != 0 && newest.slot.load(relaxed) == index && newest.tenure.load(relaxed) == tenure.word) return newest;
+
+  const layout::ParticipantSlot& slot = core.slot(index);
+  layout::JournalEntry& entry = entry_of(core, last + 1);
+  entry.number.store(0, std::memory_order_release);  // an onlooker that sees 0 leaves the entry alone
+  entry.kind.store(static_cast<std::uint64_t>(layout::JournalKind::death), relaxed);
+  entry.slot.store(index, relaxed);
+  entry.tenure.store(tenure.word, relaxed);
+  entry.pid.store(slot.pid.load(relaxed), relaxed);
+  entry.noticed_ns.store(platform::wall_clock_ns(), relaxed);
+  entry.finished_ns.store(0, relaxed);
+  const std::uint64_t now = platform::coarse_monotonic_ns();
+  const std::uint64_t heartbeat = slot.heartbeat_ns.load(relaxed);
+  entry.heartbeat_age_ns.store(now > heartbeat ? now - heartbeat : 0, relaxed);
+  for (layout::Word* word :
+       {&entry.held_first, &entry.held_last, &entry.repaired_frames, &entry.repaired_bytes, &entry.reclaimed_slabs}) {
+    word->store(0, relaxed);
+  }
+  for (std::size_t i = 0; i < layout::kNameBytes / 8; ++i) entry.name[i].store(slot.name[i].load(relaxed), relaxed);
+  SAPBUF_KILL_POINT("journal.filled");
+  // journal: release, so that whoever sees the number sees the entry.
+  entry.number.store(last + 1, std::memory_order_release);
+  control.journal_last.store(last + 1, std::memory_order_release);
+  return entry;
+}
+
+void note_held(layout::JournalEntry& entry, std::span<const std::uint64_t> generations) noexcept {
+  if (generations.empty() || entry.held_first.load(relaxed) != 0) return;
+  entry.held_last.store(generations.back(), relaxed);
+  entry.held_first.store(generations.front(), relaxed);
+}
+
+void note_repaired(layout::JournalEntry& entry, const RepairTally& tally) noexcept {
+  entry.repaired_frames.fetch_add(tally.frames, relaxed);
+  entry.repaired_bytes.fetch_add(tally.bytes, relaxed);
+}
+
+void finish_entry(layout::JournalEntry& entry, std::uint32_t reclaimed_slabs) noexcept {
+  if (entry.finished_ns.load(relaxed) != 0) return;  // finished by a recoverer that died before it freed the slot
+  entry.reclaimed_slabs.store(reclaimed_slabs, relaxed);
+  entry.finished_ns.store(platform::wall_clock_ns(), std::memory_order_release);
+}
+
+}  // namespace sapbuf::detail

@@ -1,0 +1,84 @@
+#include "segment/ledger.hpp"
+
+#include <sapbuf/detail/kill_point.hpp>
+
+namespace sapbuf::detail {
+namespace {
+
+using layout::Progress;
+
+constexpr auto relaxed = std::memory_order_relaxed;
+
+LedgerValues values_at(const layout::ParticipantSlot& slot, Progress progress) noexcept {
+  const layout::LedgerRecord& record = slot.records[progress.parity()];
+  return {.committed = record.committed.load(relaxed) + progress.frames(),
+          .committed_bytes = record.committed_bytes.load(relaxed) + progress.bytes(),
+          .aborted = record.aborted.load(relaxed),
+          .dropped = record.dropped.load(relaxed),
+          .abandoned = record.abandoned.load(relaxed),
+          .in_extent = record.in_extent.load(relaxed) + progress.frames()};
+}
+
+}  // namespace
+
+LedgerValues load_ledger(const layout::ParticipantSlot& slot) noexcept {
+  return values_at(slot, {slot.progress.load(std::memory_order_acquire)});
+}
+
+LedgerValues observe_ledger(const layout::ParticipantSlot& slot) noexcept {
+  // The record that is selected is not written until the selector has moved away from it and back: if parity did not
+  // change, or a few tries are over, the values are good enough to show.
+  LedgerValues values;
+  for (int tries = 0; tries < 100; ++tries) {
+    const Progress before{slot.progress.load(std::memory_order_acquire)};
+    values = values_at(slot, before);
+    std::atomic_thread_fence(std::memory_order_acquire);
+    const Progress after{slot.progress.load(relaxed)};
+    if (before.parity() == after.parity() && before.frames() <= after.frames()) break;
+  }
+  return values;
+}
+
+void store_ledger(layout::ParticipantSlot& slot, const LedgerValues& values, bool busy) noexcept {
+  const Progress next = Progress{slot.progress.load(relaxed)}.switched(busy);
+  layout::LedgerRecord& record = slot.records[next.parity()];
+  record.committed.store(values.committed, relaxed);
+  record.committed_bytes.store(values.committed_bytes, relaxed);
+  record.aborted.store(values.aborted, relaxed);
+  record.dropped.store(values.dropped, relaxed);
+  record.abandoned.store(values.abandoned, relaxed);
+  record.in_extent.store(values.in_extent, relaxed);
+  SAPBUF_KILL_POINT("ledger.before_switch");
+  // ledger-switch: release, so that whoever sees the selector sees the whole record.
+  slot.progress.store(next.word, std::memory_order_release);
+}
+
+void add_to_departed(SegmentCore& core, std::uint32_t index) noexcept {
+  layout::Control& control = core.control();
+  const layout::ParticipantSlot& slot = core.slot(index);
+  const std::uint64_t incarnation = layout::SlotTenure{slot.tenure.load(relaxed)}.incarnation();
+  const std::uint64_t who = std::uint64_t{index} << 48 | (incarnation & 0xffff'ffff'ffffu);
+  const std::uint64_t selected = control.departed_selector.load(std::memory_order_acquire) & 1;
+  const layout::DepartedRecord& from = control.departed[selected];
+  layout::DepartedRecord& to = control.departed[selected ^ 1];
+  if (from.last_departed.load(relaxed) == who && from.participants.load(relaxed) != 0) return;
+
+  const LedgerValues ledger = load_ledger(slot);
+  const auto add = [&](layout::Word layout::DepartedRecord::*field, std::uint64_t value) {
+    (to.*field).store((from.*field).load(relaxed) + value, relaxed);
+  };
+  add(&layout::DepartedRecord::participants, 1);
+  add(&layout::DepartedRecord::committed, ledger.committed);
+  add(&layout::DepartedRecord::committed_bytes, ledger.committed_bytes);
+  add(&layout::DepartedRecord::aborted, ledger.aborted);
+  add(&layout::DepartedRecord::dropped, ledger.dropped);
+  add(&layout::DepartedRecord::abandoned, ledger.abandoned);
+  add(&layout::DepartedRecord::delivered, slot.delivered.load(relaxed));
+  add(&layout::DepartedRecord::lost, slot.lost.load(relaxed));
+  to.last_departed.store(who, relaxed);
+  SAPBUF_KILL_POINT("departed.before_switch");
+  // departed-switch: release, so that whoever sees the selector sees the whole record.
+  control.departed_selector.store(selected ^ 1, std::memory_order_release);
+}
+
+}  // namespace sapbuf::detail

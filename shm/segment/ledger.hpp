@@ -1,0 +1,28 @@
+// Keeping the ledger exact: see layout/ledger.hpp for why one store makes each event visible.
+#pragma once
+
+#include "segment/segment_core.hpp"
+
+namespace sapbuf::detail {
+
+struct LedgerValues {
+  std::uint64_t committed = 0;
+  std::uint64_t committed_bytes = 0;
+  std::uint64_t aborted = 0;
+  std::uint64_t dropped = 0;
+  std::uint64_t abandoned = 0;
+  std::uint64_t in_extent = 0;  // frames of the current extent that `committed` includes
+};
+
+// The selected record and what was committed since. For the owner, or for repair once the owner is dead.
+LedgerValues load_ledger(const layout::ParticipantSlot& slot) noexcept;
+// The same for onlookers, while the owner goes on.
+LedgerValues observe_ledger(const layout::ParticipantSlot& slot) noexcept;
+
+// Makes `values` the selected record, with nothing counted since, and `busy` as said: all in one store.
+void store_ledger(layout::ParticipantSlot& slot, const LedgerValues& values, bool busy) noexcept;
+
+// Adds a participant's ledger to the departed totals; once, however often it is repeated. Under the maintenance lock.
+void add_to_departed(SegmentCore& core, std::uint32_t slot) noexcept;
+
+}  // namespace sapbuf::detail

@@ -1,0 +1,35 @@
+#include "segment/maintenance_lock.hpp"
+
+#include <ctime>
+
+#include "platform/clock.hpp"
+
+namespace sapbuf::detail {
+
+bool MaintenanceLock::try_lock() noexcept {
+  try {
+    return core_.locks().try_lock(layout::kMaintenanceLock);
+  } catch (const Error&) {
+    return false;  // the system has no lock to give: as if somebody else had it
+  }
+}
+
+MaintenanceLock::MaintenanceLock(SegmentCore& core) noexcept : core_(core), held_(try_lock()) {}
+
+MaintenanceLock::MaintenanceLock(SegmentCore& core, std::chrono::milliseconds patience) noexcept
+    : core_(core), held_(try_lock()) {
+  const std::uint64_t deadline = platform::monotonic_ns() + static_cast<std::uint64_t>(patience.count()) * 1'000'000u;
+  while (!held_ && platform::monotonic_ns() < deadline) {
+    // OFD locks can be waited for without a limit only; a short nap is as good for a lock that is held for
+    // microseconds.
+    const timespec nap{0, 50'000};
+    ::nanosleep(&nap, nullptr);
+    held_ = try_lock();
+  }
+}
+
+MaintenanceLock::~MaintenanceLock() {
+  if (held_) core_.locks().unlock(layout::kMaintenanceLock);
+}
+
+}  // namespace sapbuf::detail

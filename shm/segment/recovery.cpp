@@ -1,0 +1,176 @@
+#include "segment/recovery.hpp"
+
+#include <sapbuf/detail/kill_point.hpp>
+#include "platform/clock.hpp"
+#include "segment/event.hpp"
+#include "segment/facility.hpp"
+#include "segment/journal.hpp"
+#include "segment/ledger.hpp"
+#include "segment/maintenance_lock.hpp"
+#include "segment/registry.hpp"
+
+namespace sapbuf {
+
+std::string_view to_string(Role role) noexcept {
+  switch (role) {
+    case Role::none:
+      return "none";
+    case Role::writer:
+      return "writer";
+    case Role::reader:
+      return "reader";
+  }
+  return "unknown";
+}
+
+RecoveryReport recover(const Segment& segment) { return detail::recover_core(*segment.core()); }
+RecoveryReport find_dead(const Segment& segment) { return detail::find_dead_core(*segment.core()); }
+
+namespace detail {
+namespace {
+
+using layout::SlotState;
+using layout::SlotTenure;
+
+constexpr std::chrono::milliseconds kPatience{5};
+constexpr std::uint64_t kRetryNs = 3'000'000;
+constexpr const char* kProof = "ofd-lock-free";
+
+struct Candidate {
+  std::uint32_t slot;
+  SlotTenure tenure;
+};
+
+std::vector<Candidate> find_candidates(SegmentCore& core) {
+  std::vector<Candidate> found;
+  const std::uint32_t high = core.high_slot();
+  for (std::uint32_t index = 0; index < high; ++index) {
+    SlotTenure tenure;
+    if (needs_settling(core, index, tenure)) found.push_back({index, tenure});
+  }
+  return found;
+}
+
+std::vector<std::uint64_t> held_by(SegmentCore& core, std::uint32_t slot) {
+  std::vector<std::uint64_t> generations;
+  for (const Facility& facility : facilities()) facility.held(core, slot, generations);
+  return generations;
+}
+
+DeadParticipant describe(SegmentCore& core, const Candidate& candidate) {
+  const layout::ParticipantSlot& slot = core.slot(candidate.slot);
+  const std::uint64_t now = platform::coarse_monotonic_ns();
+  const std::uint64_t heartbeat = slot.heartbeat_ns.load(std::memory_order_relaxed);
+  return {.slot = candidate.slot,
+          .role = static_cast<Role>(candidate.tenure.role()),
+          .name = load_name(slot.name),
+          .pid = static_cast<std::int32_t>(slot.pid.load(std::memory_order_relaxed)),
+          .proof = kProof,
+          .held_generations = held_by(core, candidate.slot),
+          .heartbeat_age_ms = now > heartbeat ? (now - heartbeat) / 1'000'000 : 0};
+}
+
+// Steps 2 to 5 of the settling; false if it must be tried again later.
+bool settle(SegmentCore& core, const Candidate& candidate, std::span<const std::uint64_t> held, RepairTally& tally,
+            layout::JournalEntry* entry, std::uint32_t& reclaimed) {
+  for (const Facility& facility : facilities()) {
+    const bool done = facility.repair(core, candidate.slot, tally);
+    if (entry != nullptr) note_repaired(*entry, tally);
+    if (!done) return false;
+  }
+  SAPBUF_KILL_POINT("recover.repaired");
+  add_to_departed(core, candidate.slot);
+  SAPBUF_KILL_POINT("recover.departed");
+  layout::ParticipantSlot& slot = core.slot(candidate.slot);
+  slot.pins.store(0, std::memory_order_relaxed);
+  slot.hold.store(layout::kNoHold, std::memory_order_release);
+  for (const Facility& facility : facilities()) reclaimed += facility.count_unheld(core, held);
+  if (entry != nullptr) finish_entry(*entry, reclaimed);
+  SAPBUF_KILL_POINT("recover.finished");
+  slot.tenure.store(SlotTenure::make(candidate.tenure.incarnation(), layout::SlotRole::none, SlotState::free).word,
+                    std::memory_order_release);
+  return true;
+}
+
+void settle_dead(SegmentCore& core, const Candidate& candidate, RecoveryReport& report) {
+  DeadParticipant dead = describe(core, candidate);
+  const bool died = candidate.tenure.state() == SlotState::attached;
+  layout::JournalEntry* const entry = died ? &open_entry(core, candidate.slot, candidate.tenure) : nullptr;
+  if (entry != nullptr) note_held(*entry, dead.held_generations);
+  SAPBUF_KILL_POINT("recover.noted");
+  RepairTally tally;
+  std::uint32_t reclaimed = 0;
+  if (!settle(core, candidate, dead.held_generations, tally, entry, reclaimed)) {
+    report.pending = true;
+    return;
+  }
+  if (!died) return;
+  layout::Control& control = core.control();
+  control.recoveries.fetch_add(1, std::memory_order_relaxed);
+  control.reclaimed_slabs.fetch_add(reclaimed, std::memory_order_relaxed);
+  dead.repaired_frames = tally.frames;
+  dead.repaired_bytes = tally.bytes;
+  report.reclaimed_slabs += reclaimed;
+  report.dead.push_back(std::move(dead));
+}
+
+}  // namespace
+
+RecoveryReport recover_core(SegmentCore& core) {
+  core.check_not_forked();
+  RecoveryReport report;
+  if (find_candidates(core).empty()) return report;
+  {
+    const MaintenanceLock lock{core, kPatience};
+    if (!lock) {
+      report.pending = true;
+      return report;
+    }
+    SAPBUF_KILL_POINT("recover.locked");
+    // Once more under the lock: what was found before may have been settled meanwhile.
+    for (const Candidate& candidate : find_candidates(core)) settle_dead(core, candidate, report);
+  }
+  notify(core.control().space);
+  notify(core.control().data);
+  return report;
+}
+
+RecoveryReport find_dead_core(SegmentCore& core) {
+  core.check_not_forked();
+  RecoveryReport report;
+  for (const Candidate& candidate : find_candidates(core)) {
+    if (candidate.tenure.state() == SlotState::attached) report.dead.push_back(describe(core, candidate));
+  }
+  return report;
+}
+
+void recover_while_waiting(SegmentCore& core, std::uint64_t& last_try_ns) noexcept {
+  const std::uint64_t now = platform::monotonic_ns();
+  if (now - last_try_ns < kRetryNs) return;
+  last_try_ns = now;
+  try {
+    recover_core(core);
+  } catch (const std::exception&) {
+    // Out of memory or mappings here: some other participant or the watchdog will do it, or the next try.
+  }
+}
+
+void settle_own(SegmentCore& core, std::uint32_t slot, std::chrono::milliseconds patience) noexcept {
+  try {
+    {
+      const MaintenanceLock lock{core, patience};
+      if (!lock) return;
+      const Candidate self{slot, SlotTenure{core.slot(slot).tenure.load(std::memory_order_relaxed)}};
+      RepairTally tally;
+      std::uint32_t reclaimed = 0;
+      settle(core, self, {}, tally, nullptr, reclaimed);
+    }
+    notify(core.control().space);
+    notify(core.control().data);
+  } catch (const std::exception&) {
+    // As above: the slot says `leaving`, and its lock will be free.
+  }
+}
+
+}  // namespace detail
+}  // namespace sapbuf

@@ -1,0 +1,139 @@
+#include "segment/registry.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include <sapbuf/detail/kill_point.hpp>
+#include "platform/clock.hpp"
+#include "platform/process_identity.hpp"
+#include "segment/maintenance_lock.hpp"
+#include "segment/recovery.hpp"
+
+namespace sapbuf::detail {
+namespace {
+
+using layout::ParticipantSlot;
+using layout::SlotState;
+using layout::SlotTenure;
+
+constexpr auto relaxed = std::memory_order_relaxed;
+constexpr auto kDetachPatience = std::chrono::milliseconds{100};
+
+// How far the last bytes of a UTF-8 text must go so that no character is cut in two.
+std::size_t whole_characters(std::string_view text, std::size_t limit) noexcept {
+  if (text.size() <= limit) return text.size();
+  while (limit > 0 && (static_cast<unsigned char>(text[limit]) & 0xc0) == 0x80) --limit;
+  return limit;
+}
+
+void fill(ParticipantSlot& slot, const platform::ProcessIdentity& identity, std::string_view name) noexcept {
+  slot.progress.store(0, relaxed);
+  slot.claim.store(0, relaxed);
+  slot.hold.store(layout::kNoHold, relaxed);
+  slot.pins.store(0, relaxed);
+  slot.delivered.store(0, relaxed);
+  slot.lost.store(0, relaxed);
+  slot.revoked.store(0, relaxed);
+  slot.base_frames.store(0, relaxed);
+  slot.start_generation.store(0, relaxed);
+  for (layout::LedgerRecord& record : slot.records) {
+    for (layout::Word* word : {&record.committed, &record.committed_bytes, &record.aborted, &record.dropped,
+                               &record.abandoned, &record.in_extent}) {
+      word->store(0, relaxed);
+    }
+  }
+  slot.attached_at_ns.store(platform::wall_clock_ns(), relaxed);
+  slot.pid.store(static_cast<std::uint64_t>(identity.pid), relaxed);
+  slot.pid_namespace.store(identity.pid_namespace, relaxed);
+  slot.start_time.store(identity.start_time, relaxed);
+  slot.boot_id.store(identity.boot_id, relaxed);
+  store_name(slot.name, name);
+  beat(slot);
+}
+
+void raise_high_slot(layout::Control& control, std::uint64_t at_least) noexcept {
+  std::uint64_t high = control.high_slot.load(relaxed);
+  while (high < at_least && !control.high_slot.compare_exchange_weak(high, at_least, std::memory_order_acq_rel)) {
+  }
+}
+
+}  // namespace
+
+std::uint32_t attach(SegmentCore& core, layout::SlotRole role, std::string_view name,
+                     const std::function<void(ParticipantSlot&)>& prepare) {
+  core.check_not_forked();
+  const platform::ProcessIdentity identity = platform::this_process();
+  const std::string own_name = name.empty() ? identity.program + "-" + std::to_string(identity.pid) : std::string(name);
+  for (int round = 0; round < 2; ++round) {
+    for (std::uint32_t index = 0; index < core.geometry().participants; ++index) {
+      ParticipantSlot& slot = core.slot(index);
+      if (is_in_use(slot) || !core.locks().try_lock(layout::kSlotLocks + index)) continue;
+      const SlotTenure before{slot.tenure.load(std::memory_order_acquire)};
+      if (before.in_use()) {  // taken, and its owner died, between the two looks
+        core.locks().unlock(layout::kSlotLocks + index);
+        continue;
+      }
+      SAPBUF_KILL_POINT("attach.locked");
+      fill(slot, identity, own_name);
+      if (prepare) prepare(slot);
+      raise_high_slot(core.control(), index + 1);
+      SAPBUF_KILL_POINT("attach.filled");
+      // registry: release, so that whoever finds the slot in use finds it filled.
+      slot.tenure.store(SlotTenure::make(before.incarnation() + 1, role, SlotState::attached).word,
+                        std::memory_order_release);
+      SAPBUF_KILL_POINT("attach.attached");
+      return index;
+    }
+    if (round == 0) recover_core(core);
+  }
+  throw Error(Errc::registry_full, "segment '" + core.name() + "' has " + std::to_string(core.geometry().participants) +
+                                       " participants, all alive: close some, or make it anew with more "
+                                       "(sapbuf create --participants)");
+}
+
+void detach(SegmentCore& core, std::uint32_t index) noexcept {
+  if (core.forked()) return;
+  ParticipantSlot& slot = core.slot(index);
+  const SlotTenure tenure{slot.tenure.load(relaxed)};
+  slot.tenure.store(SlotTenure::make(tenure.incarnation(), tenure.role(), SlotState::leaving).word,
+                    std::memory_order_release);
+  SAPBUF_KILL_POINT("detach.leaving");
+  settle_own(core, index, kDetachPatience);
+  SAPBUF_KILL_POINT("detach.settled");
+  core.locks().unlock(layout::kSlotLocks + index);
+}
+
+bool needs_settling(SegmentCore& core, std::uint32_t index, SlotTenure& tenure) noexcept {
+  ParticipantSlot& slot = core.slot(index);
+  tenure = {slot.tenure.load(std::memory_order_acquire)};
+  if (!tenure.in_use() || core.locks().is_locked(layout::kSlotLocks + index)) return false;
+  // An owner that detaches frees the slot before it drops the lock: if the tenure is still the same, nobody detached.
+  return slot.tenure.load(std::memory_order_acquire) == tenure.word;
+}
+
+void beat(ParticipantSlot& slot) noexcept { slot.heartbeat_ns.store(platform::coarse_monotonic_ns(), relaxed); }
+
+void store_name(layout::Word* words, std::string_view name) noexcept {
+  char text[layout::kNameBytes] = {};
+  std::memcpy(text, name.data(), whole_characters(name, layout::kNameBytes - 1));
+  for (std::size_t i = 0; i < layout::kNameBytes / 8; ++i) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, text + 8 * i, 8);
+    words[i].store(word, relaxed);
+  }
+}
+
+std::string load_name(const layout::Word* words) {
+  char text[layout::kNameBytes];
+  for (std::size_t i = 0; i < layout::kNameBytes / 8; ++i) {
+    const std::uint64_t word = words[i].load(relaxed);
+    std::memcpy(text + 8 * i, &word, 8);
+  }
+  std::string name(text, ::strnlen(text, sizeof text));
+  // People and terminals see this: nothing that a peer may have put there steers them.
+  std::replace_if(
+      name.begin(), name.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, '?');
+  return name;
+}
+
+}  // namespace sapbuf::detail

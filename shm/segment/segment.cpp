@@ -1,0 +1,54 @@
+#include <sapbuf/segment.hpp>
+
+#include <dirent.h>
+
+#include <algorithm>
+
+#include "segment/creation.hpp"
+
+namespace sapbuf {
+
+using detail::IfExists;
+
+Segment Segment::create(std::string_view name, const SegmentOptions& options) {
+  return Segment{detail::create_named(name, options, IfExists::fail)};
+}
+
+Segment Segment::open(std::string_view name) {
+  return Segment{detail::open_named(name, platform::FileAccess::read_write)};
+}
+
+Segment Segment::open_or_create(std::string_view name, const SegmentOptions& options) {
+  return Segment{detail::create_named(name, options, IfExists::open)};
+}
+
+bool Segment::remove(std::string_view name) { return platform::SharedFile::remove(name); }
+
+std::vector<std::string> Segment::list() {
+  constexpr std::string_view kPrefix = "sapbuf.";
+  std::vector<std::string> names;
+  DIR* const directory = ::opendir("/dev/shm");
+  if (directory == nullptr) return names;
+  while (const dirent* entry = ::readdir(directory)) {
+    const std::string_view file{entry->d_name};
+    if (file.size() > kPrefix.size() && file.starts_with(kPrefix)) names.emplace_back(file.substr(kPrefix.size()));
+  }
+  ::closedir(directory);
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+Segment Segment::create_in(Memory memory, const SegmentOptions& options) {
+  return Segment{detail::create_in_memory(memory, options)};
+}
+
+Segment Segment::open_in(Memory memory) { return Segment{detail::open_in_memory(memory)}; }
+
+std::size_t Segment::bytes_needed(const SegmentOptions& options) { return detail::geometry_of(options).total_bytes; }
+
+const std::string& Segment::name() const noexcept { return core_->name(); }
+SegmentOptions Segment::options() const { return detail::options_of(core_->geometry()); }
+std::size_t Segment::bytes() const noexcept { return core_->geometry().total_bytes; }
+std::size_t Segment::max_message_bytes() const noexcept { return core_->geometry().max_payload_bytes(); }
+
+}  // namespace sapbuf

@@ -1,0 +1,104 @@
+// A mapped segment: where everything is. What the bytes mean is in layout/; what is done with them, in stream/ and in
+// the other files of this folder.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include <boost/interprocess/mapped_region.hpp>
+
+#include <sapbuf/layout/header.hpp>
+#include <sapbuf/segment.hpp>
+
+#include "platform/lock_file.hpp"
+#include "platform/shared_file.hpp"
+
+namespace sapbuf::detail {
+
+// A writer or reader handle, as far as fork is concerned.
+class ForkHook {
+ public:
+  // In the child: make the handle unusable. The segment's memory has been replaced by private zeros already.
+  virtual void after_fork_in_child() noexcept = 0;
+
+ protected:
+  ~ForkHook() = default;
+};
+
+// Thread-safe but for what callers do with the words. Everything that is read from shared memory and decides an address
+// is taken from `geometry()`, a private copy that was validated when the segment was opened.
+class SegmentCore {
+ public:
+  // A named object whose header was validated; `access` read_only is for looking on only.
+  SegmentCore(std::string name, platform::SharedFile file, const layout::SegmentHeader& header,
+              platform::FileAccess access);
+  // Memory that the caller supplies, with a descriptor for the locks; `lock_owner` is kept as long as the core.
+  SegmentCore(Memory memory, int lock_descriptor, std::shared_ptr<const int> lock_owner,
+              const layout::SegmentHeader& header);
+  SegmentCore(const SegmentCore&) = delete;
+  SegmentCore& operator=(const SegmentCore&) = delete;
+  ~SegmentCore();
+
+  const std::string& name() const noexcept { return name_; }
+  const layout::Geometry& geometry() const noexcept { return geometry_; }
+  std::uint64_t creation_id() const noexcept { return creation_id_; }
+  std::uint64_t created_at_ns() const noexcept { return created_at_ns_; }
+  bool full_fences() const noexcept { return geometry_.fences == Fences::full; }
+  platform::LockFile& locks() noexcept { return locks_; }
+
+  layout::Control& control() noexcept { return at<layout::Control>(geometry_.control_at); }
+  layout::ParticipantSlot& slot(std::uint32_t index) noexcept {
+    return at<layout::ParticipantSlot>(geometry_.slots_at + index * sizeof(layout::ParticipantSlot));
+  }
+  layout::SlabDescriptor& descriptor(std::uint32_t slab) noexcept {
+    return at<layout::SlabDescriptor>(geometry_.descriptors_at + slab * sizeof(layout::SlabDescriptor));
+  }
+  // The word of the `index`-th extent of a slab (per-writer order).
+  layout::Word& extent(std::uint32_t slab, std::uint64_t index) noexcept {
+    return at<layout::Word>(geometry_.extents_at +
+                            (slab * geometry_.extents_per_slab() + index) * sizeof(layout::Word));
+  }
+  // One past the highest slot in use so far; never more than there are.
+  std::uint32_t high_slot() noexcept;
+
+  // The slabs are mapped when they are first asked for. Throws Error (resource_exhausted).
+  std::byte* slab_for_writing(std::uint32_t slab);
+  const std::byte* slab_for_reading(std::uint32_t slab);
+
+  // Handles that must learn of a fork.
+  void add(ForkHook& hook);
+  void remove(ForkHook& hook) noexcept;
+  bool forked() const noexcept { return forked_; }
+  void check_not_forked() const;
+
+ private:
+  friend class ForkGuard;
+  void after_fork_in_child() noexcept;
+
+  template <typename T>
+  T& at(std::uint64_t offset) noexcept {
+    return *reinterpret_cast<T*>(base_ + offset);
+  }
+
+  const std::string name_;
+  const layout::Geometry geometry_;
+  const std::uint64_t creation_id_;
+  const std::uint64_t created_at_ns_;
+  platform::SharedFile file_;
+  std::shared_ptr<const int> lock_owner_;
+  platform::LockFile locks_;
+  boost::interprocess::mapped_region control_region_;  // header to extent tables
+  boost::interprocess::mapped_region writing_region_;  // slabs
+  boost::interprocess::mapped_region reading_region_;  // slabs, read-only
+  std::byte* base_ = nullptr;
+  std::byte* supplied_slabs_ = nullptr;
+  std::mutex mapping_mutex_;
+  std::atomic<std::byte*> writing_{nullptr};
+  std::atomic<const std::byte*> reading_{nullptr};
+  std::vector<ForkHook*> hooks_;  // guarded by the fork guard's mutex
+  bool forked_ = false;
+};
+
+}  // namespace sapbuf::detail

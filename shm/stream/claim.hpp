@@ -1,0 +1,25 @@
+// Claiming space from the cursor: announce, add, leave a trace.
+//
+//   claim = claiming      killed here: nothing was taken, or a hole; repair looks for it
+//   fetch_add             killed here: a hole
+//   first header store    killed here: the trace says whose it is
+//   claim = located
+#pragma once
+
+#include <optional>
+
+#include "stream/writer_state.hpp"
+
+namespace sapbuf::detail {
+
+// When a call that waits must give up, in nanoseconds of the monotonic clock.
+std::uint64_t deadline_of(const WriterState& writer) noexcept;
+
+// Per-writer order: opens an extent with room for a frame of `span` bytes. The writer is busy, and its claim is none.
+Status claim_extent(WriterState& writer, std::uint64_t span, std::uint64_t deadline_ns) noexcept;
+
+// Total order: makes the writer busy, claims one frame of `span` bytes and leaves a busy header. Returns the header's
+// address, or null and a status.
+std::byte* claim_frame(WriterState& writer, std::uint64_t span, std::uint64_t deadline_ns, Status& status) noexcept;
+
+}  // namespace sapbuf::detail

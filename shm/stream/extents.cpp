@@ -1,0 +1,88 @@
+#include "stream/extents.hpp"
+
+#include <algorithm>
+
+#include <sapbuf/detail/kill_point.hpp>
+
+namespace sapbuf::detail {
+
+using layout::Extent;
+using layout::ExtentState;
+using layout::FrameHeader;
+using layout::FrameKind;
+using layout::word_at;
+
+namespace {
+
+constexpr auto relaxed = std::memory_order_relaxed;
+
+std::byte* address_of(SegmentCore& core, ExtentPlace place) {
+  return core.slab_for_writing(place.slab) + place.index * core.geometry().extent_bytes;
+}
+
+// Extents in a row at `place`, whatever the word says, end at the slab's end.
+std::uint64_t fitting(SegmentCore& core, ExtentPlace place, std::uint64_t extents) noexcept {
+  return std::clamp<std::uint64_t>(extents, 1, core.geometry().extents_per_slab() - place.index);
+}
+
+}  // namespace
+
+ExtentContent walk_extent(const std::byte* begin, std::uint64_t size, std::uint64_t skip) noexcept {
+  ExtentContent content;
+  while (content.end < size) {
+    const FrameHeader header{word_at(begin + content.end).load(std::memory_order_acquire)};
+    const bool message = header.kind() == FrameKind::message;
+    if ((!message && header.kind() != FrameKind::extent) || header.span() > size - content.end) break;
+    content.end += header.span();
+    if (!message) continue;
+    if (content.messages >= skip) content.bytes_after_skip += header.payload_bytes();
+    content.bytes += header.payload_bytes();
+    ++content.messages;
+  }
+  return content;
+}
+
+std::byte* open_extent(SegmentCore& core, ExtentPlace place, std::uint64_t extents, std::uint32_t owner) {
+  std::byte* const begin = address_of(core, place);
+  word_at(begin + layout::kUnitBytes).store(owner, relaxed);
+  word_at(begin).store(FrameHeader::make(FrameKind::extent, layout::kUnitBytes).word, relaxed);
+  word_at(begin + layout::kExtentFrameBytes).store(0, relaxed);
+  for (std::uint64_t i = extents; i-- > 1;) {
+    core.extent(place.slab, place.index + i).store(Extent::make(ExtentState::continuation, owner, 1).word, relaxed);
+  }
+  SAPBUF_KILL_POINT("extent.written");
+  // extent-open: release, so that who sees the word sees the extent frame and the zero header behind it.
+  core.extent(place.slab, place.index)
+      .store(Extent::make(ExtentState::open, owner, extents).word, std::memory_order_release);
+  return begin + layout::kExtentFrameBytes;
+}
+
+void close_extent(SegmentCore& core, ExtentPlace place, Extent open) {
+  std::byte* const begin = address_of(core, place);
+  const std::uint64_t extents = fitting(core, place, open.extents());
+  const std::uint64_t size = extents * core.geometry().extent_bytes;
+  const ExtentContent content = walk_extent(begin, size);
+  // frame-publish: a reader that walks through the NOP comes to the extent's end.
+  if (content.end < size)
+    word_at(begin + content.end).store(FrameHeader::nop(size - content.end).word, std::memory_order_release);
+  SAPBUF_KILL_POINT("extent.filled");
+  // extent-close: release, so that who finds it closed finds it whole. A failure means that somebody else closed it, in
+  // the same way.
+  std::uint64_t expected = open.word;
+  core.extent(place.slab, place.index)
+      .compare_exchange_strong(expected,
+                               Extent::make(ExtentState::closed, open.owner(), extents, content.messages).word,
+                               std::memory_order_release, relaxed);
+}
+
+void close_hole(SegmentCore& core, ExtentPlace place, std::uint64_t extents) {
+  extents = fitting(core, place, extents);
+  const std::uint64_t size = extents * core.geometry().extent_bytes;
+  word_at(address_of(core, place)).store(FrameHeader::nop(size).word, relaxed);
+  SAPBUF_KILL_POINT("hole.filled");
+  // extent-close: as above.
+  core.extent(place.slab, place.index)
+      .store(Extent::make(ExtentState::closed, 0, extents).word, std::memory_order_release);
+}
+
+}  // namespace sapbuf::detail

@@ -1,0 +1,34 @@
+// Extents: opening one for a writer, walking through one, closing one. Per-writer order only.
+#pragma once
+
+#include "stream/slabs.hpp"
+
+namespace sapbuf::detail {
+
+// Where an extent is. `index` counts extents from the slab's beginning.
+struct ExtentPlace {
+  std::uint32_t slab = 0;
+  std::uint64_t index = 0;
+};
+
+// What stands in an extent: its committed messages, up to the first header that is not one.
+struct ExtentContent {
+  std::uint64_t messages = 0;
+  std::uint64_t bytes = 0;             // of payload
+  std::uint64_t end = 0;               // offset in the extent behind the last message
+  std::uint64_t bytes_after_skip = 0;  // of payload, of the messages behind the first `skip` ones
+};
+ExtentContent walk_extent(const std::byte* begin, std::uint64_t size, std::uint64_t skip = 0) noexcept;
+
+// Opens `extents` in a row at `place`, which the caller has claimed, for `owner`. Returns the first byte for frames.
+std::byte* open_extent(SegmentCore& core, ExtentPlace place, std::uint64_t extents, std::uint32_t owner);
+
+// Turns all that is not committed in an open extent to NOP, and closes it. By the owner, or by whoever knows that the
+// owner can not write to it any more.
+//   killed between the NOP and the word: it is done again, with the same result
+void close_extent(SegmentCore& core, ExtentPlace place, layout::Extent open);
+
+// The same for claimed extents that no writer ever opened: a hole that death left, or a claim that ran over the end.
+void close_hole(SegmentCore& core, ExtentPlace place, std::uint64_t extents);
+
+}  // namespace sapbuf::detail

@@ -1,0 +1,90 @@
+#include "stream/flip.hpp"
+
+#include <algorithm>
+
+#include <sapbuf/detail/kill_point.hpp>
+#include "platform/clock.hpp"
+#include "segment/event.hpp"
+#include "segment/maintenance_lock.hpp"
+#include "stream/reclaim.hpp"
+
+namespace sapbuf::detail {
+namespace {
+
+using layout::Cursor;
+using layout::SlabLife;
+using layout::SlabState;
+
+constexpr auto relaxed = std::memory_order_relaxed;
+
+// A slab that a flipper prepared before it died.
+std::optional<std::uint32_t> find_prepared(SegmentCore& core, std::uint64_t generation) noexcept {
+  for (std::uint32_t slab = 0; slab < core.geometry().slabs; ++slab) {
+    if (core.descriptor(slab).life.load(relaxed) == SlabLife::make(generation, SlabState::active).word) return slab;
+  }
+  return std::nullopt;
+}
+
+void prepare(SegmentCore& core, std::uint32_t slab, std::uint64_t generation) noexcept {
+  layout::SlabDescriptor& descriptor = core.descriptor(slab);
+  descriptor.limit_bytes.store(0, relaxed);
+  descriptor.frames_before.store(0, relaxed);
+  descriptor.frames.store(0, relaxed);
+  descriptor.closed.store(0, relaxed);
+  descriptor.opened_ns.store(platform::coarse_monotonic_ns(), relaxed);
+  SAPBUF_KILL_POINT("flip.preparing");
+  // life: release, before the cursor moves here.
+  descriptor.life.store(SlabLife::make(generation, SlabState::active).word, std::memory_order_release);
+}
+
+void move_cursor(SegmentCore& core, const ActiveSlab& from, std::uint32_t slab) noexcept {
+  layout::Word& cursor = core.control().cursor;
+  layout::SlabDescriptor& old = core.descriptor(from.slab);
+  const Cursor next = Cursor::make(from.generation + 1, slab, 0);
+  std::uint64_t seen = cursor.load(std::memory_order_acquire);
+  do {
+    // limit: stored before the cursor leaves; whoever sees the cursor elsewhere sees the final value. Claims that come
+    // in between make the exchange fail; each takes space, so they come to an end.
+    old.limit_bytes.store(std::min(Cursor{seen}.offset_bytes(), core.geometry().slab_bytes), relaxed);
+    SAPBUF_KILL_POINT("flip.limited");
+  } while (!cursor.compare_exchange_weak(seen, next.word, std::memory_order_acq_rel, std::memory_order_acquire));
+}
+
+FlipResult flip_locked(SegmentCore& core, std::uint64_t generation) {
+  const ActiveSlab active = load_active(core);
+  if (!active.valid()) return FlipResult::corrupt;
+  settle_states(core, active);
+  if (active.generation != generation) return FlipResult::done;
+  auto slab = find_prepared(core, generation + 1);
+  if (!slab) {
+    slab = take_free_slab(core, active);
+    if (!slab) return FlipResult::full;
+    SAPBUF_KILL_POINT("flip.taken");
+    prepare(core, *slab, generation + 1);
+  }
+  SAPBUF_KILL_POINT("flip.prepared");
+  move_cursor(core, active, *slab);
+  SAPBUF_KILL_POINT("flip.moved");
+  core.descriptor(active.slab)
+      .life.store(SlabLife::make(generation, SlabState::sealed).word, std::memory_order_release);
+  return FlipResult::done;
+}
+
+}  // namespace
+
+FlipResult flip(SegmentCore& core, std::uint64_t generation) noexcept {
+  FlipResult result = FlipResult::busy;
+  try {
+    const MaintenanceLock lock{core};
+    if (!lock) return FlipResult::busy;
+    result = flip_locked(core, generation);
+  } catch (const std::exception&) {
+    return FlipResult::busy;  // no mapping or no memory for it now: the caller waits and tries again
+  }
+  if (result == FlipResult::done) notify(core.control().space);
+  // What was sealed on the way may be what a sleeping reader waits for before it can let go of its slab.
+  if (result == FlipResult::full) notify(core.control().data);
+  return result;
+}
+
+}  // namespace sapbuf::detail

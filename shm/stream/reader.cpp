@@ -1,0 +1,196 @@
+// The reader's calls: waiting, pinning, walking through a range.
+#include <sapbuf/reader.hpp>
+
+#include <algorithm>
+
+#include "segment/event.hpp"
+#include "segment/recovery.hpp"
+#include "segment/registry.hpp"
+#include "stream/reader_state.hpp"
+
+namespace sapbuf {
+namespace detail {
+namespace {
+
+using layout::FrameHeader;
+using layout::FrameKind;
+
+constexpr auto relaxed = std::memory_order_relaxed;
+constexpr std::uint64_t kSpinNs = 20'000;              // before a reader goes to sleep
+constexpr std::uint64_t kObstructedNapNs = 2'000'000;  // a sleep of a reader that may be waiting for the dead
+
+ReaderState& state_of(ReaderHot& hot) noexcept { return static_cast<ReaderState&>(hot); }
+
+// Looks once. In an `overwrite` stream the slabs are pinned for the look, so that no other generation's bytes are taken
+// for frames.
+bool look(ReaderState& reader) {
+  reader.refresh();
+  if (!reader.pin_windows()) return false;
+  const bool found = reader.find_message();
+  if (!reader.pinned) reader.unpin_windows();
+  return found;
+}
+
+bool spin(ReaderState& reader, std::uint64_t until_ns) {
+  while (platform::monotonic_ns() < until_ns) {
+    for (int i = 0; i < 16; ++i) {
+#if defined(__x86_64__)
+      __builtin_ia32_pause();
+#endif
+      if (look(reader)) return true;
+    }
+  }
+  return false;
+}
+
+bool wait(ReaderState& reader, std::uint64_t deadline_ns) {
+  const std::uint64_t started = platform::monotonic_ns();
+  if (spin(reader, std::min(deadline_ns, started + kSpinNs))) return true;
+  SegmentCore& core = *reader.core;
+  for (;;) {
+    const SleepTicket ticket{core.control().data, true, core.full_fences()};
+    if (look(reader)) return true;
+    const std::uint64_t now = platform::monotonic_ns();
+    if (now >= deadline_ns) return false;
+    beat(*reader.slot);
+    const bool obstructed = reader.is_obstructed();
+    ticket.sleep_until(obstructed ? std::min(deadline_ns, now + kObstructedNapNs) : deadline_ns);
+    if (obstructed && now - started > kObstructedNapNs) recover_while_waiting(core, reader.recovery_tried_ns);
+    if (look(reader)) return true;
+  }
+}
+
+}  // namespace
+
+bool next_place(ReaderHot& reader) noexcept { return state_of(reader).next_place(); }
+
+void ReaderState::begin_walk() noexcept {
+  walk_window = walk_place = 0;
+  handed = 0;
+  at = end = nullptr;
+  if (!windows.front().places.empty()) {
+    at = windows.front().places.front().at;
+    end = windows.front().places.front().end;
+  }
+}
+
+// Called where there is no message at `at`: steps over filler there, or goes on to the next place.
+bool ReaderState::next_place() noexcept {
+  if (at < end) {
+    const FrameHeader header{layout::word_at(at).load(std::memory_order_acquire)};
+    const std::uint64_t room = static_cast<std::uint64_t>(end - at);
+    const bool filler = header.kind() == FrameKind::nop || header.kind() == FrameKind::extent;
+    if (filler && header.span() <= room) {
+      at += header.span();
+      return true;
+    }
+    if (header.kind() == FrameKind::message && header.span() <= room) return true;  // it came between the two looks
+    if (header.kind() != FrameKind::none && header.kind() != FrameKind::busy) {
+      corrupt = true;
+      return false;
+    }
+  }
+  Window& window = windows[walk_window];
+  if (walk_place < window.places.size()) window.places[walk_place].at = at;
+  window.passed += handed;
+  slot->delivered.store(slot->delivered.load(relaxed) + handed, relaxed);
+  handed = 0;
+  const bool stays = in_total_order() && at < end;
+  ++walk_place;
+  while (!stays && walk_window < windows.size() && walk_place >= windows[walk_window].places.size()) {
+    ++walk_window;
+    walk_place = 0;
+  }
+  if (stays || walk_window >= windows.size()) {
+    at = end = nullptr;
+    walk_window = windows.size();
+    return false;
+  }
+  at = windows[walk_window].places[walk_place].at;
+  end = windows[walk_window].places[walk_place].end;
+  return true;
+}
+
+void ReaderState::end_walk() noexcept {
+  if (walk_window < windows.size()) {  // the loop was left early
+    Window& window = windows[walk_window];
+    if (walk_place < window.places.size()) window.places[walk_place].at = at;
+    window.passed += handed;
+    slot->delivered.store(slot->delivered.load(relaxed) + handed, relaxed);
+    handed = 0;
+  }
+  at = end = nullptr;
+  pinned = false;
+  unpin_windows();
+  forget_finished();
+}
+
+}  // namespace detail
+
+Reader::Reader(const Segment& segment, const ReaderOptions& options)
+    : hot_(new detail::ReaderState{segment.core(), options}) {}
+
+Reader::Reader(Reader&& other) noexcept : hot_(std::exchange(other.hot_, nullptr)) {}
+
+Reader& Reader::operator=(Reader&& other) noexcept {
+  if (this != &other) {
+    close();
+    hot_ = std::exchange(other.hot_, nullptr);
+  }
+  return *this;
+}
+
+Reader::~Reader() { close(); }
+
+void Reader::close() noexcept {
+  if (hot_ != nullptr) delete &detail::state_of(*std::exchange(hot_, nullptr));
+}
+
+namespace {
+
+detail::ReaderState& open_state(detail::ReaderHot* hot) {
+  if (hot == nullptr) throw Error(Errc::invalid_argument, "this reader was closed or moved from");
+  detail::ReaderState& reader = detail::state_of(*hot);
+  reader.check_usable();
+  return reader;
+}
+
+}  // namespace
+
+bool Reader::wait_for(std::chrono::nanoseconds timeout) {
+  detail::ReaderState& reader = open_state(hot_);
+  if (detail::look(reader)) return true;
+  if (timeout.count() <= 0) return false;
+  const std::uint64_t now = platform::monotonic_ns();
+  const auto wanted = static_cast<std::uint64_t>(timeout.count());
+  return detail::wait(reader, wanted > ~now ? ~std::uint64_t{0} : now + wanted);
+}
+
+PinnedRange Reader::pin() {
+  detail::ReaderState& reader = open_state(hot_);
+  if (reader.pinned) {
+    throw Error(Errc::busy, "the reader's last range is still pinned: let it go before the next one");
+  }
+  reader.refresh();
+  if (!reader.pin_windows()) return PinnedRange{nullptr};
+  reader.pinned = true;
+  detail::beat(*reader.slot);
+  reader.begin_walk();
+  return PinnedRange{&reader};
+}
+
+void PinnedRange::unpin() noexcept { detail::state_of(*reader_).end_walk(); }
+
+std::uint64_t Reader::delivered() const noexcept {
+  return hot_ == nullptr ? 0 : detail::state_of(*hot_).slot->delivered.load(std::memory_order_relaxed);
+}
+
+std::uint64_t Reader::lost() const noexcept {
+  return hot_ == nullptr ? 0 : detail::state_of(*hot_).slot->lost.load(std::memory_order_relaxed);
+}
+
+std::uint32_t Reader::slot() const noexcept {
+  return hot_ == nullptr ? ~std::uint32_t{0} : detail::state_of(*hot_).index;
+}
+
+}  // namespace sapbuf

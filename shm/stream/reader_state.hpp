@@ -1,0 +1,89 @@
+// A reader, inside the library: where it stands in each generation that it has not finished.
+//
+// A *window* is one such generation. In per-writer order it has a *place* for each extent: readers follow all open
+// extents of all windows at once, so an idle writer's open extent in an old generation does not keep them from newer
+// ones. In total order a window has one place, and the next window is entered when it is finished.
+//
+// The order of each writer holds because extents are discovered before they are drained: whoever sees a writer's later
+// extent (acquire) also sees that the one before it is closed, and all its frames. So discovery goes from the newest
+// claim to the oldest, and draining from the oldest to the newest.
+#pragma once
+
+#include <deque>
+#include <vector>
+
+#include <sapbuf/reader.hpp>
+
+#include "segment/segment_core.hpp"
+#include "stream/slabs.hpp"
+
+namespace sapbuf::detail {
+
+struct Place {
+  const std::byte* at;   // the next header
+  const std::byte* end;  // at or behind `at`; nothing more is to come at `at == end`
+};
+
+struct Window {
+  std::uint64_t generation = 0;
+  std::uint32_t slab = 0;
+  std::uint64_t discovered = 0;         // extents (or, in total order, 1 once the place is there)
+  bool ended = false;                   // the cursor has left it: no more claims will come
+  std::vector<std::uint64_t> untraced;  // claimed extents that were not open yet when they were looked at
+  std::vector<Place> places;            // oldest claim first
+  std::uint64_t passed = 0;             // messages handed out, or skipped by a reader that started at the newest
+
+  bool finished() const noexcept { return ended && untraced.empty() && discovered != 0 && places.empty(); }
+};
+
+struct ReaderState final : ReaderHot, ForkHook {
+  ReaderState(std::shared_ptr<SegmentCore> segment, const ReaderOptions& options);
+  ~ReaderState();
+
+  void after_fork_in_child() noexcept override { forked = true; }
+
+  // Learns of new generations and extents, and forgets what is finished. Throws Errc::corrupt.
+  void refresh();
+  // Whether a message stands at the beginning of some place; walks over filler on the way.
+  bool find_message();
+  // In `overwrite` streams: pins the slabs of all windows, and counts what was overwritten before. Elsewhere true at
+  // once. False: a slab is just being reclaimed, or the window was lost; nothing is pinned.
+  bool pin_windows();
+  void unpin_windows() noexcept;
+  // Whether something is claimed that this reader cannot pass, so that it may be waiting for the dead.
+  bool is_obstructed() noexcept;
+
+  // The walk of one range, through all places of all windows.
+  void begin_walk() noexcept;
+  bool next_place() noexcept;
+  void end_walk() noexcept;
+
+  bool overwrites() const noexcept { return core->geometry().on_full == OnFull::overwrite; }
+  bool in_total_order() const noexcept { return core->geometry().order == Order::total; }
+  void check_usable() const;
+
+  const std::shared_ptr<SegmentCore> core;
+  std::uint32_t index = 0;
+  layout::ParticipantSlot* slot = nullptr;
+  std::deque<Window> windows;   // oldest first; never empty
+  std::size_t walk_window = 0;  // where the range's walk is
+  std::size_t walk_place = 0;
+  std::uint64_t expected = 0;       // overwrite: the generation that follows the last finished one
+  std::uint64_t passed_before = 0;  // overwrite: messages passed in generations before the first window
+  std::uint64_t recovery_tried_ns = 0;
+  bool pinned = false;  // a range is alive
+  bool forked = false;
+  bool corrupt = false;  // the walk found bytes that make no sense
+
+ private:
+  void start(From from);
+  void skip_what_is_there();
+  void add_window(Placed place);
+  void discover(Window& window, const ActiveSlab& active);
+  void forget_finished();
+  bool step_over_filler(Place& place) noexcept;
+  bool verify_pins(bool& reclaiming);
+  void account_for_gap();
+};
+
+}  // namespace sapbuf::detail

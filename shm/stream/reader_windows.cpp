@@ -1,0 +1,299 @@
+// The reader's windows: learning of generations and extents, letting go of them, and losing them.
+#include <algorithm>
+
+#include "segment/event.hpp"
+#include "segment/maintenance_lock.hpp"
+#include "segment/recovery.hpp"
+#include "segment/registry.hpp"
+#include "stream/extents.hpp"
+#include "stream/reader_state.hpp"
+#include "stream/reclaim.hpp"
+
+namespace sapbuf::detail {
+namespace {
+
+using layout::Extent;
+using layout::ExtentState;
+using layout::FrameHeader;
+using layout::FrameKind;
+using layout::SlabLife;
+using layout::SlabState;
+using layout::word_at;
+
+constexpr auto relaxed = std::memory_order_relaxed;
+constexpr std::chrono::milliseconds kAttachPatience{2000};
+constexpr int kPinTries = 1000;
+
+[[noreturn]] void throw_corrupt(const SegmentCore& core, const char* what) {
+  throw Error(Errc::corrupt, "segment '" + core.name() + "' is corrupt: " + what +
+                                 "; look at it with 'sapbuf dump', then make it anew");
+}
+
+}  // namespace
+
+ReaderState::ReaderState(std::shared_ptr<SegmentCore> segment, const ReaderOptions& options)
+    : core(std::move(segment)) {
+  core->check_not_forked();
+  core->slab_for_reading(0);
+  recover_core(*core);
+  {
+    // Under the lock nothing is reclaimed, so the position that is picked here is held before anybody could take it
+    // away.
+    const MaintenanceLock lock{*core, kAttachPatience};
+    if (!lock) {
+      throw Error(Errc::busy, "segment '" + core->name() +
+                                  "': a live process holds the maintenance lock (is it stopped?); see 'sapbuf status'");
+    }
+    std::optional<Placed> first;
+    const auto prepare = [&](layout::ParticipantSlot& fresh) {
+      const ActiveSlab active = load_active(*core);
+      if (!active.valid()) throw_corrupt(*core, "the cursor points nowhere");
+      settle_states(*core, active);
+      const bool newest = options.from == From::newest;
+      // A reader of the newest still needs the generations that somebody may yet write into.
+      first = find_oldest(*core, newest ? core->control().closed_through.load(relaxed) + 1 : 1);
+      if (!first || first->generation > active.generation) throw_corrupt(*core, "no slab has the active generation");
+      fresh.start_generation.store(first->generation, relaxed);
+      if (overwrites()) {
+        fresh.base_frames.store(core->descriptor(first->slab).frames_before.load(relaxed), relaxed);
+      } else {
+        fresh.hold.store(first->generation, relaxed);
+      }
+    };
+    index = attach(*core, layout::SlotRole::reader, options.name, prepare);
+    slot = &core->slot(index);
+    add_window(*first);
+    expected = first->generation;
+    if (options.from == From::newest) skip_what_is_there();
+  }
+  core->add(*this);
+}
+
+ReaderState::~ReaderState() {
+  core->remove(*this);
+  if (!forked) detach(*core, index);
+}
+
+void ReaderState::check_usable() const {
+  core->check_not_forked();
+  if (corrupt) throw_corrupt(*core, "a frame makes no sense");
+}
+
+void ReaderState::add_window(Placed place) {
+  Window window;
+  window.generation = place.generation;
+  window.slab = place.slab;
+  if (in_total_order()) {
+    const std::byte* const begin = core->slab_for_reading(place.slab);
+    window.places.push_back({begin, begin + core->geometry().slab_bytes});
+    window.discovered = 1;
+  }
+  windows.push_back(std::move(window));
+}
+
+void ReaderState::skip_what_is_there() {
+  const ActiveSlab active = load_active(*core);
+  while (windows.back().generation < active.generation) {
+    const auto slab = find_slab(*core, windows.back().generation + 1);
+    if (!slab) break;
+    add_window({windows.back().generation + 1, *slab});
+  }
+  for (auto window = windows.rbegin(); window != windows.rend(); ++window) discover(*window, active);
+  for (Window& window : windows) {
+    for (Place& place : window.places) {
+      for (bool more = true; more;) {
+        const std::uint64_t size = static_cast<std::uint64_t>(place.end - place.at);
+        const ExtentContent content = walk_extent(place.at, size);
+        window.passed += content.messages;
+        place.at += content.end;
+        more = place.at < place.end && step_over_filler(place);
+      }
+    }
+  }
+}
+
+void ReaderState::discover(Window& window, const ActiveSlab& active) {
+  window.ended = window.generation < active.generation;
+  const std::uint64_t claimed = claimed_bytes(*core, active, {window.generation, window.slab});
+  const std::byte* const begin = core->slab_for_reading(window.slab);
+  if (in_total_order()) {
+    for (Place& place : window.places) {
+      if (window.ended && begin + claimed < place.end) place.end = std::max(begin + claimed, place.at);
+    }
+    return;
+  }
+  const std::uint64_t extent_bytes = core->geometry().extent_bytes;
+  const std::uint64_t known = claimed / extent_bytes;
+  for (; window.discovered < known; ++window.discovered) window.untraced.push_back(window.discovered);
+  if (window.untraced.empty()) return;
+
+  const std::size_t before = window.places.size();
+  const auto open = [&](std::uint64_t extent_index) {
+    // extent-open: acquire, so that the extent frame, and the end of the owner's extent before this one, are seen.
+    const Extent extent{core->extent(window.slab, extent_index).load(std::memory_order_acquire)};
+    if (extent.state() == ExtentState::free) return false;
+    if (extent.state() == ExtentState::continuation) return true;
+    const std::uint64_t extents =
+        std::clamp<std::uint64_t>(extent.extents(), 1, core->geometry().extents_per_slab() - extent_index);
+    const std::byte* const first = begin + extent_index * extent_bytes;
+    window.places.push_back({first, first + extents * extent_bytes});
+    return true;
+  };
+  // From the newest to the oldest: see the top of reader_state.hpp.
+  for (auto it = window.untraced.rbegin(); it != window.untraced.rend(); ++it) {
+    if (open(*it)) *it = ~std::uint64_t{0};
+  }
+  std::erase(window.untraced, ~std::uint64_t{0});
+  // An older claim may leave its trace later than a newer one: keep the places in the order of the claims.
+  if (window.places.size() != before) {
+    std::sort(window.places.begin(), window.places.end(), [](const Place& a, const Place& b) { return a.end < b.end; });
+  }
+}
+
+void ReaderState::refresh() {
+  const ActiveSlab active = load_active(*core);
+  if (!active.valid()) throw_corrupt(*core, "the cursor points nowhere");
+  while (windows.back().generation < active.generation) {
+    const std::uint64_t next = windows.back().generation + 1;
+    if (const auto slab = find_slab(*core, next)) {
+      add_window({next, *slab});
+      continue;
+    }
+    // A lossless reader holds it, so it must be there. In an `overwrite` stream it may be gone: what lies behind the
+    // gap is entered when everything before it is finished.
+    if (!overwrites()) throw_corrupt(*core, "a generation that this reader holds is gone");
+    if (windows.size() > 1 || !windows.front().finished()) break;
+    const auto place = find_oldest(*core, next);
+    if (!place || place->generation > active.generation) break;
+    add_window(*place);
+    forget_finished();
+  }
+  for (auto window = windows.rbegin(); window != windows.rend(); ++window) discover(*window, active);
+}
+
+void ReaderState::forget_finished() {
+  bool released = false;
+  for (Window& window : windows) {
+    std::erase_if(window.places, [](const Place& place) { return place.at >= place.end; });
+  }
+  while (windows.size() > 1 && windows.front().finished()) {
+    passed_before += windows.front().passed;
+    expected = windows.front().generation + 1;
+    windows.pop_front();
+    released = true;
+  }
+  if (!released || overwrites()) return;
+  // hold-release: release, so that whoever reclaims the slab does it behind our last look at it.
+  slot->hold.store(windows.front().generation, std::memory_order_release);
+  clean_consumed(*core);
+  notify(core->control().space);
+}
+
+bool ReaderState::step_over_filler(Place& place) noexcept {
+  const FrameHeader header{word_at(place.at).load(std::memory_order_acquire)};
+  if (header.kind() != FrameKind::nop && header.kind() != FrameKind::extent) return false;
+  if (header.span() > static_cast<std::uint64_t>(place.end - place.at)) {
+    corrupt = true;
+    return false;
+  }
+  place.at += header.span();
+  return place.at < place.end;
+}
+
+bool ReaderState::find_message() {
+  bool found = false;
+  for (Window& window : windows) {
+    for (Place& place : window.places) {
+      while (place.at < place.end && step_over_filler(place)) {
+      }
+      if (place.at < place.end) {
+        const FrameHeader header{word_at(place.at).load(std::memory_order_acquire)};
+        if (header.kind() == FrameKind::message) {
+          found = true;
+          break;
+        }
+      }
+    }
+    if (found) break;
+    if (in_total_order() && !window.places.empty() && window.places.front().at < window.places.front().end) break;
+  }
+  if (!found) forget_finished();
+  if (corrupt) throw_corrupt(*core, "a frame makes no sense");
+  return found;
+}
+
+bool ReaderState::is_obstructed() noexcept {
+  if (!in_total_order()) {
+    return std::any_of(windows.begin(), windows.end(), [](const Window& window) { return !window.untraced.empty(); });
+  }
+  const Window& window = windows.front();
+  if (window.places.empty()) return false;
+  const ActiveSlab active = load_active(*core);
+  const std::uint64_t claimed = claimed_bytes(*core, active, {window.generation, window.slab});
+  return window.places.front().at < core->slab_for_reading(window.slab) + claimed;
+}
+
+// --- Overwrite -----------------------------------------------------------------------------------------------------
+
+void ReaderState::unpin_windows() noexcept {
+  // hold-release: release, as for holds.
+  if (overwrites()) slot->pins.store(0, std::memory_order_release);
+}
+
+// pin: the pins are stored before the slabs' states are read here; a reclaimer stores the state before it reads the
+// pins.
+bool ReaderState::verify_pins(bool& reclaiming) {
+  std::uint64_t mask = 0;
+  for (const Window& window : windows) mask |= std::uint64_t{1} << window.slab;
+  slot->pins.store(mask, std::memory_order_seq_cst);
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  std::size_t lost = 0;
+  for (std::size_t i = 0; i < windows.size(); ++i) {
+    const SlabLife life{core->descriptor(windows[i].slab).life.load(std::memory_order_seq_cst)};
+    if (life.generation() == windows[i].generation && life.readable()) continue;
+    if (life.generation() == windows[i].generation && life.state() == SlabState::reclaiming) reclaiming = true;
+    lost = i + 1;
+  }
+  if (lost == 0) return true;
+  unpin_windows();
+  if (reclaiming) return false;
+  // Generations are overwritten in their order; what was lost comes before all that is left.
+  for (std::size_t i = 0; i < lost; ++i) {
+    passed_before += windows.front().passed;
+    const std::uint64_t next = windows.front().generation + 1;
+    windows.pop_front();
+    if (!windows.empty()) continue;
+    const auto place = find_oldest(*core, next);
+    if (!place) throw_corrupt(*core, "no slab can be read");
+    add_window(*place);
+    break;
+  }
+  return false;
+}
+
+// lost = messages before the first window's generation, less those before our start, less those that we passed or know
+// to be lost.
+void ReaderState::account_for_gap() {
+  const std::uint64_t generation = windows.front().generation;
+  if (generation == expected) return;
+  expected = generation;
+  const std::uint64_t before = core->descriptor(windows.front().slab).frames_before.load(std::memory_order_acquire);
+  const std::uint64_t base = slot->base_frames.load(relaxed);
+  const std::uint64_t known = base + passed_before + slot->lost.load(relaxed);
+  if (before > known) slot->lost.store(slot->lost.load(relaxed) + (before - known), relaxed);
+}
+
+bool ReaderState::pin_windows() {
+  if (!overwrites()) return true;
+  for (int tries = 0; tries < kPinTries; ++tries) {
+    bool reclaiming = false;
+    if (verify_pins(reclaiming)) {
+      account_for_gap();
+      return true;
+    }
+    refresh();
+  }
+  return false;
+}
+
+}  // namespace sapbuf::detail

@@ -1,0 +1,262 @@
+#include "stream/repair.hpp"
+
+#include <algorithm>
+
+#include <sapbuf/detail/kill_point.hpp>
+#include "platform/clock.hpp"
+#include "segment/ledger.hpp"
+#include "segment/registry.hpp"
+#include "stream/extents.hpp"
+#include "stream/reclaim.hpp"
+
+namespace sapbuf::detail {
+namespace {
+
+using layout::Claim;
+using layout::Extent;
+using layout::ExtentState;
+using layout::FrameHeader;
+using layout::FrameKind;
+using layout::Progress;
+using layout::SlabLife;
+using layout::SlabState;
+using layout::word_at;
+
+constexpr auto relaxed = std::memory_order_relaxed;
+
+// The grace period ends by itself within nanoseconds, unless a claimer is stopped or swapped out: then it is tried
+// again later.
+constexpr std::uint64_t kGraceNs = 2'000'000;
+
+bool is_in_order(SegmentCore& core, Order order) noexcept { return core.geometry().order == order; }
+
+layout::SlotRole role_of(const layout::ParticipantSlot& slot) noexcept {
+  return layout::SlotTenure{slot.tenure.load(relaxed)}.role();
+}
+
+// The slab that a located claim points into, if its generation still lives there.
+std::optional<Placed> place_of(SegmentCore& core, Claim claim) noexcept {
+  if (!claim.is_located() || claim.slab() >= core.geometry().slabs) return std::nullopt;
+  if (claim.offset_bytes() >= core.geometry().slab_bytes) return std::nullopt;
+  const SlabLife life{core.descriptor(claim.slab()).life.load(std::memory_order_acquire)};
+  if (!life.readable() || !claim.is_in(life.generation())) return std::nullopt;
+  return Placed{life.generation(), claim.slab()};
+}
+
+// The extent that a dead writer has open, if any.
+struct OpenExtent {
+  Placed slab;
+  ExtentPlace place;
+  Extent extent;
+};
+std::optional<OpenExtent> open_extent_of(SegmentCore& core, std::uint32_t slot) noexcept {
+  const Claim claim{core.slot(slot).claim.load(std::memory_order_acquire)};
+  const auto slab = place_of(core, claim);
+  if (!slab || !is_in_order(core, Order::per_writer)) return std::nullopt;
+  const ExtentPlace place{claim.slab(), claim.offset_bytes() / core.geometry().extent_bytes};
+  const Extent extent{core.extent(place.slab, place.index).load(std::memory_order_acquire)};
+  if (extent.state() != ExtentState::open || extent.owner() != slot) return std::nullopt;
+  return OpenExtent{*slab, place, extent};
+}
+
+// --- Holes ---------------------------------------------------------------------------------------------------------
+
+// Grace: waits until every live writer that was between its announcement and its trace has been seen elsewhere.
+//   announce: the cursor was read before this; a claim below that limit whose word still says `claiming` the same claim
+//   is the only one that may yet leave its trace.
+bool wait_for_claimers(SegmentCore& core) noexcept {
+  const std::uint64_t deadline = platform::monotonic_ns() + kGraceNs;
+  const std::uint32_t high = core.high_slot();
+  for (std::uint32_t index = 0; index < high; ++index) {
+    const layout::ParticipantSlot& slot = core.slot(index);
+    const Claim seen{slot.claim.load(std::memory_order_acquire)};
+    while (is_in_use(slot) && seen.is_claiming() && slot.claim.load(std::memory_order_acquire) == seen.word) {
+      layout::SlotTenure tenure;
+      if (needs_settling(core, index, tenure)) break;
+      if (platform::monotonic_ns() > deadline) return false;
+    }
+  }
+  return true;
+}
+
+void repair_table(SegmentCore& core, std::uint32_t dead, Placed place, std::uint64_t claimed, RepairTally& tally) {
+  const std::uint64_t count = claimed / core.geometry().extent_bytes;
+  for (std::uint64_t index = 0; index < count;) {
+    const ExtentPlace at{place.slab, index};
+    const Extent extent{core.extent(place.slab, index).load(std::memory_order_acquire)};
+    std::uint64_t extents = std::max<std::uint64_t>(1, extent.extents());
+    if (extent.state() == ExtentState::free) {
+      // The dead claimer of several extents marks the others before it opens the first: they are part of this hole.
+      extents = 1;
+      while (index + extents < count &&
+             Extent{core.extent(place.slab, index + extents).load(relaxed)}.state() == ExtentState::continuation) {
+        ++extents;
+      }
+      close_hole(core, at, extents);
+      ++tally.frames;
+      tally.bytes += extents * core.geometry().extent_bytes;
+    } else if (extent.state() == ExtentState::open && extent.owner() == dead) {
+      close_extent(core, at, extent);
+      ++tally.frames;
+    }
+    index += extents;
+  }
+}
+
+void repair_frames(SegmentCore& core, std::uint32_t dead, Placed place, std::uint64_t claimed, RepairTally& tally) {
+  std::byte* const slab = core.slab_for_writing(place.slab);
+  for (std::uint64_t offset = 0; offset < claimed;) {
+    layout::Word& word = word_at(slab + offset);
+    const FrameHeader header{word.load(std::memory_order_acquire)};
+    std::uint64_t span = header.span();
+    if (header.kind() == FrameKind::none) {
+      // The dead wrote nothing behind their claim, and slabs are clean: the hole ends at the next header.
+      span = layout::kUnitBytes;
+      while (offset + span < claimed && word_at(slab + offset + span).load(std::memory_order_acquire) == 0) {
+        span += layout::kUnitBytes;
+      }
+    }
+    const bool busy_of_dead = header.kind() == FrameKind::busy && header.owner() == dead;
+    if (header.kind() == FrameKind::none || busy_of_dead) {
+      span = std::min(span, core.geometry().slab_bytes - offset);
+      // frame-publish: release; readers wait at this header.
+      word.store(FrameHeader::nop(span).word, std::memory_order_release);
+      SAPBUF_KILL_POINT("repair.hole");
+      ++tally.frames;
+      tally.bytes += span;
+    }
+    offset += span;
+  }
+}
+
+bool repair_holes(SegmentCore& core, std::uint32_t dead, RepairTally& tally) {
+  // The dead claimed before they died, so the cursor as it is now is a limit for their claims.
+  const ActiveSlab active = load_active(core);
+  if (!active.valid()) throw Error(Errc::corrupt, "segment '" + core.name() + "': the cursor points nowhere");
+  if (!wait_for_claimers(core)) return false;
+  SAPBUF_KILL_POINT("repair.grace");
+  for (auto place = find_oldest(core, 1); place; place = find_oldest(core, place->generation + 1)) {
+    const std::uint64_t claimed = claimed_bytes(core, active, *place);
+    if (is_in_order(core, Order::per_writer)) {
+      repair_table(core, dead, *place, claimed, tally);
+    } else {
+      repair_frames(core, dead, *place, claimed, tally);
+    }
+  }
+  return true;
+}
+
+// --- One writer ----------------------------------------------------------------------------------------------------
+
+// Per-writer order. The ledger is settled before the extent is closed: afterwards nobody could tell a frame that was
+// committed but not counted from one that was.
+void repair_extent(SegmentCore& core, std::uint32_t dead, RepairTally& tally) {
+  layout::ParticipantSlot& slot = core.slot(dead);
+  const bool busy = Progress{slot.progress.load(std::memory_order_acquire)}.busy();
+  LedgerValues ledger = load_ledger(slot);
+  const auto open = open_extent_of(core, dead);
+  bool committed_uncounted = false;
+  if (open) {
+    const std::uint64_t size = open->extent.extents() * core.geometry().extent_bytes;
+    const std::uint64_t rest = core.geometry().slab_bytes - open->place.index * core.geometry().extent_bytes;
+    const std::byte* const begin =
+        core.slab_for_writing(open->place.slab) + open->place.index * core.geometry().extent_bytes;
+    const ExtentContent content = walk_extent(begin, std::min(size, rest), ledger.in_extent);
+    if (busy && content.messages > ledger.in_extent) {
+      committed_uncounted = true;
+      ledger.committed += content.messages - ledger.in_extent;
+      ledger.committed_bytes += content.bytes_after_skip;
+      ledger.in_extent = content.messages;
+    }
+  }
+  if (busy) {
+    if (!committed_uncounted) ++ledger.abandoned;
+    store_ledger(slot, ledger, false);
+  }
+  SAPBUF_KILL_POINT("repair.counted");
+  if (open) {
+    close_extent(core, open->place, open->extent);
+    ++tally.frames;
+  }
+}
+
+// Total order. The busy frame becomes NOP before the ledger is settled: a NOP still says that nothing was committed.
+void repair_busy_frame(SegmentCore& core, std::uint32_t dead, RepairTally& tally) {
+  layout::ParticipantSlot& slot = core.slot(dead);
+  if (!Progress{slot.progress.load(std::memory_order_acquire)}.busy()) return;
+  LedgerValues ledger = load_ledger(slot);
+  const Claim claim{slot.claim.load(std::memory_order_acquire)};
+  bool committed = false;
+  if (const auto place = place_of(core, claim)) {
+    layout::Word& word = word_at(core.slab_for_writing(place->slab) + claim.offset_bytes());
+    const FrameHeader header{word.load(std::memory_order_acquire)};
+    committed = header.kind() == FrameKind::message;
+    if (committed) {
+      ++ledger.committed;
+      ledger.committed_bytes += header.payload_bytes();
+    } else if (header.kind() == FrameKind::busy && header.owner() == dead) {
+      const std::uint64_t span = std::min(header.span(), core.geometry().slab_bytes - claim.offset_bytes());
+      word.store(FrameHeader::nop(span).word, std::memory_order_release);
+      ++tally.frames;
+      tally.bytes += span;
+    }
+  }
+  SAPBUF_KILL_POINT("repair.filled");
+  if (!committed) ++ledger.abandoned;
+  store_ledger(slot, ledger, false);
+}
+
+bool repair(SegmentCore& core, std::uint32_t index, RepairTally& tally) {
+  layout::ParticipantSlot& slot = core.slot(index);
+  if (role_of(slot) != layout::SlotRole::writer) return true;
+  if (Claim{slot.claim.load(std::memory_order_acquire)}.is_claiming() && !repair_holes(core, index, tally))
+    return false;
+  if (is_in_order(core, Order::per_writer)) {
+    repair_extent(core, index, tally);
+  } else {
+    repair_busy_frame(core, index, tally);
+  }
+  SAPBUF_KILL_POINT("repair.done");
+  slot.claim.store(0, std::memory_order_release);
+  return true;
+}
+
+// --- What is held --------------------------------------------------------------------------------------------------
+
+void held(SegmentCore& core, std::uint32_t index, std::vector<std::uint64_t>& generations) {
+  const layout::ParticipantSlot& slot = core.slot(index);
+  if (role_of(slot) == layout::SlotRole::writer) {
+    const Claim claim{slot.claim.load(std::memory_order_acquire)};
+    const auto place = place_of(core, claim);
+    const bool busy = Progress{slot.progress.load(std::memory_order_acquire)}.busy();
+    if (place && (is_in_order(core, Order::total) ? busy : open_extent_of(core, index).has_value())) {
+      generations.push_back(place->generation);
+    }
+    return;
+  }
+  const std::uint64_t hold = slot.hold.load(std::memory_order_acquire);
+  const std::uint64_t pins = slot.pins.load(std::memory_order_acquire);
+  for (std::uint32_t slab = 0; slab < core.geometry().slabs; ++slab) {
+    const SlabLife life{core.descriptor(slab).life.load(std::memory_order_acquire)};
+    if (life.readable() && (life.generation() >= hold || (pins >> slab & 1) != 0))
+      generations.push_back(life.generation());
+  }
+  std::sort(generations.begin(), generations.end());
+}
+
+std::uint32_t count_unheld(SegmentCore& core, std::span<const std::uint64_t> generations) {
+  std::uint32_t count = 0;
+  for (const std::uint64_t generation : generations) {
+    const auto slab = find_slab(core, generation);
+    if (!slab) continue;
+    const SlabLife life{core.descriptor(*slab).life.load(std::memory_order_acquire)};
+    if (life.state() == SlabState::sealed && !is_held(core, generation) && !is_pinned(core, *slab)) ++count;
+  }
+  return count;
+}
+
+}  // namespace
+
+Facility stream_facility() noexcept { return {.held = &held, .repair = &repair, .count_unheld = &count_unheld}; }
+
+}  // namespace sapbuf::detail

@@ -1,0 +1,155 @@
+#include "stream/seal.hpp"
+
+#include <algorithm>
+
+#include <sapbuf/detail/kill_point.hpp>
+#include "platform/fence.hpp"
+#include "segment/registry.hpp"
+#include "stream/extents.hpp"
+
+namespace sapbuf::detail {
+namespace {
+
+using layout::Claim;
+using layout::Extent;
+using layout::ExtentState;
+using layout::FrameHeader;
+using layout::FrameKind;
+using layout::Progress;
+
+constexpr auto relaxed = std::memory_order_relaxed;
+
+// How often a writer that seems to be between a claim and its trace is looked at again: some microseconds.
+constexpr int kLooks = 200;
+
+// Calls `visit(index, extent)` for every claimed extent of a slab.
+template <typename Visit>
+void for_each_extent(SegmentCore& core, Placed place, std::uint64_t claimed, Visit visit) {
+  const std::uint64_t count = claimed / core.geometry().extent_bytes;
+  for (std::uint64_t index = 0; index < count;) {
+    const Extent extent{core.extent(place.slab, index).load(std::memory_order_acquire)};
+    visit(index, extent);
+    index += std::max<std::uint64_t>(1, extent.state() == ExtentState::free ? 1 : extent.extents());
+  }
+}
+
+bool may_close(SegmentCore& core, Placed place, std::uint64_t index, Extent extent) noexcept {
+  const layout::ParticipantSlot& owner = core.slot(extent.owner());
+  // seal: after the heavy fence. An idle writer will see `revoked` before it touches the extent again; a writer whose
+  // claim is elsewhere has left it.
+  const Claim claim{owner.claim.load(std::memory_order_acquire)};
+  const bool here = claim.is_in(place.generation) && claim.slab() == place.slab &&
+                    claim.offset_bytes() == index * core.geometry().extent_bytes;
+  return !here || !Progress{owner.progress.load(std::memory_order_acquire)}.busy();
+}
+
+// Revokes and closes the open extents of a generation. Returns whether all are closed now.
+bool seal_extents(SegmentCore& core, Placed place, std::uint64_t claimed) {
+  bool unfinished = false;
+  bool any_open = false;
+  for_each_extent(core, place, claimed, [&](std::uint64_t, Extent extent) {
+    if (extent.state() == ExtentState::free) unfinished = true;
+    if (extent.state() != ExtentState::open) return;
+    if (extent.owner() >= core.geometry().participants) {
+      unfinished = true;
+      return;
+    }
+    any_open = true;
+    layout::Word& revoked = core.slot(extent.owner()).revoked;
+    if (revoked.load(relaxed) < place.generation) revoked.store(place.generation, relaxed);
+  });
+  if (!any_open) return !unfinished;
+  SAPBUF_KILL_POINT("seal.revoked");
+  platform::heavy_fence(core.full_fences());
+  for_each_extent(core, place, claimed, [&](std::uint64_t index, Extent extent) {
+    if (extent.state() != ExtentState::open) return;
+    if (extent.owner() < core.geometry().participants && may_close(core, place, index, extent)) {
+      close_extent(core, {place.slab, index}, extent);
+    } else {
+      unfinished = true;
+    }
+  });
+  return !unfinished;
+}
+
+// Total order: whether this writer may still have a claim or an open frame in the generation, which the cursor has
+// left. A claim that began after the cursor left it cannot be in it; so a change of the word is as good as none.
+bool may_write_into(const layout::ParticipantSlot& slot, Placed place) noexcept {
+  const Claim first{slot.claim.load(std::memory_order_acquire)};
+  for (int look = 0; look < kLooks; ++look) {
+    const Claim claim{slot.claim.load(std::memory_order_acquire)};
+    if (claim.word != first.word) {
+      if (claim.is_claiming() || !claim.is_in(place.generation)) return false;
+    } else if (!claim.is_claiming() && !claim.is_in(place.generation)) {
+      return false;
+    }
+    if (claim.is_in(place.generation) && !Progress{slot.progress.load(std::memory_order_acquire)}.busy()) return false;
+  }
+  return true;
+}
+
+bool no_frame_is_open(SegmentCore& core, Placed place) {
+  const std::uint32_t high = core.high_slot();
+  for (std::uint32_t index = 0; index < high; ++index) {
+    const layout::ParticipantSlot& slot = core.slot(index);
+    const layout::SlotTenure tenure{slot.tenure.load(std::memory_order_acquire)};
+    if (tenure.in_use() && tenure.role() == layout::SlotRole::writer && may_write_into(slot, place)) return false;
+  }
+  return true;
+}
+
+std::uint64_t count_messages(SegmentCore& core, Placed place, std::uint64_t claimed) {
+  std::uint64_t messages = 0;
+  if (core.geometry().order == Order::per_writer) {
+    for_each_extent(core, place, claimed, [&](std::uint64_t, Extent extent) {
+      if (extent.state() == ExtentState::closed) messages += extent.frames();
+    });
+    return messages;
+  }
+  const std::byte* const slab = core.slab_for_writing(place.slab);
+  for (std::uint64_t offset = 0; offset < claimed;) {
+    const FrameHeader header{layout::word_at(slab + offset).load(std::memory_order_acquire)};
+    if (header.kind() == FrameKind::message) ++messages;
+    offset += header.span();
+  }
+  return messages;
+}
+
+// Writes down what is known now that the generation is closed. Repeatable: the last store says that it is done.
+void record_closed(SegmentCore& core, Placed place, std::uint64_t claimed) {
+  const layout::Geometry& geometry = core.geometry();
+  if (claimed < geometry.slab_bytes) {
+    layout::word_at(core.slab_for_writing(place.slab) + claimed)
+        .store(FrameHeader::nop(geometry.slab_bytes - claimed).word, std::memory_order_release);
+  }
+  layout::SlabDescriptor& descriptor = core.descriptor(place.slab);
+  if (geometry.on_full == OnFull::overwrite) {
+    const std::uint64_t messages = count_messages(core, place, claimed);
+    descriptor.frames.store(messages + 1, relaxed);
+    const std::uint64_t before = descriptor.frames_before.load(relaxed);
+    if (const auto next = find_slab(core, place.generation + 1)) {
+      core.descriptor(*next).frames_before.store(before + messages, std::memory_order_release);
+    }
+  }
+  SAPBUF_KILL_POINT("seal.recorded");
+  descriptor.closed.store(1, relaxed);
+  core.control().closed_through.store(place.generation, std::memory_order_release);
+}
+
+}  // namespace
+
+void close_ended(SegmentCore& core, const ActiveSlab& active) {
+  const bool per_writer = core.geometry().order == Order::per_writer;
+  for (std::uint32_t step = 0; step < core.geometry().slabs; ++step) {
+    const std::uint64_t generation = core.control().closed_through.load(relaxed) + 1;
+    if (generation >= active.generation) return;
+    const auto slab = find_slab(core, generation);
+    if (!slab) return;
+    const Placed place{generation, *slab};
+    const std::uint64_t claimed = claimed_bytes(core, active, place);
+    if (!(per_writer ? seal_extents(core, place, claimed) : no_frame_is_open(core, place))) return;
+    record_closed(core, place, claimed);
+  }
+}
+
+}  // namespace sapbuf::detail

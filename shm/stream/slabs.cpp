@@ -1,0 +1,61 @@
+#include "stream/slabs.hpp"
+
+#include <algorithm>
+
+namespace sapbuf::detail {
+
+using layout::Cursor;
+using layout::SlabLife;
+using layout::SlabState;
+
+ActiveSlab load_active(SegmentCore& core) noexcept {
+  // The cursor moves while this looks; a mismatch that lasts is not a race but corruption.
+  for (int tries = 0; tries < 1000; ++tries) {
+    const Cursor cursor{core.control().cursor.load(std::memory_order_acquire)};
+    if (cursor.slab() >= core.geometry().slabs) return {};
+    // life: stored before the cursor moved here, so the acquire above makes it visible.
+    const SlabLife life{core.descriptor(cursor.slab()).life.load(std::memory_order_acquire)};
+    if (cursor.is_in(life.generation()) && life.generation() != 0 && life.readable()) {
+      return {life.generation(), cursor.slab(), cursor.offset_bytes()};
+    }
+  }
+  return {};
+}
+
+std::optional<std::uint32_t> find_slab(SegmentCore& core, std::uint64_t generation) noexcept {
+  for (std::uint32_t slab = 0; slab < core.geometry().slabs; ++slab) {
+    const SlabLife life{core.descriptor(slab).life.load(std::memory_order_acquire)};
+    if (life.generation() == generation && life.readable()) return slab;
+  }
+  return std::nullopt;
+}
+
+std::optional<Placed> find_oldest(SegmentCore& core, std::uint64_t at_least) noexcept {
+  std::optional<Placed> oldest;
+  for (std::uint32_t slab = 0; slab < core.geometry().slabs; ++slab) {
+    const SlabLife life{core.descriptor(slab).life.load(std::memory_order_acquire)};
+    if (!life.readable() || life.generation() < at_least) continue;
+    if (!oldest || life.generation() < oldest->generation) oldest = Placed{life.generation(), slab};
+  }
+  return oldest;
+}
+
+std::uint64_t claimed_bytes(SegmentCore& core, const ActiveSlab& active, Placed place) noexcept {
+  const std::uint64_t claimed = place.generation == active.generation
+                                    ? active.offset_bytes
+                                    : core.descriptor(place.slab).limit_bytes.load(std::memory_order_acquire);
+  const std::uint64_t unit = core.geometry().order == Order::total ? layout::kUnitBytes : core.geometry().extent_bytes;
+  return std::min(claimed, core.geometry().slab_bytes) / unit * unit;
+}
+
+void settle_states(SegmentCore& core, const ActiveSlab& active) noexcept {
+  for (std::uint32_t slab = 0; slab < core.geometry().slabs; ++slab) {
+    layout::Word& word = core.descriptor(slab).life;
+    const SlabLife life{word.load(std::memory_order_acquire)};
+    if (life.state() == SlabState::active && life.generation() < active.generation) {
+      word.store(SlabLife::make(life.generation(), SlabState::sealed).word, std::memory_order_release);
+    }
+  }
+}
+
+}  // namespace sapbuf::detail

@@ -1,0 +1,38 @@
+// Which generation lives where, and how far it is claimed.
+#pragma once
+
+#include <optional>
+
+#include "segment/segment_core.hpp"
+
+namespace sapbuf::detail {
+
+// The slab that the cursor points into, with its whole generation. generation 0: the words contradict themselves
+// (corrupt).
+struct ActiveSlab {
+  std::uint64_t generation = 0;
+  std::uint32_t slab = 0;
+  std::uint64_t offset_bytes = 0;  // of the cursor; may lie behind the slab's end
+
+  bool valid() const noexcept { return generation != 0; }
+};
+ActiveSlab load_active(SegmentCore& core) noexcept;
+
+// The slab in which a generation can be read (active or sealed), if it is still there.
+std::optional<std::uint32_t> find_slab(SegmentCore& core, std::uint64_t generation) noexcept;
+
+// The oldest generation, from `at_least` on, that can be read.
+struct Placed {
+  std::uint64_t generation;
+  std::uint32_t slab;
+};
+std::optional<Placed> find_oldest(SegmentCore& core, std::uint64_t at_least) noexcept;
+
+// Bytes of a readable slab that have been claimed: final once its generation is no longer the active one.
+std::uint64_t claimed_bytes(SegmentCore& core, const ActiveSlab& active, Placed place) noexcept;
+
+// Finishes what a flipper that died left half done: older generations that still say `active` are sealed. Under the
+// lock.
+void settle_states(SegmentCore& core, const ActiveSlab& active) noexcept;
+
+}  // namespace sapbuf::detail

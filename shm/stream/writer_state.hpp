@@ -1,0 +1,31 @@
+// A writer, inside the library: the hot part that the inlined path touches, and what the slow path needs.
+#pragma once
+
+#include <sapbuf/writer.hpp>
+
+#include "segment/segment_core.hpp"
+#include "stream/extents.hpp"
+
+namespace sapbuf::detail {
+
+struct WriterState final : WriterHot, ForkHook {
+  WriterState(std::shared_ptr<SegmentCore> segment, const WriterOptions& options);
+  ~WriterState();
+
+  void after_fork_in_child() noexcept override;
+
+  // Forgets the extent without touching it.
+  void drop_extent() noexcept { next = end = nullptr; }
+
+  const std::shared_ptr<SegmentCore> core;
+  const std::chrono::milliseconds timeout;
+  std::uint32_t index = 0;           // of the slot
+  std::uint64_t claim_sequence = 0;  // of the last announcement
+  std::uint64_t recovery_tried_ns = 0;
+  ExtentPlace extent;  // while `end` is not null
+  std::byte* extent_end = nullptr;
+  std::uint64_t reserved_span = 0;  // total order: of the open frame
+  bool forked = false;
+};
+
+}  // namespace sapbuf::detail
