@@ -40,7 +40,7 @@ void reached(std::string_view name) noexcept {
   std::function<void()> action;
   {
     const std::lock_guard guard{armed().mutex};
-    if (armed().left == 0 || armed().name != name || --armed().left != 0) return;
+    if (armed().left == 0 || (armed().name != "*" && armed().name != name) || --armed().left != 0) return;
     action = armed().action;
     any_armed.store(false);
   }

@@ -1,0 +1,279 @@
+// Who holds something that others need, and dies, or does not.
+#include <boost/test/data/test_case.hpp>
+#include <boost/test/unit_test.hpp>
+
+#include <algorithm>
+#include <csignal>
+
+#include "crash/victim.hpp"
+
+namespace sapbuf::test {
+namespace {
+
+using namespace std::chrono_literals;
+namespace data = boost::unit_test::data;
+
+const Order kOrders[] = {Order::per_writer, Order::total};
+
+Segment make_segment(std::string_view name, Order order, OnFull on_full = OnFull::block) {
+  return Segment::create(name, {.slabs = 2, .slab_bytes = 4096, .order = order, .on_full = on_full, .participants = 8});
+}
+
+// More than both slabs can take.
+constexpr int kMoreThanFits = 400;
+const std::string kLine(40, 'x');
+
+// A reader that pins the oldest slab and goes to sleep on it.
+void hold_oldest_slab(std::string_view name, Link& link) {
+  const Segment segment = Segment::open(name);
+  Reader reader{segment, {.name = "holder"}};
+  link.say(1);
+  if (!reader.wait_for(20s)) throw std::runtime_error("nothing to hold");
+  const auto range = reader.pin();
+  const auto first = range.begin();
+  static_cast<void>(first);
+  link.say(2);
+  link.hear();
+}
+
+BOOST_AUTO_TEST_SUITE(holders)
+
+BOOST_DATA_TEST_CASE(a_writer_that_waits_for_a_dead_reader_goes_on_by_itself, data::make(kOrders), order) {
+  const TestName name;
+  const Segment segment = make_segment(name, order);
+  Child holder{[&](Link& link) { hold_oldest_slab(name, link); }};
+  holder.hear();
+  Writer writer{segment, {.name = "writer", .timeout = 50ms}};
+  int written = 0;
+  while (writer.write(kLine) == Status::ok) ++written;
+  BOOST_TEST(holder.hear() == 2U);
+  BOOST_TEST(written < kMoreThanFits);
+  holder.kill();
+  // Nobody but the writer runs recovery here.
+  Writer patient{segment, {.name = "patient", .timeout = 20s}};
+  writer.close();
+  for (int i = 0; i < kMoreThanFits; ++i) BOOST_TEST((patient.write(kLine) == Status::ok));
+  const Snapshot now = inspect(segment);
+  BOOST_TEST_REQUIRE(now.journal.size() == 1U);
+  BOOST_TEST(now.journal.front().name == "holder");
+  BOOST_TEST(now.journal.front().proof == "ofd-lock-free");
+  BOOST_TEST(now.journal.front().held_first == 1U);
+  BOOST_TEST(now.reclaimed_slabs >= 1U);
+}
+
+BOOST_DATA_TEST_CASE(a_blocked_writer_is_freed_by_a_watchdog, data::make(kOrders), order) {
+  const TestName name;
+  const Segment segment = make_segment(name, order);
+  Child holder{[&](Link& link) { hold_oldest_slab(name, link); }};
+  holder.hear();
+  Child writer{[&](Link& link) {
+    const Segment own = Segment::open(name);
+    Writer blocked{own, {.name = "blocked"}};
+    for (int i = 0; i < kMoreThanFits; ++i) {
+      if (blocked.write(kLine) != Status::ok) throw std::runtime_error("write failed");
+      link.say(static_cast<std::uint64_t>(i));
+    }
+  }};
+  holder.hear();
+  holder.kill();
+  RecoveryReport report;
+  BOOST_TEST(eventually([&] {
+    RecoveryReport now = recover(segment);
+    if (!now.dead.empty()) report = std::move(now);
+    return !inspect(segment).journal.empty();
+  }));
+  for (int i = 0; i < kMoreThanFits; ++i) BOOST_TEST(writer.hear() == static_cast<std::uint64_t>(i));
+  BOOST_TEST(writer.wait() == 0);
+}
+
+BOOST_DATA_TEST_CASE(a_stopped_reader_keeps_what_it_holds, data::make(kOrders), order) {
+  const TestName name;
+  const Segment segment = make_segment(name, order);
+  Child holder{[&](Link& link) { hold_oldest_slab(name, link); }};
+  holder.hear();
+  Writer writer{segment, {.timeout = 30ms}};
+  while (writer.write(kLine) == Status::ok) {
+  }
+  holder.hear();
+  holder.stop();
+  BOOST_TEST(recover(segment).dead.empty());
+  BOOST_TEST((writer.write(kLine) == Status::timeout));
+  BOOST_TEST((writer.write(kLine) == Status::timeout));
+  BOOST_TEST(recover(segment).dead.empty());
+  const Snapshot now = inspect(segment, {.hung_after = 1ms});
+  BOOST_TEST_REQUIRE(now.participants.size() == 2U);
+  const auto& seen = *std::find_if(now.participants.begin(), now.participants.end(),
+                                   [](const auto& one) { return one.name == "holder"; });
+  BOOST_TEST((seen.state == Liveness::hung));
+  BOOST_TEST(seen.held_generations.front() == 1U);
+  holder.resume();
+  holder.say(0);
+  BOOST_TEST(holder.wait() == 0);
+  BOOST_TEST((Writer{segment, {.timeout = 20s}}.write(kLine) == Status::ok));
+}
+
+BOOST_DATA_TEST_CASE(a_reservation_that_death_cut_off_is_counted_as_abandoned, data::make(kOrders), order) {
+  const TestName name;
+  const Segment segment = make_segment(name, order);
+  Reader reader{segment};
+  Child victim{[&](Link& link) {
+    const Segment own = Segment::open(name);
+    Writer writer{own, {.name = "victim"}};
+    writer.write("committed", 1);
+    const auto open = writer.reserve(100, 2);
+    std::memset(open.bytes().data(), 0x5a, 100);
+    link.say(1);
+    link.hear();
+  }};
+  victim.hear();
+  Writer survivor{segment};
+  BOOST_TEST((survivor.write("behind it", 3) == Status::ok));
+  victim.kill();
+  const RecoveryReport report = recover(segment);
+  BOOST_TEST_REQUIRE(report.dead.size() == 1U);
+  BOOST_TEST(report.dead.front().name == "victim");
+  BOOST_TEST(report.dead.front().repaired_frames == 1U);
+  std::vector<int> types;
+  while (reader.wait_for(0ms)) {
+    for (const Frame& frame : reader.pin()) types.push_back(frame.type());
+  }
+  const std::vector<int> expected{1, 3};
+  BOOST_TEST(types == expected, boost::test_tools::per_element());
+  const Snapshot now = inspect(segment);
+  BOOST_TEST(now.departed.committed == 1U);
+  BOOST_TEST(now.departed.abandoned == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(a_reader_in_total_order_passes_a_dead_writers_frame_by_itself) {
+  const TestName name;
+  const Segment segment = make_segment(name, Order::total);
+  Reader reader{segment};
+  Child victim{[&](Link& link) {
+    const Segment own = Segment::open(name);
+    Writer writer{own};
+    const auto open = writer.reserve(100);
+    link.say(1);
+    link.hear();
+  }};
+  victim.hear();
+  Writer survivor{segment};
+  survivor.write("behind it");
+  BOOST_TEST(!reader.wait_for(20ms));
+  victim.kill();
+  BOOST_TEST(reader.wait_for(20s));
+}
+
+// A claim without a trace looks the same whether its writer is dead or only stopped; the grace period tells them apart.
+BOOST_DATA_TEST_CASE(a_dead_writers_hole_is_not_closed_over_a_stopped_claimer, data::make(kOrders), order) {
+  const TestName name;
+  const Segment segment = make_segment(name, order);
+  Reader reader{segment};
+  const auto claimer = [&](const std::function<void()>& action) {
+    return [&name, action](Link& link) {
+      const Segment own = Segment::open(name);
+      Writer writer{own, {.name = "claimer"}};
+      link.say(1);
+      link.hear();
+      kill_point::arm("claim.taken", action);
+      if (writer.write("mine") != Status::ok) throw std::runtime_error("write failed");
+    };
+  };
+  Child stopped{claimer(stop_self)};
+  Child dead{claimer(kill_self)};
+  stopped.hear();
+  dead.hear();
+  stopped.say(1);
+  BOOST_TEST(stopped.wait_until_stopped());
+  dead.say(1);
+  BOOST_TEST(dead.wait() == -SIGKILL);
+
+  BOOST_TEST(recover(segment).pending);
+  stopped.resume();
+  BOOST_TEST(stopped.wait() == 0);
+  BOOST_TEST(eventually([&] { return !recover(segment).dead.empty(); }));
+  BOOST_TEST(reader.wait_for(20s));
+  std::uint64_t messages = 0;
+  for (const Frame& frame : reader.pin()) messages += frame.bytes().size() == 4 ? 1 : 100;
+  BOOST_TEST(messages == 1U);
+  BOOST_TEST(inspect(segment).departed.abandoned == 1U);
+  BOOST_TEST(inspect(segment).departed.committed == 1U);
+}
+
+// An idle writer may keep an extent open for ever; others end its right to it, and it finds out.
+BOOST_AUTO_TEST_CASE(an_idle_writers_extent_is_sealed_and_it_goes_on_elsewhere) {
+  const TestName name;
+  const Segment segment = make_segment(name, Order::per_writer);
+  Audience audience{segment};
+  Child idle{[&](Link& link) {
+    const Segment own = Segment::open(name);
+    Writer writer{own, {.name = "idle"}};
+    write_messages(writer, 1, 0, 1, nullptr);
+    link.say(1);
+    link.hear();
+    write_messages(writer, 1, 1, 2, nullptr);
+  }};
+  idle.hear();
+  Writer writer{segment, {.timeout = 20s}};
+  for (std::uint32_t number = 0; number < 200; ++number) {
+    write_messages(writer, 2, number, number + 1, nullptr);
+    audience.read_some(0ms);
+  }
+  BOOST_TEST(inspect(segment).generation > 3U);
+  idle.say(1);
+  BOOST_TEST(idle.wait() == 0);
+  while (audience.read_some(0ms) != 0) {
+  }
+  BOOST_TEST(audience.numbers_of(1) == committed_numbers(0, 2), boost::test_tools::per_element());
+  BOOST_TEST(audience.numbers_of(2) == committed_numbers(0, 200), boost::test_tools::per_element());
+}
+
+// A stopped writer in the middle of a reservation is not sealed out of it: its slab waits for it.
+BOOST_AUTO_TEST_CASE(an_open_reservation_keeps_its_slab) {
+  const TestName name;
+  const Segment segment = make_segment(name, Order::per_writer);
+  Audience audience{segment};
+  Child slow{[&](Link& link) {
+    const Segment own = Segment::open(name);
+    Writer writer{own, {.name = "slow"}};
+    const auto message = make_message(1, 0);
+    auto reservation = writer.reserve(message.size());
+    link.say(1);
+    link.hear();
+    std::memcpy(reservation.bytes().data(), message.data(), message.size());
+    reservation.commit();
+  }};
+  slow.hear();
+  Writer writer{segment, {.timeout = 30ms}};
+  std::uint32_t number = 0;
+  while (writer.write(std::span<const std::byte>{make_message(2, number)}) == Status::ok) {
+    ++number;
+    audience.read_some(0ms);
+    BOOST_TEST_REQUIRE(number < 1000U);
+  }
+  slow.say(1);
+  BOOST_TEST(slow.wait() == 0);
+  BOOST_TEST(audience.read_until([&] { return writer.write("on") == Status::ok; }));
+  while (audience.read_some(0ms) != 0) {
+  }
+  BOOST_TEST(audience.numbers_of(1).size() == 1U);
+  BOOST_TEST(audience.numbers_of(2).size() == number);
+}
+
+BOOST_AUTO_TEST_CASE(a_dropping_writer_is_not_kept_dropping_by_the_dead) {
+  const TestName name;
+  const Segment segment = make_segment(name, Order::per_writer, OnFull::drop);
+  Child holder{[&](Link& link) { hold_oldest_slab(name, link); }};
+  holder.hear();
+  Writer writer{segment};
+  while (writer.write(kLine) == Status::ok) {
+  }
+  holder.hear();
+  BOOST_TEST((writer.write(kLine) == Status::full));
+  holder.kill();
+  BOOST_TEST(eventually([&] { return writer.write(kLine) == Status::ok; }));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
+}  // namespace sapbuf::test

@@ -1,0 +1,321 @@
+// A participant is killed at every kill point that it passes, one run for each; then the others must find everything
+// right.
+#include <boost/test/data/test_case.hpp>
+#include <boost/test/unit_test.hpp>
+
+#include <algorithm>
+#include <csignal>
+
+#include "crash/victim.hpp"
+
+namespace sapbuf::test {
+namespace {
+
+using namespace std::chrono_literals;
+namespace data = boost::unit_test::data;
+
+constexpr std::uint32_t kVictim = 1;
+constexpr std::uint32_t kSurvivor = 2;
+
+struct Setting {
+  const char* name;
+  Order order;
+  OnFull on_full;
+};
+std::ostream& operator<<(std::ostream& out, const Setting& setting) { return out << setting.name; }
+
+const Setting kSettings[] = {
+    {"per_writer, block", Order::per_writer, OnFull::block},
+    {"total, block", Order::total, OnFull::block},
+    {"per_writer, overwrite", Order::per_writer, OnFull::overwrite},
+    {"total, overwrite", Order::total, OnFull::overwrite},
+};
+
+// Small slabs, so that a few messages flip several times.
+Segment make_segment(std::string_view name, const Setting& setting) {
+  return Segment::create(name, {.slabs = 2,
+                                .slab_bytes = 4096,
+                                .order = setting.order,
+                                .extent_bytes = setting.order == Order::per_writer ? 512u : 0u,
+                                .on_full = setting.on_full,
+                                .participants = 8});
+}
+
+template <typename T>
+bool is_prefix(const std::vector<T>& part, const std::vector<T>& whole) {
+  return part.size() <= whole.size() && std::equal(part.begin(), part.end(), whole.begin());
+}
+
+// Everything that must hold once the victim is dead, recovery has run, and nobody is attached but the audience.
+void check_ledger(std::string_view name, Audience& audience) {
+  const Snapshot now = inspect(name);
+  BOOST_TEST_REQUIRE(now.participants.size() == 1U);
+  const Ledger& reader = now.participants.front().ledger;
+  BOOST_TEST(now.departed.committed == reader.delivered + reader.lost);
+  BOOST_TEST(reader.delivered == audience.total());
+  BOOST_TEST(audience.torn() == 0U);
+}
+
+// --- Writers -------------------------------------------------------------------------------------------------------
+
+constexpr std::uint32_t kMessages = 45;
+
+// The victim's whole life: attach, write (flips, aborts and short commits on the way), detach.
+void live_as_writer(std::string_view name, std::uint32_t nth, Diary& diary, const std::function<void()>& action) {
+  const Segment segment = Segment::open(name);
+  arm_nth(nth, diary, action);
+  {
+    Writer writer{segment, {.name = "victim"}};
+    write_messages(writer, kVictim, 0, kMessages, &diary);
+  }
+  diary.done.store(true);
+}
+
+void check_victims_messages(const Setting& setting, const Diary& diary, Audience& audience) {
+  const auto& got = audience.numbers_of(kVictim);
+  const auto all = committed_numbers(0, static_cast<std::uint32_t>(diary.begun.load()));
+  if (setting.on_full == OnFull::overwrite) {
+    BOOST_TEST(std::is_sorted(got.begin(), got.end()));
+    return;  // what was lost is checked by the ledger
+  }
+  BOOST_TEST(is_prefix(got, all));
+  // Every commit that returned was delivered; one that did not return may have been.
+  BOOST_TEST(got.size() >= diary.committed.load());
+  BOOST_TEST(got.size() <= diary.committed.load() + 1);
+}
+
+void kill_writer_at(const Setting& setting, std::uint32_t nth, Diary& diary) {
+  BOOST_TEST_CONTEXT("kill point passage " << nth) {
+    const TestName name;
+    const Segment segment = make_segment(name, setting);
+    Audience audience{segment};
+    Child victim{[&](Link&) { live_as_writer(name, nth, diary, kill_self); }};
+    BOOST_TEST(audience.read_until([&] { return has_ended(victim); }));
+    victim.kill();
+
+    // A fresh participant attaches and makes progress, whatever the victim left.
+    {
+      Writer survivor{segment, {.name = "survivor", .timeout = 20s}};
+      for (std::uint32_t number = 0; number < 40; ++number) {
+        write_messages(survivor, kSurvivor, number, number + 1, nullptr);
+        audience.read_some(0ms);
+      }
+    }
+    recover(segment);
+    while (audience.read_some(0ms) != 0) {
+    }
+    if (setting.on_full != OnFull::overwrite) {
+      BOOST_TEST(audience.numbers_of(kSurvivor) == committed_numbers(0, 40), boost::test_tools::per_element());
+    }
+    check_victims_messages(setting, diary, audience);
+    check_ledger(name, audience);
+    const Ledger& departed = inspect(name).departed;
+    const std::uint64_t attempts = departed.committed + departed.aborted + departed.dropped + departed.abandoned;
+    BOOST_TEST(attempts <= diary.begun.load() + 40);
+    BOOST_TEST(attempts + 1 >= diary.begun.load() + 40);
+  }
+}
+
+BOOST_AUTO_TEST_SUITE(crash_sweep)
+
+BOOST_DATA_TEST_CASE(a_writer_may_be_killed_anywhere, data::make(kSettings), setting) {
+  std::uint32_t nth = 1;
+  for (;; ++nth) {
+    const SharedDiary diary;
+    kill_writer_at(setting, nth, *diary);
+    if (diary->done.load()) break;
+    BOOST_TEST_REQUIRE(nth < 5000U);
+  }
+  BOOST_TEST_MESSAGE(setting.name << ": writer killed at " << nth - 1 << " points");
+  BOOST_TEST(nth > 50U);
+}
+
+// --- Readers -------------------------------------------------------------------------------------------------------
+
+void live_as_reader(std::string_view name, std::uint32_t nth, Diary& diary, const std::function<void()>& action) {
+  const Segment segment = Segment::open(name);
+  arm_nth(nth, diary, action);
+  {
+    Reader reader{segment, {.name = "victim"}};
+    diary.begun.store(1);
+    std::uint64_t seen = 0;
+    while (seen < 30) {
+      if (!reader.wait_for(20s)) throw std::runtime_error("nothing to read");
+      for (const Frame& frame : reader.pin()) {
+        static_cast<void>(frame);
+        ++seen;
+      }
+      diary.committed.store(seen);
+    }
+  }
+  diary.done.store(true);
+}
+
+BOOST_DATA_TEST_CASE(a_reader_may_be_killed_anywhere, data::make(kSettings), setting) {
+  std::uint32_t nth = 1;
+  for (;; ++nth) {
+    BOOST_TEST_CONTEXT("kill point passage " << nth) {
+      const TestName name;
+      const Segment segment = make_segment(name, setting);
+      Audience audience{segment};
+      const SharedDiary diary;
+      Child victim{[&](Link&) { live_as_reader(name, nth, *diary, kill_self); }};
+      // The survivor writes until the victim is dead or done, and then enough to need every slab again.
+      {
+        Writer survivor{segment, {.name = "survivor", .timeout = 20s}};
+        std::uint32_t number = 0;
+        const auto write_one = [&] {
+          write_messages(survivor, kSurvivor, number, number + 1, nullptr);
+          ++number;
+          audience.read_some(0ms);
+        };
+        BOOST_TEST(eventually([&] {
+          if (number < 400) write_one();
+          audience.read_some(0ms);
+          return has_ended(victim);
+        }));
+        for (int i = 0; i < 40; ++i) write_one();
+      }
+      victim.kill();
+      recover(segment);
+      while (audience.read_some(0ms) != 0) {
+      }
+      const Snapshot now = inspect(name);
+      BOOST_TEST_REQUIRE(now.participants.size() == 1U);
+      const Ledger& mine = now.participants.front().ledger;
+      BOOST_TEST(now.departed.committed == mine.delivered + mine.lost);
+      BOOST_TEST(audience.torn() == 0U);
+      if (diary->done.load()) break;
+    }
+    BOOST_TEST_REQUIRE(nth < 5000U);
+  }
+  BOOST_TEST_MESSAGE(setting.name << ": reader killed at " << nth - 1 << " points");
+  BOOST_TEST(nth > 5U);
+}
+
+// --- Stopped, not dead ---------------------------------------------------------------------------------------------
+
+BOOST_DATA_TEST_CASE(a_stopped_writer_loses_nothing, data::make({kSettings[0], kSettings[1]}), setting) {
+  for (std::uint32_t nth = 1;; nth += 3) {
+    BOOST_TEST_CONTEXT("kill point passage " << nth) {
+      const TestName name;
+      const Segment segment = make_segment(name, setting);
+      Audience audience{segment};
+      const SharedDiary diary;
+      Child victim{[&](Link&) { live_as_writer(name, nth, *diary, stop_self); }};
+      BOOST_TEST(audience.read_until([&] { return has_stopped(victim) || has_ended(victim); }));
+      const bool stopped = !has_ended(victim);
+      if (stopped) {
+        // Others try to take from it what they can: nothing.
+        BOOST_TEST(recover(segment).dead.empty());
+        Writer survivor{segment, {.name = "survivor", .timeout = 5ms}};
+        for (std::uint32_t number = 0; number < 12; ++number) {
+          survivor.write(std::span<const std::byte>{make_message(kSurvivor, number)});
+          audience.read_some(0ms);
+        }
+        BOOST_TEST(recover(segment).dead.empty());
+      }
+      victim.resume();
+      BOOST_TEST(audience.read_until([&] { return has_ended(victim); }));
+      BOOST_TEST(victim.wait() == 0);
+      BOOST_TEST(diary->done.load());
+      while (audience.read_some(0ms) != 0) {
+      }
+      BOOST_TEST(audience.numbers_of(kVictim) == committed_numbers(0, kMessages), boost::test_tools::per_element());
+      recover(segment);  // a survivor that could not detach past the stopped one left its slot to recovery
+      check_ledger(name, audience);
+      if (!stopped) break;
+    }
+    BOOST_TEST_REQUIRE(nth < 5000U);
+  }
+}
+
+// --- Recoverers ----------------------------------------------------------------------------------------------------
+
+// Where a writer dies, to give the recoverer all kinds of work.
+struct Wound {
+  const char* kill_point;
+  unsigned nth;
+};
+const Wound kWounds[] = {{"claim.announced", 6},      {"claim.taken", 6},   {"claim.busy", 6},
+                         {"extent.written", 4},       {"claim.opened", 4},  {"commit.published", 9},
+                         {"ledger.before_switch", 5}, {"flip.prepared", 1}, {"flip.moved", 1},
+                         {"reclaim.cleaning", 1},     {"writer.filled", 3}};
+
+void die_wounded(std::string_view name, const Wound& wound, Diary& diary) {
+  const Segment segment = Segment::open(name);
+  Writer writer{segment, {.name = "victim", .timeout = 20s}};
+  kill_point::arm(wound.kill_point, kill_self, wound.nth);
+  write_messages(writer, kVictim, 0, kMessages, &diary);
+}
+
+BOOST_DATA_TEST_CASE(a_recoverer_may_be_killed_anywhere, data::make({kSettings[0], kSettings[1]}), setting) {
+  std::uint32_t tried = 0;
+  for (const Wound& wound : kWounds) {
+    for (std::uint32_t nth = 1;; ++nth) {
+      BOOST_TEST_CONTEXT("writer killed at " << wound.kill_point << ", recoverer at passage " << nth) {
+        const TestName name;
+        const Segment segment = make_segment(name, setting);
+        Audience audience{segment};
+        const SharedDiary diary;
+        bool died = false;
+        {
+          Child victim{[&](Link&) { die_wounded(name, wound, *diary); }};
+          BOOST_TEST(audience.read_until([&] { return has_ended(victim); }));
+          died = victim.wait() == -SIGKILL;
+        }
+        const SharedDiary recovery;
+        Child recoverer{[&](Link&) {
+          const Segment own = Segment::open(name);
+          arm_nth(nth, *recovery, kill_self);
+          recover(own);
+          recovery->done.store(true);
+        }};
+        recoverer.wait();
+        const auto left = recover(segment);
+        BOOST_TEST(!left.pending);
+        while (audience.read_some(0ms) != 0) {
+        }
+        check_victims_messages(setting, *diary, audience);
+        check_ledger(name, audience);
+        BOOST_TEST(inspect(segment).departed_participants == 1U);
+        BOOST_TEST(inspect(segment).journal.size() == (died ? 1U : 0U));  // some points belong to the other order
+        ++tried;
+        if (recovery->done.load()) break;
+      }
+      BOOST_TEST_REQUIRE(nth < 500U);
+    }
+  }
+  BOOST_TEST_MESSAGE(setting.name << ": recoverer killed at " << tried << " points");
+}
+
+// --- Creators ------------------------------------------------------------------------------------------------------
+
+BOOST_AUTO_TEST_CASE(a_creator_may_be_killed_anywhere) {
+  std::uint32_t nth = 1;
+  for (;; ++nth) {
+    const TestName name;
+    const SharedDiary diary;
+    Child creator{[&](Link&) {
+      arm_nth(nth, *diary, kill_self);
+      make_segment(name, kSettings[0]);
+      diary->done.store(true);
+    }};
+    creator.wait();
+    // Either there is a whole segment, or there is none and the next creator is not disturbed.
+    const Segment segment = Segment::open_or_create(name, {.slab_bytes = 4096});
+    Audience audience{segment};
+    Writer writer{segment};
+    write_messages(writer, kSurvivor, 0, 3, nullptr);
+    audience.read_some(1s);
+    BOOST_TEST(audience.total() == 3U);
+    if (diary->done.load()) break;
+    BOOST_TEST_REQUIRE(nth < 100U);
+  }
+  BOOST_TEST(nth >= 7U);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
+}  // namespace sapbuf::test
