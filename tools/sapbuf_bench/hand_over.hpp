@@ -1,0 +1,43 @@
+// Producers hand messages to one consumer, each in a process of its own: what every peer is measured by.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+namespace sapbuf::bench {
+
+struct Load {
+  std::size_t message_bytes = 16;      // a multiple of 8, 8 at least
+  std::uint64_t messages = 1'000'000;  // of each producer
+  unsigned producers = 1;
+};
+
+// Something that hands over messages. Made before the processes are; each process opens its own end by `name`.
+class Peer {
+ public:
+  virtual ~Peer() = default;
+  virtual void prepare(const Load& load) = 0;  // in the parent
+  virtual void produce(const Load& load) = 0;  // in each producer
+  virtual std::uint64_t consume(const Load& load, void (*ready)(void*),
+                                void* context) = 0;  // returns the sum of all words
+  virtual void clean_up() noexcept = 0;              // in the parent
+};
+
+std::unique_ptr<Peer> make_sapbuf(bool total_order);
+std::unique_ptr<Peer> make_message_queue();
+
+// A payload whose sum the consumer checks: every word is the message's number.
+std::uint64_t expected_sum(const Load& load) noexcept;
+void fill(std::byte* payload, std::size_t bytes, std::uint64_t number) noexcept;
+std::uint64_t sum_of(const std::byte* payload, std::size_t bytes) noexcept;
+
+// Runs it once: the consumer on the last core, producers on the others as far as there are some. Messages a second,
+// from the producers' start to the consumer's last message. Throws if a message is missing or damaged.
+double hand_over(Peer& peer, const Load& load);
+
+// SIGKILL of a reader that holds a slab -> a blocked writer goes on; in milliseconds, each time.
+double recovery_ms(bool with_watchdog);
+
+}  // namespace sapbuf::bench

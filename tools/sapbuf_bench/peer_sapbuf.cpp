@@ -1,0 +1,67 @@
+#include <unistd.h>
+
+#include <sapbuf/sapbuf.hpp>
+#include <stdexcept>
+
+#include "hand_over.hpp"
+
+namespace sapbuf::bench {
+namespace {
+
+using namespace std::chrono_literals;
+
+class SapbufPeer final : public Peer {
+ public:
+  explicit SapbufPeer(bool total_order) : order_(total_order ? Order::total : Order::per_writer) {}
+
+  void prepare(const Load&) override {
+    name_ = "bench." + std::to_string(::getpid());
+    Segment::remove(name_);
+    Segment::create(name_, {.order = order_});
+  }
+
+  void produce(const Load& load) override {
+    const Segment segment = Segment::open(name_);
+    Writer writer{segment, {.name = "producer"}};
+    for (std::uint64_t number = 0; number < load.messages; ++number) {
+      Reservation reservation = writer.reserve(load.message_bytes);
+      if (!reservation) throw std::runtime_error("sapbuf: " + std::string(to_string(reservation.status())));
+      fill(reservation.bytes().data(), load.message_bytes, number);
+      reservation.commit();
+    }
+  }
+
+  std::uint64_t consume(const Load& load, void (*ready)(void*), void* context) override {
+    const Segment segment = Segment::open(name_);
+    Reader reader{segment, {.name = "consumer"}};
+    ready(context);
+    const std::uint64_t wanted = load.messages * load.producers;
+    std::uint64_t sum = 0;
+    for (std::uint64_t seen = 0; seen < wanted;) {
+      if (!reader.wait_for(20s)) throw std::runtime_error("sapbuf: nothing came for 20 s");
+      for (const Frame& frame : reader.pin()) {
+        sum += sum_of(frame.bytes().data(), frame.bytes().size());
+        ++seen;
+      }
+    }
+    return sum;
+  }
+
+  void clean_up() noexcept override {
+    try {
+      Segment::remove(name_);
+    } catch (const Error&) {
+      // It was ours; if it cannot be removed, 'sapbuf ls' shows it.
+    }
+  }
+
+ private:
+  const Order order_;
+  std::string name_;
+};
+
+}  // namespace
+
+std::unique_ptr<Peer> make_sapbuf(bool total_order) { return std::make_unique<SapbufPeer>(total_order); }
+
+}  // namespace sapbuf::bench

@@ -1,0 +1,99 @@
+// Costs of single calls in one process: Google Benchmark.
+#include <benchmark/benchmark.h>
+
+#include <atomic>
+#include <cstring>
+#include <sapbuf/sapbuf.hpp>
+#include <vector>
+
+namespace sapbuf::bench {
+namespace {
+
+// Nobody reads, so slabs are reclaimed as they are needed.
+class Stream {
+ public:
+  explicit Stream(SegmentOptions options) : memory_(Segment::bytes_needed(options) + 64) {
+    auto* base =
+        reinterpret_cast<std::byte*>((reinterpret_cast<std::uintptr_t>(memory_.data()) + 63) & ~std::uintptr_t{63});
+    segment_.emplace_back(Segment::create_in({{base, Segment::bytes_needed(options)}}, options));
+  }
+  const Segment& segment() const { return segment_.front(); }
+
+ private:
+  std::vector<std::byte> memory_;
+  std::vector<Segment> segment_;
+};
+
+void reserve_commit(benchmark::State& state, const SegmentOptions& options) {
+  const Stream stream{options};
+  Writer writer{stream.segment()};
+  const auto size = static_cast<std::size_t>(state.range(0));
+  const std::vector<std::byte> payload(size);
+  for (auto _ : state) {
+    Reservation reservation = writer.reserve(size);
+    std::memcpy(reservation.bytes().data(), payload.data(), size);
+    reservation.commit();
+  }
+  state.SetItemsProcessed(state.iterations());
+}
+
+void bare_bump(benchmark::State& state) {
+  std::vector<std::byte> buffer((1 << 20) + 4096);
+  const std::byte payload[16] = {};
+  std::size_t at = 0;
+  for (auto _ : state) {
+    std::byte* const header = buffer.data() + at;
+    std::memcpy(header + 8, payload, 16);
+    reinterpret_cast<std::atomic<std::uint64_t>*>(header + 24)->store(0, std::memory_order_relaxed);
+    reinterpret_cast<std::atomic<std::uint64_t>*>(header)->store(16, std::memory_order_release);
+    at = at + 24 < (1 << 20) ? at + 24 : 0;
+    benchmark::ClobberMemory();
+  }
+  state.SetItemsProcessed(state.iterations());
+}
+
+void bare_fetch_add(benchmark::State& state) {
+  std::vector<std::byte> buffer((1 << 20) + 4096);
+  const std::byte payload[16] = {};
+  std::atomic<std::uint64_t> cursor{0};
+  for (auto _ : state) {
+    std::byte* const header = buffer.data() + cursor.fetch_add(24) % ((1 << 20) / 24 * 24);
+    std::memcpy(header + 8, payload, 16);
+    reinterpret_cast<std::atomic<std::uint64_t>*>(header)->store(16, std::memory_order_release);
+    benchmark::ClobberMemory();
+  }
+  state.SetItemsProcessed(state.iterations());
+}
+
+void attach_detach(benchmark::State& state) {
+  const Stream stream{{}};
+  for (auto _ : state) Writer{stream.segment()};
+}
+
+void sweep(benchmark::State& state) {
+  const Stream stream{{.participants = 1000}};
+  std::vector<Writer> writers;
+  for (int i = 0; i < 1000; ++i) writers.emplace_back(stream.segment());
+  for (auto _ : state) benchmark::DoNotOptimize(recover(stream.segment()));
+}
+
+}  // namespace
+
+void register_single_process() {
+  benchmark::RegisterBenchmark("limit/bare_bump_16", bare_bump);
+  benchmark::RegisterBenchmark("limit/fetch_add_claim_16", bare_fetch_add);
+  const auto add = [](const char* name, const SegmentOptions& options) {
+    benchmark::RegisterBenchmark(name, [options](benchmark::State& state) { reserve_commit(state, options); })
+        ->Arg(16)
+        ->Arg(64)
+        ->Arg(256)
+        ->Arg(1024);
+  };
+  add("reserve_commit/per_writer", {});
+  add("reserve_commit/per_writer_full_fences", {.fences = Fences::full});
+  add("reserve_commit/total", {.order = Order::total});
+  benchmark::RegisterBenchmark("attach_detach/writer", attach_detach)->Unit(benchmark::kMicrosecond);
+  benchmark::RegisterBenchmark("recover/1000_alive", sweep)->Unit(benchmark::kMicrosecond);
+}
+
+}  // namespace sapbuf::bench
