@@ -5,11 +5,13 @@
 #include <sapbuf/detail/kill_point.hpp>
 
 #include "platform/clock.hpp"
+#include "platform/spin.hpp"
 #include "segment/event.hpp"
 #include "segment/maintenance_lock.hpp"
 #include "segment/recovery.hpp"
 #include "segment/registry.hpp"
 #include "stream/flip.hpp"
+#include "stream/reclaim.hpp"
 #include "stream/seal.hpp"
 
 namespace sapbuf::detail {
@@ -23,18 +25,13 @@ using layout::word_at;
 
 constexpr auto relaxed = std::memory_order_relaxed;
 
-constexpr int kSpins = 64;                                // tries before a blocked writer sleeps
+constexpr int kTries = 8;                                 // before a blocked writer sleeps
+constexpr int kSpins = 200;                               // looks between two tries
 constexpr std::uint64_t kNapNs = 1'000'000;               // a sleep, until it looks again by itself
 constexpr std::uint64_t kPatienceNs = 2'000'000;          // then it looks for the dead
 constexpr std::uint64_t kFlipperPatienceNs = 10'000'000;  // drop, overwrite: for a live holder of the maintenance lock
 
-void pause() noexcept {
-#if defined(__x86_64__)
-  __builtin_ia32_pause();
-#elif defined(__aarch64__)
-  asm volatile("yield");
-#endif
-}
+constexpr std::size_t kPrefetchBytes = 640;
 
 // A wait for space: how long it has lasted, and what comes next.
 class SpaceWait {
@@ -44,7 +41,7 @@ class SpaceWait {
 
   // Until the stream has moved on from the generation: by our own flip or somebody else's.
   Status run() noexcept {
-    for (int spin = 0;; ++spin) {
+    for (int tries = 0;; ++tries) {
       const FlipResult result = flip(core_, generation_);
       if (result == FlipResult::done) return Status::ok;
       if (result == FlipResult::corrupt) return Status::corrupt;
@@ -59,7 +56,7 @@ class SpaceWait {
         continue;
       }
       if (blocks && now >= deadline_ns_) return Status::timeout;
-      if (spin < kSpins) {
+      if (tries < kTries) {
         spin_briefly();
       } else if (sleep(now)) {
         return Status::ok;
@@ -68,11 +65,11 @@ class SpaceWait {
   }
 
  private:
-  // About a microsecond, less if somebody else flips.
+  // Some microseconds; less if somebody else flips, or a slab comes free.
   void spin_briefly() const noexcept {
-    for (int i = 0; i < 40; ++i) {
-      if (!Cursor{core_.control().cursor.load(relaxed)}.is_in(generation_)) return;
-      pause();
+    for (int i = 0; i < kSpins; ++i) {
+      platform::spin_pause();
+      if (!Cursor{core_.control().cursor.load(relaxed)}.is_in(generation_) || may_have_free_slab(core_)) return;
     }
   }
 
@@ -231,6 +228,9 @@ std::byte* claim_frame(WriterState& writer, std::uint64_t span, std::uint64_t de
     announce(writer);
   }
   std::byte* const header = core.slab_for_writing(taken.slab) + taken.offset;
+  // The lines ahead were last written by whoever cleaned the slab, and the next fetch_add waits for every store before
+  // it: ask for them now.
+  __builtin_prefetch(header + kPrefetchBytes, 1);
   word_at(header).store(FrameHeader::make(FrameKind::busy, span - layout::kUnitBytes, 0, writer.index).word, relaxed);
   SAPBUF_KILL_POINT("claim.busy");
   // announce: release, so that who sees the place sees the busy header.

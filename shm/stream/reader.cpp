@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "platform/spin.hpp"
 #include "segment/event.hpp"
 #include "segment/recovery.hpp"
 #include "segment/registry.hpp"
@@ -16,6 +17,9 @@ using layout::FrameHeader;
 using layout::FrameKind;
 
 constexpr auto relaxed = std::memory_order_relaxed;
+constexpr std::uint64_t kShortRange = 64;              // messages: shorter ranges slow the pace down
+constexpr std::uint64_t kLongRange = 1024;             // messages: longer ones quicken it
+constexpr int kSlowestPace = 63;                       // pauses: about a microsecond
 constexpr std::uint64_t kSpinNs = 20'000;              // before a reader goes to sleep
 constexpr std::uint64_t kObstructedNapNs = 2'000'000;  // a sleep of a reader that may be waiting for the dead
 
@@ -31,12 +35,25 @@ bool look(ReaderState& reader) {
   return found;
 }
 
+// A reader that keeps up with a busy stream finds a message at each look, and each look takes the line that is being
+// written from the writer's cache: both get slow. Such a reader waits a little before it looks, the longer the fewer
+// messages it finds. One that finds nothing at its first look gets messages one by one, and looks at once, for the sake
+// of latency.
+bool paced_look(ReaderState& reader) {
+  for (int i = 0; i < reader.pace; ++i) platform::spin_pause();
+  const bool found = look(reader);
+  if (!found || reader.last_range > kLongRange) {
+    reader.pace /= 2;
+  } else if (reader.last_range < kShortRange) {
+    reader.pace = std::min(2 * reader.pace + 1, kSlowestPace);
+  }
+  return found;
+}
+
 bool spin(ReaderState& reader, std::uint64_t until_ns) {
   while (platform::monotonic_ns() < until_ns) {
     for (int i = 0; i < 16; ++i) {
-#if defined(__x86_64__)
-      __builtin_ia32_pause();
-#endif
+      platform::spin_pause();
       if (look(reader)) return true;
     }
   }
@@ -64,7 +81,15 @@ bool wait(ReaderState& reader, std::uint64_t deadline_ns) {
 
 bool next_place(ReaderHot& reader) noexcept { return state_of(reader).next_place(); }
 
+void ReaderState::count_handed(Window& window) noexcept {
+  window.passed += handed;
+  last_range += handed;
+  slot->delivered.store(slot->delivered.load(relaxed) + handed, relaxed);
+  handed = 0;
+}
+
 void ReaderState::begin_walk() noexcept {
+  last_range = 0;
   walk_window = walk_place = 0;
   handed = 0;
   at = end = nullptr;
@@ -92,9 +117,7 @@ bool ReaderState::next_place() noexcept {
   }
   Window& window = windows[walk_window];
   if (walk_place < window.places.size()) window.places[walk_place].at = at;
-  window.passed += handed;
-  slot->delivered.store(slot->delivered.load(relaxed) + handed, relaxed);
-  handed = 0;
+  count_handed(window);
   const bool stays = in_total_order() && at < end;
   ++walk_place;
   while (!stays && walk_window < windows.size() && walk_place >= windows[walk_window].places.size()) {
@@ -115,9 +138,7 @@ void ReaderState::end_walk() noexcept {
   if (walk_window < windows.size()) {  // the loop was left early
     Window& window = windows[walk_window];
     if (walk_place < window.places.size()) window.places[walk_place].at = at;
-    window.passed += handed;
-    slot->delivered.store(slot->delivered.load(relaxed) + handed, relaxed);
-    handed = 0;
+    count_handed(window);
   }
   at = end = nullptr;
   pinned = false;
@@ -159,7 +180,7 @@ detail::ReaderState& open_state(detail::ReaderHot* hot) {
 
 bool Reader::wait_for(std::chrono::nanoseconds timeout) {
   detail::ReaderState& reader = open_state(hot_);
-  if (detail::look(reader)) return true;
+  if (detail::paced_look(reader)) return true;
   if (timeout.count() <= 0) return false;
   const std::uint64_t now = platform::monotonic_ns();
   const auto wanted = static_cast<std::uint64_t>(timeout.count());

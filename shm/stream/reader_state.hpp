@@ -70,18 +70,20 @@ struct ReaderState final : ReaderHot, ForkHook {
   std::size_t walk_place = 0;
   std::uint64_t expected = 0;       // overwrite: the generation that follows the last finished one
   std::uint64_t passed_before = 0;  // overwrite: messages passed in generations before the first window
+  std::uint64_t last_range = 0;     // messages of the last range
+  int pace = 0;                     // pauses before a look: see paced_look
   std::uint64_t recovery_tried_ns = 0;
   bool pinned = false;  // a range is alive
   bool forked = false;
   bool corrupt = false;  // the walk found bytes that make no sense
 
  private:
-  void start(From from);
   void skip_what_is_there();
   void add_window(Placed place);
   void discover(Window& window, const ActiveSlab& active);
   void forget_finished();
   bool step_over_filler(Place& place) noexcept;
+  void count_handed(Window& window) noexcept;
   bool verify_pins(bool& reclaiming);
   void account_for_gap();
 };

@@ -1,5 +1,6 @@
 #include "stream/reclaim.hpp"
 
+#include <algorithm>
 #include <cstring>
 
 #include <sapbuf/detail/kill_point.hpp>
@@ -103,14 +104,29 @@ std::optional<std::uint32_t> take_free_slab(SegmentCore& core, const ActiveSlab&
   return std::nullopt;
 }
 
-void clean_consumed(SegmentCore& core) {
+bool may_have_free_slab(SegmentCore& core) noexcept {
+  std::uint64_t newest = 0;
+  for (std::uint32_t slab = 0; slab < core.geometry().slabs; ++slab) {
+    const SlabLife life{core.descriptor(slab).life.load(std::memory_order_acquire)};
+    if (!life.readable()) return true;
+    newest = std::max(newest, life.generation());
+  }
+  const auto oldest = find_oldest(core, 1);
+  return !oldest || oldest->generation == newest || !is_held(core, oldest->generation);
+}
+
+void clean_consumed(SegmentCore& core) noexcept {
   if (core.geometry().order != Order::total) return;
   const MaintenanceLock lock{core};
   if (!lock) return;
   const ActiveSlab active = load_active(core);
   if (!active.valid()) return;
-  settle_states(core, active);
-  take_free_slab(core, active);
+  try {
+    settle_states(core, active);
+    take_free_slab(core, active);
+  } catch (const std::exception&) {
+    // No writable mapping to be had here: the next flipper cleans.
+  }
 }
 
 }  // namespace sapbuf::detail

@@ -12,8 +12,11 @@ bool is_pinned(SegmentCore& core, std::uint32_t slab) noexcept;
 // A slab that is free now: one that was, or one that could be reclaimed, the oldest first. Nothing if none can be had.
 std::optional<std::uint32_t> take_free_slab(SegmentCore& core, const ActiveSlab& active);
 
+// Whether take_free_slab is worth a try: a cheap look, without the lock, for those who wait.
+bool may_have_free_slab(SegmentCore& core) noexcept;
+
 // For readers that leave a slab: cleans it if nobody needs it and no other is free, so that writers find one ready.
 // Total order only; elsewhere cleaning is next to nothing.
-void clean_consumed(SegmentCore& core);
+void clean_consumed(SegmentCore& core) noexcept;
 
 }  // namespace sapbuf::detail

@@ -66,14 +66,14 @@ void close_own_extent(WriterState& writer) noexcept {
   writer.drop_extent();
 }
 
-Reservation reserve_in_extent(WriterState& writer, std::size_t size, std::uint16_t type) noexcept {
+Reserved reserve_in_extent(WriterState& writer, std::size_t size) noexcept {
   const std::uint64_t span = layout::frame_span(size);
   const std::uint64_t deadline = deadline_of(writer);
   set_busy(writer);
   for (;;) {
     if (writer.end != nullptr && is_revoked(writer)) writer.drop_extent();
     if (writer.end != nullptr && static_cast<std::ptrdiff_t>(span) <= writer.end - writer.next) {
-      return {&writer, writer.next + layout::kUnitBytes, size, type};
+      return {writer.next + layout::kUnitBytes, Status::ok};
     }
     if (writer.end != nullptr) close_own_extent(writer);
     // From here on a sealer may close whatever extent this writer had: it must not wait for a writer that waits for
@@ -85,12 +85,12 @@ Reservation reserve_in_extent(WriterState& writer, std::size_t size, std::uint16
     const Status status = claim_extent(writer, span, deadline);
     if (status != Status::ok) {
       end_attempt(writer, &LedgerValues::dropped);
-      return Reservation{status};
+      return {nullptr, status};
     }
   }
 }
 
-Reservation reserve_in_total_order(WriterState& writer, std::size_t size, std::uint16_t type) noexcept {
+Reserved reserve_in_total_order(WriterState& writer, std::size_t size) noexcept {
   const Progress progress{writer.slot->progress.load(relaxed)};
   if (progress.frames() >= kFoldAtFrames || progress.bytes() + size >= kFoldAtBytes) {
     store_ledger(*writer.slot, load_ledger(*writer.slot), false);
@@ -101,13 +101,51 @@ Reservation reserve_in_total_order(WriterState& writer, std::size_t size, std::u
   std::byte* const header = claim_frame(writer, span, deadline, status);
   if (header == nullptr) {
     end_attempt(writer, &LedgerValues::dropped);
-    return Reservation{status};
+    return {nullptr, status};
   }
   writer.reserved_span = span;
-  return {&writer, header + layout::kUnitBytes, size, type};
+  return {header + layout::kUnitBytes, Status::ok};
 }
 
 }  // namespace
+
+Reserved reserve_slow(WriterHot& hot, std::size_t size) noexcept {
+  if (&hot == closed_writer()) return {nullptr, Status::closed};
+  WriterState& writer = state_of(&hot);
+  if (writer.forked) return {nullptr, Status::forked};
+  if (size > writer.core->geometry().max_payload_bytes()) return {nullptr, Status::too_large};
+  if (Progress{writer.slot->progress.load(relaxed)}.busy()) return {nullptr, Status::reserved};
+  return writer.total ? reserve_in_total_order(writer, size) : reserve_in_extent(writer, size);
+}
+
+void commit_claimed(WriterHot& hot, std::byte* payload, std::size_t size, std::uint16_t type,
+                    std::uint64_t progress) noexcept {
+  WriterState& writer = state_of(&hot);
+  std::byte* const header = payload - layout::kUnitBytes;
+  const std::uint64_t span = layout::frame_span(size);
+  // The rest of the claim is filler before the message is released: a reader steps from one to the other.
+  if (span < writer.reserved_span) {
+    word_at(header + span).store(FrameHeader::nop(writer.reserved_span - span).word, relaxed);
+  }
+  SAPBUF_KILL_POINT("commit.filled");
+  // frame-publish: release, so that who sees the header sees the payload.
+  word_at(header).store(FrameHeader::message(size, type).word, std::memory_order_release);
+  SAPBUF_KILL_POINT("commit.published");
+  writer.slot->progress.store(progress + Progress::kOneFrame + size, std::memory_order_release);
+  SAPBUF_KILL_POINT("commit.counted");
+  announce_commit(writer);
+}
+
+void abort_reserved(WriterHot& hot, std::byte* payload) noexcept {
+  WriterState& writer = state_of(&hot);
+  if (writer.forked) return;
+  if (writer.total) {
+    word_at(payload - layout::kUnitBytes).store(FrameHeader::nop(writer.reserved_span).word, std::memory_order_release);
+  }
+  SAPBUF_KILL_POINT("abort.filled");
+  end_attempt(writer, &LedgerValues::aborted);
+  if (writer.total) announce_commit(writer);
+}
 
 WriterState::WriterState(std::shared_ptr<SegmentCore> segment, const WriterOptions& options)
     : core(std::move(segment)), timeout(options.timeout) {
@@ -163,55 +201,12 @@ std::uint32_t Writer::slot() const noexcept {
   return hot_ == detail::closed_writer() ? ~std::uint32_t{0} : detail::state_of(hot_).index;
 }
 
-Reservation Writer::reserve_slow(std::size_t size, std::uint16_t type) noexcept {
-  if (hot_ == detail::closed_writer()) return Reservation{Status::closed};
-  detail::WriterState& writer = detail::state_of(hot_);
-  if (writer.forked) return Reservation{Status::forked};
-  if (size > writer.core->geometry().max_payload_bytes()) return Reservation{Status::too_large};
-  if (layout::Progress{writer.slot->progress.load(std::memory_order_relaxed)}.busy())
-    return Reservation{Status::reserved};
-  return writer.total ? detail::reserve_in_total_order(writer, size, type)
-                      : detail::reserve_in_extent(writer, size, type);
-}
-
 Status Writer::write(std::span<const std::byte> message, std::uint16_t type) noexcept {
   Reservation reservation = reserve(message.size(), type);
   if (!reservation) return reservation.status();
   if (!message.empty()) std::memcpy(reservation.bytes().data(), message.data(), message.size());
   reservation.commit();
   return Status::ok;
-}
-
-void Reservation::commit_claimed(std::size_t size) noexcept {
-  detail::WriterState& writer = detail::state_of(std::exchange(writer_, nullptr));
-  std::byte* const header = payload_ - layout::kUnitBytes;
-  const std::uint64_t span = layout::frame_span(size);
-  // The rest of the claim is filler before the message is released: a reader steps from one to the other.
-  if (span < writer.reserved_span) {
-    layout::word_at(header + span)
-        .store(layout::FrameHeader::nop(writer.reserved_span - span).word, std::memory_order_relaxed);
-  }
-  SAPBUF_KILL_POINT("commit.filled");
-  // frame-publish: release, so that who sees the header sees the payload.
-  layout::word_at(header).store(layout::FrameHeader::message(size, type_).word, std::memory_order_release);
-  SAPBUF_KILL_POINT("commit.published");
-  const std::uint64_t progress = writer.slot->progress.load(std::memory_order_relaxed);
-  writer.slot->progress.store((progress & ~layout::Progress::kBusy) + layout::Progress::kOneFrame + size,
-                              std::memory_order_release);
-  SAPBUF_KILL_POINT("commit.counted");
-  detail::announce_commit(writer);
-}
-
-void Reservation::abort_open() noexcept {
-  detail::WriterState& writer = detail::state_of(std::exchange(writer_, nullptr));
-  if (writer.forked) return;
-  if (writer.total) {
-    layout::word_at(payload_ - layout::kUnitBytes)
-        .store(layout::FrameHeader::nop(writer.reserved_span).word, std::memory_order_release);
-  }
-  SAPBUF_KILL_POINT("abort.filled");
-  detail::end_attempt(writer, &detail::LedgerValues::aborted);
-  if (writer.total) detail::announce_commit(writer);
 }
 
 }  // namespace sapbuf
