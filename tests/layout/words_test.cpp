@@ -1,0 +1,163 @@
+// The words of shared memory, at the limits of their fields.
+#include <boost/test/unit_test.hpp>
+
+#include <cstring>
+
+#include <sapbuf/layout/header.hpp>
+
+namespace sapbuf::layout {
+namespace {
+
+constexpr std::uint64_t kEveryGeneration[] = {
+    1, 2, (1u << 18) - 1, 1u << 18, (1u << 18) + 1, (std::uint64_t{1} << 47) + 5};
+
+BOOST_AUTO_TEST_SUITE(words)
+
+BOOST_AUTO_TEST_CASE(a_frame_header_keeps_size_type_and_owner_apart) {
+  for (const auto kind : {FrameKind::message, FrameKind::busy, FrameKind::nop, FrameKind::extent}) {
+    for (const std::uint64_t bytes : {0ull, 1ull, 7ull, 8ull, 0x7fff'ffffull, 0xffff'ffffull}) {
+      for (const int type : {0, 1, 65535}) {
+        for (const std::uint32_t owner : {0u, 1u, kMaxParticipants - 1, 4095u}) {
+          const FrameHeader header = FrameHeader::make(kind, bytes, static_cast<std::uint16_t>(type), owner);
+          BOOST_TEST((header.kind() == kind && header.payload_bytes() == bytes && header.type() == type &&
+                      header.owner() == owner));
+        }
+      }
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_word_of_zero_is_no_frame_and_no_frame_is_zero) {
+  BOOST_TEST((FrameHeader{0}.kind() == FrameKind::none));
+  BOOST_TEST(FrameHeader::message(0, 0).word != 0U);
+  BOOST_TEST(FrameHeader::nop(8).word != 0U);
+  BOOST_TEST(FrameHeader::make(FrameKind::busy, 0).word != 0U);
+}
+
+BOOST_AUTO_TEST_CASE(a_frame_spans_its_header_and_its_padded_payload) {
+  for (const auto& [payload, span] : {std::pair{0u, 8u}, {1, 16}, {7, 16}, {8, 16}, {9, 24}, {16, 24}, {17, 32}}) {
+    BOOST_TEST(frame_span(payload) == span);
+    BOOST_TEST(FrameHeader::message(payload, 9).span() == span);
+  }
+  BOOST_TEST(FrameHeader::message(0xffff'ffff, 0).span() == 0x1'0000'0008u);
+  for (const std::uint64_t bytes : {8ull, 16ull, 4096ull, 1ull << 32})
+    BOOST_TEST(FrameHeader::nop(bytes).span() == bytes);
+}
+
+BOOST_AUTO_TEST_CASE(a_cursor_keeps_generation_slab_and_offset_apart) {
+  for (const std::uint64_t generation : kEveryGeneration) {
+    for (const std::uint32_t slab : {0u, 1u, kMaxSlabs - 1}) {
+      for (const std::uint64_t units : {std::uint64_t{0}, std::uint64_t{1}, (std::uint64_t{1} << 40) - 1}) {
+        const Cursor cursor = Cursor::make(generation, slab, units);
+        BOOST_TEST((cursor.is_in(generation) && !cursor.is_in(generation + 1) && !cursor.is_in(generation - 1)));
+        BOOST_TEST(cursor.slab() == slab);
+        BOOST_TEST(cursor.offset_bytes() == units * kUnitBytes);
+      }
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_cursor_that_everybody_overshoots_keeps_its_slab_and_generation) {
+  Word word{Cursor::make(7, kMaxSlabs - 1, kMaxSlabBytes / kUnitBytes).word};
+  for (std::uint32_t i = 0; i < kMaxParticipants; ++i) word.fetch_add(kMaxSlabBytes / kUnitBytes);
+  const Cursor cursor{word.load()};
+  BOOST_TEST(cursor.is_in(7));
+  BOOST_TEST(cursor.slab() == kMaxSlabs - 1);
+  BOOST_TEST(cursor.offset_bytes() == (kMaxParticipants + 1) * kMaxSlabBytes);
+}
+
+BOOST_AUTO_TEST_CASE(a_claim_is_none_or_claiming_or_located) {
+  BOOST_TEST((!Claim{0}.is_claiming() && !Claim{0}.is_located() && !Claim{0}.is_in(0)));
+  for (const std::uint64_t sequence : {std::uint64_t{0}, std::uint64_t{1}, ~std::uint64_t{0} >> 1, ~std::uint64_t{0}}) {
+    const Claim claim = Claim::claiming(sequence);
+    BOOST_TEST((claim.is_claiming() && !claim.is_located() && !claim.is_in(sequence)));
+  }
+  BOOST_TEST(Claim::claiming(1).word != Claim::claiming(2).word);
+  for (const std::uint64_t generation : kEveryGeneration) {
+    for (const std::uint32_t slab : {0u, 1u, kMaxSlabs - 1}) {
+      for (const std::uint64_t offset : {std::uint64_t{0}, std::uint64_t{8}, kMaxSlabBytes - 8}) {
+        const Claim claim = Claim::located(generation, slab, offset);
+        BOOST_TEST((claim.is_located() && !claim.is_claiming()));
+        BOOST_TEST((claim.is_in(generation) && !claim.is_in(generation + 1)));
+        BOOST_TEST((claim.slab() == slab && claim.offset_bytes() == offset));
+      }
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(an_extent_keeps_state_owner_length_and_count_apart) {
+  for (const auto state : {ExtentState::free, ExtentState::open, ExtentState::closed, ExtentState::continuation}) {
+    for (const std::uint32_t owner : {0u, kMaxParticipants - 1, 4095u}) {
+      for (const std::uint64_t extents : {std::uint64_t{1}, kMaxExtentsPerSlab}) {
+        for (const std::uint64_t frames : {std::uint64_t{0}, std::uint64_t{1}, (std::uint64_t{1} << 30) - 1}) {
+          const Extent extent = Extent::make(state, owner, extents, frames);
+          BOOST_TEST((extent.state() == state && extent.owner() == owner && extent.extents() == extents &&
+                      extent.frames() == frames));
+        }
+      }
+    }
+  }
+  BOOST_TEST((Extent{0}.state() == ExtentState::free));
+}
+
+BOOST_AUTO_TEST_CASE(progress_counts_frames_and_bytes_in_one_addition) {
+  Progress progress{Progress::kBusy | Progress::kParity};
+  for (int i = 0; i < 3; ++i) progress.word += Progress::kOneFrame + 1000;
+  BOOST_TEST((progress.busy() && progress.parity() == 1 && progress.frames() == 3 && progress.bytes() == 3000));
+  progress.word = (std::uint64_t{1} << 62) - 1;
+  BOOST_TEST((!progress.busy() && progress.parity() == 0));
+  BOOST_TEST(progress.frames() == (1U << 30) - 1);
+  BOOST_TEST(progress.bytes() == 0xffff'ffffu);
+}
+
+BOOST_AUTO_TEST_CASE(a_switch_of_progress_selects_the_other_record_and_starts_from_nothing) {
+  for (const bool busy : {false, true}) {
+    Progress progress{Progress::kBusy + 5 * Progress::kOneFrame + 77};
+    for (const unsigned parity : {1u, 0u, 1u}) {
+      progress = progress.switched(busy);
+      BOOST_TEST((progress.parity() == parity && progress.busy() == busy));
+      BOOST_TEST((progress.frames() == 0 && progress.bytes() == 0));
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_tenure_keeps_incarnation_role_and_state_apart) {
+  for (const std::uint64_t incarnation : {std::uint64_t{0}, std::uint64_t{1}, (std::uint64_t{1} << 48) - 1}) {
+    for (const auto role : {SlotRole::none, SlotRole::writer, SlotRole::reader}) {
+      for (const auto state : {SlotState::free, SlotState::attached, SlotState::leaving}) {
+        const SlotTenure tenure = SlotTenure::make(incarnation, role, state);
+        BOOST_TEST((tenure.incarnation() == incarnation && tenure.role() == role && tenure.state() == state));
+        BOOST_TEST(tenure.in_use() == (state != SlotState::free));
+      }
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_slabs_life_keeps_generation_and_state_apart) {
+  for (const std::uint64_t generation : {std::uint64_t{0}, std::uint64_t{1}, (std::uint64_t{1} << 61) - 1}) {
+    for (const auto state :
+         {SlabState::free, SlabState::active, SlabState::sealed, SlabState::reclaiming, SlabState::cleaning}) {
+      const SlabLife life = SlabLife::make(generation, state);
+      BOOST_TEST((life.generation() == generation && life.state() == state));
+      BOOST_TEST(life.readable() == (state == SlabState::active || state == SlabState::sealed));
+    }
+  }
+}
+
+// A change of this number is a change of what is in memory: raise kAbiVersion with it, then pin the new number here.
+BOOST_AUTO_TEST_CASE(the_layout_is_the_one_of_this_abi_version) {
+  BOOST_TEST(kAbiVersion == 1U);
+  BOOST_TEST(layout_hash() == 11062682173116922786u);
+}
+
+BOOST_AUTO_TEST_CASE(the_magic_can_be_read_in_a_dump_of_the_file) {
+  char text[8];
+  const std::uint64_t magic = kMagic;
+  std::memcpy(text, &magic, sizeof text);
+  BOOST_TEST(std::string(text) == "SAPBUF");
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
+}  // namespace sapbuf::layout

@@ -1,0 +1,236 @@
+// The thin layer over the system: sleeping on words, files that have their space, who a process is.
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <boost/test/unit_test.hpp>
+
+#include <fstream>
+#include <iterator>
+#include <thread>
+
+#include "platform/clock.hpp"
+#include "platform/fence.hpp"
+#include "platform/futex.hpp"
+#include "platform/process_identity.hpp"
+#include "platform/shared_file.hpp"
+#include "support/child.hpp"
+#include "support/stream.hpp"
+
+namespace sapbuf::test {
+namespace {
+
+using platform::FileAccess;
+using platform::SharedFile;
+
+constexpr std::uint64_t kMillisecond = 1'000'000;
+constexpr std::uint64_t kFarAway = 600'000 * kMillisecond;
+
+// The state letter in /proc/PID/stat: S while it sleeps.
+char state_of(pid_t pid) {
+  std::ifstream file{"/proc/" + std::to_string(pid) + "/stat"};
+  const std::string text{std::istreambuf_iterator<char>{file}, {}};
+  const auto close = text.rfind(')');
+  return close == std::string::npos || close + 2 >= text.size() ? '?' : text[close + 2];
+}
+
+BOOST_AUTO_TEST_SUITE(futex)
+
+BOOST_AUTO_TEST_CASE(a_wait_ends_with_its_time_and_not_before) {
+  const layout::HalfWord word{7};
+  const std::uint64_t deadline = platform::monotonic_ns() + 30 * kMillisecond;
+  // A signal may end a wait early: the caller looks for itself.
+  while (platform::monotonic_ns() < deadline) platform::futex_wait(word, 7, deadline);
+  BOOST_TEST(platform::monotonic_ns() >= deadline);
+}
+
+BOOST_AUTO_TEST_CASE(a_wait_sleeps_and_does_not_spin) {
+  const layout::HalfWord word{7};
+  const std::uint64_t deadline = platform::monotonic_ns() + 100 * kMillisecond;
+  std::uint64_t rounds = 0;
+  while (platform::monotonic_ns() < deadline) {
+    platform::futex_wait(word, 7, deadline);
+    ++rounds;
+  }
+  BOOST_TEST(rounds < 100U);
+}
+
+BOOST_AUTO_TEST_CASE(a_wait_for_another_value_ends_at_once) {
+  const layout::HalfWord word{7};
+  platform::futex_wait(word, 8, platform::monotonic_ns() + kFarAway);
+  BOOST_TEST(word == 7U);
+}
+
+BOOST_AUTO_TEST_CASE(a_deadline_in_the_past_ends_at_once) {
+  const layout::HalfWord word{7};
+  platform::futex_wait(word, 7, 1);
+  BOOST_TEST(word == 7U);
+}
+
+BOOST_AUTO_TEST_CASE(a_wake_reaches_sleepers_in_other_processes) {
+  const SharedMemory memory{4096};
+  auto& word = memory.as<layout::HalfWord>();
+  const auto sleep = [&](Link& link) {
+    link.say(1);
+    while (word == 0) platform::futex_wait(word, 0, platform::monotonic_ns() + kFarAway);
+  };
+  Child first{sleep};
+  Child second{sleep};
+  for (Child* child : {&first, &second}) {
+    child->hear();
+    BOOST_TEST(eventually([&] { return state_of(child->pid()) == 'S'; }));
+  }
+  word = 1;
+  platform::futex_wake_all(word);
+  BOOST_TEST(first.wait() == 0);
+  BOOST_TEST(second.wait() == 0);
+}
+
+// The other process maps the same memory elsewhere: the word is what counts, not its address.
+BOOST_AUTO_TEST_CASE(a_wake_reaches_a_sleeper_at_another_address) {
+  const SharedMemory memory{4096};
+  auto& word = memory.as<layout::HalfWord>();
+  Child sleeper{[&](Link& link) {
+    const SharedMemory elsewhere{4096, ::dup(memory.descriptor())};
+    auto& same = elsewhere.as<layout::HalfWord>();
+    link.say(1);
+    while (same == 0) platform::futex_wait(same, 0, platform::monotonic_ns() + kFarAway);
+  }};
+  sleeper.hear();
+  BOOST_TEST(eventually([&] { return state_of(sleeper.pid()) == 'S'; }));
+  word = 1;
+  platform::futex_wake_all(word);
+  BOOST_TEST(sleeper.wait() == 0);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+BOOST_AUTO_TEST_SUITE(process_identity)
+
+BOOST_AUTO_TEST_CASE(a_process_knows_who_it_is) {
+  const platform::ProcessIdentity me = platform::this_process();
+  BOOST_TEST(me.pid == ::getpid());
+  BOOST_TEST(me.start_time != 0U);
+  BOOST_TEST(me.pid_namespace != 0U);
+  BOOST_TEST(me.boot_id != 0U);
+  BOOST_TEST(me.program != "");
+  const platform::ProcessIdentity again = platform::this_process();
+  BOOST_TEST(again.start_time == me.start_time);
+  BOOST_TEST(again.boot_id == me.boot_id);
+}
+
+BOOST_AUTO_TEST_CASE(a_child_is_somebody_else_on_the_same_machine) {
+  const platform::ProcessIdentity me = platform::this_process();
+  Child child{[](Link& link) {
+    const platform::ProcessIdentity it = platform::this_process();
+    link.say(static_cast<std::uint64_t>(it.pid));
+    link.say(it.start_time);
+    link.say(it.boot_id);
+    link.say(it.pid_namespace);
+  }};
+  BOOST_TEST(child.hear() == static_cast<std::uint64_t>(child.pid()));
+  BOOST_TEST(child.hear() >= me.start_time);
+  BOOST_TEST(child.hear() == me.boot_id);
+  BOOST_TEST(child.hear() == me.pid_namespace);
+}
+
+// A program's name may hold what separates the fields of /proc/PID/stat.
+BOOST_AUTO_TEST_CASE(an_odd_program_name_does_not_shift_the_start_time) {
+  Child child{[](Link& link) {
+    link.say(platform::this_process().start_time);
+    std::ofstream{"/proc/self/comm"} << ") S 1 2 (x";
+    const platform::ProcessIdentity it = platform::this_process();
+    link.say(it.start_time);
+    link.say(it.program == ") S 1 2 (x" ? 1 : 0);
+  }};
+  const std::uint64_t start_time = child.hear();
+  BOOST_TEST(child.hear() == start_time);
+  BOOST_TEST(child.hear() == 1U);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+BOOST_AUTO_TEST_SUITE(fence)
+
+BOOST_AUTO_TEST_CASE(registration_for_heavy_fences_may_be_repeated) {
+  const bool possible = platform::register_for_heavy_fences();
+  BOOST_TEST(platform::register_for_heavy_fences() == possible);
+  BOOST_TEST_MESSAGE((possible ? "membarrier is available" : "no membarrier here"));
+  platform::heavy_fence(false);
+  platform::heavy_fence(true);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+BOOST_AUTO_TEST_SUITE(shared_file)
+
+struct stat status_of(const SharedFile& file) {
+  struct stat information {};
+  ::fstat(file.descriptor(), &information);
+  return information;
+}
+
+BOOST_AUTO_TEST_CASE(allocated_space_is_really_there_and_zero) {
+  const TestName name;
+  SharedFile file = SharedFile::open_or_create(name, 0600);
+  file.allocate(100'000);
+  BOOST_TEST(file.size() == 100'000U);
+  BOOST_TEST(status_of(file).st_blocks * 512 >= 100'000);
+  std::vector<char> bytes(100'000, 'x');
+  BOOST_TEST(file.read(bytes.data(), bytes.size(), 0));
+  BOOST_TEST(std::count(bytes.begin(), bytes.end(), '\0') == 100'000);
+}
+
+BOOST_AUTO_TEST_CASE(allocation_starts_from_nothing) {
+  const TestName name;
+  SharedFile file = SharedFile::open_or_create(name, 0600);
+  file.allocate(8192);
+  BOOST_TEST(::pwrite(file.descriptor(), "old", 3, 0) == 3);
+  file.allocate(4096);
+  char bytes[3] = {'x', 'x', 'x'};
+  BOOST_TEST(file.read(bytes, 3, 0));
+  BOOST_TEST(std::string(bytes, 3) == std::string(3, '\0'));
+  BOOST_TEST(file.size() == 4096U);
+}
+
+BOOST_AUTO_TEST_CASE(a_read_behind_the_end_is_a_failure_and_not_a_signal) {
+  const TestName name;
+  SharedFile file = SharedFile::open_or_create(name, 0600);
+  file.allocate(4096);
+  char byte = 0;
+  BOOST_TEST(!file.read(&byte, 1, 4096));
+}
+
+BOOST_AUTO_TEST_CASE(a_name_that_was_removed_is_noticed) {
+  const TestName name;
+  const SharedFile file = SharedFile::open_or_create(name, 0600);
+  BOOST_TEST(file.has_name());
+  BOOST_TEST(SharedFile::remove(name));
+  BOOST_TEST(!file.has_name());
+  BOOST_TEST(!SharedFile::remove(name));
+  BOOST_TEST(error_of([&] { SharedFile::open(name, FileAccess::read_only); }) == Errc::not_found);
+}
+
+BOOST_AUTO_TEST_CASE(two_mappings_show_the_same_bytes) {
+  const TestName name;
+  SharedFile file = SharedFile::open_or_create(name, 0600);
+  file.allocate(8192);
+  const auto writable = file.map(FileAccess::read_write, 4096, 4096);
+  const auto readable = SharedFile::open(name, FileAccess::read_only).map(FileAccess::read_only, 0, 8192);
+  static_cast<char*>(writable.get_address())[5] = 'y';
+  BOOST_TEST(static_cast<const char*>(readable.get_address())[4096 + 5] == 'y');
+}
+
+BOOST_AUTO_TEST_CASE(names_that_cannot_be_are_refused) {
+  for (const std::string& name :
+       {std::string(), std::string("a/b"), std::string("/"), std::string(201, 'n'), std::string("a\0b", 3)}) {
+    BOOST_TEST(error_of([&] { platform::object_name(name); }) == Errc::invalid_argument);
+  }
+  BOOST_TEST(platform::object_name("ticks") == "sapbuf.ticks");
+  BOOST_TEST(platform::object_name(std::string(200, 'n')).size() == 207U);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
+}  // namespace sapbuf::test

@@ -1,0 +1,526 @@
+// Making, finding and removing segments by name, and all that a file of that name may be instead.
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <boost/test/data/test_case.hpp>
+#include <boost/test/unit_test.hpp>
+
+#include <algorithm>
+#include <deque>
+#include <fstream>
+
+#include "platform/lock_file.hpp"
+#include "segment/segment_core.hpp"
+#include "support/child.hpp"
+#include "support/stream.hpp"
+
+namespace sapbuf::test {
+namespace {
+
+namespace data = boost::unit_test::data;
+
+const SegmentOptions kSmall{.slab_bytes = 8192, .participants = 4};
+constexpr uid_t kNobody = 65534;
+
+std::string path_of(std::string_view name) { return "/dev/shm/sapbuf." + std::string(name); }
+
+// The file behind a segment, for those who know nothing of segments.
+class RawFile {
+ public:
+  explicit RawFile(const std::string& name) : descriptor_(::open(path_of(name).c_str(), O_RDWR | O_CREAT, 0600)) {}
+  RawFile(const RawFile&) = delete;
+  RawFile& operator=(const RawFile&) = delete;
+  ~RawFile() { ::close(descriptor_); }
+
+  template <typename T>
+  void put(std::size_t offset, T value) const {
+    BOOST_TEST(::pwrite(descriptor_, &value, sizeof value, static_cast<off_t>(offset)) == ssize_t{sizeof value});
+  }
+  template <typename T>
+  T get(std::size_t offset) const {
+    T value{};
+    BOOST_TEST(::pread(descriptor_, &value, sizeof value, static_cast<off_t>(offset)) == ssize_t{sizeof value});
+    return value;
+  }
+  void cut(std::size_t bytes) const { BOOST_TEST(::ftruncate(descriptor_, static_cast<off_t>(bytes)) == 0); }
+  struct stat status() const {
+    struct stat information {};
+    ::fstat(descriptor_, &information);
+    return information;
+  }
+  int descriptor() const noexcept { return descriptor_; }
+
+ private:
+  int descriptor_;
+};
+
+Errc error_of_open(const std::string& name) {
+  return error_of([&] { static_cast<void>(Segment::open(name)); });
+}
+Errc error_of_create(const std::string& name, const SegmentOptions& options = kSmall) {
+  return error_of([&] { static_cast<void>(Segment::create(name, options)); });
+}
+
+bool works(const Segment& segment) {
+  Reader reader{segment};
+  Writer writer{segment};
+  return writer.write("it works") == Status::ok && texts(reader).back() == "it works";
+}
+
+bool exists(const std::string& name) { return ::access(path_of(name).c_str(), F_OK) == 0; }
+
+BOOST_AUTO_TEST_SUITE(creation)
+
+BOOST_AUTO_TEST_CASE(a_segment_that_was_created_can_be_opened) {
+  const TestName name;
+  const Segment made = Segment::create(name, kSmall);
+  const Segment opened = Segment::open(name);
+  BOOST_TEST(opened.name() == name.str());
+  BOOST_TEST(opened.bytes() == made.bytes());
+  BOOST_TEST(opened.core()->creation_id() == made.core()->creation_id());
+  BOOST_TEST(works(opened));
+}
+
+BOOST_AUTO_TEST_CASE(a_segment_remembers_its_options) {
+  const TestName name;
+  static_cast<void>(Segment::create(name, {.slabs = 5,
+                                           .slab_bytes = 12288,
+                                           .order = Order::per_writer,
+                                           .extent_bytes = 1536,
+                                           .on_full = OnFull::overwrite,
+                                           .participants = 77,
+                                           .fences = Fences::full}));
+  const SegmentOptions options = Segment::open(name).options();
+  BOOST_TEST(options.slabs == 5U);
+  BOOST_TEST(options.slab_bytes == 12288U);
+  BOOST_TEST(options.order == Order::per_writer);
+  BOOST_TEST(options.extent_bytes == 1536U);
+  BOOST_TEST(options.on_full == OnFull::overwrite);
+  BOOST_TEST(options.participants == 77U);
+  BOOST_TEST(options.fences == Fences::full);
+}
+
+BOOST_AUTO_TEST_CASE(a_second_segment_of_that_name_is_refused_and_the_first_one_stays) {
+  const TestName name;
+  const Segment first = Segment::create(name, kSmall);
+  BOOST_TEST(error_of_create(name) == Errc::exists);
+  BOOST_TEST(works(first));
+  BOOST_TEST(Segment::open(name).core()->creation_id() == first.core()->creation_id());
+}
+
+BOOST_AUTO_TEST_CASE(what_is_not_there_is_not_found) {
+  const TestName name;
+  BOOST_TEST(error_of_open(name) == Errc::not_found);
+  BOOST_TEST(message_of([&] { static_cast<void>(Segment::open(name)); }).find(name.str()) != std::string::npos);
+  BOOST_TEST(!exists(name));
+  BOOST_TEST(!Segment::remove(name));
+  BOOST_TEST(error_of([&] { inspect(name); }) == Errc::not_found);
+  BOOST_TEST(error_of([&] { dump(name, [](const FrameRecord&) {}); }) == Errc::not_found);
+}
+
+BOOST_AUTO_TEST_CASE(open_or_create_makes_it_once_and_keeps_its_options) {
+  const TestName name;
+  const Segment made = Segment::open_or_create(name, {.slabs = 3, .slab_bytes = 8192});
+  const Segment found = Segment::open_or_create(name, {.slabs = 7, .slab_bytes = 4096});
+  BOOST_TEST(found.options().slabs == 3U);
+  BOOST_TEST(found.options().slab_bytes == 8192U);
+  BOOST_TEST(found.core()->creation_id() == made.core()->creation_id());
+}
+
+BOOST_AUTO_TEST_CASE(all_who_open_or_create_at_once_get_the_same_segment) {
+  const TestName name;
+  std::deque<Child> children;
+  for (int i = 0; i < 8; ++i) {
+    children.emplace_back([&](Link& link) {
+      link.hear();
+      const Segment segment = Segment::open_or_create(name, {.slab_bytes = 1 << 20});
+      link.say(segment.core()->creation_id());
+      if (!works(segment)) throw std::runtime_error("it does not work");
+    });
+  }
+  for (Child& child : children) child.say(1);
+  std::vector<std::uint64_t> ids;
+  for (Child& child : children) ids.push_back(child.hear());
+  BOOST_TEST(std::count(ids.begin(), ids.end(), ids.front()) == 8);
+  for (Child& child : children) BOOST_TEST(child.wait() == 0);
+}
+
+BOOST_AUTO_TEST_CASE(one_of_those_who_create_at_once_succeeds) {
+  const TestName name;
+  std::deque<Child> children;
+  for (int i = 0; i < 8; ++i) {
+    children.emplace_back([&](Link& link) {
+      link.hear();
+      const Errc code = error_of_create(name);
+      if (code != nothing() && code != Errc::exists) throw std::runtime_error("another error");
+      link.say(code == nothing() ? 1 : 0);
+    });
+  }
+  for (Child& child : children) child.say(1);
+  std::uint64_t successes = 0;
+  for (Child& child : children) successes += child.hear();
+  BOOST_TEST(successes == 1U);
+  BOOST_TEST(works(Segment::open(name)));
+}
+
+BOOST_AUTO_TEST_CASE(a_removed_segment_serves_those_who_have_it_and_its_name_is_free) {
+  const TestName name;
+  const Segment old = Segment::create(name, kSmall);
+  Reader reader{old};
+  BOOST_TEST(Segment::remove(name));
+  BOOST_TEST(error_of_open(name) == Errc::not_found);
+  const Segment fresh = Segment::create(name, kSmall);
+  BOOST_TEST(fresh.core()->creation_id() != old.core()->creation_id());
+  Writer writer{old};
+  BOOST_TEST(writer.write("old") == Status::ok);
+  BOOST_TEST(texts(reader).size() == 1U);
+  Reader elsewhere{fresh};
+  BOOST_TEST(texts(elsewhere).empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_segment_outlives_its_handle_in_the_participants) {
+  const TestName name;
+  std::optional<Segment> segment{Segment::create(name, kSmall)};
+  Writer writer{*segment};
+  Reader reader{*segment};
+  segment.reset();
+  BOOST_TEST(writer.write("still there") == Status::ok);
+  BOOST_TEST(texts(reader).size() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(the_list_names_what_is_there) {
+  const TestName one;
+  const TestName two;
+  static_cast<void>(Segment::create(one, kSmall));
+  static_cast<void>(Segment::create(two, kSmall));
+  const std::vector<std::string> names = Segment::list();
+  BOOST_TEST(std::count(names.begin(), names.end(), one.str()) == 1);
+  BOOST_TEST(std::count(names.begin(), names.end(), two.str()) == 1);
+  BOOST_TEST(std::is_sorted(names.begin(), names.end()));
+}
+
+BOOST_AUTO_TEST_CASE(names_that_cannot_be_are_refused_everywhere) {
+  for (const std::string& name :
+       {std::string(), std::string("a/b"), std::string("../x"), std::string(201, 'n'), std::string("a\0b", 3)}) {
+    BOOST_TEST(error_of_create(name) == Errc::invalid_argument);
+    BOOST_TEST(error_of_open(name) == Errc::invalid_argument);
+    BOOST_TEST(error_of([&] { static_cast<void>(Segment::open_or_create(name)); }) == Errc::invalid_argument);
+    BOOST_TEST(error_of([&] { Segment::remove(name); }) == Errc::invalid_argument);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(the_longest_and_the_oddest_names_work) {
+  const std::string long_name = (TestName{}.str() + std::string(200, 'n')).substr(0, 200);
+  for (const std::string& name : {long_name, TestName{}.str() + " with blanks", TestName{}.str() + ".."}) {
+    BOOST_TEST(works(Segment::create(name, kSmall)));
+    BOOST_TEST(Segment::remove(name));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(options_that_cannot_work_leave_nothing_behind) {
+  const TestName name;
+  BOOST_TEST(error_of_create(name, {.slabs = 1}) == Errc::invalid_argument);
+  BOOST_TEST(error_of_create(name, {.slab_bytes = 5000}) == Errc::invalid_argument);
+  BOOST_TEST(error_of_create(name, {.mode = 0400}) == Errc::invalid_argument);
+  BOOST_TEST(error_of_create(name, {.mode = 01777}) == Errc::invalid_argument);
+  BOOST_TEST(!exists(name));
+}
+
+// --- Space and permissions ---------------------------------------------------------------------------------------
+
+BOOST_AUTO_TEST_CASE(all_space_is_allocated_at_creation) {
+  const TestName name;
+  const Segment segment = Segment::create(name, {.slab_bytes = 1 << 20});
+  const struct stat status = RawFile{name}.status();
+  BOOST_TEST(static_cast<std::size_t>(status.st_size) == segment.bytes());
+  BOOST_TEST(static_cast<std::size_t>(status.st_blocks) * 512 >= segment.bytes());
+}
+
+BOOST_AUTO_TEST_CASE(a_segment_that_does_not_fit_is_refused_and_leaves_nothing_behind) {
+  struct statvfs space {};
+  BOOST_TEST(::statvfs("/dev/shm", &space) == 0);
+  const std::uint64_t size = std::uint64_t{space.f_blocks} * space.f_frsize;
+  const SegmentOptions huge{.slabs = 64, .slab_bytes = std::uint64_t{1} << 32};
+  if (size == 0 || size >= Segment::bytes_needed(huge)) {
+    BOOST_TEST_MESSAGE("skipped: /dev/shm has room for 256 GiB");
+    return;
+  }
+  const TestName name;
+  BOOST_TEST(error_of_create(name, huge) == Errc::no_space);
+  BOOST_TEST(!exists(name));
+  BOOST_TEST(message_of([&] { static_cast<void>(Segment::open_or_create(name, huge)); }).find("/dev/shm") !=
+             std::string::npos);
+  BOOST_TEST(!exists(name));
+  BOOST_TEST(error_of_create(name) == nothing());
+}
+
+BOOST_AUTO_TEST_CASE(the_mode_is_0600_unless_asked_and_the_umask_does_not_matter) {
+  const mode_t before = ::umask(077);
+  const TestName usual;
+  const TestName shared;
+  static_cast<void>(Segment::create(usual, kSmall));
+  static_cast<void>(Segment::create(shared, {.slab_bytes = 8192, .mode = 0660}));
+  ::umask(before);
+  BOOST_TEST((RawFile{usual}.status().st_mode & 07777) == 0600U);
+  BOOST_TEST((RawFile{shared}.status().st_mode & 07777) == 0660U);
+}
+
+// Runs `code` in a child that is another user; false if this process may not do that.
+bool as_nobody(const std::function<void()>& code) {
+  if (::getuid() != 0) {
+    BOOST_TEST_MESSAGE("skipped: only root can become another user");
+    return false;
+  }
+  Child child{[&](Link&) {
+    if (::setgid(kNobody) != 0 || ::setuid(kNobody) != 0) throw std::runtime_error("cannot become another user");
+    code();
+  }};
+  BOOST_TEST(child.wait() == 0);
+  return true;
+}
+
+void expect(Errc expected, const std::function<void()>& call) {
+  const Errc code = error_of(call);
+  if (code != expected) throw std::runtime_error("unexpected: " + make_error_code(code).message());
+}
+
+BOOST_AUTO_TEST_CASE(another_user_is_told_that_it_may_not) {
+  const TestName name;
+  const Segment segment = Segment::create(name, kSmall);
+  as_nobody([&] {
+    expect(Errc::permission_denied, [&] { static_cast<void>(Segment::open(name)); });
+    expect(Errc::permission_denied, [&] { static_cast<void>(Segment::open_or_create(name, kSmall)); });
+    expect(Errc::permission_denied, [&] { static_cast<void>(Segment::create(name, kSmall)); });
+    expect(Errc::permission_denied, [&] { inspect(name); });
+    expect(Errc::permission_denied, [&] { Segment::remove(name); });
+  });
+  BOOST_TEST(works(segment));
+}
+
+BOOST_AUTO_TEST_CASE(another_user_takes_part_where_the_mode_admits_it) {
+  const TestName name;
+  const Segment segment = Segment::create(name, {.slab_bytes = 8192, .participants = 4, .mode = 0666});
+  Reader reader{segment};
+  const bool ran = as_nobody([&] {
+    Writer writer{Segment::open(name)};
+    if (writer.write("from nobody") != Status::ok) throw std::runtime_error("not accepted");
+  });
+  if (ran) BOOST_TEST(texts(reader).size() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(another_user_who_may_only_read_the_file_can_inspect_it) {
+  const TestName name;
+  const Segment segment = Segment::create(name, {.slab_bytes = 8192, .participants = 4, .mode = 0644});
+  const Writer writer{segment, {.name = "watched"}};
+  as_nobody([&] {
+    const Snapshot now = inspect(name);
+    if (now.participants.size() != 1 || now.participants[0].state != Liveness::alive) {
+      throw std::runtime_error("not seen alive");
+    }
+    dump(name, [](const FrameRecord&) {});
+    expect(Errc::permission_denied, [&] { static_cast<void>(Segment::open(name)); });
+  });
+}
+
+// --- Files that are something else -------------------------------------------------------------------------------
+
+// A segment of which one field of the header was changed.
+template <typename T>
+Errc error_after(std::size_t offset, T value) {
+  const TestName name;
+  static_cast<void>(Segment::create(name, kSmall));
+  RawFile{name}.put(offset, value);
+  const Errc code = error_of_open(name);
+  BOOST_TEST(error_of([&] { inspect(name); }) == code);
+  BOOST_TEST(error_of([&] { static_cast<void>(Segment::open_or_create(name, kSmall)); }) == code);
+  BOOST_TEST(exists(name));
+  return code;
+}
+
+using layout::SegmentHeader;
+
+BOOST_AUTO_TEST_CASE(another_magic_is_incompatible) {
+  BOOST_TEST(error_after(offsetof(SegmentHeader, magic), std::uint64_t{0x1234}) == Errc::incompatible);
+}
+
+BOOST_AUTO_TEST_CASE(another_abi_version_is_incompatible) {
+  BOOST_TEST(error_after(offsetof(SegmentHeader, abi_version), layout::kAbiVersion + 1) == Errc::incompatible);
+}
+
+BOOST_AUTO_TEST_CASE(another_byte_order_is_incompatible) {
+  BOOST_TEST(error_after(offsetof(SegmentHeader, byte_order), std::uint32_t{0x0403'0201}) == Errc::incompatible);
+}
+
+BOOST_AUTO_TEST_CASE(another_layout_is_incompatible) {
+  BOOST_TEST(error_after(offsetof(SegmentHeader, layout_hash), layout::layout_hash() + 1) == Errc::incompatible);
+}
+
+BOOST_AUTO_TEST_CASE(geometry_that_makes_no_sense_is_corrupt) {
+  const std::size_t geometry = offsetof(SegmentHeader, geometry);
+  for (std::size_t offset = 0; offset < sizeof(layout::Geometry); offset += 8) {
+    for (const std::uint64_t value : {~std::uint64_t{0}, std::uint64_t{1} << 63, std::uint64_t{4095}}) {
+      const bool only_in_reserve = offset == offsetof(layout::Geometry, order) && value << 40 == 0;
+      if (only_in_reserve) continue;
+      BOOST_TEST_CONTEXT("word " << value << " at " << offset) {
+        BOOST_TEST(error_after(geometry + offset, value) == Errc::corrupt);
+      }
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_geometry_that_could_be_but_is_not_the_files_is_corrupt) {
+  const TestName name;
+  static_cast<void>(Segment::create(name, kSmall));
+  const RawFile file{name};
+  auto geometry = file.get<layout::Geometry>(offsetof(SegmentHeader, geometry));
+  geometry.slabs = 64;
+  layout::place(geometry);
+  file.put(offsetof(SegmentHeader, geometry), geometry);
+  BOOST_TEST(error_of_open(name) == Errc::corrupt);
+}
+
+BOOST_AUTO_TEST_CASE(a_file_that_was_cut_off_is_corrupt) {
+  const TestName name;
+  const Segment segment = Segment::create(name, kSmall);
+  for (const std::size_t bytes : {segment.bytes() - 1, segment.bytes() / 2, std::size_t{4096}, std::size_t{200}}) {
+    RawFile{name}.cut(bytes);
+    BOOST_TEST(error_of_open(name) == Errc::corrupt);
+    BOOST_TEST(error_of([&] { inspect(name); }) == Errc::corrupt);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(files_of_others_are_refused_and_left_alone) {
+  for (const std::size_t bytes : {1U, 50U, 4096U, 100'000U}) {
+    const TestName name;
+    std::ofstream{path_of(name)} << std::string(bytes, 'x');
+    BOOST_TEST(error_of_open(name) == Errc::incompatible);
+    BOOST_TEST((error_of_create(name) == Errc::incompatible || error_of_create(name) == Errc::exists));
+    BOOST_TEST(error_of([&] { static_cast<void>(Segment::open_or_create(name)); }) == Errc::incompatible);
+    BOOST_TEST(static_cast<std::size_t>(RawFile{name}.status().st_size) == bytes);
+    BOOST_TEST(RawFile{name}.get<char>(0) == 'x');
+  }
+}
+
+BOOST_AUTO_TEST_CASE(an_empty_file_is_a_segment_that_nobody_finished) {
+  const TestName name;
+  { const RawFile empty{name}; }
+  BOOST_TEST(error_of_open(name) == Errc::not_found);
+  BOOST_TEST(works(Segment::create(name, kSmall)));
+}
+
+BOOST_AUTO_TEST_CASE(an_unfinished_segment_is_made_anew) {
+  const TestName name;
+  static_cast<void>(Segment::create(name, {.slabs = 5, .slab_bytes = 4096}));
+  RawFile{name}.put(offsetof(SegmentHeader, init_state), std::uint64_t{0});
+  BOOST_TEST(error_of_open(name) == Errc::not_found);
+  const Segment segment = Segment::open_or_create(name, kSmall);
+  BOOST_TEST(segment.options().slabs == 2U);
+  BOOST_TEST(works(segment));
+}
+
+// A live creator has the creation lock; whoever opens meanwhile waits for it.
+BOOST_AUTO_TEST_CASE(an_opener_waits_for_a_creator_at_work) {
+  const TestName name;
+  const Segment made = Segment::create(name, kSmall);
+  const RawFile file{name};
+  const auto ready = file.get<std::uint64_t>(offsetof(SegmentHeader, init_state));
+  file.put(offsetof(SegmentHeader, init_state), std::uint64_t{0});
+  platform::LockFile creator{file.descriptor()};
+  BOOST_TEST(creator.try_lock(layout::kCreationLock));
+  Child opener{[&](Link& link) {
+    link.say(1);
+    static_cast<void>(Segment::open(name));
+    link.say(2);
+  }};
+  BOOST_TEST(opener.hear() == 1U);
+  file.put(offsetof(SegmentHeader, init_state), ready);
+  creator.unlock(layout::kCreationLock);
+  BOOST_TEST(opener.hear() == 2U);
+  BOOST_TEST(opener.wait() == 0);
+}
+
+// --- Mappings ----------------------------------------------------------------------------------------------------
+
+struct Mapping {
+  std::string permissions;
+  std::uint64_t offset = 0;
+  std::uint64_t bytes = 0;
+};
+
+// What this process has mapped of a segment's file.
+std::vector<Mapping> mappings_of(const std::string& name) {
+  std::vector<Mapping> found;
+  std::ifstream maps{"/proc/self/maps"};
+  for (std::string line; std::getline(maps, line);) {
+    if (line.find(path_of(name)) == std::string::npos) continue;
+    char permissions[8] = {};
+    unsigned long begin = 0;
+    unsigned long end = 0;
+    unsigned long offset = 0;
+    if (std::sscanf(line.c_str(), "%lx-%lx %7s %lx", &begin, &end, permissions, &offset) != 4) continue;
+    found.push_back({permissions, offset, end - begin});
+  }
+  return found;
+}
+
+// Runs in a process that only reads: throws if it could write to the slabs.
+void expect_read_only_slabs(const std::string& name, const Segment& segment) {
+  const std::uint64_t slabs_at = segment.core()->geometry().slabs_at;
+  bool mapped = false;
+  for (const Mapping& mapping : mappings_of(name)) {
+    const bool has_slabs = mapping.offset + mapping.bytes > slabs_at;
+    if (!has_slabs) continue;
+    mapped = true;
+    if (mapping.permissions != "r--s") throw std::runtime_error("slabs are mapped " + mapping.permissions);
+  }
+  if (!mapped) throw std::runtime_error("the slabs are not mapped at all");
+}
+
+BOOST_DATA_TEST_CASE(a_process_that_only_reads_maps_the_slabs_read_only, data::make(kOrders) * data::make(kPolicies),
+                     order, on_full) {
+  const TestName name;
+  const Segment segment = Segment::create(name, {.slab_bytes = 4096, .order = order, .on_full = on_full});
+  Child child{[&](Link& link) {
+    const Segment own = Segment::open(name);
+    Reader reader{own};
+    expect_read_only_slabs(name, own);
+    link.say(1);
+    Log log;
+    if (!log.read_until(reader, 200)) throw std::runtime_error("not all came");
+    recover(own);
+    inspect(own);
+    expect_read_only_slabs(name, own);
+    reader.close();
+    expect_read_only_slabs(name, own);
+  }};
+  child.hear();
+  Writer writer{segment};
+  for (std::uint32_t number = 0; number < 200; ++number) {
+    // An overwriting writer would be faster than the reader: here all must come, so that it passes all slabs.
+    BOOST_TEST(eventually([&] {
+      const Snapshot now = inspect(segment);
+      return now.participants.empty() || now.participants[0].ledger.delivered + 10 > number || !child.running();
+    }));
+    BOOST_TEST_REQUIRE(put(writer, {1, number}, 100) == Status::ok);
+  }
+  BOOST_TEST(child.wait() == 0);
+}
+
+BOOST_AUTO_TEST_CASE(an_onlooker_maps_nothing_for_writing) {
+  const TestName name;
+  static_cast<void>(Segment::create(name, kSmall));
+  Child child{[&](Link&) {
+    dump(name, [](const FrameRecord&) {});
+    inspect(name);
+    if (!mappings_of(name).empty()) throw std::runtime_error("a mapping was left");
+  }};
+  BOOST_TEST(child.wait() == 0);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
+}  // namespace sapbuf::test

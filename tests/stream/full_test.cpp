@@ -1,0 +1,284 @@
+// Full: what writers do when no slab can be had, and what readers of an overwriting stream are told.
+#include <boost/test/data/test_case.hpp>
+#include <boost/test/unit_test.hpp>
+#include <thread>
+
+#include "segment/segment_core.hpp"
+#include "support/child.hpp"
+#include "support/stream.hpp"
+
+namespace sapbuf::test {
+namespace {
+
+using namespace std::chrono_literals;
+namespace data = boost::unit_test::data;
+
+using Clock = std::chrono::steady_clock;
+
+struct Stream {
+  Stream(Order order, OnFull on_full, std::uint32_t slabs = 2)
+      : options{.slabs = slabs, .slab_bytes = 4096, .order = order, .on_full = on_full} {}
+
+  // Writes until the stream is full; returns how many were accepted, and what the first refusal was.
+  std::uint32_t fill_up(Writer& writer, Status& refusal) {
+    for (std::uint32_t accepted = 0; accepted < 10000; ++accepted) {
+      refusal = put(writer, {1, next}, 100);
+      if (refusal != Status::ok) return accepted;
+      ++next;
+    }
+    return 10000;
+  }
+
+  SegmentOptions options;
+  HeapMemory memory{options};
+  Segment segment = Segment::create_in(memory, options);
+  std::uint32_t next = 0;
+};
+
+BOOST_AUTO_TEST_SUITE(full)
+
+BOOST_DATA_TEST_CASE(a_blocked_writer_gives_up_when_its_time_is_over, data::make(kOrders), order) {
+  Stream stream{order, OnFull::block};
+  Reader slow{stream.segment};
+  Writer writer{stream.segment, {.timeout = 40ms}};
+  const auto before_refusal = [&] {
+    Status refusal = Status::ok;
+    const std::uint32_t accepted = stream.fill_up(writer, refusal);
+    BOOST_TEST(refusal == Status::timeout);
+    return accepted;
+  };
+  BOOST_TEST(before_refusal() > 40U);
+  const auto begin = Clock::now();
+  BOOST_TEST(put(writer, {1, stream.next}, 100) == Status::timeout);
+  BOOST_TEST((Clock::now() - begin >= 40ms));
+  const Ledger ledger = ledger_of(stream.segment, writer.slot());
+  BOOST_TEST(ledger.dropped == 2U);
+  BOOST_TEST(ledger.committed == stream.next);
+}
+
+BOOST_DATA_TEST_CASE(a_writer_without_patience_does_not_wait_at_all, data::make(kOrders), order) {
+  Stream stream{order, OnFull::block};
+  Reader slow{stream.segment};
+  Writer writer{stream.segment, {.timeout = 0ms}};
+  Status refusal = Status::ok;
+  BOOST_TEST(stream.fill_up(writer, refusal) > 40U);
+  BOOST_TEST(refusal == Status::timeout);
+}
+
+BOOST_DATA_TEST_CASE(a_blocked_writer_goes_on_when_the_reader_lets_go, data::make(kOrders), order) {
+  Stream stream{order, OnFull::block};
+  Reader slow{stream.segment};
+  Status refusal = Status::ok;
+  {
+    Writer first{stream.segment, {.timeout = 0ms}};
+    stream.fill_up(first, refusal);
+  }
+  std::atomic<bool> done{false};
+  std::thread blocked{[&] {
+    Writer writer{stream.segment};
+    put(writer, {2, 0}, 2000);
+    done = true;
+  }};
+  // It has announced its sleep, so it has looked and found nothing.
+  BOOST_TEST(eventually([&] { return stream.segment.core()->control().space.sleepers.load() != 0; }));
+  BOOST_TEST(!done.load());
+  Log log;
+  BOOST_TEST(log.read_until(slow, stream.next + 1));
+  BOOST_TEST(eventually([&] { return done.load(); }));
+  blocked.join();
+  BOOST_TEST(log.in_order());
+}
+
+BOOST_DATA_TEST_CASE(a_blocked_writer_goes_on_when_the_reader_leaves, data::make(kOrders), order) {
+  Stream stream{order, OnFull::block};
+  Reader slow{stream.segment};
+  Status refusal = Status::ok;
+  Writer writer{stream.segment, {.timeout = 10ms}};
+  stream.fill_up(writer, refusal);
+  BOOST_TEST(refusal == Status::timeout);
+  slow.close();
+  BOOST_TEST(put(writer, {2, 0}, 100) == Status::ok);
+}
+
+BOOST_DATA_TEST_CASE(a_dropping_writer_drops_the_newest_and_counts_it, data::make(kOrders), order) {
+  Stream stream{order, OnFull::drop};
+  Reader slow{stream.segment};
+  Writer writer{stream.segment};
+  Status refusal = Status::ok;
+  const std::uint32_t accepted = stream.fill_up(writer, refusal);
+  BOOST_TEST(refusal == Status::full);
+  for (int i = 0; i < 9; ++i) BOOST_TEST(put(writer, {1, ~0U}, 100) == Status::full);
+  BOOST_TEST(ledger_of(stream.segment, writer.slot()).dropped == 10U);
+  BOOST_TEST(ledger_of(stream.segment, writer.slot()).committed == accepted);
+  Log log;
+  while (log.read(slow) != 0) {
+  }
+  BOOST_TEST(log.is_complete(1, accepted));
+  BOOST_TEST(put(writer, {1, accepted}, 100) == Status::ok);
+  log.read(slow);
+  BOOST_TEST(log.is_complete(1, accepted + 1));
+}
+
+// What does not fit the rest of the slab is dropped; what fits still goes in.
+BOOST_DATA_TEST_CASE(a_small_message_may_fit_where_a_large_one_was_dropped, data::make(kOrders), order) {
+  Stream stream{order, OnFull::drop};
+  Reader slow{stream.segment};
+  Writer writer{stream.segment};
+  std::uint32_t committed = 0;
+  for (const std::size_t size : {3000U, 1000U, 200U, 50U, 8U}) {
+    for (int i = 0; i < 100; ++i) {
+      if (put(writer, {1, committed}, size) == Status::ok) ++committed;
+    }
+  }
+  Log log;
+  while (log.read(slow) != 0) {
+  }
+  BOOST_TEST(log.is_complete(1, committed));
+}
+
+BOOST_DATA_TEST_CASE(an_overwriting_writer_never_waits_and_the_reader_learns_what_it_lost,
+                     data::make(kOrders) * data::make({2U, 3U, 8U}), order, slabs) {
+  Stream stream{order, OnFull::overwrite, slabs};
+  Reader reader{stream.segment};
+  Writer writer{stream.segment};
+  std::uint32_t written = 0;
+  std::uint64_t missing = 0;
+  std::uint32_t expected = 0;
+  for (int round = 0; round < 20; ++round) {
+    const std::uint32_t burst = static_cast<std::uint32_t>(round) * 37;
+    for (std::uint32_t i = 0; i < burst; ++i) BOOST_TEST_REQUIRE(put(writer, {1, written++}, 100) == Status::ok);
+    Log log;
+    while (log.read(reader) != 0) {
+    }
+    for (const Tag& tag : log.tags()) {
+      BOOST_TEST_REQUIRE(tag.number >= expected);
+      missing += tag.number - expected;
+      expected = tag.number + 1;
+    }
+    BOOST_TEST(log.torn() == 0U);
+    BOOST_TEST(expected == written);
+    BOOST_TEST(reader.lost() == missing);
+    BOOST_TEST(reader.delivered() + reader.lost() == written);
+  }
+  BOOST_TEST(missing != 0U);
+}
+
+BOOST_DATA_TEST_CASE(a_reader_of_an_overwriting_stream_that_keeps_up_loses_nothing, data::make(kOrders), order) {
+  Stream stream{order, OnFull::overwrite};
+  Reader reader{stream.segment};
+  Writer writer{stream.segment};
+  Log log;
+  for (std::uint32_t number = 0; number < 3000; ++number) {
+    BOOST_TEST_REQUIRE(put(writer, {1, number}, 100) == Status::ok);
+    log.read(reader);
+  }
+  BOOST_TEST(log.is_complete(1, 3000));
+  BOOST_TEST(reader.lost() == 0U);
+}
+
+BOOST_DATA_TEST_CASE(what_was_overwritten_before_a_reader_came_is_not_its_loss, data::make(kOrders), order) {
+  Stream stream{order, OnFull::overwrite};
+  Writer writer{stream.segment};
+  for (std::uint32_t number = 0; number < 1000; ++number) put(writer, {1, number}, 100);
+  Reader oldest{stream.segment, {.from = From::oldest}};
+  Reader newest{stream.segment, {.from = From::newest}};
+  put(writer, {1, 1000}, 100);
+  Log from_oldest;
+  Log from_newest;
+  from_oldest.read(oldest);
+  from_newest.read(newest);
+  BOOST_TEST_REQUIRE(from_oldest.size() > 1U);
+  BOOST_TEST(from_oldest.size() == 1001U - from_oldest.tags().front().number);
+  BOOST_TEST(from_newest.size() == 1U);
+  BOOST_TEST(oldest.lost() == 0U);
+  BOOST_TEST(newest.lost() == 0U);
+  for (std::uint32_t number = 0; number < 1000; ++number) put(writer, {1, 1001 + number}, 100);
+  while (from_oldest.read(oldest) != 0) {
+  }
+  while (from_newest.read(newest) != 0) {
+  }
+  BOOST_TEST(from_newest.size() + newest.lost() == 1001U);
+  BOOST_TEST(from_oldest.size() + oldest.lost() == 2001U - from_oldest.tags().front().number);
+}
+
+// A random play of writers that come and go and readers that read some, pin, wait and leave, in one thread. At the end
+// each reader has got or lost each message that was committed since it came.
+BOOST_DATA_TEST_CASE(received_and_lost_is_what_was_committed,
+                     data::make(kOrders) * data::make({2U, 3U, 5U}) * data::xrange(kSlow ? 2 : 12), order, slabs,
+                     round) {
+  const std::uint64_t seed = base_seed() + static_cast<std::uint64_t>(round);
+  BOOST_TEST_CONTEXT("seed " << seed) {
+    Dice dice{seed};
+    Stream stream{order, OnFull::overwrite, slabs};
+    constexpr std::uint32_t kWriters = 3;
+    constexpr std::size_t kReaders = 3;
+    std::vector<Writer> writers;
+    for (std::uint32_t i = 0; i < kWriters; ++i) writers.emplace_back(stream.segment);
+    struct Audience {
+      std::optional<Reader> reader;
+      std::optional<PinnedRange> held;  // a range that is walked a bit, and stays
+      Log log;
+      std::uint64_t before = 0;  // committed when it came
+    };
+    std::vector<Audience> audience(kReaders);
+    std::uint64_t committed = 0;
+    std::uint64_t attempts = 0;
+    std::uint64_t refused = 0;
+    std::uint32_t numbers[kWriters] = {};
+
+    const auto check_out = [&](Audience& one) {
+      one.held.reset();
+      while (one.reader->wait_for(1ms)) {
+        one.log.read(*one.reader);
+      }
+      BOOST_TEST(one.log.size() + one.reader->lost() == committed - one.before);
+      BOOST_TEST(one.reader->delivered() == one.log.size());
+      BOOST_TEST(one.log.in_order());
+      BOOST_TEST(one.log.torn() == 0U);
+      one.reader.reset();
+    };
+    for (int step = 0; step < 4000; ++step) {
+      Audience& one = audience[dice.below(kReaders)];
+      if (!one.reader) {
+        one.log = Log{};
+        one.before = committed;
+        one.reader.emplace(stream.segment, ReaderOptions{.from = From::newest});
+      } else if (dice.one_in(4) && !one.held) {
+        one.log.read(*one.reader, dice.below(20));
+      } else if (dice.one_in(20) && !one.held) {
+        one.held.emplace(one.reader->pin());
+      } else if (dice.one_in(10)) {
+        one.held.reset();
+      } else if (dice.one_in(300)) {
+        check_out(one);
+      } else {
+        const auto id = static_cast<std::uint32_t>(dice.below(kWriters));
+        Writer& writer = writers[id];
+        if (dice.one_in(200)) writer = Writer{stream.segment};
+        const std::uint64_t burst = dice.below(12);
+        for (std::uint64_t i = 0; i < burst; ++i) {
+          ++attempts;
+          if (put(writer, {id, numbers[id]}, 8 + dice.below(dice.one_in(10) ? 2000 : 200)) != Status::ok) {
+            ++refused;
+            break;
+          }
+          ++numbers[id];
+          ++committed;
+        }
+      }
+    }
+    for (Audience& one : audience) {
+      if (one.reader) check_out(one);
+    }
+    writers.clear();
+    const Snapshot now = inspect(stream.segment);
+    BOOST_TEST(now.departed.committed == committed);
+    BOOST_TEST(now.departed.dropped == refused);
+    BOOST_TEST(now.departed.committed + now.departed.dropped == attempts);
+  }
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
+}  // namespace sapbuf::test

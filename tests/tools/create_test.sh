@@ -1,0 +1,107 @@
+#!/usr/bin/env bash
+# shellcheck source-path=SCRIPTDIR source=support.sh
+source "$(dirname "$0")/support.sh"
+
+test_makes_a_stream_with_the_defaults() {
+  expect "$done" "$sapbuf" create "$stream"
+  printed_nothing
+  expect "$done" "$sapbuf" status "$stream" --json
+  json_holds '.order == "per-writer" and .on_full == "block"'
+  json_holds '[.slabs[].capacity_bytes] == [1048576, 1048576]'
+  equal "$(stat --format=%a "/dev/shm/sapbuf.$stream")" 600 mode
+}
+
+test_takes_every_option() {
+  expect "$done" "$sapbuf" create "$stream" --slabs 3 --slab-bytes 128KiB --extent-bytes 8KiB --order per-writer \
+    --on-full drop --participants 5 --mode 0640
+  expect "$done" "$sapbuf" status "$stream" --json
+  json_holds '.order == "per-writer" and .on_full == "drop"'
+  json_holds '[.slabs[].capacity_bytes] == [131072, 131072, 131072]'
+  equal "$(stat --format=%a "/dev/shm/sapbuf.$stream")" 640 mode
+}
+
+test_knows_total_order_and_overwriting() {
+  expect "$done" "$sapbuf" create "$stream" --order total --on-full overwrite
+  expect "$done" "$sapbuf" status "$stream" --json
+  json_holds '.order == "total" and .on_full == "overwrite"'
+}
+
+test_takes_sizes_with_and_without_units() {
+  local size
+  for size in 65536 64KiB; do
+    expect "$done" "$sapbuf" create "$stream" --slab-bytes "$size"
+    expect "$done" "$sapbuf" status "$stream" --json
+    json_holds '.slabs[0].capacity_bytes == 65536'
+    expect "$done" "$sapbuf" rm "$stream"
+  done
+}
+
+test_does_not_umask_the_mode() {
+  umask 0077
+  expect "$done" "$sapbuf" create "$stream" --mode 0660
+  equal "$(stat --format=%a "/dev/shm/sapbuf.$stream")" 660 mode
+}
+
+test_fails_if_a_stream_of_that_name_exists() {
+  expect "$done" "$sapbuf" create "$stream"
+  expect "$failure" "$sapbuf" create "$stream"
+  said "$stream"
+}
+
+test_if_absent_leaves_what_is_there() {
+  expect "$done" "$sapbuf" create "$stream" --if-absent --slabs 4
+  expect "$done" "$sapbuf" create "$stream" --if-absent --slabs 2
+  expect "$done" "$sapbuf" status "$stream" --json
+  json_holds '.slabs | length == 4'
+}
+
+refuses() {
+  expect "$usage" "$sapbuf" create "$@"
+  [[ -s $directory/err ]] || die "not a word about: create $*"
+}
+
+test_refuses_what_cannot_work() {
+  refuses
+  refuses "$stream" --slabs 1
+  refuses "$stream" --slabs 65
+  refuses "$stream" --slabs -2
+  refuses "$stream" --slabs two
+  refuses "$stream" --slab-bytes 1KiB
+  refuses "$stream" --slab-bytes 5000
+  refuses "$stream" --slab-bytes 8GiB
+  refuses "$stream" --slab-bytes much
+  refuses "$stream" --slab-bytes 99999999999999999999
+  refuses "$stream" --extent-bytes 3KiB
+  refuses "$stream" --extent-bytes 2MiB
+  refuses "$stream" --order sideways
+  refuses "$stream" --on-full explode
+  refuses "$stream" --participants 0
+  refuses "$stream" --participants 1025
+  refuses "$stream" --mode 0999
+  refuses "$stream" --mode rw
+  refuses "$stream" --no-such-option
+  refuses "$stream" and another
+  refuses "with/slash"
+  refuses ""
+  [[ ! -e /dev/shm/sapbuf.$stream ]] || die "something was made all the same"
+}
+
+test_fails_where_there_is_no_space_and_leaves_nothing() {
+  local free
+  free=$(($(stat --file-system --format='%a * %S' /dev/shm)))
+  if ((free > 200 * 1024 ** 3)); then skip "/dev/shm is too large to be filled"; fi
+  expect "$failure" "$sapbuf" create "$stream" --slabs 64 --slab-bytes 4GiB
+  said /dev/shm
+  expect "$no_segment" "$sapbuf" status "$stream"
+  expect "$done" "$sapbuf" create "$stream"
+}
+
+test_unknown_commands_are_usage_errors() {
+  expect "$usage" "$sapbuf"
+  expect "$usage" "$sapbuf" conjure "$stream"
+  expect "$done" "$sapbuf" --help
+  printed create
+  expect "$done" "$sapbuf" --version
+}
+
+run_cases

@@ -1,0 +1,118 @@
+#!/usr/bin/env bash
+# shellcheck source-path=SCRIPTDIR source=support.sh
+source "$(dirname "$0")/support.sh"
+
+# Publishes by the arguments given, and leaves in $directory/got what a reader that was there before gets.
+publish_and_read() {
+  expect "$done" "$sapbuf" create "$stream"
+  start_attached reader "$sapbuf" sub "$stream" --name reader
+  expect "$done" "$sapbuf" pub "$stream" "$@"
+  eventually status_holds '.departed.committed == .participants[0].delivered'
+  signal TERM reader
+  ends reader "$done"
+  mv "$directory/reader.out" "$directory/got"
+}
+
+test_each_line_is_a_message() {
+  printf 'one\n\n  three  \nfour' >"$directory/in"
+  publish_and_read "$directory/in"
+  printf 'one\n\n  three  \nfour\n' | cmp - "$directory/got"
+  said '4 messages'
+  printed_nothing
+}
+
+test_any_bytes_are_a_line() {
+  printf 'a\0b\xff\r\n\tc\x1b[1m\n' >"$directory/in"
+  publish_and_read "$directory/in"
+  cmp "$directory/in" "$directory/got"
+}
+
+test_files_come_one_after_the_other_and_again() {
+  printf 'a\nb\n' >"$directory/in.1"
+  printf 'c\n' >"$directory/in.2"
+  publish_and_read --repeat 2 "$directory/in.1" "$directory/in.2"
+  printf '%s\n' a b c a b c | cmp - "$directory/got"
+}
+
+test_no_file_or_a_dash_is_standard_input() {
+  expect "$done" "$sapbuf" create "$stream"
+  start_attached reader "$sapbuf" sub "$stream" --name reader --count 2
+  printf 'first\n' | "$sapbuf" pub "$stream" 2>/dev/null
+  printf 'second\n' | "$sapbuf" pub "$stream" - 2>/dev/null
+  ends reader "$done"
+  printf '%s\n' first second | cmp - "$directory/reader.out"
+}
+
+test_nothing_to_publish_is_no_failure() {
+  expect "$done" "$sapbuf" create "$stream"
+  expect "$done" "$sapbuf" pub "$stream"
+  said '0 messages'
+}
+
+test_without_a_reader_nobody_waits() {
+  expect "$done" "$sapbuf" create "$stream" --slab-bytes 64KiB
+  seq 100000 >"$directory/in"
+  expect "$done" "$sapbuf" pub "$stream" "$directory/in"
+  equal "$(status .departed.committed)" 100000 committed
+  equal "$(status .departed.dropped)" 0 dropped
+}
+
+test_its_name_is_seen() {
+  expect "$done" "$sapbuf" create "$stream"
+  mkfifo "$directory/input"
+  start_attached feed-a "$sapbuf" pub "$stream" --name feed-a "$directory/input"
+  equal "$(status '.participants[0].role')" writer role
+  signal TERM feed-a
+  ends feed-a "$done"
+}
+
+test_gives_up_when_there_is_no_room_for_too_long() {
+  expect "$done" "$sapbuf" create "$stream" --slab-bytes 64KiB
+  start_attached reader "$sapbuf" sub "$stream" --name reader
+  signal STOP reader
+  seq 100000 >"$directory/in"
+  expect "$failure" "$sapbuf" pub "$stream" --timeout 50 "$directory/in"
+  said 'no room'
+  (($(status .departed.committed) > 0)) || die "nothing was committed before"
+  signal CONT reader
+}
+
+test_drops_and_says_how_many() {
+  expect "$done" "$sapbuf" create "$stream" --slab-bytes 64KiB --on-full drop
+  start_attached reader "$sapbuf" sub "$stream" --name reader
+  signal STOP reader
+  seq 100000 >"$directory/in"
+  expect "$done" "$sapbuf" pub "$stream" "$directory/in"
+  said 'dropped'
+  equal "$(status '.departed.committed + .departed.dropped')" 100000 'committed + dropped'
+  (($(status .departed.dropped) > 0)) || die "nothing was dropped"
+  signal CONT reader
+}
+
+test_a_line_that_can_never_fit_is_left_out_and_told() {
+  expect "$done" "$sapbuf" create "$stream" --slab-bytes 4KiB
+  { echo before; head -c 10000 /dev/zero | tr '\0' x; echo; echo after; } >"$directory/in"
+  expect "$failure" "$sapbuf" pub "$stream" "$directory/in"
+  said 'too large'
+  equal "$(status .departed.committed)" 2 committed
+}
+
+test_a_file_that_cannot_be_read_is_a_failure_but_the_others_are_published() {
+  expect "$done" "$sapbuf" create "$stream"
+  echo line >"$directory/in"
+  expect "$failure" "$sapbuf" pub "$stream" "$directory/missing" "$directory/in"
+  said missing
+  equal "$(status .departed.committed)" 1 committed
+}
+
+test_wrong_arguments() {
+  expect "$done" "$sapbuf" create "$stream"
+  expect "$usage" "$sapbuf" pub
+  expect "$usage" "$sapbuf" pub "$stream" --repeat 0
+  expect "$usage" "$sapbuf" pub "$stream" --repeat 2 -
+  expect "$usage" "$sapbuf" pub "$stream" --timeout soon
+  expect "$usage" "$sapbuf" pub "$stream" --no-such-option
+  expect "$no_segment" "$sapbuf" pub "$stream.missing"
+}
+
+run_cases

@@ -1,0 +1,68 @@
+#!/usr/bin/env bash
+# shellcheck source-path=SCRIPTDIR source=support.sh
+source "$(dirname "$0")/support.sh"
+
+test_rm_takes_the_name_away() {
+  expect "$done" "$sapbuf" create "$stream"
+  expect "$done" "$sapbuf" rm "$stream"
+  [[ ! -e /dev/shm/sapbuf.$stream ]] || die "still there"
+  expect "$no_segment" "$sapbuf" rm "$stream"
+  expect "$no_segment" "$sapbuf" rm "$stream" --force
+}
+
+test_rm_refuses_while_somebody_is_attached() {
+  expect "$done" "$sapbuf" create "$stream"
+  start_attached reader "$sapbuf" sub "$stream" --name reader
+  expect "$failure" "$sapbuf" rm "$stream"
+  said reader
+  [[ -e /dev/shm/sapbuf.$stream ]] || die "removed all the same"
+  signal STOP reader
+  expect "$failure" "$sapbuf" rm "$stream"
+  signal CONT reader
+  expect "$done" "$sapbuf" rm "$stream" --force
+  [[ ! -e /dev/shm/sapbuf.$stream ]] || die "still there"
+}
+
+test_rm_takes_no_account_of_the_dead() {
+  expect "$done" "$sapbuf" create "$stream"
+  start_attached reader "$sapbuf" sub "$stream" --name reader
+  kill_hard reader
+  expect "$done" "$sapbuf" rm "$stream"
+}
+
+test_rm_removes_garbage_only_by_force() {
+  printf 'this is no segment' >"/dev/shm/sapbuf.$stream"
+  expect "$no_segment" "$sapbuf" rm "$stream"
+  [[ -e /dev/shm/sapbuf.$stream ]] || die "removed all the same"
+  expect "$done" "$sapbuf" rm "$stream" --force
+  [[ ! -e /dev/shm/sapbuf.$stream ]] || die "still there"
+}
+
+test_rm_wants_one_name() {
+  expect "$usage" "$sapbuf" rm
+  expect "$usage" "$sapbuf" rm "$stream" --no-such-option
+}
+
+test_ls_lists_streams() {
+  expect "$done" "$sapbuf" create "$stream" --slabs 3
+  start_attached reader "$sapbuf" sub "$stream" --name reader
+  expect "$done" "$sapbuf" ls
+  printed "$stream"
+  expect "$done" "$sapbuf" ls --json
+  json_holds '.schema_version == 1'
+  json_holds ".segments[] | select(.name == \"$stream\") | .slabs == 3 and .readers == 1 and .writers == 0"
+}
+
+test_ls_says_what_cannot_be_read() {
+  printf 'this is no segment' >"/dev/shm/sapbuf.$stream"
+  expect "$done" "$sapbuf" ls
+  printed "$stream"
+  expect "$done" "$sapbuf" ls --json
+  json_holds ".segments[] | select(.name == \"$stream\") | .problem != null"
+}
+
+test_ls_refuses_arguments() {
+  expect "$usage" "$sapbuf" ls --no-such-option
+}
+
+run_cases

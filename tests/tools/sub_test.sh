@@ -1,0 +1,137 @@
+#!/usr/bin/env bash
+# shellcheck source-path=SCRIPTDIR source=support.sh
+source "$(dirname "$0")/support.sh"
+
+stream_with() {
+  expect "$done" "$sapbuf" create "$stream" "${@:2}"
+  seq "$1" >"$directory/in"
+  expect "$done" "$sapbuf" pub "$stream" "$directory/in"
+}
+
+test_begins_with_the_oldest_that_stands_there() {
+  stream_with 1000
+  expect "$done" "$sapbuf" sub "$stream" --idle-exit 0
+  cmp "$directory/in" "$directory/out"
+}
+
+test_from_newest_skips_what_stands_there() {
+  stream_with 10
+  start_attached reader "$sapbuf" sub "$stream" --name reader --from newest --count 2
+  printf 'new\nnewer\n' | "$sapbuf" pub "$stream" 2>/dev/null
+  ends reader "$done"
+  printf 'new\nnewer\n' | cmp - "$directory/reader.out"
+}
+
+test_count_ends_it() {
+  stream_with 1000
+  expect "$done" "$sapbuf" sub "$stream" --count 7
+  seq 7 | cmp - "$directory/out"
+  expect "$done" "$sapbuf" sub "$stream" --count 0
+  printed_nothing
+}
+
+test_idle_exit_ends_it_when_nothing_comes() {
+  expect "$done" "$sapbuf" create "$stream"
+  expect "$done" "$sapbuf" sub "$stream" --idle-exit 50
+  printed_nothing
+}
+
+test_what_came_is_flushed_before_it_waits() {
+  stream_with 3
+  start_attached reader "$sapbuf" sub "$stream" --name reader
+  eventually cmp --silent "$directory/in" "$directory/reader.out"
+  equal "$(has_ended reader || echo runs)" runs reader
+  echo 4 | "$sapbuf" pub "$stream" 2>/dev/null
+  eventually cmp --silent <(seq 4) "$directory/reader.out"
+}
+
+test_two_readers_get_everything_while_writers_flip() {
+  expect "$done" "$sapbuf" create "$stream" --slab-bytes 64KiB
+  start_attached reader-a "$sapbuf" sub "$stream" --name reader-a --count 300000
+  start_attached reader-b "$sapbuf" sub "$stream" --name reader-b --count 300000
+  local name
+  for name in w1 w2 w3; do
+    seq --format="$name:%.0f" 100000 >"$directory/$name"
+    start "$name" "$sapbuf" pub "$stream" --name "$name" "$directory/$name"
+  done
+  for name in w1 w2 w3 reader-a reader-b; do ends "$name" "$done"; done
+  for name in w1 w2 w3; do
+    grep "^$name:" "$directory/reader-a.out" | cmp - "$directory/$name"
+    grep "^$name:" "$directory/reader-b.out" | cmp - "$directory/$name"
+  done
+}
+
+test_total_order_is_the_same_for_all() {
+  expect "$done" "$sapbuf" create "$stream" --order total --slab-bytes 64KiB
+  start_attached reader-a "$sapbuf" sub "$stream" --name reader-a --count 40000
+  start_attached reader-b "$sapbuf" sub "$stream" --name reader-b --count 40000
+  local name
+  for name in w1 w2; do
+    seq --format="$name:%.0f" 20000 >"$directory/$name"
+    start "$name" "$sapbuf" pub "$stream" --name "$name" "$directory/$name"
+  done
+  for name in w1 w2 reader-a reader-b; do ends "$name" "$done"; done
+  cmp "$directory/reader-a.out" "$directory/reader-b.out"
+  grep '^w1:' "$directory/reader-a.out" | cmp - "$directory/w1"
+  grep '^w2:' "$directory/reader-a.out" | cmp - "$directory/w2"
+}
+
+test_says_how_much_was_overwritten() {
+  expect "$done" "$sapbuf" create "$stream" --slab-bytes 64KiB --on-full overwrite
+  start_attached reader "$sapbuf" sub "$stream" --name reader
+  signal STOP reader
+  seq 200000 >"$directory/in"
+  expect "$done" "$sapbuf" pub "$stream" "$directory/in"
+  signal CONT reader
+  eventually status_holds '.participants[0] | .delivered + .lost == 200000'
+  local lost
+  lost=$(status '.participants[0].lost')
+  signal TERM reader
+  ends reader "$done"
+  equal "$((200000 - $(wc -l <"$directory/reader.out")))" "$lost" 'lines that are missing'
+  grep --quiet lost "$directory/reader.err" || die "not a word about the loss"
+}
+
+test_hold_keeps_the_oldest_slab() {
+  stream_with 10
+  start_attached holder "$sapbuf" sub "$stream" --name holder --hold
+  eventually status_holds 'any(.slabs[].held_by[]; . == "holder")'
+  seq 1000000 >"$directory/more"
+  expect "$failure" "$sapbuf" pub "$stream" --timeout 50 "$directory/more"
+  signal TERM holder
+  ends holder "$done"
+  expect "$done" "$sapbuf" pub "$stream" --timeout 60000 "$directory/more"
+}
+
+test_ends_when_nobody_reads_its_output() {
+  stream_with 50000
+  local -a codes
+  set +o pipefail
+  "$sapbuf" sub "$stream" 2>"$directory/err" | head -n 1 >"$directory/out"
+  codes=("${PIPESTATUS[@]}")
+  set -o pipefail
+  equal "${codes[0]}" "$done" 'exit status behind a closed pipe'
+  equal "$(cat "$directory/out")" 1 'first line'
+}
+
+test_notices_a_closed_pipe_while_it_waits() {
+  stream_with 1
+  mkfifo "$directory/pipe"
+  "$sapbuf" sub "$stream" --name reader >"$directory/pipe" 2>/dev/null &
+  process[reader]=$!
+  head -n 1 "$directory/pipe" >"$directory/out"
+  ends reader "$done"
+}
+
+test_wrong_arguments() {
+  expect "$done" "$sapbuf" create "$stream"
+  expect "$usage" "$sapbuf" sub
+  expect "$usage" "$sapbuf" sub "$stream" --from yesterday
+  expect "$usage" "$sapbuf" sub "$stream" --count few
+  expect "$usage" "$sapbuf" sub "$stream" --idle-exit -1
+  expect "$usage" "$sapbuf" sub "$stream" --hold --count 1
+  expect "$usage" "$sapbuf" sub "$stream" --no-such-option
+  expect "$no_segment" "$sapbuf" sub "$stream.missing"
+}
+
+run_cases

@@ -1,0 +1,157 @@
+#!/usr/bin/env bash
+# shellcheck source-path=SCRIPTDIR source=support.sh
+source "$(dirname "$0")/support.sh"
+
+# A stream with a reader that holds the oldest slab, which the writers have left.
+stream_with_holder() {
+  expect "$done" "$sapbuf" create "$stream" --slab-bytes 64KiB
+  seq 5000 | "$sapbuf" pub "$stream" 2>/dev/null
+  start_attached holder "$sapbuf" sub "$stream" --name holder --hold
+  eventually status_holds 'any(.slabs[].held_by[]; . == "holder")'
+}
+
+holder_hangs() {
+  "$sapbuf" status "$stream" --json --hung-after 1 | jq --exit-status '.participants[0].state == "hung"' >/dev/null
+}
+
+stream_with_dead_holder() {
+  stream_with_holder
+  holder_pid=${process[holder]}
+  kill_hard holder
+}
+
+test_a_healthy_stream() {
+  expect "$done" "$sapbuf" create "$stream"
+  expect "$done" "$watchdog" --once --json "$stream"
+  json_holds ". == {schema_version: 1,
+                    segments: [{name: \"$stream\", dead: [], hung: [], reclaimed_slabs: 0}]}"
+}
+
+test_takes_back_what_a_dead_reader_held() {
+  stream_with_dead_holder
+  expect "$done" "$watchdog" --once --json "$stream"
+  json_holds '.segments[0].dead | length == 1'
+  json_holds '["held_generations", "name", "pid", "proof", "repaired_bytes", "repaired_frames", "role", "slot"]
+              - (.segments[0].dead[0] | keys) == []'
+  json_holds '.segments[0].dead[0] | .name == "holder" and .role == "reader" and .held_generations[0] == 1'
+  json_holds ".segments[0].dead[0].pid == $holder_pid"
+  json_holds '.segments[0].dead[0].proof | length > 0'
+  said holder
+  expect "$done" "$sapbuf" status "$stream" --json
+  json_holds '.participants == []'
+  json_holds 'all(.slabs[]; .held_by == [])'
+  json_holds '.journal | length == 1'
+  expect "$done" "$watchdog" --once --json "$stream"
+  json_holds '.segments[0].dead == []'
+}
+
+test_counts_the_slabs_that_only_the_dead_kept() {
+  expect "$done" "$sapbuf" create "$stream" --slab-bytes 64KiB
+  start_attached reader "$sapbuf" sub "$stream" --name reader
+  signal STOP reader
+  seq 100000 >"$directory/in"
+  expect "$failure" "$sapbuf" pub "$stream" --timeout 20 "$directory/in"
+  kill_hard reader
+  expect "$done" "$watchdog" --once --json "$stream"
+  json_holds '.segments[0].reclaimed_slabs == 1'
+  equal "$(status .reclaimed_slabs)" 1 'reclaimed slabs'
+  expect "$done" "$sapbuf" pub "$stream" --timeout 60000 "$directory/in"
+}
+
+test_closes_what_a_dead_writer_left_open() {
+  expect "$done" "$sapbuf" create "$stream"
+  mkfifo "$directory/input"
+  start_attached writer "$sapbuf" pub "$stream" --name writer "$directory/input"
+  exec {input}>"$directory/input"
+  printf 'one\ntwo\n' >&"$input"
+  eventually status_holds '.participants[0].committed == 2'
+  kill_hard writer
+  exec {input}>&-
+  expect "$done" "$watchdog" --once --json "$stream"
+  json_holds '.segments[0].dead[0] | .name == "writer" and .role == "writer" and .repaired_frames >= 1'
+  equal "$(status .departed.committed)" 2 committed
+  expect "$done" "$sapbuf" sub "$stream" --idle-exit 0
+  printf 'one\ntwo\n' | cmp - "$directory/out"
+}
+
+test_dry_run_changes_nothing() {
+  stream_with_dead_holder
+  local before after
+  before=$(sha256sum <"/dev/shm/sapbuf.$stream")
+  expect "$problems" "$watchdog" --once --dry-run --json "$stream"
+  json_holds '.segments[0].dead[0] | .name == "holder" and .held_generations[0] == 1'
+  after=$(sha256sum <"/dev/shm/sapbuf.$stream")
+  equal "$after" "$before" 'the segment'
+  equal "$(status '.participants[0].state')" dead state
+}
+
+test_several_streams_at_once() {
+  stream_with_dead_holder
+  expect "$done" "$sapbuf" create "$stream.2"
+  expect "$done" "$watchdog" --once --json "$stream" "$stream.2"
+  json_holds '[.segments[] | .dead | length] == [1, 0]'
+}
+
+test_all_knows_every_stream() {
+  stream_with_dead_holder
+  local status=0  # other streams of the machine may have problems of their own
+  "$watchdog" --once --all --dry-run --json >"$directory/out" 2>"$directory/err" || status=$?
+  equal "$status" "$problems" 'exit status'
+  json_holds ".segments[] | select(.name == \"$stream\") | .dead | length == 1"
+}
+
+test_a_hung_reader_is_reported_and_left_alone() {
+  stream_with_holder
+  signal STOP holder
+  eventually holder_hangs
+  expect "$problems" "$watchdog" --once --json --hung-after 1 "$stream"
+  json_holds '.segments[0] | .dead == [] and .hung[0].name == "holder"'
+  ! has_ended holder || die "it was killed"
+  status_holds 'any(.slabs[].held_by[]; . == "holder")' || die "its slab was taken"
+  signal CONT holder
+}
+
+test_a_stopped_reader_is_not_dead() {
+  stream_with_holder
+  signal STOP holder
+  expect "$done" "$watchdog" --once --json "$stream"
+  json_holds '.segments[0] | .dead == [] and .hung == []'
+  status_holds 'any(.slabs[].held_by[]; . == "holder")' || die "its slab was taken"
+  signal CONT holder
+}
+
+test_on_hung_kill_does_what_it_was_told() {
+  stream_with_holder
+  signal STOP holder
+  eventually holder_hangs
+  expect "$done" "$watchdog" --once --json --hung-after 1 --on-hung kill "$stream"
+  json_holds '.segments[0].hung[0].name == "holder"'
+  ends holder 137
+  eventually status_holds '.participants == []'
+}
+
+test_dry_run_kills_nobody() {
+  stream_with_holder
+  signal STOP holder
+  eventually holder_hangs
+  expect "$problems" "$watchdog" --once --dry-run --hung-after 1 --on-hung kill "$stream"
+  ! has_ended holder || die "it was killed"
+  signal CONT holder
+}
+
+test_no_such_segment() {
+  expect "$no_segment" "$watchdog" --once "$stream"
+  said "$stream"
+}
+
+test_wrong_arguments() {
+  expect "$usage" "$watchdog"
+  expect "$usage" "$watchdog" --once
+  expect "$usage" "$watchdog" --once --all "$stream"
+  expect "$usage" "$watchdog" --once --interval soon "$stream"
+  expect "$usage" "$watchdog" --once --on-hung kill "$stream"
+  expect "$usage" "$watchdog" --once --hung-after 1 --on-hung frown "$stream"
+  expect "$usage" "$watchdog" --no-such-option "$stream"
+}
+
+run_cases

@@ -1,0 +1,35 @@
+// Options as the tools take them, on top of CLI11.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace sapbuf::tools {
+
+// Parses the command line. Nothing: go on. Otherwise the tool is over, with this exit status: help or version were
+// printed to standard output, or the reason why the command line is wrong to standard error.
+std::optional<int> parse_command_line(CLI::App& app, int argc, char** argv);
+
+// Whole numbers without a sign, decimal; nothing if `text` is anything else or too large.
+std::optional<std::uint64_t> parse_count(std::string_view text) noexcept;
+// Bytes: "4096", "64KiB", "1MiB", "1GiB"; also "64K" and "64kb", which mean the same.
+std::optional<std::uint64_t> parse_size(std::string_view text) noexcept;
+// Permission bits, octal: "0640" or "640".
+std::optional<unsigned> parse_mode(std::string_view text) noexcept;
+
+// Options whose value goes to `set`; `shown_default` appears in the help.
+CLI::Option* add_count(CLI::App& app, const std::string& name, const std::string& description,
+                       std::function<void(std::uint64_t)> set, const std::string& shown_default = "",
+                       std::uint64_t smallest = 0, std::uint64_t largest = UINT64_MAX);
+CLI::Option* add_size(CLI::App& app, const std::string& name, const std::string& description,
+                      std::function<void(std::uint64_t)> set, const std::string& shown_default = "");
+CLI::Option* add_milliseconds(CLI::App& app, const std::string& name, const std::string& description,
+                              std::function<void(std::chrono::milliseconds)> set, const std::string& shown_default = "",
+                              std::uint64_t smallest = 0);
+
+}  // namespace sapbuf::tools

@@ -1,0 +1,37 @@
+#include "common/exit_code.hpp"
+
+#include <spdlog/spdlog.h>
+
+namespace sapbuf::tools {
+
+ExitCode exit_code(Errc error) noexcept {
+  switch (error) {
+    case Errc::not_found:
+    case Errc::incompatible:
+    case Errc::corrupt:
+      return kNoSegment;
+    case Errc::permission_denied:
+      return kPermission;
+    case Errc::invalid_argument:
+      return kUsage;
+    default:
+      return kFailure;
+  }
+}
+
+int run_and_report(const std::function<int()>& tool) noexcept {
+  try {
+    return tool();
+  } catch (const Failure& failure) {
+    spdlog::error(failure.what());
+    return failure.code();
+  } catch (const Error& error) {
+    spdlog::error(error.what());
+    return exit_code(error.errc());
+  } catch (const std::exception& error) {
+    spdlog::error(error.what());
+    return kFailure;
+  }
+}
+
+}  // namespace sapbuf::tools

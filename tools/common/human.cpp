@@ -1,0 +1,149 @@
+#include "common/human.hpp"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <ctime>
+
+namespace sapbuf::tools {
+
+namespace {
+
+// Three digits are enough for people: "9.87", "98.7", "987".
+std::string three_digits(double value) {
+  if (value < 9.995) return fmt::format("{:.2f}", value);
+  if (value < 99.95) return fmt::format("{:.1f}", value);
+  return fmt::format("{:.0f}", value);
+}
+
+std::string escaped(unsigned char c) {
+  switch (c) {
+    case '\n':
+      return "\\n";
+    case '\t':
+      return "\\t";
+    case '\r':
+      return "\\r";
+    case '\\':
+      return "\\\\";
+    default:
+      return fmt::format("\\x{:02x}", c);
+  }
+}
+
+constexpr bool is_printable_ascii(unsigned char c) { return c >= 0x20 && c < 0x7f; }
+
+// Bytes of the character that UTF-8 text begins with; 0 if it is malformed or a control character.
+std::size_t printable_size(std::string_view text) {
+  const auto byte = [&](std::size_t at) { return at < text.size() ? static_cast<unsigned char>(text[at]) : 0u; };
+  const unsigned lead = byte(0);
+  if (lead < 0x80) return is_printable_ascii(static_cast<unsigned char>(lead)) ? 1 : 0;
+  if (lead == 0xc2 && byte(1) < 0xa0) return 0;  // U+0080 to U+009F steer terminals as well
+  const std::size_t size = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
+  if (lead < 0xc2 || lead > 0xf4) return 0;
+  for (std::size_t at = 1; at < size; ++at) {
+    if ((byte(at) & 0xc0) != 0x80) return 0;
+  }
+  return size;
+}
+
+}  // namespace
+
+std::string human_bytes(std::uint64_t bytes) {
+  static constexpr std::array<std::string_view, 5> kUnits{"B", "KiB", "MiB", "GiB", "TiB"};
+  std::size_t unit = 0;
+  double value = static_cast<double>(bytes);
+  while (value >= 1023.5 && unit + 1 < kUnits.size()) {
+    value /= 1024;
+    ++unit;
+  }
+  const bool whole = bytes % (std::uint64_t{1} << (10 * unit)) == 0;
+  return fmt::format("{} {}", whole ? fmt::format("{:.0f}", value) : three_digits(value), kUnits[unit]);
+}
+
+std::string human_count(std::uint64_t count) {
+  std::string text = std::to_string(count);
+  for (std::size_t at = text.size(); at > 3; at -= 3) text.insert(at - 3, 1, ',');
+  return text;
+}
+
+std::string human_rate(double per_second) {
+  static constexpr std::array<std::string_view, 4> kUnits{"", " k", " M", " G"};
+  std::size_t unit = 0;
+  while (per_second >= 999.5 && unit + 1 < kUnits.size()) {
+    per_second /= 1000;
+    ++unit;
+  }
+  return (unit == 0 ? fmt::format("{:.0f}", per_second) : three_digits(per_second)) + std::string{kUnits[unit]};
+}
+
+std::string human_duration(std::chrono::nanoseconds duration) {
+  const double seconds = std::chrono::duration<double>(duration).count();
+  if (duration == std::chrono::nanoseconds::zero()) return "0 s";
+  if (seconds < 0.9995e-3) return fmt::format("{:.0f} us", seconds * 1e6);
+  if (seconds < 0.9995) return three_digits(seconds * 1e3) + " ms";
+  if (seconds < 60) return three_digits(seconds) + " s";
+  const auto whole = static_cast<std::uint64_t>(seconds);
+  if (whole < 3600) return fmt::format("{} min {} s", whole / 60, whole % 60);
+  if (whole < 48 * 3600) return fmt::format("{} h {} min", whole / 3600, whole / 60 % 60);
+  return fmt::format("{} days", whole / (24 * 3600));
+}
+
+std::string human_time(std::uint64_t epoch_ns) {
+  const std::time_t seconds = static_cast<std::time_t>(epoch_ns / 1'000'000'000);
+  std::tm local{};
+  ::localtime_r(&seconds, &local);
+  std::array<char, 32> text{};
+  std::strftime(text.data(), text.size(), "%Y-%m-%d %H:%M:%S", &local);
+  return fmt::format("{}.{:03}", text.data(), epoch_ns / 1'000'000 % 1000);
+}
+
+std::string counted(std::uint64_t count, std::string_view noun) {
+  return fmt::format("{} {}{}", human_count(count), noun, count == 1 ? "" : "s");
+}
+
+std::string generations(const std::vector<std::uint64_t>& numbers) {
+  if (numbers.empty()) return "nothing";
+  std::string text;
+  for (std::size_t first = 0; first < numbers.size();) {
+    std::size_t last = first;
+    while (last + 1 < numbers.size() && numbers[last + 1] == numbers[last] + 1) ++last;
+    if (!text.empty()) text += ", ";
+    text += std::to_string(numbers[first]);
+    if (last != first) text += fmt::format("-{}", numbers[last]);
+    first = last + 1;
+  }
+  return (numbers.size() == 1 ? "generation " : "generations ") + text;
+}
+
+std::string generations(std::uint64_t first, std::uint64_t last) {
+  if (first == 0) return "nothing";
+  return first == last ? fmt::format("generation {}", first) : fmt::format("generations {}-{}", first, last);
+}
+
+std::string printable_name(std::string_view name) {
+  std::string text;
+  while (!name.empty()) {
+    const std::size_t size = printable_size(name);
+    if (size != 0) {
+      text += name.substr(0, size);
+    } else {
+      text += escaped(static_cast<unsigned char>(name[0]));
+    }
+    name.remove_prefix(size == 0 ? 1 : size);
+  }
+  return text.empty() ? "(no name)" : text;
+}
+
+std::string excerpt(std::string_view bytes, std::size_t longest) {
+  std::string text;
+  for (const char byte : bytes) {
+    const auto c = static_cast<unsigned char>(byte);
+    const std::string piece = is_printable_ascii(c) && c != '\\' ? std::string(1, byte) : escaped(c);
+    if (text.size() + piece.size() > longest) return text + "...";
+    text += piece;
+  }
+  return text;
+}
+
+}  // namespace sapbuf::tools

@@ -1,0 +1,29 @@
+// Figures and foreign text as people like to read them.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace sapbuf::tools {
+
+std::string human_bytes(std::uint64_t bytes);                     // "532 B", "16 KiB", "1.5 MiB"
+std::string human_count(std::uint64_t count);                     // "1,234,567"
+std::string human_rate(double per_second);                        // "1.6 M", for so many a second
+std::string human_duration(std::chrono::nanoseconds duration);    // "3.2 ms", "1.5 s", "4 min 10 s"
+std::string human_time(std::uint64_t epoch_ns);                   // local wall clock, to the millisecond
+std::string counted(std::uint64_t count, std::string_view noun);  // "1 slab", "2 slabs"
+
+// "generation 4", "generations 3-5, 7" for ascending numbers; "nothing" if there are none.
+std::string generations(const std::vector<std::uint64_t>& numbers);
+// The same for all from the first to the last; 0, 0 for none.
+std::string generations(std::uint64_t first, std::uint64_t last);
+
+// Names come out of shared memory: anything in them that could steer a terminal is escaped.
+std::string printable_name(std::string_view name);
+// The beginning of a payload in printable ASCII, everything else escaped; "..." behind it if it is longer.
+std::string excerpt(std::string_view bytes, std::size_t longest);
+
+}  // namespace sapbuf::tools

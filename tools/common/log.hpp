@@ -1,0 +1,13 @@
+// Messages go to standard error through spdlog; standard output is for data only.
+#pragma once
+
+namespace sapbuf::tools {
+
+enum class LogStyle {
+  brief,    // "sapbuf: warning: text", for somebody who sits in front of it
+  stamped,  // the same behind the time of day, for a daemon's log
+};
+
+void set_up_log(const char* program, LogStyle style);
+
+}  // namespace sapbuf::tools

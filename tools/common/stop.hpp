@@ -1,0 +1,27 @@
+// SIGINT and SIGTERM ask a tool to end; it does so at the next place where nothing is left half done.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+
+namespace sapbuf::tools {
+
+namespace detail {
+extern std::atomic<bool> stop_flag;
+}
+
+// No wait may be longer than this without a look at `stop_requested`.
+inline constexpr std::chrono::milliseconds kStopSlice{100};
+
+// Also ignores SIGPIPE: a closed pipe shows as EPIPE where it is written to.
+//
+// Once a signal came, system calls that block are interrupted again and again (EINTR): a signal that arrives just
+// before a read or write begins is not missed.
+void catch_stop_signals();
+
+inline bool stop_requested() noexcept { return detail::stop_flag.load(std::memory_order_relaxed); }
+
+// Returns early when a signal asks to stop.
+void sleep_unless_stopped(std::chrono::milliseconds time);
+
+}  // namespace sapbuf::tools

@@ -1,0 +1,110 @@
+// sapbuf create: makes a stream.
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <CLI/CLI.hpp>
+#include <map>
+#include <memory>
+
+#include "common/command_line.hpp"
+#include "common/exit_code.hpp"
+#include "common/human.hpp"
+#include "sapbuf/commands.hpp"
+
+namespace sapbuf::tools {
+
+namespace {
+
+struct CreateOptions {
+  std::string name;
+  SegmentOptions segment;
+  bool if_absent = false;
+};
+
+int create(const CreateOptions& options) {
+  try {
+    const Segment segment = Segment::create(options.name, options.segment);
+    const SegmentOptions made = segment.options();
+    spdlog::info("created {}: {} of {}, {} order, {} in all", options.name, counted(made.slabs, "slab"),
+                 human_bytes(made.slab_bytes), to_string(made.order), human_bytes(segment.bytes()));
+    return kDone;
+  } catch (const Error& error) {
+    if (error.errc() != Errc::exists) throw;
+    if (!options.if_absent) {
+      throw Failure(kFailure, fmt::format("{} (--if-absent leaves it as it is, sapbuf rm {} removes it)", error.what(),
+                                          options.name));
+    }
+    spdlog::info("{} exists already and stays as it is", options.name);
+    return kDone;
+  }
+}
+
+// An option that takes one of a few words.
+template <class Value>
+void add_choice(CLI::App& app, const std::string& name, Value& value, const std::map<std::string, Value>& choices,
+                const std::string& description, const std::string& shown_default) {
+  std::string words;
+  for (const auto& choice : choices) words += (words.empty() ? "" : "|") + choice.first;
+  app.add_option_function<std::string>(
+         name,
+         [&value, choices, name, words](const std::string& text) {
+           const auto found = choices.find(text);
+           if (found == choices.end()) {
+             throw CLI::ValidationError(name, fmt::format("'{}' is none of {}", text, words));
+           }
+           value = found->second;
+         },
+         description)
+      ->type_name(words)
+      ->default_str(shown_default);
+}
+
+void add_mode(CLI::App& app, unsigned& mode) {
+  app.add_option_function<std::string>(
+         "--mode",
+         [&mode](const std::string& text) {
+           const auto value = parse_mode(text);
+           if (!value) throw CLI::ValidationError("--mode", fmt::format("'{}' is not octal, 0 to 0777", text));
+           mode = *value;
+         },
+         "Permissions of the segment, octal; the umask does not apply")
+      ->type_name("MODE")
+      ->default_str("0600");
+}
+
+}  // namespace
+
+void add_create(CLI::App& app, Action& chosen) {
+  auto options = std::make_shared<CreateOptions>();
+  SegmentOptions& segment = options->segment;
+  CLI::App* command = app.add_subcommand("create", "Make a stream");
+  command->add_option("NAME", options->name, "The stream's name; its memory is /dev/shm/sapbuf.NAME")->required();
+  add_count(
+      *command, "--slabs", "Slabs, 2 to 64; two are double buffering",
+      [&segment](std::uint64_t value) { segment.slabs = static_cast<std::uint32_t>(value); }, "2", 0, UINT32_MAX);
+  add_size(
+      *command, "--slab-bytes", "Size of each slab, 4KiB to 4GiB, a multiple of 4096",
+      [&segment](std::uint64_t value) { segment.slab_bytes = value; }, "1MiB");
+  add_choice<Order>(*command, "--order", segment.order, {{"per-writer", Order::per_writer}, {"total", Order::total}},
+                    "Order of delivery: each writer's own, or one for all readers", "per-writer");
+  add_size(
+      *command, "--extent-bytes",
+      "per-writer order: what a writer claims at once, a divisor of the slab's size; unless given, a quarter of a "
+      "slab that is smaller than 64KiB",
+      [&segment](std::uint64_t value) { segment.extent_bytes = value; }, "16KiB");
+  add_choice<OnFull>(*command, "--on-full", segment.on_full,
+                     {{"block", OnFull::block}, {"drop", OnFull::drop}, {"overwrite", OnFull::overwrite}},
+                     "When no slab can be had: wait, drop the new message, or overwrite the oldest", "block");
+  add_count(
+      *command, "--participants", "Writers and readers attached at once, 1 to 1024",
+      [&segment](std::uint64_t value) { segment.participants = static_cast<std::uint32_t>(value); }, "64", 0,
+      UINT32_MAX);
+  add_mode(*command, segment.mode);
+  add_choice<Fences>(*command, "--fences", segment.fences, {{"membarrier", Fences::membarrier}, {"full", Fences::full}},
+                     "full: slower, for systems without membarrier(2); see sapbuf doctor", "membarrier");
+  command->add_flag("--if-absent", options->if_absent,
+                    "Succeed if a stream of that name exists, and leave it as it is");
+  command->callback([options, &chosen] { chosen = [options] { return create(*options); }; });
+}
+
+}  // namespace sapbuf::tools

@@ -1,0 +1,29 @@
+// The checks of `sapbuf doctor`.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace sapbuf::tools {
+
+enum class Mark {
+  ok,
+  warning,  // works, but may bite
+  bad,      // does not work, or something is left that should not be
+};
+
+struct Finding {
+  std::string check;
+  Mark mark = Mark::ok;
+  std::string text;    // what was found, and what it means
+  std::string remedy;  // what to do about it; empty if nothing
+};
+
+Finding check_shared_memory();
+Finding check_remove_ipc();
+Finding check_liveness_locks();
+Finding check_membarrier();
+// One or more for each segment.
+std::vector<Finding> check_segments();
+
+}  // namespace sapbuf::tools

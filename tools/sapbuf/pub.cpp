@@ -1,0 +1,168 @@
+// sapbuf pub: publishes lines, each one message.
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <memory>
+
+#include "common/command_line.hpp"
+#include "common/exit_code.hpp"
+#include "common/human.hpp"
+#include "common/process.hpp"
+#include "common/stop.hpp"
+#include "sapbuf/commands.hpp"
+#include "sapbuf/line_source.hpp"
+#include "sapbuf/publisher.hpp"
+
+namespace sapbuf::tools {
+
+namespace {
+
+constexpr std::uint64_t kBadLinesTold = 10;
+constexpr std::uint64_t kLinesBetweenLooks = 8192;
+
+// One run over the files, as often as asked.
+class Run {
+ public:
+  Run(const Segment& segment, const PubOptions& options)
+      : options_(options),
+        max_message_bytes_(segment.max_message_bytes()),
+        lines_(max_message_bytes_),
+        publisher_(segment, options) {}
+
+  ExitCode all() {
+    for (std::uint64_t round = 0; round < options_.repeat; ++round) {
+      bool any = false;
+      for (const std::string& file : options_.files) {
+        if (unreadable(file)) continue;
+        any = true;
+        if (!publish_file(file)) {
+          publisher_.show_summary();
+          return failed_ ? kFailure : kDone;
+        }
+      }
+      if (!any) break;
+    }
+    publisher_.show_summary();
+    return failed_ || publisher_.totals().too_large != 0 ? kFailure : kDone;
+  }
+
+ private:
+  bool unreadable(const std::string& file) const {
+    return std::find(unreadable_.begin(), unreadable_.end(), file) != unreadable_.end();
+  }
+
+  void give_up_on(const std::string& file) {
+    spdlog::error("{}: {}", file, std::strerror(errno));
+    unreadable_.push_back(file);
+    failed_ = true;
+  }
+
+  // False if the whole run is over.
+  bool publish_file(const std::string& file) {
+    Descriptor opened;
+    if (file != "-") {
+      opened = Descriptor{::open(file.c_str(), O_RDONLY | O_CLOEXEC)};
+      if (!opened) {
+        if (errno == EINTR && stop_requested()) return false;  // a pipe that nobody opened for writing
+        give_up_on(file);
+        return true;
+      }
+    }
+    lines_.open(opened ? opened.get() : STDIN_FILENO);
+    return publish_lines(file == "-" ? "standard input" : file);
+  }
+
+  bool publish_lines(const std::string& file) {
+    std::string_view line;
+    for (std::uint64_t number = 1;; ++number) {
+      if (number % kLinesBetweenLooks == 0) {
+        publisher_.show_progress();
+        if (stop_requested()) return false;
+      }
+      switch (lines_.next(line)) {
+        case LineSource::Next::line:
+          if (!publish(line, file, number)) return false;
+          break;
+        case LineSource::Next::too_long:
+          publisher_.count_too_large();
+          tell_too_large(file, number);
+          break;
+        case LineSource::Next::end:
+          return true;
+        case LineSource::Next::stopped:
+          return false;
+        case LineSource::Next::failed:
+          give_up_on(file);
+          return true;
+      }
+    }
+  }
+
+  bool publish(std::string_view line, const std::string& file, std::uint64_t number) {
+    switch (publisher_.publish(line)) {
+      case Publisher::Result::taken:
+        return true;
+      case Publisher::Result::too_large:
+        tell_too_large(file, number);
+        return true;
+      case Publisher::Result::timed_out:
+        spdlog::error("{}:{}: no room for {}: readers hold every slab of {} (sapbuf status {} shows who)", file, number,
+                      human_duration(*options_.timeout), options_.stream, options_.stream);
+        failed_ = true;
+        return false;
+      case Publisher::Result::stopped:
+        return false;
+    }
+    return false;
+  }
+
+  void tell_too_large(const std::string& file, std::uint64_t number) {
+    const std::uint64_t so_far = publisher_.totals().too_large;
+    if (so_far > kBadLinesTold) return;
+    spdlog::error("{}:{}: the line is too large: {} takes messages of {} bytes at most{}", file, number,
+                  options_.stream, human_count(max_message_bytes_),
+                  so_far == kBadLinesTold ? "; further ones are only counted" : "");
+  }
+
+  const PubOptions& options_;
+  std::size_t max_message_bytes_;
+  LineSource lines_;
+  Publisher publisher_;
+  std::vector<std::string> unreadable_;
+  bool failed_ = false;
+};
+
+int pub(PubOptions options) {
+  if (options.files.empty()) options.files.emplace_back("-");
+  const auto from_stdin = std::count(options.files.begin(), options.files.end(), "-");
+  if (from_stdin > 1 || (from_stdin == 1 && options.repeat > 1)) {
+    throw Failure(kUsage, "standard input can be read once only: name files to repeat them");
+  }
+  const Segment segment = Segment::open(options.stream);
+  return Run{segment, options}.all();
+}
+
+}  // namespace
+
+void add_pub(CLI::App& app, Action& chosen) {
+  auto options = std::make_shared<PubOptions>();
+  CLI::App* command = app.add_subcommand("pub", "Publish lines: each line, without its newline, is one message");
+  command->add_option("NAME", options->stream, "The stream's name")->required();
+  command->add_option("FILE", options->files, "Files to publish, one after the other; - or none: standard input");
+  command->add_option("--name", options->name, "The writer's name, for people")
+      ->type_name("ID")
+      ->default_str("program and pid");
+  add_count(
+      *command, "--repeat", "Go over the files so many times",
+      [options](std::uint64_t value) { options->repeat = value; }, "1", 1);
+  add_milliseconds(
+      *command, "--timeout", "Where the stream blocks: give up when there was no room for a message for so long",
+      [options](std::chrono::milliseconds value) { options->timeout = value; }, "wait for ever");
+  command->callback([options, &chosen] { chosen = [options] { return pub(*options); }; });
+}
+
+}  // namespace sapbuf::tools

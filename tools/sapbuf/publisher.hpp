@@ -1,0 +1,73 @@
+// What `sapbuf pub` does with one line, and the account it gives of all.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <sapbuf/sapbuf.hpp>
+#include <string>
+#include <string_view>
+
+namespace sapbuf::tools {
+
+struct PubOptions {
+  std::string stream;
+  std::string name;
+  std::vector<std::string> files;
+  std::uint64_t repeat = 1;
+  std::optional<std::chrono::milliseconds> timeout;  // for one message, in a stream that blocks; nothing: wait for ever
+};
+
+struct PubTotals {
+  std::uint64_t messages = 0;
+  std::uint64_t bytes = 0;
+  std::uint64_t dropped = 0;    // the stream was full, and its policy is to drop
+  std::uint64_t too_large = 0;  // can never fit
+};
+
+class Publisher {
+ public:
+  enum class Result {
+    taken,  // or dropped, where that is the stream's policy
+    too_large,
+    timed_out,  // nobody made room in time
+    stopped,    // a signal came while it waited for room
+  };
+
+  // Throws sapbuf::Error.
+  Publisher(const Segment& segment, const PubOptions& options);
+
+  // Throws Failure where there is no way to go on.
+  Result publish(std::string_view line) {
+    const Status status = writer_.write(line);
+    if (status == Status::ok) [[likely]] {
+      ++totals_.messages;
+      totals_.bytes += line.size();
+      return Result::taken;
+    }
+    return publish_slow(line, status);
+  }
+  // A line that was not even looked at, because it is longer than any message.
+  void count_too_large() noexcept { ++totals_.too_large; }
+
+  const PubTotals& totals() const noexcept { return totals_; }
+
+  // On a terminal: one line a second, at most. Cheap enough to be called for every block of input.
+  void show_progress();
+  void show_summary() const;
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  Result publish_slow(std::string_view line, Status status);
+  std::string rates() const;
+
+  Writer writer_;
+  std::optional<std::chrono::milliseconds> timeout_;
+  PubTotals totals_;
+  Clock::time_point started_ = Clock::now();
+  Clock::time_point shown_ = started_;
+  bool on_terminal_;
+};
+
+}  // namespace sapbuf::tools

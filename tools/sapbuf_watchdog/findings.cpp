@@ -1,0 +1,92 @@
+#include "sapbuf_watchdog/findings.hpp"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <iterator>
+
+#include "common/human.hpp"
+
+namespace sapbuf::tools {
+
+namespace {
+
+std::string describe(Role role, const std::string& name, std::int32_t pid, std::uint32_t slot) {
+  return fmt::format("{} {} (pid {}, slot {})", to_string(role), printable_name(name), pid, slot);
+}
+
+std::string ago(std::uint64_t milliseconds) { return human_duration(std::chrono::milliseconds{milliseconds}); }
+
+std::string describe(const DeadParticipant& dead, bool dry_run) {
+  const std::string what = generations(dead.held_generations);
+  const std::string since = ago(dead.heartbeat_age_ms);
+  const std::string repairs =
+      fmt::format("{} ({})", counted(dead.repaired_frames, "frame"), human_bytes(dead.repaired_bytes));
+  if (dry_run) {
+    return fmt::format("{} is dead: still holds {}, last progress {} ago; {} to repair; proof: {}", who(dead), what,
+                       since, repairs, dead.proof);
+  }
+  return fmt::format("{} died: took back {}, last progress {} ago; repaired {}; proof: {}", who(dead), what, since,
+                     repairs, dead.proof);
+}
+
+Json to_json(const HungParticipant& hung) {
+  const ParticipantSnapshot& participant = hung.participant;
+  return {{"slot", participant.slot},
+          {"role", std::string{to_string(participant.role)}},
+          {"name", participant.name},
+          {"pid", participant.pid},
+          {"heartbeat_age_ms", participant.heartbeat_age_ms},
+          {"held_generations", participant.held_generations},
+          {"action", hung.action}};
+}
+
+}  // namespace
+
+void Findings::add(RecoveryReport report) {
+  std::move(report.dead.begin(), report.dead.end(), std::back_inserter(dead));
+  reclaimed_slabs += report.reclaimed_slabs;
+  pending = report.pending;
+}
+
+Json to_json(const Findings& findings) {
+  Json dead = Json::array();
+  for (const DeadParticipant& participant : findings.dead) dead.push_back(to_json(participant));
+  Json hung = Json::array();
+  for (const HungParticipant& participant : findings.hung) hung.push_back(to_json(participant));
+  return {{"name", findings.name}, {"dead", dead}, {"hung", hung}, {"reclaimed_slabs", findings.reclaimed_slabs}};
+}
+
+std::string who(const DeadParticipant& dead) { return describe(dead.role, dead.name, dead.pid, dead.slot); }
+std::string who(const ParticipantSnapshot& participant) {
+  return describe(participant.role, participant.name, participant.pid, participant.slot);
+}
+std::string who(const JournalRecord& record) { return describe(record.role, record.name, record.pid, record.slot); }
+
+void log_recovery(const std::string& segment, const RecoveryReport& report, bool dry_run) {
+  // Several may have kept the same slab: the figure stands behind the last of them.
+  std::string slabs = counted(report.reclaimed_slabs, "slab") + " reclaimed";
+  if (report.dead.size() > 1) slabs += fmt::format(" from these {}", report.dead.size());
+  for (const DeadParticipant& dead : report.dead) {
+    const bool is_last = &dead == &report.dead.back();
+    spdlog::warn("{}: {}{}", segment, describe(dead, dry_run), is_last && !dry_run ? "; " + slabs : "");
+  }
+  if (report.dead.empty() && report.reclaimed_slabs != 0) spdlog::info("{}: {}", segment, slabs);
+}
+
+void log_foreign_recovery(const std::string& segment, const JournalRecord& record) {
+  spdlog::warn(
+      "{}: {} died: another process took back {}, last progress {} before; repaired {} ({}); proof: {}; {} reclaimed",
+      segment, who(record), generations(record.held_first, record.held_last), ago(record.heartbeat_age_ms),
+      counted(record.repaired_frames, "frame"), human_bytes(record.repaired_bytes), record.proof,
+      counted(record.reclaimed_slabs, "slab"));
+}
+
+void log_hung(const std::string& segment, const HungParticipant& hung) {
+  spdlog::warn("{}: {} hangs: holds {} and made no progress for {}{}", segment, who(hung.participant),
+               generations(hung.participant.held_generations), ago(hung.participant.heartbeat_age_ms),
+               hung.action == "report" ? "" : "; " + hung.action);
+}
+
+}  // namespace sapbuf::tools

@@ -1,0 +1,41 @@
+// What the watchdog found in one segment, and how it tells of it.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "common/json.hpp"
+
+namespace sapbuf::tools {
+
+struct HungParticipant {
+  ParticipantSnapshot participant;
+  std::string action;  // "report", "killed", or why it was not killed
+  bool killed = false;
+};
+
+struct Findings {
+  std::string name;
+  std::vector<DeadParticipant> dead;
+  std::vector<HungParticipant> hung;
+  std::uint64_t reclaimed_slabs = 0;
+  bool pending = false;  // something is left for the next call of recover()
+
+  bool nothing() const noexcept { return dead.empty() && hung.empty() && reclaimed_slabs == 0; }
+  void add(RecoveryReport report);
+};
+
+Json to_json(const Findings& findings);
+
+// "reader archiver (pid 34, slot 3)"
+std::string who(const DeadParticipant& dead);
+std::string who(const ParticipantSnapshot& participant);
+std::string who(const JournalRecord& record);
+
+// One line for each dead participant: what was taken back, or would be.
+void log_recovery(const std::string& segment, const RecoveryReport& report, bool dry_run);
+// A recovery that another process ran.
+void log_foreign_recovery(const std::string& segment, const JournalRecord& record);
+void log_hung(const std::string& segment, const HungParticipant& hung);
+
+}  // namespace sapbuf::tools

@@ -1,0 +1,109 @@
+// sapbuf-watchdog --once: one look at each segment.
+#include <spdlog/spdlog.h>
+
+#include <optional>
+#include <thread>
+
+#include "common/exit_code.hpp"
+#include "common/output.hpp"
+#include "common/process.hpp"
+#include "common/stop.hpp"
+#include "sapbuf_watchdog/findings.hpp"
+#include "sapbuf_watchdog/hung.hpp"
+#include "sapbuf_watchdog/options.hpp"
+
+namespace sapbuf::tools {
+
+namespace {
+
+using std::chrono::milliseconds;
+
+// A live participant may have to finish a step before the rest can be taken back: it has this long.
+constexpr milliseconds kPatience{200};
+constexpr milliseconds kRetryAfter{2};
+// How long a process may take to die of SIGKILL.
+constexpr int kDeathMs = 1000;
+
+// Recovery until nothing is pending, for a while.
+void recover_patiently(const Segment& segment, Findings& findings) {
+  const auto until = std::chrono::steady_clock::now() + kPatience;
+  while (true) {
+    RecoveryReport report = recover(segment);
+    log_recovery(findings.name, report, false);
+    findings.add(std::move(report));
+    if (!findings.pending || stop_requested() || std::chrono::steady_clock::now() >= until) return;
+    std::this_thread::sleep_for(kRetryAfter);
+  }
+}
+
+// The snapshot also shows whether the segment makes sense at all: recovery alone looks at no more than it needs.
+void look_for_hung(const Segment& segment, const WatchdogOptions& options, Findings& findings) {
+  for (const ParticipantSnapshot& participant : inspect(segment, {.hung_after = options.hung_after}).participants) {
+    if (participant.state != Liveness::hung) continue;
+    Descriptor process;
+    findings.hung.push_back(act_on_hung(segment, options, participant, process));
+    log_hung(findings.name, findings.hung.back());
+    if (!findings.hung.back().killed) continue;
+    const bool ended = has_ended(process, kDeathMs);
+    recover_patiently(segment, findings);
+    findings.pending = findings.pending || !ended;
+  }
+}
+
+Findings look(const std::string& name, const WatchdogOptions& options) {
+  const Segment segment = Segment::open(name);
+  Findings findings;
+  findings.name = name;
+  if (options.dry_run) {
+    RecoveryReport report = find_dead(segment);
+    log_recovery(name, report, true);
+    findings.add(std::move(report));
+  } else {
+    recover_patiently(segment, findings);
+  }
+  look_for_hung(segment, options, findings);
+  return findings;
+}
+
+bool left_something(const Findings& findings, const WatchdogOptions& options) {
+  if (findings.pending || (options.dry_run && !findings.dead.empty())) return true;
+  for (const HungParticipant& hung : findings.hung) {
+    if (!hung.killed) return true;
+  }
+  return false;
+}
+
+void log_summary(const Findings& findings) {
+  if (findings.pending) {
+    spdlog::warn("{}: something is left for later: a live participant holds it, or is in the middle of a step",
+                 findings.name);
+  } else if (findings.nothing()) {
+    spdlog::info("{}: healthy", findings.name);
+  }
+}
+
+}  // namespace
+
+int run_once(const WatchdogOptions& options) {
+  std::optional<ExitCode> failed;  // why the first segment that could not be looked at could not
+  bool left = false;
+  Json segments = Json::array();
+  for (const std::string& name : options.all ? Segment::list() : options.names) {
+    if (stop_requested()) break;
+    try {
+      const Findings findings = look(name, options);
+      log_summary(findings);
+      left = left || left_something(findings, options);
+      segments.push_back(to_json(findings));
+    } catch (const Error& error) {
+      if (options.all && error.errc() == Errc::not_found) continue;  // gone since it was listed, or not finished yet
+      spdlog::error("{}", error.what());
+      if (!failed) failed = options.all ? kProblemsLeft : exit_code(error.errc());
+    }
+  }
+  if (options.json) print(json_line({{"schema_version", kSchemaVersion}, {"segments", segments}}));
+  if (failed) return *failed;
+  return left ? kProblemsLeft : kDone;
+}
+
+}  // namespace sapbuf::tools

@@ -1,0 +1,125 @@
+#include "sapbuf_watchdog/segment_watch.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+#include "common/output.hpp"
+
+namespace sapbuf::tools {
+
+namespace {
+
+// While something is pending: a live participant is in the middle of a step that will be over in a moment.
+constexpr std::chrono::milliseconds kRetryAfter{2};
+constexpr int kQuickRetries = 5;
+// A segment that makes trouble is looked at less often.
+constexpr std::chrono::seconds kAfterTrouble{1};
+
+}  // namespace
+
+void SegmentWatch::tick() {
+  next_due_ = Clock::now() + options_.interval;
+  look();
+}
+
+void SegmentWatch::process_ended(int fd) {
+  processes_.drop(fd);
+  look();
+}
+
+void SegmentWatch::look() {
+  try {
+    look_or_throw();
+    if (!trouble_.empty() && segment_) spdlog::info("{}: can be watched again", name_);
+    trouble_.clear();
+  } catch (const Error& error) {
+    // Not finished yet by whoever makes it, or gone in this moment: the next interval will tell.
+    if (error.errc() == Errc::not_found) return;
+    tell_trouble(error.what());
+  } catch (const std::exception& error) {
+    tell_trouble(error.what());
+  }
+}
+
+void SegmentWatch::look_or_throw() {
+  follow_name();
+  if (!segment_) return;
+  const RecoveryReport report = recover_now();
+  if (!report.pending) {
+    quick_retries_ = 0;
+  } else if (quick_retries_++ < kQuickRetries) {
+    next_due_ = std::min(next_due_, Clock::now() + kRetryAfter);
+  }
+  refresh();
+}
+
+void SegmentWatch::follow_name() {
+  const std::optional<FileIdentity> now = identify_segment(name_);
+  if (segment_ && now != identity_) {
+    spdlog::info("{}: {}", name_, now ? "replaced by another segment of that name" : "removed");
+    let_go();
+    waiting_told_ = true;
+  }
+  if (segment_) return;
+  if (now) {
+    segment_ = Segment::open(name_);
+    identity_ = *now;  // should another one have taken the name just now, the next look finds out
+    spdlog::info("{}: watching", name_);
+  } else if (!waiting_told_) {
+    spdlog::info("{}: there is no such stream yet; waiting for it", name_);
+    waiting_told_ = true;
+  }
+}
+
+void SegmentWatch::let_go() {
+  segment_.reset();
+  processes_.clear();
+  hung_.clear();
+  journal_.clear();
+  dead_told_.clear();
+  quick_retries_ = 0;
+}
+
+RecoveryReport SegmentWatch::recover_now() {
+  RecoveryReport report = options_.dry_run ? find_dead(*segment_) : recover(*segment_);
+  if (options_.dry_run) {
+    const auto told_before = [&](const DeadParticipant& dead) {
+      return !dead_told_.insert({dead.slot, dead.pid}).second;
+    };
+    std::erase_if(report.dead, told_before);
+    if (report.dead.empty()) return {};
+  } else {
+    journal_.recovered_here(report);
+  }
+  log_recovery(name_, report, options_.dry_run);
+  Findings findings;
+  findings.name = name_;
+  findings.add(report);
+  tell_json(findings);
+  return report;
+}
+
+void SegmentWatch::refresh() {
+  const Snapshot snapshot = inspect(*segment_, {.hung_after = options_.hung_after});
+  processes_.update(snapshot);
+  journal_.tell_news(name_, snapshot);
+  Findings findings;
+  findings.name = name_;
+  findings.hung = hung_.update(name_, *segment_, snapshot);
+  tell_json(findings);
+}
+
+void SegmentWatch::tell_trouble(const std::string& text) {
+  next_due_ = std::max(next_due_, Clock::now() + kAfterTrouble);
+  if (text == trouble_) return;
+  trouble_ = text;
+  spdlog::error("{}", text);
+}
+
+void SegmentWatch::tell_json(const Findings& findings) const {
+  if (!options_.json || findings.nothing()) return;
+  print(json_line({{"schema_version", kSchemaVersion}, {"segments", Json::array({to_json(findings)})}}));
+}
+
+}  // namespace sapbuf::tools

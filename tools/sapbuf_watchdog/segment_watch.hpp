@@ -1,0 +1,62 @@
+// One stream under the daemon's eyes.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+
+#include "common/segment_file.hpp"
+#include "sapbuf_watchdog/findings.hpp"
+#include "sapbuf_watchdog/hung.hpp"
+#include "sapbuf_watchdog/journal_watch.hpp"
+#include "sapbuf_watchdog/options.hpp"
+#include "sapbuf_watchdog/process_watch.hpp"
+
+namespace sapbuf::tools {
+
+// Follows a name: the segment may not exist yet, go, and come again as another one. No trouble with it ends the
+// watchdog: it is told once, and tried again later.
+class SegmentWatch {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  SegmentWatch(std::string name, const WatchdogOptions& options)
+      : name_(std::move(name)), options_(options), hung_(options) {}
+
+  const std::string& name() const noexcept { return name_; }
+  const ProcessWatch& processes() const noexcept { return processes_; }
+  bool is_open() const noexcept { return segment_.has_value(); }
+  Clock::time_point next_due() const noexcept { return next_due_; }
+
+  // An interval's work: the name, recovery, and who is there.
+  void tick();
+  // The same at once, because a process that was watched has ended.
+  void process_ended(int fd);
+
+ private:
+  void look();
+  void look_or_throw();
+  void follow_name();
+  void let_go();
+  RecoveryReport recover_now();
+  void refresh();
+  void tell_trouble(const std::string& text);
+  void tell_json(const Findings& findings) const;
+
+  std::string name_;
+  const WatchdogOptions& options_;
+  std::optional<Segment> segment_;
+  FileIdentity identity_;
+  ProcessWatch processes_;
+  HungWatch hung_;
+  JournalWatch journal_;
+  std::set<std::pair<std::uint32_t, std::int32_t>> dead_told_;  // slot and pid, for --dry-run
+  Clock::time_point next_due_{};
+  int quick_retries_ = 0;      // since recovery last had nothing pending
+  bool waiting_told_ = false;  // that there is no such segment
+  std::string trouble_;        // told already
+};
+
+}  // namespace sapbuf::tools
