@@ -62,6 +62,7 @@ ParticipantSnapshot look_at(SegmentCore& core, std::uint32_t index, SlotTenure t
   const std::uint64_t now = platform::coarse_monotonic_ns();
   const std::uint64_t heartbeat = slot.heartbeat_ns.load(relaxed);
   ParticipantSnapshot seen{.slot = index,
+                           .incarnation = tenure.incarnation(),
                            .role = static_cast<Role>(tenure.role()),
                            .name = load_name(slot.name),
                            .pid = static_cast<std::int32_t>(slot.pid.load(relaxed)),

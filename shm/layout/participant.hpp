@@ -51,7 +51,8 @@ struct alignas(kLineBytes) ParticipantSlot {
   // Lossless reader: every generation from here on is kept for it; kNoHold otherwise. Only ever rises.
   //   edge        hold-release: release by the reader after its last read <-> acquire by whoever reclaims
   Word hold;
-  // Reader of an `overwrite` stream: bit s keeps slab s while a pinned range lives.
+  // Reader: bit s while a pinned range may show frames of slab s. In `overwrite` streams it keeps the slab; elsewhere
+  // the hold does, and this only tells people.
   //   edge        pin: seq_cst store, then the slab's state is read <-> the state is stored, then pins are read
   Word pins;
   Word delivered;  // reader: messages of ranges that were unpinned

@@ -57,6 +57,8 @@ std::string_view to_string(Status status) noexcept {
       return "full";
     case Status::timeout:
       return "timeout";
+    case Status::stopped:
+      return "stopped";
     case Status::too_large:
       return "too_large";
     case Status::reserved:

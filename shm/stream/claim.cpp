@@ -56,6 +56,7 @@ class SpaceWait {
         continue;
       }
       if (blocks && now >= deadline_ns_) return Status::timeout;
+      if (writer_.stop != nullptr && writer_.stop->load(relaxed)) return Status::stopped;
       if (tries < kTries) {
         spin_briefly();
       } else if (sleep(now)) {

@@ -31,7 +31,7 @@ bool look(ReaderState& reader) {
   reader.refresh();
   if (!reader.pin_windows()) return false;
   const bool found = reader.find_message();
-  if (!reader.pinned) reader.unpin_windows();
+  if (reader.overwrites() && !reader.pinned) reader.unpin_windows();
   return found;
 }
 
@@ -195,6 +195,8 @@ PinnedRange Reader::pin() {
   reader.refresh();
   if (!reader.pin_windows()) return PinnedRange{nullptr};
   reader.pinned = true;
+  // Where holds keep the slabs, the pins only tell people that a range is open.
+  if (!reader.overwrites()) reader.slot->pins.store(reader.window_mask(), std::memory_order_relaxed);
   detail::beat(*reader.slot);
   reader.begin_walk();
   return PinnedRange{&reader};

@@ -50,6 +50,7 @@ struct ReaderState final : ReaderHot, ForkHook {
   // once. False: a slab is just being reclaimed, or the window was lost; nothing is pinned.
   bool pin_windows();
   void unpin_windows() noexcept;
+  std::uint64_t window_mask() const noexcept;  // one bit for the slab of each window
   // Whether something is claimed that this reader cannot pass, so that it may be waiting for the dead.
   bool is_obstructed() noexcept;
 

@@ -235,17 +235,21 @@ bool ReaderState::is_obstructed() noexcept {
 
 // --- Overwrite -----------------------------------------------------------------------------------------------------
 
+std::uint64_t ReaderState::window_mask() const noexcept {
+  std::uint64_t mask = 0;
+  for (const Window& window : windows) mask |= std::uint64_t{1} << window.slab;
+  return mask;
+}
+
 void ReaderState::unpin_windows() noexcept {
   // hold-release: release, as for holds.
-  if (overwrites()) slot->pins.store(0, std::memory_order_release);
+  slot->pins.store(0, std::memory_order_release);
 }
 
 // pin: the pins are stored before the slabs' states are read here; a reclaimer stores the state before it reads the
 // pins.
 bool ReaderState::verify_pins(bool& reclaiming) {
-  std::uint64_t mask = 0;
-  for (const Window& window : windows) mask |= std::uint64_t{1} << window.slab;
-  slot->pins.store(mask, std::memory_order_seq_cst);
+  slot->pins.store(window_mask(), std::memory_order_seq_cst);
   std::atomic_thread_fence(std::memory_order_seq_cst);
   std::size_t lost = 0;
   for (std::size_t i = 0; i < windows.size(); ++i) {

@@ -63,7 +63,6 @@ bool reclaim(SegmentCore& core, Placed place) {
 
 // A slab that is free, or that somebody who died was about to free.
 std::optional<std::uint32_t> find_free(SegmentCore& core) {
-  std::optional<std::uint32_t> found;
   for (std::uint32_t slab = 0; slab < core.geometry().slabs; ++slab) {
     const SlabLife life{core.descriptor(slab).life.load(std::memory_order_acquire)};
     if (life.state() == SlabState::reclaiming && reclaim(core, {life.generation(), slab})) return slab;

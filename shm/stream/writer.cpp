@@ -45,6 +45,16 @@ void end_attempt(WriterState& writer, std::uint64_t LedgerValues::*counter) noex
   store_ledger(*writer.slot, ledger, false);
 }
 
+// The same for an attempt that found no room. One that was stopped is no attempt: the caller may repeat it.
+Reserved end_without_room(WriterState& writer, Status status) noexcept {
+  if (status == Status::stopped) {
+    store_ledger(*writer.slot, load_ledger(*writer.slot), false);
+  } else {
+    end_attempt(writer, &LedgerValues::dropped);
+  }
+  return {nullptr, status};
+}
+
 bool is_revoked(const WriterState& writer) noexcept {
   // seal: see Writer::reserve.
   light_fence(writer.full_fences);
@@ -83,10 +93,7 @@ Reserved reserve_in_extent(WriterState& writer, std::size_t size) noexcept {
     ledger.in_extent = 0;
     store_ledger(*writer.slot, ledger, true);
     const Status status = claim_extent(writer, span, deadline);
-    if (status != Status::ok) {
-      end_attempt(writer, &LedgerValues::dropped);
-      return {nullptr, status};
-    }
+    if (status != Status::ok) return end_without_room(writer, status);
   }
 }
 
@@ -99,10 +106,7 @@ Reserved reserve_in_total_order(WriterState& writer, std::size_t size) noexcept 
   const std::uint64_t span = layout::frame_span(size);
   const std::uint64_t deadline = writer.timeout == kForever ? ~std::uint64_t{0} : deadline_of(writer);
   std::byte* const header = claim_frame(writer, span, deadline, status);
-  if (header == nullptr) {
-    end_attempt(writer, &LedgerValues::dropped);
-    return {nullptr, status};
-  }
+  if (header == nullptr) return end_without_room(writer, status);
   writer.reserved_span = span;
   return {header + layout::kUnitBytes, Status::ok};
 }
@@ -148,7 +152,7 @@ void abort_reserved(WriterHot& hot, std::byte* payload) noexcept {
 }
 
 WriterState::WriterState(std::shared_ptr<SegmentCore> segment, const WriterOptions& options)
-    : core(std::move(segment)), timeout(options.timeout) {
+    : core(std::move(segment)), timeout(options.timeout), stop(options.stop) {
   core->check_not_forked();
   full_fences = core->full_fences();
   total = core->geometry().order == Order::total;

@@ -19,6 +19,7 @@ struct WriterState final : WriterHot, ForkHook {
 
   const std::shared_ptr<SegmentCore> core;
   const std::chrono::milliseconds timeout;
+  const std::atomic<bool>* const stop;
   std::uint32_t index = 0;           // of the slot
   std::uint64_t claim_sequence = 0;  // of the last announcement
   std::uint64_t recovery_tried_ns = 0;

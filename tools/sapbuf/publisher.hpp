@@ -45,7 +45,7 @@ class Publisher {
       totals_.bytes += line.size();
       return Result::taken;
     }
-    return publish_slow(line, status);
+    return publish_slow(status);
   }
   // A line that was not even looked at, because it is longer than any message.
   void count_too_large() noexcept { ++totals_.too_large; }
@@ -59,11 +59,10 @@ class Publisher {
  private:
   using Clock = std::chrono::steady_clock;
 
-  Result publish_slow(std::string_view line, Status status);
+  Result publish_slow(Status status);
   std::string rates() const;
 
   Writer writer_;
-  std::optional<std::chrono::milliseconds> timeout_;
   PubTotals totals_;
   Clock::time_point started_ = Clock::now();
   Clock::time_point shown_ = started_;

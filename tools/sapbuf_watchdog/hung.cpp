@@ -13,8 +13,7 @@ namespace {
 
 // The same participant, and not one that took its slot later.
 bool is_same(const ParticipantSnapshot& one, const ParticipantSnapshot& other) {
-  return one.slot == other.slot && one.role == other.role && one.pid == other.pid &&
-         one.pid_namespace == other.pid_namespace && one.start_time == other.start_time && one.name == other.name;
+  return one.slot == other.slot && one.incarnation == other.incarnation;
 }
 
 bool still_hangs(const Segment& segment, const WatchdogOptions& options, const ParticipantSnapshot& participant) {

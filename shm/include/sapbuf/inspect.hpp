@@ -39,6 +39,7 @@ struct SlabSnapshot {
 
 struct ParticipantSnapshot {
   std::uint32_t slot = 0;
+  std::uint64_t incarnation = 0;  // of the slot: with it, names one participant for ever
   Role role = Role::none;
   std::string name;
   std::int32_t pid = 0;
@@ -108,6 +109,7 @@ struct FrameRecord {
 // Calls `visit` for every frame of every slab, oldest generation first, without attaching; works on a segment whose
 // processes are all dead. Stops with Errc::corrupt where the bytes make no sense. A slab that is flipped meanwhile is
 // left at the next frame.
+// What `visit` throws ends the walk, and comes out.
 void dump(std::string_view name, const std::function<void(const FrameRecord&)>& visit);
 
 }  // namespace sapbuf

@@ -2,6 +2,7 @@
 // << 20}.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <string>
@@ -25,8 +26,14 @@ struct SegmentOptions {
 inline constexpr std::chrono::milliseconds kForever = std::chrono::milliseconds::max();
 
 struct WriterOptions {
-  std::string name{};                            // for people; 63 bytes are kept. Empty: the program's name and pid
-  std::chrono::milliseconds timeout = kForever;  // policy block: how long reserve() may wait for space
+  std::string name{};  // for people; 63 bytes are kept. Empty: the program's name and pid
+  // Policy block: how long reserve() may wait for space.
+  std::chrono::milliseconds timeout = kForever;
+  // Policy block: a wait for space ends within milliseconds once this becomes true (set by a signal handler, say), with
+  // Status::stopped. Must outlive the writer; null: nothing stops a wait.
+  const std::atomic<bool>* stop = nullptr;
+};                                             // for people; 63 bytes are kept. Empty: the program's name and pid
+std::chrono::milliseconds timeout = kForever;  // policy block: how long reserve() may wait for space
 };
 
 enum class From : std::uint8_t {

@@ -10,6 +10,7 @@ enum class Status : std::uint8_t {
   ok = 0,
   full,       // no slab could be had: dropped (policies drop and overwrite; counted in the ledger)
   timeout,    // the same after waiting for the writer's whole timeout (policy block; counted as dropped)
+  stopped,    // WriterOptions::stop ended a wait for space; nothing was counted, and the call may be repeated
   too_large,  // the message can never fit a slab of this stream; nothing was counted
   reserved,   // this writer still has a reservation open: commit or abort it first
   closed,     // the writer was moved from or closed

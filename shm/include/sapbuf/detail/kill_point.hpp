@@ -8,9 +8,9 @@
 
 namespace sapbuf::kill_point {
 
-// Calls `action` when this process comes to the kill point `name` for the `nth` time from now on (1: the next time); the
-// name "*" stands for all of them. One at a time per process; a new call replaces the old one. The action may end the
-// process, stop it, or return.
+// Calls `action` when this process comes to the kill point `name` for the `nth` time from now on (1: the next time);
+// the name "*" stands for all of them. One at a time per process; a new call replaces the old one. The action may end
+// the process, stop it, or return.
 void arm(std::string_view name, std::function<void()> action, unsigned nth = 1);
 void disarm();
 void reached(std::string_view name) noexcept;
