@@ -1,7 +1,11 @@
 // Full: what writers do when no slab can be had, and what readers of an overwriting stream are told.
+#include <signal.h>
+
 #include <boost/test/data/test_case.hpp>
 #include <boost/test/unit_test.hpp>
 #include <thread>
+
+#include <sapbuf/detail/kill_point.hpp>
 
 #include "segment/segment_core.hpp"
 #include "support/child.hpp"
@@ -199,6 +203,27 @@ BOOST_DATA_TEST_CASE(what_was_overwritten_before_a_reader_came_is_not_its_loss, 
   }
   BOOST_TEST(from_newest.size() + newest.lost() == 1001U);
   BOOST_TEST(from_oldest.size() + oldest.lost() == 2001U - from_oldest.tags().front().number);
+}
+
+// It had announced that it would take the oldest slab, and had not decided yet. Nobody else writes.
+BOOST_DATA_TEST_CASE(a_reader_gets_all_that_stands_when_a_writer_dies_while_it_reclaims, data::make(kOrders), order) {
+  const TestName name;
+  const Segment segment =
+      Segment::create(name, {.slabs = 3, .slab_bytes = 4096, .order = order, .on_full = OnFull::overwrite});
+  Reader reader{segment};
+  Child victim{[&](Link&) {
+    kill_point::arm("reclaim.announced", kill_self);
+    Writer writer{Segment::open(name)};
+    put_all(writer, 1, 1000, 200);
+  }};
+  BOOST_TEST(victim.wait() == -SIGKILL);
+  recover(segment);
+  const std::uint64_t committed = inspect(segment).departed.committed;
+  BOOST_TEST(committed != 0U);
+  Log log;
+  while (reader.wait_for(200ms)) log.read(reader);
+  BOOST_TEST(log.size() + reader.lost() == committed);
+  BOOST_TEST(log.in_order());
 }
 
 // A random play of writers that come and go and readers that read some, pin, wait and leave, in one thread. At the end
