@@ -32,8 +32,6 @@ struct WriterOptions {
   // Policy block: a wait for space ends within milliseconds once this becomes true (set by a signal handler, say), with
   // Status::stopped. Must outlive the writer; null: nothing stops a wait.
   const std::atomic<bool>* stop = nullptr;
-};                                             // for people; 63 bytes are kept. Empty: the program's name and pid
-std::chrono::milliseconds timeout = kForever;  // policy block: how long reserve() may wait for space
 };
 
 enum class From : std::uint8_t {
