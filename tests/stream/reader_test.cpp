@@ -254,6 +254,26 @@ BOOST_DATA_TEST_CASE(waiting_keeps_a_living_range_valid, kEveryStream, order, on
   BOOST_TEST((tag_of(frames.front().bytes()) == Tag{1, 0}));
 }
 
+// The range has been walked to its end; the wait learns of a slab that was not there before.
+BOOST_DATA_TEST_CASE(waiting_before_a_range_goes_loses_nothing_of_what_came_meanwhile, kEveryStream, order, on_full) {
+  Stream stream{order, on_full, 3};
+  Reader reader{stream.segment};
+  std::uint32_t accepted = press(stream.writer, 0, 5);
+  Log log;
+  {
+    const PinnedRange range = reader.pin();
+    std::uint32_t walked = 0;
+    for (const Frame& frame : range) walked += frame.bytes().size() == 200;
+    BOOST_TEST(walked == accepted);
+    while (inspect(stream.segment).generation == 1) accepted += press(stream.writer, accepted, 1);
+    static_cast<void>(error_of([&] { reader.wait_for(0ms); }));
+  }
+  while (reader.wait_for(1ms)) log.read(reader);
+  BOOST_TEST(log.size() + 5 == accepted);
+  BOOST_TEST(log.in_order());
+  BOOST_TEST(log.torn() == 0U);
+}
+
 BOOST_DATA_TEST_CASE(waiting_in_the_middle_of_a_range_changes_nothing_in_it, kEveryStream, order, on_full) {
   Stream stream{order, on_full, 3};
   Reader reader{stream.segment};
