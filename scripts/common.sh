@@ -22,5 +22,5 @@ build() {
 
 # run_tests DIRECTORY [CTEST-OPTION...]
 run_tests() {
-  ctest --test-dir "$1" --output-on-failure --no-tests=error "${@:2}"
+  ctest --test-dir "$1" --parallel 2 --output-on-failure --no-tests=error "${@:2}"
 }

@@ -42,7 +42,7 @@ struct alignas(kLineBytes) JournalEntry {
 static_assert(sizeof(JournalEntry) == 192);
 inline constexpr std::uint32_t kJournalEntries = 64;
 
-struct alignas(kPageBytes) Control {
+struct alignas(kLineBytes) Control {
   // edge  claim: fetch_add <-> the flipper's compare-exchange on the same word
   alignas(kLineBytes) Word cursor;
 

@@ -1,5 +1,7 @@
 #include <sapbuf/layout/geometry.hpp>
 
+#include <algorithm>
+
 namespace sapbuf::layout {
 namespace {
 
@@ -9,13 +11,15 @@ std::string outside(const char* what, std::uint64_t value, std::uint64_t low, st
   return std::string(what) + " is " + number(value) + "; it must be from " + number(low) + " to " + number(high);
 }
 
-// The divisors of the slab next to what was asked for, so that the message can name a value that works.
+// An extent size that works, the nearest below what was asked for, or else the nearest above.
 std::string extents_that_fit(std::uint64_t slab_bytes, std::uint64_t wanted) {
-  for (std::uint64_t candidate = wanted / kLineBytes * kLineBytes; candidate >= kMinExtentBytes;
-       candidate -= kLineBytes) {
+  const std::uint64_t smallest = std::max(kMinExtentBytes, round_up(slab_bytes / kMaxExtentsPerSlab + 1, kLineBytes));
+  for (std::uint64_t candidate = wanted / kLineBytes * kLineBytes; candidate >= smallest; candidate -= kLineBytes) {
     if (slab_bytes % candidate == 0) return number(candidate);
   }
-  return number(slab_bytes);
+  std::uint64_t candidate = std::max(smallest, round_up(wanted, kLineBytes));
+  while (slab_bytes % candidate != 0) candidate += kLineBytes;
+  return number(candidate);
 }
 
 }  // namespace
@@ -47,8 +51,7 @@ std::optional<std::string> problem_with(const Geometry& g) {
   }
   if (g.extents_per_slab() > kMaxExtentsPerSlab) {
     return "a slab of " + number(g.slab_bytes) + " bytes has room for " + number(kMaxExtentsPerSlab) +
-           " extents at most: extents of " + number(round_up(g.slab_bytes / kMaxExtentsPerSlab + 1, 4096)) +
-           " bytes or more would do";
+           " extents at most: extents of " + extents_that_fit(g.slab_bytes, g.extent_bytes) + " bytes would do";
   }
   return std::nullopt;
 }

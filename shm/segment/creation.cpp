@@ -76,6 +76,17 @@ struct HeaderCopy {
   SegmentHeader header{};
   std::uint64_t file_bytes = 0;
 };
+void copy_header(const SegmentHeader& from, SegmentHeader& to) noexcept {
+  to.magic = from.magic;
+  to.abi_version = from.abi_version;
+  to.byte_order = from.byte_order;
+  to.layout_hash = from.layout_hash;
+  to.creation_id = from.creation_id;
+  to.created_at_ns = from.created_at_ns;
+  to.init_state.store(from.init_state.load(std::memory_order_acquire), relaxed);
+  to.geometry = from.geometry;
+}
+
 void read_header(const SharedFile& file, HeaderCopy& copy) {
   copy.file_bytes = file.size();
   if (copy.file_bytes == 0) return;
@@ -84,15 +95,7 @@ void read_header(const SharedFile& file, HeaderCopy& copy) {
     copy.header.magic = ~std::uint64_t{0};  // shorter than any header: not ours
     return;
   }
-  const auto& raw = *reinterpret_cast<const SegmentHeader*>(bytes);
-  copy.header.magic = raw.magic;
-  copy.header.abi_version = raw.abi_version;
-  copy.header.byte_order = raw.byte_order;
-  copy.header.layout_hash = raw.layout_hash;
-  copy.header.creation_id = raw.creation_id;
-  copy.header.created_at_ns = raw.created_at_ns;
-  copy.header.init_state.store(raw.init_state.load(relaxed), relaxed);
-  copy.header.geometry = raw.geometry;
+  copy_header(*reinterpret_cast<const SegmentHeader*>(bytes), copy.header);
 }
 
 // Fills zeroed memory. The last store makes it a segment.
@@ -169,10 +172,12 @@ using OwnedDescriptor = std::shared_ptr<const int>;
 
 OwnedDescriptor private_lock_file(std::uint64_t creation_id) {
   static std::mutex mutex;
-  static auto* const files = new std::map<std::uint64_t, std::weak_ptr<const int>>;
+  // By process, too: a child made by fork has a copy of the memory, and must not share its parent's locks.
+  static auto* const files = new std::map<std::pair<std::uint64_t, pid_t>, std::weak_ptr<const int>>;
   const std::lock_guard guard{mutex};
   std::erase_if(*files, [](const auto& file) { return file.second.expired(); });
-  if (const auto found = files->find(creation_id); found != files->end()) {
+  const std::pair key{creation_id, ::getpid()};
+  if (const auto found = files->find(key); found != files->end()) {
     if (OwnedDescriptor file = found->second.lock()) return file;
   }
   const int descriptor = ::memfd_create("sapbuf-locks", MFD_CLOEXEC);
@@ -181,7 +186,7 @@ OwnedDescriptor private_lock_file(std::uint64_t creation_id) {
                                ::close(*owned);
                                delete owned;
                              }};
-  files->insert_or_assign(creation_id, file);
+  files->insert_or_assign(key, file);
   return file;
 }
 
@@ -283,10 +288,11 @@ std::shared_ptr<SegmentCore> create_in_memory(Memory memory, const SegmentOption
 
 std::shared_ptr<SegmentCore> open_in_memory(Memory memory) {
   check_memory(memory, layout::kPageBytes);
-  const auto& header = *reinterpret_cast<const SegmentHeader*>(memory.bytes.data());
-  if (is_unfinished(header)) throw Error(Errc::not_found, "there is no finished segment in the supplied memory");
-  validate(header, memory.bytes.size(), {});
-  return core_in_memory(memory, header);
+  HeaderCopy copy;
+  copy_header(*reinterpret_cast<const SegmentHeader*>(memory.bytes.data()), copy.header);
+  if (is_unfinished(copy.header)) throw Error(Errc::not_found, "there is no finished segment in the supplied memory");
+  validate(copy.header, memory.bytes.size(), {});
+  return core_in_memory(memory, copy.header);
 }
 
 }  // namespace sapbuf::detail

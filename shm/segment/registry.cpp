@@ -75,7 +75,12 @@ std::uint32_t attach(SegmentCore& core, layout::SlotRole role, std::string_view 
       }
       SAPBUF_KILL_POINT("attach.locked");
       fill(slot, identity, own_name);
-      if (prepare) prepare(slot);
+      try {
+        if (prepare) prepare(slot);
+      } catch (...) {
+        core.locks().unlock(layout::kSlotLocks + index);
+        throw;
+      }
       raise_high_slot(core.control(), index + 1);
       SAPBUF_KILL_POINT("attach.filled");
       // registry: release, so that whoever finds the slot in use finds it filled.

@@ -11,10 +11,13 @@ namespace {
 
 // In a child made by fork: the pages that the parent shares become private zeros at the same addresses, so that no
 // handle that was inherited can reach the segment any more, whatever the child does with it.
+void replace_by_private_zeros(void* address, std::size_t bytes) noexcept {
+  if (bytes == 0 || reinterpret_cast<std::uintptr_t>(address) % layout::kPageBytes != 0) return;
+  ::mmap(address, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0);
+}
+
 void replace_by_private_zeros(const boost::interprocess::mapped_region& region) noexcept {
-  if (region.get_size() == 0) return;
-  ::mmap(region.get_address(), region.get_size(), PROT_READ | PROT_WRITE,
-         MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0);
+  replace_by_private_zeros(region.get_address(), region.get_size());
 }
 
 }  // namespace
@@ -106,6 +109,8 @@ void SegmentCore::after_fork_in_child() noexcept {
   replace_by_private_zeros(control_region_);
   replace_by_private_zeros(writing_region_);
   replace_by_private_zeros(reading_region_);
+  // Memory of this process alone was copied by fork; memory with a descriptor is shared with the parent.
+  if (supplied_slabs_ != nullptr && lock_owner_ == nullptr) replace_by_private_zeros(base_, geometry_.total_bytes);
   for (ForkHook* hook : hooks_) hook->after_fork_in_child();
 }
 

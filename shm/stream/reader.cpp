@@ -25,13 +25,22 @@ constexpr std::uint64_t kObstructedNapNs = 2'000'000;  // a sleep of a reader th
 
 ReaderState& state_of(ReaderHot& hot) noexcept { return static_cast<ReaderState&>(hot); }
 
-// Looks once. In an `overwrite` stream the slabs are pinned for the look, so that no other generation's bytes are taken
-// for frames.
+// Looks for a message, and pins the slabs for it: in an `overwrite` stream nothing may be taken for a frame that is not
+// pinned. False: there is none now, and nothing is pinned.
+bool pin_message(ReaderState& reader) {
+  for (;;) {
+    reader.refresh();
+    if (!reader.pin_windows()) return false;
+    const ReaderState::Found found = reader.find_message();
+    if (found == ReaderState::Found::message) return true;
+    reader.unpin_windows();
+    if (found == ReaderState::Found::nothing) return false;
+  }
+}
+
 bool look(ReaderState& reader) {
-  reader.refresh();
-  if (!reader.pin_windows()) return false;
-  const bool found = reader.find_message();
-  if (reader.overwrites() && !reader.pinned) reader.unpin_windows();
+  const bool found = pin_message(reader);
+  if (found && reader.overwrites()) reader.unpin_windows();
   return found;
 }
 
@@ -173,6 +182,7 @@ detail::ReaderState& open_state(detail::ReaderHot* hot) {
   if (hot == nullptr) throw Error(Errc::invalid_argument, "this reader was closed or moved from");
   detail::ReaderState& reader = detail::state_of(*hot);
   reader.check_usable();
+  if (reader.pinned) throw Error(Errc::busy, "the reader's last range is still alive: let it go first");
   return reader;
 }
 
@@ -189,11 +199,7 @@ bool Reader::wait_for(std::chrono::nanoseconds timeout) {
 
 PinnedRange Reader::pin() {
   detail::ReaderState& reader = open_state(hot_);
-  if (reader.pinned) {
-    throw Error(Errc::busy, "the reader's last range is still pinned: let it go before the next one");
-  }
-  reader.refresh();
-  if (!reader.pin_windows()) return PinnedRange{nullptr};
+  if (!detail::pin_message(reader)) return PinnedRange{nullptr};
   reader.pinned = true;
   // Where holds keep the slabs, the pins only tell people that a range is open.
   if (!reader.overwrites()) reader.slot->pins.store(reader.window_mask(), std::memory_order_relaxed);

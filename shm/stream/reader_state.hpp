@@ -44,8 +44,10 @@ struct ReaderState final : ReaderHot, ForkHook {
 
   // Learns of new generations and extents, and forgets what is finished. Throws Errc::corrupt.
   void refresh();
-  // Whether a message stands at the beginning of some place; walks over filler on the way.
-  bool find_message();
+  // Whether a message stands at the beginning of some place; walks over filler on the way. At the end of a generation
+  // the next one may have to be learned of first.
+  enum class Found { message, end_of_generation, nothing };
+  Found find_message();
   // In `overwrite` streams: pins the slabs of all windows, and counts what was overwritten before. Elsewhere true at
   // once. False: a slab is just being reclaimed, or the window was lost; nothing is pinned.
   bool pin_windows();
@@ -82,7 +84,7 @@ struct ReaderState final : ReaderHot, ForkHook {
   void skip_what_is_there();
   void add_window(Placed place);
   void discover(Window& window, const ActiveSlab& active);
-  void forget_finished();
+  bool forget_finished() noexcept;  // whether a generation was left
   bool step_over_filler(Place& place) noexcept;
   void count_handed(Window& window) noexcept;
   bool verify_pins(bool& reclaiming);

@@ -7,7 +7,6 @@
 #include "segment/registry.hpp"
 #include "stream/extents.hpp"
 #include "stream/reader_state.hpp"
-#include "stream/reclaim.hpp"
 
 namespace sapbuf::detail {
 namespace {
@@ -52,7 +51,9 @@ ReaderState::ReaderState(std::shared_ptr<SegmentCore> segment, const ReaderOptio
       const bool newest = options.from == From::newest;
       // A reader of the newest still needs the generations that somebody may yet write into.
       first = find_oldest(*core, newest ? core->control().closed_through.load(relaxed) + 1 : 1);
-      if (!first || first->generation > active.generation) throw_corrupt(*core, "no slab has the active generation");
+      if (!first || first->generation > active.generation) {
+        throw_corrupt(*core, "no slab has the active generation");
+      }
       fresh.start_generation.store(first->generation, relaxed);
       if (overwrites()) {
         fresh.base_frames.store(core->descriptor(first->slab).frames_before.load(relaxed), relaxed);
@@ -171,7 +172,7 @@ void ReaderState::refresh() {
   for (auto window = windows.rbegin(); window != windows.rend(); ++window) discover(*window, active);
 }
 
-void ReaderState::forget_finished() {
+bool ReaderState::forget_finished() noexcept {
   bool released = false;
   for (Window& window : windows) {
     std::erase_if(window.places, [](const Place& place) { return place.at >= place.end; });
@@ -182,11 +183,11 @@ void ReaderState::forget_finished() {
     windows.pop_front();
     released = true;
   }
-  if (!released || overwrites()) return;
+  if (!released || overwrites()) return released;
   // hold-release: release, so that whoever reclaims the slab does it behind our last look at it.
   slot->hold.store(windows.front().generation, std::memory_order_release);
-  clean_consumed(*core);
   notify(core->control().space);
+  return true;
 }
 
 bool ReaderState::step_over_filler(Place& place) noexcept {
@@ -200,7 +201,7 @@ bool ReaderState::step_over_filler(Place& place) noexcept {
   return place.at < place.end;
 }
 
-bool ReaderState::find_message() {
+ReaderState::Found ReaderState::find_message() {
   bool found = false;
   for (Window& window : windows) {
     for (Place& place : window.places) {
@@ -217,20 +218,23 @@ bool ReaderState::find_message() {
     if (found) break;
     if (in_total_order() && !window.places.empty() && window.places.front().at < window.places.front().end) break;
   }
-  if (!found) forget_finished();
+  const bool moved_on = !found && forget_finished();
   if (corrupt) throw_corrupt(*core, "a frame makes no sense");
-  return found;
+  return found ? Found::message : moved_on ? Found::end_of_generation : Found::nothing;
 }
 
 bool ReaderState::is_obstructed() noexcept {
+  // Whoever was reclaiming this slab may have died before it decided; recovery settles that.
+  const Window& first = windows.front();
+  if (SlabLife{core->descriptor(first.slab).life.load(std::memory_order_acquire)}.state() == SlabState::reclaiming)
+    return true;
   if (!in_total_order()) {
     return std::any_of(windows.begin(), windows.end(), [](const Window& window) { return !window.untraced.empty(); });
   }
-  const Window& window = windows.front();
-  if (window.places.empty()) return false;
+  if (first.places.empty()) return false;
   const ActiveSlab active = load_active(*core);
-  const std::uint64_t claimed = claimed_bytes(*core, active, {window.generation, window.slab});
-  return window.places.front().at < core->slab_for_reading(window.slab) + claimed;
+  const std::uint64_t claimed = claimed_bytes(*core, active, {first.generation, first.slab});
+  return first.places.front().at < core->slab_for_reading(first.slab) + claimed;
 }
 
 // --- Overwrite -----------------------------------------------------------------------------------------------------

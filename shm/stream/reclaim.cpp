@@ -4,7 +4,6 @@
 #include <cstring>
 
 #include <sapbuf/detail/kill_point.hpp>
-#include "segment/maintenance_lock.hpp"
 #include "segment/registry.hpp"
 #include "stream/seal.hpp"
 
@@ -45,7 +44,7 @@ void clean(SegmentCore& core, std::uint32_t slab, std::uint64_t generation) {
 
 // Takes a closed slab that no reader holds. False if a pin is in the way.
 //   pin: the state is stored, then pins are read; a reader stores its pin, then reads the state. One of the two sees
-//   the other. killed while `reclaiming`: the next one decides anew.  while `cleaning`: the decision stands
+//   the other. killed while `reclaiming`: the next one seals it again.  while `cleaning`: the decision stands
 bool reclaim(SegmentCore& core, Placed place) {
   layout::Word& life = core.descriptor(place.slab).life;
   life.store(SlabLife::make(place.generation, SlabState::reclaiming).word, std::memory_order_seq_cst);
@@ -65,7 +64,6 @@ bool reclaim(SegmentCore& core, Placed place) {
 std::optional<std::uint32_t> find_free(SegmentCore& core) {
   for (std::uint32_t slab = 0; slab < core.geometry().slabs; ++slab) {
     const SlabLife life{core.descriptor(slab).life.load(std::memory_order_acquire)};
-    if (life.state() == SlabState::reclaiming && reclaim(core, {life.generation(), slab})) return slab;
     if (life.state() == SlabState::cleaning) clean(core, slab, life.generation());
     if (life.state() == SlabState::cleaning || life.state() == SlabState::free) return slab;
   }
@@ -112,20 +110,6 @@ bool may_have_free_slab(SegmentCore& core) noexcept {
   }
   const auto oldest = find_oldest(core, 1);
   return !oldest || oldest->generation == newest || !is_held(core, oldest->generation);
-}
-
-void clean_consumed(SegmentCore& core) noexcept {
-  if (core.geometry().order != Order::total) return;
-  const MaintenanceLock lock{core};
-  if (!lock) return;
-  const ActiveSlab active = load_active(core);
-  if (!active.valid()) return;
-  try {
-    settle_states(core, active);
-    take_free_slab(core, active);
-  } catch (const std::exception&) {
-    // No writable mapping to be had here: the next flipper cleans.
-  }
 }
 
 }  // namespace sapbuf::detail

@@ -15,8 +15,4 @@ std::optional<std::uint32_t> take_free_slab(SegmentCore& core, const ActiveSlab&
 // Whether take_free_slab is worth a try: a cheap look, without the lock, for those who wait.
 bool may_have_free_slab(SegmentCore& core) noexcept;
 
-// For readers that leave a slab: cleans it if nobody needs it and no other is free, so that writers find one ready.
-// Total order only; elsewhere cleaning is next to nothing.
-void clean_consumed(SegmentCore& core) noexcept;
-
 }  // namespace sapbuf::detail

@@ -209,6 +209,7 @@ void repair_busy_frame(SegmentCore& core, std::uint32_t dead, RepairTally& tally
 bool repair(SegmentCore& core, std::uint32_t index, RepairTally& tally) {
   layout::ParticipantSlot& slot = core.slot(index);
   if (role_of(slot) != layout::SlotRole::writer) return true;
+  settle_states(core, load_active(core));
   if (Claim{slot.claim.load(std::memory_order_acquire)}.is_claiming() && !repair_holes(core, index, tally))
     return false;
   if (is_in_order(core, Order::per_writer)) {

@@ -52,7 +52,8 @@ void settle_states(SegmentCore& core, const ActiveSlab& active) noexcept {
   for (std::uint32_t slab = 0; slab < core.geometry().slabs; ++slab) {
     layout::Word& word = core.descriptor(slab).life;
     const SlabLife life{word.load(std::memory_order_acquire)};
-    if (life.state() == SlabState::active && life.generation() < active.generation) {
+    if ((life.state() == SlabState::active && life.generation() < active.generation) ||
+        life.state() == SlabState::reclaiming) {
       word.store(SlabLife::make(life.generation(), SlabState::sealed).word, std::memory_order_release);
     }
   }

@@ -31,8 +31,8 @@ std::optional<Placed> find_oldest(SegmentCore& core, std::uint64_t at_least) noe
 // Bytes of a readable slab that have been claimed: final once its generation is no longer the active one.
 std::uint64_t claimed_bytes(SegmentCore& core, const ActiveSlab& active, Placed place) noexcept;
 
-// Finishes what a flipper that died left half done: older generations that still say `active` are sealed. Under the
-// lock.
+// Settles what a flipper or reclaimer that died left half done: older generations that still say `active`, and those
+// that say `reclaiming` (nothing of them was cleaned yet), are sealed. Under the lock.
 void settle_states(SegmentCore& core, const ActiveSlab& active) noexcept;
 
 }  // namespace sapbuf::detail

@@ -126,6 +126,7 @@ BOOST_DATA_TEST_CASE(a_pinned_slab_of_an_overwriting_stream_is_shown, data::make
   const TestName name;
   const Segment segment = Segment::create(name, small(order, OnFull::overwrite));
   Reader reader{segment, {.name = "reader"}};
+  BOOST_TEST(Writer{segment}.write("to be pinned") == Status::ok);
   BOOST_TEST(inspect(name).slabs[0].held_by.empty());
   {
     const PinnedRange range = reader.pin();

@@ -37,7 +37,7 @@ struct Stream {
                                         : Segment::create_in(heap, options)} {}
   Segment open_again() const {
     return place == Place::named ? Segment::open(name)
-                                 : Segment::open_in(place == Place::memfd ? Memory(shared) : Memory(heap));
+                                 : Segment::open_in(place == Place::memfd ? shared.map_again() : Memory(heap));
   }
 
   SegmentOptions options;

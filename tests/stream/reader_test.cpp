@@ -73,7 +73,7 @@ BOOST_DATA_TEST_CASE(a_reader_from_the_newest_follows_extents_that_are_open_alre
   BOOST_TEST(seen == (Texts{"open", "after"}), boost::test_tools::per_element());
 }
 
-BOOST_DATA_TEST_CASE(a_reader_from_the_newest_skips_what_stands_behind_an_open_frame, kEveryStream, order, on_full) {
+BOOST_DATA_TEST_CASE(a_reader_from_the_newest_begins_at_the_open_frame_in_total_order, kEveryStream, order, on_full) {
   Stream stream{order, on_full};
   Writer slow{stream.segment, {.name = "slow"}};
   Reservation open = slow.reserve(4);
@@ -83,7 +83,9 @@ BOOST_DATA_TEST_CASE(a_reader_from_the_newest_skips_what_stands_behind_an_open_f
   BOOST_TEST(stream.writer.write("after") == Status::ok);
   Texts seen = texts(reader);
   std::erase_if(seen, [](const std::string& text) { return text.size() == 4; });
-  BOOST_TEST(seen == Texts{"after"}, boost::test_tools::per_element());
+  // Total order is one chain: what stands behind the open frame cannot be skipped without it.
+  const Texts expected = order == Order::total ? Texts{"before", "after"} : Texts{"after"};
+  BOOST_TEST(seen == expected, boost::test_tools::per_element());
 }
 
 BOOST_DATA_TEST_CASE(readers_side_by_side_get_everything_each, kEveryStream, order, on_full) {

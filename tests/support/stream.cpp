@@ -177,6 +177,12 @@ SharedMemory::SharedMemory(std::size_t bytes, int descriptor) : descriptor_(desc
   bytes_ = {static_cast<std::byte*>(address), bytes};
 }
 
+Memory SharedMemory::map_again() const {
+  void* const address = ::mmap(nullptr, bytes_.size(), PROT_READ | PROT_WRITE, MAP_SHARED, descriptor_, 0);
+  if (address == MAP_FAILED) throw std::runtime_error("mmap failed");
+  return {.bytes = {static_cast<std::byte*>(address), bytes_.size()}, .descriptor = descriptor_};
+}
+
 SharedMemory::~SharedMemory() {
   ::munmap(bytes_.data(), bytes_.size());
   ::close(descriptor_);

@@ -126,6 +126,8 @@ class SharedMemory {
   int descriptor() const noexcept { return descriptor_; }
   std::span<std::byte> bytes() const noexcept { return bytes_; }
   operator Memory() const noexcept { return {.bytes = bytes_, .descriptor = descriptor_}; }
+  // In a child made by fork: the same memory once more, since the inherited mapping has been replaced. Never unmapped.
+  Memory map_again() const;
   template <typename T>
   T& as() const noexcept {
     return *reinterpret_cast<T*>(bytes_.data());

@@ -36,7 +36,9 @@ struct WriterOptions {
 
 enum class From : std::uint8_t {
   oldest,  // everything that still stands in the segment
-  newest,  // only what is committed after the reader attached
+  // Only what is committed after the reader attached. In total order also what stands behind a frame that is still open
+  // then.
+  newest,
 };
 
 struct ReaderOptions {

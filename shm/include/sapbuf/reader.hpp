@@ -118,7 +118,7 @@ class Reader {
 
   // Waits until there is something to read: true; or until the time is over: false. Spins briefly, then sleeps. A
   // reader that waits for something that a dead process began runs recovery itself. A signal handler that returns does
-  // not end the wait. Throws Errc::forked, Errc::corrupt.
+  // not end the wait. Throws Errc::forked, Errc::corrupt, and Errc::busy while a range is alive.
   bool wait_for(std::chrono::nanoseconds timeout);
 
   // What can be read now; empty if nothing. One range at a time. Throws Errc::forked, Errc::corrupt, and Errc::busy if

@@ -22,6 +22,8 @@ class SegmentCore;
 //   bytes_needed) descriptor   a file or memfd that `bytes` maps from offset 0, open for writing: then processes can
 //   share it. The
 //                library duplicates what it needs of it. -1: the memory belongs to this process alone (heap, stack)
+// In a child made by fork, memory that came with a descriptor is replaced by private zeros at the same address, so that
+// no handle that was inherited can reach the stream: map it again there.
 struct Memory {
   std::span<std::byte> bytes;
   int descriptor = -1;

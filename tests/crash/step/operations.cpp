@@ -120,7 +120,7 @@ std::vector<Operation> make_operations() {
     return [segment] { leak<Reader>(*segment, ReaderOptions{.name = "victim"}); };
   };
   const auto write_one = [](Writer& w, Diary& d, std::uint32_t next) { write_next(w, d, next); };
-  const auto write_many = [](Writer& w, Diary& d, std::uint32_t next) { write_next(w, d, next, 14); };
+  const auto write_many = [](Writer& w, Diary& d, std::uint32_t next) { write_next(w, d, next, 7); };
   const auto some = [](World& world) { world.write(20); };
   const auto lagging = [](World& world) { world.write(24, false); };
   const auto sleeping = [](World& world) { world.audience->read_some(1ms); };
