@@ -120,6 +120,8 @@ std::vector<Operation> make_operations() {
     return [segment] { leak<Reader>(*segment, ReaderOptions{.name = "victim"}); };
   };
   const auto write_one = [](Writer& w, Diary& d, std::uint32_t next) { write_next(w, d, next); };
+  // More than one slab takes, and less than two: nobody reads meanwhile.
+  const auto write_into_both_slabs = [](Writer& w, Diary& d, std::uint32_t next) { write_next(w, d, next, 22); };
   const auto write_many = [](Writer& w, Diary& d, std::uint32_t next) { write_next(w, d, next, 7); };
   const auto some = [](World& world) { world.write(20); };
   const auto lagging = [](World& world) { world.write(24, false); };
@@ -138,8 +140,8 @@ std::vector<Operation> make_operations() {
       {"commit_in_total_order", total, block, nothing, writer_that(1, write_one)},
       {"commit_fewer_in_total_order", total, block, nothing, writer_that(1, commit_fewer)},
       {"abort_in_total_order", total, block, nothing, writer_that(1, reserve_and_abort)},
-      {"flip_per_writer", per_writer, block, some, writer_that(0, write_many)},
-      {"flip_total", total, block, some, writer_that(0, write_many)},
+      {"flip_per_writer", per_writer, block, nothing, writer_that(0, write_into_both_slabs)},
+      {"flip_total", total, block, nothing, writer_that(0, write_into_both_slabs)},
       {"overwrite_per_writer", per_writer, overwrite, lagging, writer_that(0, write_many)},
       {"overwrite_total", total, overwrite, lagging, writer_that(0, write_many)},
       {"pin_and_unpin", per_writer, block, [](World& world) { world.write(4); }, reader_that([](Reader& reader) {
