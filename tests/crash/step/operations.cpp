@@ -121,7 +121,7 @@ std::vector<Operation> make_operations() {
   };
   const auto write_one = [](Writer& w, Diary& d, std::uint32_t next) { write_next(w, d, next); };
   // More than one slab takes, and less than two: nobody reads meanwhile.
-  const auto write_into_both_slabs = [](Writer& w, Diary& d, std::uint32_t next) { write_next(w, d, next, 22); };
+  const auto write_into_both_slabs = [](Writer& w, Diary& d, std::uint32_t next) { write_next(w, d, next, 24); };
   const auto write_many = [](Writer& w, Diary& d, std::uint32_t next) { write_next(w, d, next, 7); };
   const auto some = [](World& world) { world.write(20); };
   const auto lagging = [](World& world) { world.write(24, false); };
