@@ -87,8 +87,8 @@ std::size_t Audience::read_some(std::chrono::milliseconds patience) {
   return count;
 }
 
-bool Audience::read_until(const std::function<bool()>& condition) {
-  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+bool Audience::read_until(const std::function<bool()>& condition, std::chrono::milliseconds patience) {
+  const auto deadline = std::chrono::steady_clock::now() + patience;
   while (!condition()) {
     if (std::chrono::steady_clock::now() > deadline) return false;
     read_some(1ms);

@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# Takes two and three participants through their operations in every order that a few preemptions make, and checks what comes of it: the
+# long version of the test interleavings. Takes hours; name stages, or give --sample, for less (see --help).
+#   scripts/interleavings.sh [OPTION...] [STAGE...]
+set -euo pipefail
+# shellcheck source-path=SCRIPTDIR source=common.sh
+source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+
+"$root/scripts/setup.sh"
+configure "$root/build" -DCMAKE_BUILD_TYPE=RelWithDebInfo >/dev/null
+build "$root/build" interleavings
+exec "$root/build/tests/interleavings" "$@"

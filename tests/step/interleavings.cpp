@@ -1,0 +1,263 @@
+// interleavings: two or three participants in the midst of their operations, in every order that a few preemptions
+// make.
+//
+//   one preemption    A stops behind its k-th instruction; B runs its whole operation; A goes on.   every k
+//   two               A stops at a moment, B stops at a moment; A runs to its end, then B.          every pair
+//   three actors      A stops at a moment, B stops at a moment, C runs; then B, A.                  taken by chance
+//
+// Every order that is tried is repeatable, and afterwards the oracle of the crash sweep looks at everything.
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <deque>
+#include <map>
+#include <numeric>
+#include <random>
+
+#include "step/judge.hpp"
+#include "step/moments.hpp"
+#include "step/stages.hpp"
+
+namespace sapbuf::test {
+namespace {
+
+using namespace std::chrono_literals;
+using State = SteppedProcess::State;
+
+// An operation of more instructions than this is preempted at its moments only.
+constexpr std::uint64_t kManyInstructions = 3000;
+
+struct Options {
+  std::vector<std::string> only;
+  std::size_t sample = 0;  // points of each pair; 0: all
+  std::size_t triples = 200;
+  std::uint64_t seed = 0;
+  bool list = false;
+};
+
+constexpr std::uint32_t kIds[] = {kVictimId, kSecondId, kThirdId};
+
+// Actors in place, each at the beginning of its operation.
+class Scenery {
+ public:
+  Scenery(const Stage& stage, std::span<const Actor* const> actors) : world_(stage.order, stage.on_full) {
+    stage.before(world_);
+    for (const Actor* actor : actors) {
+      SharedDiary& diary = diaries_.emplace_back();
+      const Scene scene{world_.name, *diary, kIds[processes_.size()], 0ms};
+      processes_.emplace_back([&] { return actor->part(scene); });
+      if (processes_.back().state() != State::stepping) throw std::runtime_error("an actor cannot begin");
+    }
+    stage.when_in_place(world_);
+    bytes_ = std::make_unique<SharedBytes>(world_.name, std::span<const std::byte>{});
+  }
+
+  SteppedProcess& process(std::size_t actor) { return processes_[actor]; }
+  SharedBytes& bytes() { return *bytes_; }
+
+  // What is wrong after all have come to their ends, and left; nothing if all is right.
+  std::string judge() {
+    std::vector<Departed> departed;
+    for (std::size_t actor = 0; actor < processes_.size(); ++actor) {
+      if (processes_[actor].run_to_end() != State::finished) return "an operation does not come to its end";
+      departed.push_back({kIds[actor], &*diaries_[actor], false});
+    }
+    for (SteppedProcess& process : processes_) process.kill();
+    return test::judge(world_, departed, Healer::recoverer);
+  }
+
+ private:
+  World world_;
+  std::deque<SharedDiary> diaries_;
+  std::deque<SteppedProcess> processes_;
+  std::unique_ptr<SharedBytes> bytes_;
+};
+
+struct Tally {
+  std::uint64_t points = 0;  // at which the first one can be preempted
+  std::uint64_t orders = 0;
+  std::uint64_t failures = 0;
+
+  Tally& operator+=(const Tally& other) {
+    points += other.points;
+    orders += other.orders;
+    failures += other.failures;
+    return *this;
+  }
+};
+
+class Explorer {
+ public:
+  Explorer(const Options& options, const Stage& stage, std::mt19937_64& dice)
+      : options_(options), stage_(stage), dice_(dice) {}
+
+  Tally one_preemption(const Actor& first, const Actor& second) {
+    tally_ = {};
+    const Actor* const actors[] = {&first, &second};
+    const Way& way = way_of(first);
+    tally_.points = way.points.moments.size();
+    for (const std::size_t point : chosen(tally_.points)) {
+      Scenery scenery{stage_, actors};
+      jump_to(scenery.process(0), scenery.bytes(), way.points.moments[point], way.detail);
+      scenery.process(1).run_to_end();
+      conclude(scenery, actors, "instruction " + std::to_string(way.points.moments[point].instructions));
+    }
+    return tally_;
+  }
+
+  Tally two_preemptions(const Actor& first, const Actor& second) {
+    tally_ = {};
+    const Actor* const actors[] = {&first, &second};
+    const std::vector<Moment>& mine = way_of(first).moments.moments;
+    const std::vector<Moment>& theirs = way_of(second).moments.moments;
+    tally_.points = mine.size() * theirs.size();
+    for (const std::size_t pair : chosen(tally_.points)) {
+      Scenery scenery{stage_, actors};
+      jump_to(scenery.process(0), scenery.bytes(), mine[pair / theirs.size()]);
+      // Disturbed by the first one, it may go another way, and come to its end without passing here.
+      jump_to(scenery.process(1), scenery.bytes(), theirs[pair % theirs.size()]);
+      conclude(scenery, actors,
+               "moments " + std::to_string(pair / theirs.size()) + " and " + std::to_string(pair % theirs.size()));
+    }
+    return tally_;
+  }
+
+  Tally three_actors() {
+    tally_ = {};
+    for (std::size_t i = 0; i < options_.triples; ++i) {
+      const Actor* const actors[] = {&any(), &any(), &any()};
+      const std::vector<Moment>& first = way_of(*actors[0]).moments.moments;
+      const std::vector<Moment>& second = way_of(*actors[1]).moments.moments;
+      const std::size_t at = below(first.size());
+      const std::size_t then_at = below(second.size());
+      Scenery scenery{stage_, actors};
+      jump_to(scenery.process(0), scenery.bytes(), first[at]);
+      jump_to(scenery.process(1), scenery.bytes(), second[then_at]);
+      scenery.process(2).run_to_end();
+      scenery.process(1).run_to_end();
+      conclude(scenery, actors, "moments " + std::to_string(at) + " and " + std::to_string(then_at));
+    }
+    return tally_;
+  }
+
+ private:
+  // How an actor goes through its operation when nobody disturbs it.
+  struct Way {
+    Trace moments;
+    Detail detail = Detail::moments;
+    Trace points;  // at which it is preempted once: every instruction, or its moments if it has too many
+  };
+
+  const Way& way_of(const Actor& actor) {
+    const auto [found, is_new] = ways_.try_emplace(&actor);
+    Way& way = found->second;
+    if (!is_new) return way;
+    way.moments = trace_alone(actor, Detail::moments);
+    if (way.moments.instructions <= kManyInstructions) way.detail = Detail::instructions;
+    way.points = way.detail == Detail::moments ? way.moments : trace_alone(actor, Detail::instructions);
+    return way;
+  }
+
+  // Not quite alone: with a second one of its kind in place, as later.
+  Trace trace_alone(const Actor& actor, Detail detail) {
+    const Actor* const actors[] = {&actor, &actor};
+    Scenery scenery{stage_, actors};
+    return trace(scenery.process(0), scenery.bytes(), ~std::size_t{0}, detail);
+  }
+
+  void conclude(Scenery& scenery, std::span<const Actor* const> actors, const std::string& where) {
+    ++tally_.orders;
+    const std::string problem = scenery.judge();
+    if (problem.empty()) return;
+    ++tally_.failures;
+    std::printf("FAILED %s:", stage_.name);
+    for (const Actor* actor : actors) std::printf(" %s", actor->name);
+    std::printf(", preempted at %s (seed %llu): %s\n", where.c_str(), static_cast<unsigned long long>(options_.seed),
+                problem.c_str());
+    std::fflush(stdout);
+  }
+
+  std::vector<std::size_t> chosen(std::size_t count) {
+    std::vector<std::size_t> all(count);
+    std::iota(all.begin(), all.end(), std::size_t{0});
+    if (options_.sample == 0 || options_.sample >= count) return all;
+    std::vector<std::size_t> some;
+    std::sample(all.begin(), all.end(), std::back_inserter(some), options_.sample, dice_);
+    return some;
+  }
+
+  std::size_t below(std::size_t limit) { return std::uniform_int_distribution<std::size_t>{0, limit - 1}(dice_); }
+  const Actor& any() { return stage_.actors[below(stage_.actors.size())]; }
+
+  const Options& options_;
+  const Stage& stage_;
+  std::mt19937_64& dice_;
+  std::map<const Actor*, Way> ways_;
+  Tally tally_;
+};
+
+void print_row(const char* stage, const char* kind, const Tally& tally) {
+  const auto number = [](std::uint64_t value) { return static_cast<unsigned long long>(value); };
+  std::printf("%-20s %-16s %10llu %10llu %10llu\n", stage, kind, number(tally.points), number(tally.orders),
+              number(tally.failures));
+  std::fflush(stdout);
+}
+
+Tally explore(const Options& options, const Stage& stage, std::mt19937_64& dice) {
+  Explorer explorer{options, stage, dice};
+  Tally one;
+  Tally two;
+  for (const Actor& first : stage.actors) {
+    for (const Actor& second : stage.actors) {
+      one += explorer.one_preemption(first, second);
+      two += explorer.two_preemptions(first, second);
+    }
+  }
+  print_row(stage.name, "one preemption", one);
+  print_row(stage.name, "two", two);
+  const Tally three = explorer.three_actors();
+  print_row(stage.name, "three actors", three);
+  Tally all = one;
+  all += two;
+  all += three;
+  return all;
+}
+
+int run(int argc, char** argv) {
+  CLI::App app{"Takes two and three participants through their operations in every order that a few preemptions make."};
+  Options options;
+  options.seed = std::random_device{}();
+  app.add_option("stage", options.only, "Which stages; all if none is named");
+  app.add_option("--sample", options.sample, "Try only so many points of each pair, taken by chance; 0: all");
+  app.add_option("--triples", options.triples, "How many orders of three actors to try in each stage");
+  app.add_option("--seed", options.seed, "Of what is taken by chance");
+  app.add_flag("--list", options.list, "Name the stages and leave");
+  CLI11_PARSE(app, argc, argv);
+  if (!options.list && !can_step()) {
+    std::printf("this machine does not let a process step through its child (ptrace): nothing was tried\n");
+    return 77;  // ctest: skipped
+  }
+  std::mt19937_64 dice{options.seed};
+  Tally all;
+  if (!options.list) {
+    std::printf("seed %llu\n%-20s %-16s %10s %10s %10s\n", static_cast<unsigned long long>(options.seed), "stage", "",
+                "points", "orders", "failures");
+  }
+  for (const Stage& stage : stages()) {
+    if (!options.only.empty() &&
+        std::find(options.only.begin(), options.only.end(), stage.name) == options.only.end()) {
+      continue;
+    }
+    if (options.list) {
+      std::printf("%s\n", stage.name);
+    } else {
+      all += explore(options, stage, dice);
+    }
+  }
+  if (!options.list) print_row("all", "", all);
+  return all.failures == 0 ? 0 : 1;
+}
+
+}  // namespace
+}  // namespace sapbuf::test
+
+int main(int argc, char** argv) { return sapbuf::test::run(argc, argv); }

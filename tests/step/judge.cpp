@@ -1,0 +1,135 @@
+#include "step/judge.hpp"
+
+#include <algorithm>
+
+namespace sapbuf::test {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr std::uint32_t kFreshMessages = 30;
+
+// For whoever has to find out what went wrong.
+std::string describe(const Snapshot& now) {
+  std::string text;
+  for (const SlabSnapshot& slab : now.slabs) {
+    text += "\n  slab " + std::to_string(slab.index) + ": generation " + std::to_string(slab.generation) + " " +
+            slab.state + ", " + std::to_string(slab.used_bytes) + " bytes, held by";
+    for (const std::string& name : slab.held_by) text.append(" ").append(name);
+  }
+  for (const ParticipantSnapshot& one : now.participants) {
+    text.append("\n  ").append(one.name).append(": ").append(to_string(one.state));
+    if (one.in_operation) text += ", in operation";
+  }
+  return text;
+}
+
+// While the bystander is stopped, others take from it what they can: nothing.
+std::string beside_the_stopped(World& world, Healer healer) {
+  if (healer == Healer::recoverer) {
+    recover(world.segment);
+  } else {
+    world.write(2, false);
+  }
+  if (!world.stopped_at->writes) return {};
+  for (const ParticipantSnapshot& one : inspect(world.segment).participants) {
+    if (one.name == "bystander") return one.state == Liveness::dead ? "a stopped participant is called dead" : "";
+  }
+  return "a stopped participant has lost its slot";
+}
+
+std::string let_bystander_go_on(World& world) {
+  world.bystander->resume();
+  if (!world.audience->read_until([&] { return has_ended(*world.bystander); })) {
+    return "the bystander does not come to its end" + describe(inspect(world.segment));
+  }
+  const bool well = world.bystander->wait() == 0;
+  world.bystander.reset();
+  return well ? "" : "the bystander failed";
+}
+
+// Audience and writer share this thread, so a writer that must wait for the audience comes back and lets it read.
+std::string write_afresh(World& world) {
+  Writer fresh{world.segment, {.name = "fresh", .timeout = 10ms}};
+  {
+    const Reader another{world.segment, {.name = "another", .from = From::newest}};  // reads nothing: it must not stay
+  }
+  for (std::uint32_t number = 0; number < kFreshMessages; ++number) {
+    const auto message = make_message(kFreshId, number);
+    const auto write = [&] { return fresh.write(std::span<const std::byte>{message}) == Status::ok; };
+    if (!world.audience->read_until(write)) return "a fresh writer cannot write" + describe(inspect(world.segment));
+  }
+  return {};
+}
+
+std::string check_messages(World& world, std::span<const Departed> departed) {
+  Audience& audience = *world.audience;
+  if (audience.torn() != 0) return "a torn message was delivered";
+  for (const std::uint32_t writer : {kVictimId, kSecondId, kThirdId, kPeerId, kBystanderId, kFreshId, kWoundedId}) {
+    const auto& got = audience.numbers_of(writer);
+    if (std::adjacent_find(got.begin(), got.end(), std::greater_equal<>{}) != got.end()) {
+      return "messages came twice or out of order, of writer " + std::to_string(writer);
+    }
+  }
+  const OnFull on_full = inspect(world.segment).options.on_full;
+  if (on_full == OnFull::overwrite) return {};
+  for (const Departed& one : departed) {
+    const std::size_t got = audience.numbers_of(one.id).size();
+    const std::uint64_t committed = one.diary->committed.load();
+    if (got < committed) return "a committed message was lost, of writer " + std::to_string(one.id);
+    if (got > committed + (one.in_operation ? 1 : 0)) {
+      return "a message was delivered that was not committed, of writer " + std::to_string(one.id);
+    }
+  }
+  if (on_full == OnFull::drop) return {};
+  if (audience.numbers_of(kFreshId).size() != kFreshMessages) return "messages of a live writer were lost";
+  if (world.stopped_at == nullptr || !world.stopped_at->writes) return {};
+  if (audience.numbers_of(kBystanderId) != committed_numbers(0, kBystanderMessages)) {
+    return "messages of the bystander were lost";
+  }
+  return {};
+}
+
+std::string check_ledger(World& world) {
+  const Snapshot now = inspect(world.segment);
+  if (now.participants.size() != 1) return "a slot was not released" + describe(now);
+  const Ledger& reader = now.participants.front().ledger;
+  if (now.departed.committed == reader.delivered + reader.lost) return {};
+  return "the ledger does not balance: committed " + std::to_string(now.departed.committed) + ", delivered " +
+         std::to_string(reader.delivered) + ", lost " + std::to_string(reader.lost);
+}
+
+}  // namespace
+
+std::string judge(World& world, std::span<const Departed> departed, Healer healer) {
+  std::string problem;
+  if (world.bystander) {
+    problem = beside_the_stopped(world, healer);
+    if (problem.empty()) problem = let_bystander_go_on(world);
+    if (!problem.empty()) return problem;
+  }
+  if (healer == Healer::recoverer && !eventually([&] { return !recover(world.segment).pending; })) {
+    return "recovery never ends" + describe(inspect(world.segment));
+  }
+  problem = write_afresh(world);
+  if (!problem.empty()) return problem;
+  world.write(8);
+  recover(world.segment);
+  world.peer->close();
+  while (world.audience->read_some(0ms) != 0) {
+  }
+  problem = check_messages(world, departed);
+  return problem.empty() ? check_ledger(world) : problem;
+}
+
+std::string judge_lifecycle(const std::string& segment_name) {
+  const Segment segment = Segment::open_or_create(segment_name, {.slab_bytes = 4096});
+  Audience audience{segment};
+  Writer writer{segment};
+  write_messages(writer, kFreshId, 0, 3, nullptr);
+  audience.read_some(10s);
+  return audience.total() == 3 ? "" : "the segment does not work";
+}
+
+}  // namespace sapbuf::test

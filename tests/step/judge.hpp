@@ -1,0 +1,33 @@
+// The oracle: what must hold after a participant was killed, whatever it was doing.
+#pragma once
+
+#include <span>
+#include <string>
+
+#include "step/operations.hpp"
+
+namespace sapbuf::test {
+
+// Who recovers what the dead left.
+enum class Healer {
+  recoverer,     // somebody who calls recover(), as the watchdog does
+  blocked_peer,  // nobody does: a writer that waits for room must come to it by itself
+};
+
+// A participant that was killed, and what it says of itself.
+struct Departed {
+  std::uint32_t id = 0;  // of its messages
+  const Diary* diary = nullptr;
+  bool in_operation = true;  // killed in the midst of it: it may have committed one message more than it could note
+};
+
+// Lets the stream go on, and looks at everything: the bystander, if there is one, goes on and comes to its end; a fresh
+// writer and a fresh reader attach; everybody who lives makes progress; each message that was committed is delivered
+// once, whole, and in its writer's order; the ledger balances; no slot is left. Says what is wrong; nothing if all is
+// right.
+std::string judge(World& world, std::span<const Departed> departed, Healer healer);
+
+// The same for what creation and removal leave: whoever wants the segment gets one that works.
+std::string judge_lifecycle(const std::string& segment_name);
+
+}  // namespace sapbuf::test

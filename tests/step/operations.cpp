@@ -1,0 +1,136 @@
+#include "step/operations.hpp"
+
+namespace sapbuf::test {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+std::function<void(World&)> peer_wrote(std::uint32_t count) {
+  return [=](World& world) { world.write(count); };
+}
+std::function<void(World&)> peer_wrote_unread(std::uint32_t count) {
+  return [=](World& world) { world.write(count, false); };
+}
+std::function<void(World&)> peer_wrote_and_all_was_read(std::uint32_t count) {
+  return [=](World& world) {
+    world.write(count);
+    while (world.audience->read_some(0ms) != 0) {
+    }
+  };
+}
+std::function<void(World&)> wounded_at(const char* kill_point, unsigned nth) {
+  return [=](World& world) { world.wound(kill_point, nth); };
+}
+void nothing(World&) {}
+void audience_sleeps(World& world) { world.audience->read_some(1ms); }
+void wounded_reader(World& world) {
+  world.write(2, false);
+  world.wound_reader();
+}
+
+// Messages that take more than one slab, and less than two: nobody reads meanwhile.
+constexpr std::size_t kIntoBothSlabs = 24;
+// Messages that pass the middle of a slab.
+constexpr std::size_t kPastTheMiddle = 12;
+// What the peer writes so that the next slab has been used and read, and must be reclaimed and cleaned for the flip.
+constexpr std::uint32_t kIntoTheSecondSlab = 24;
+
+std::vector<Operation> make_operations() {
+  const auto per_writer = Order::per_writer;
+  const auto total = Order::total;
+  const auto block = OnFull::block;
+  const auto drop = OnFull::drop;
+  const auto overwrite = OnFull::overwrite;
+  return {
+      {"attach_writer", per_writer, block, nothing, attach_writer},
+      {"attach_reader", per_writer, block, peer_wrote(20), attach_reader},
+      {"attach_reader_total", total, block, peer_wrote(20), attach_reader},
+      {"attach_reader_overwrite", per_writer, overwrite, peer_wrote_unread(24), attach_reader},
+      {"detach_writer", per_writer, block, nothing, writer_that(2, close_writer)},
+      {"detach_writer_total", total, block, nothing, writer_that(2, close_writer)},
+      {"detach_reader", per_writer, block, peer_wrote(20), reader_that(close_reader)},
+
+      {"reserve_in_extent", per_writer, block, nothing, writer_that(1, only_reserve)},
+      {"commit_in_extent", per_writer, block, nothing, writer_that(1, write_one)},
+      {"commit_fewer_in_extent", per_writer, block, nothing, writer_that(1, commit_fewer)},
+      {"abort_in_extent", per_writer, block, nothing, writer_that(1, reserve_and_abort)},
+      {"claim_first_extent", per_writer, block, nothing, writer_that(0, write_one)},
+      {"claim_several_extents", per_writer, block, nothing, writer_that(3, write_one)},  // number 3 takes 700 bytes
+      {"reserve_in_total_order", total, block, nothing, writer_that(1, only_reserve)},
+      {"commit_in_total_order", total, block, nothing, writer_that(1, write_one)},
+      {"commit_fewer_in_total_order", total, block, nothing, writer_that(1, commit_fewer)},
+      {"abort_in_total_order", total, block, nothing, writer_that(1, reserve_and_abort)},
+
+      {"seal_idle_writer", per_writer, block, peer_wrote(1), writer_that(0, write_several(kPastTheMiddle))},
+      {"flip_per_writer", per_writer, block, nothing, writer_that(0, write_several(kIntoBothSlabs))},
+      {"flip_total", total, block, nothing, writer_that(0, write_several(kIntoBothSlabs))},
+      {"flip_after_dead_preparer", per_writer, block, wounded_at("flip.prepared", 1), writer_that(0, write_several(7))},
+      {"flip_after_dead_limiter", total, block, wounded_at("flip.limited", 1), writer_that(0, write_several(7))},
+      {"flip_after_dead_mover", per_writer, block, wounded_at("flip.moved", 1), writer_that(0, write_several(7))},
+      {"flip_after_dead_cleaner", total, block, wounded_at("reclaim.cleaning", 1), writer_that(0, write_several(7))},
+      {"clean_per_writer", per_writer, block, peer_wrote_and_all_was_read(kIntoTheSecondSlab),
+       writer_that(0, write_several(20))},
+      {"clean_total", total, block, peer_wrote_and_all_was_read(kIntoTheSecondSlab),
+       writer_that(0, write_several(kPastTheMiddle))},
+      {"drop_per_writer", per_writer, drop, peer_wrote_unread(60), writer_that(0, write_several(3))},
+      {"overwrite_per_writer", per_writer, overwrite, peer_wrote_unread(24), writer_that(0, write_several(7))},
+      {"overwrite_total", total, overwrite, peer_wrote_unread(24), writer_that(0, write_several(7))},
+
+      {"pin_and_unpin", per_writer, block, peer_wrote(4), reader_that(pin_and_unpin)},
+      {"pin_and_unpin_total", total, block, peer_wrote(4), reader_that(pin_and_unpin)},
+      {"pin_overwrite", per_writer, overwrite, peer_wrote_unread(24), reader_that(read_all)},
+      {"release_generation", per_writer, block, peer_wrote(20), reader_that(read_all)},
+      {"release_generation_total", total, block, peer_wrote(20), reader_that(read_all)},
+      {"wait", per_writer, block, nothing, reader_that(wait_shortly)},
+      {"wake", per_writer, block, audience_sleeps, writer_that(1, write_one)},
+
+      {"recover_open_extent", per_writer, block, wounded_at("commit.published", 3), run_recovery},
+      {"recover_hole", per_writer, block, wounded_at("claim.taken", 2), run_recovery},
+      {"recover_several_extents", per_writer, block, wounded_at("extent.written", 4), run_recovery},
+      {"recover_hole_total", total, block, wounded_at("claim.taken", 3), run_recovery},
+      {"recover_busy_frame", total, block, wounded_at("claim.busy", 3), run_recovery},
+      {"recover_published_frame", total, block, wounded_at("commit.published", 3), run_recovery},
+      {"recover_ledger_switch", per_writer, block, wounded_at("ledger.before_switch", 1), run_recovery},
+      {"recover_flip", per_writer, block, wounded_at("flip.prepared", 1), run_recovery},
+      {"recover_moved_flip", total, block, wounded_at("flip.moved", 1), run_recovery},
+      {"recover_sealer", per_writer, block,
+       [](World& world) {
+         world.write(1);
+         world.wound("seal.revoked", 1);
+       },
+       run_recovery},
+      {"recover_cleaner", total, block, wounded_at("reclaim.cleaning", 1), run_recovery},
+      {"recover_reader", per_writer, block, wounded_reader, run_recovery},
+      {"recover_reader_overwrite", per_writer, overwrite, wounded_reader, run_recovery},
+      {"recover_after_dead_recoverer", per_writer, block,
+       [](World& world) {
+         world.wound("commit.published", 3);
+         Child recoverer{[&](Link&) {
+           const Segment own = Segment::open(world.name);
+           kill_point::arm("recover.departed", kill_self);
+           recover(own);
+         }};
+         recoverer.wait();
+       },
+       run_recovery},
+  };
+}
+
+}  // namespace
+
+std::span<const Operation> operations() {
+  static const std::vector<Operation> all = make_operations();
+  return all;
+}
+
+std::span<const Lifecycle> lifecycles() {
+  static const std::vector<Lifecycle> all{
+      {"create", false, [](const std::string& name) { Segment::create(name, {.slab_bytes = 4096}); }},
+      {"open_or_create", true, [](const std::string& name) { Segment::open_or_create(name, {.slab_bytes = 4096}); }},
+      {"remove", true, [](const std::string& name) { Segment::remove(name); }},
+  };
+  return all;
+}
+
+}  // namespace sapbuf::test

@@ -1,0 +1,97 @@
+#include "step/stages.hpp"
+
+namespace sapbuf::test {
+namespace {
+
+void nothing(World&) {}
+void some_messages(World& world) { world.write(3); }
+void unread_messages(World& world) { world.write(24, false); }
+
+// The cursor stands so that ...
+void at_the_end_of_the_first_slab(World& world) { world.advance_to(1, 3900); }     // the next slab was never used
+void before_the_middle_of_the_second(World& world) { world.advance_to(2, 1500); }  // the next claims seal the first
+void at_the_end_of_the_second_slab(World& world) { world.advance_to(2, 3900); }    // the first one must be reclaimed
+
+std::function<void(World&)> wounded_at(const char* kill_point, unsigned nth) {
+  return [=](World& world) { world.wound(kill_point, nth); };
+}
+
+std::vector<Stage> make_stages() {
+  const auto block = OnFull::block;
+  const Actor commit{"commit", writer_that(1, write_one)};
+  const Actor commit_shorter{"commit_fewer", writer_that(1, commit_fewer)};
+  const Actor abort{"abort", writer_that(1, reserve_and_abort)};
+  const Actor claim{"claim", writer_that(0, write_one)};
+  const Actor claim_large{"claim_large", writer_that(1, write_large)};
+  const Actor detach{"detach_writer", writer_that(1, close_writer)};
+  const Actor pin{"pin", reader_that(pin_and_unpin)};
+  const Actor compare{"pin_and_compare", reader_that(pin_and_compare)};
+  const Actor read{"read", reader_that(read_all)};
+  const Actor wait{"wait", reader_that(wait_shortly)};
+  const Actor leave{"detach_reader", reader_that(close_reader)};
+  const Actor join{"attach_reader", attach_reader};
+  const Actor heal{"recover", run_recovery};
+
+  std::vector<Stage> all;
+  for (const Order order : {Order::per_writer, Order::total}) {
+    const bool total = order == Order::total;
+    all.push_back({total ? "total_open_slab" : "open_slab",
+                   order,
+                   block,
+                   some_messages,
+                   nothing,
+                   {commit, commit_shorter, abort, claim, detach, pin, wait, join}});
+    all.push_back({total ? "total_flip" : "flip",
+                   order,
+                   block,
+                   nothing,
+                   at_the_end_of_the_first_slab,
+                   {claim_large, claim, detach, read, join, heal}});
+    all.push_back({total ? "total_seal" : "seal",
+                   order,
+                   block,
+                   nothing,
+                   before_the_middle_of_the_second,
+                   {claim_large, commit, commit_shorter, abort, detach, read}});
+    all.push_back({total ? "total_clean" : "clean",
+                   order,
+                   block,
+                   nothing,
+                   at_the_end_of_the_second_slab,
+                   {claim_large, commit, claim, leave, join}});
+    all.push_back({total ? "total_overwrite" : "overwrite",
+                   order,
+                   OnFull::overwrite,
+                   unread_messages,
+                   nothing,
+                   {claim_large, claim, compare, read, join}});
+  }
+  all.push_back({"dead_writer",
+                 Order::per_writer,
+                 block,
+                 wounded_at("commit.published", 3),
+                 nothing,
+                 {heal, claim_large, read, join, detach}});
+  all.push_back({"dead_claimer",
+                 Order::per_writer,
+                 block,
+                 wounded_at("claim.taken", 2),
+                 nothing,
+                 {heal, claim, commit, read, join}});
+  all.push_back(
+      {"dead_flipper", Order::per_writer, block, wounded_at("flip.prepared", 1), nothing, {heal, claim, read, join}});
+  all.push_back(
+      {"total_dead_claimer", Order::total, block, wounded_at("claim.taken", 3), nothing, {heal, commit, read, join}});
+  all.push_back(
+      {"total_dead_flipper", Order::total, block, wounded_at("flip.moved", 1), nothing, {heal, commit, read, join}});
+  return all;
+}
+
+}  // namespace
+
+std::span<const Stage> stages() {
+  static const std::vector<Stage> all = make_stages();
+  return all;
+}
+
+}  // namespace sapbuf::test

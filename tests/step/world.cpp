@@ -1,0 +1,157 @@
+#include "step/world.hpp"
+
+#include <csignal>
+#include <stdexcept>
+
+namespace sapbuf::test {
+
+using namespace std::chrono_literals;
+
+World::World(Order order, OnFull on_full)
+    : segment(Segment::create(name, {.slabs = 2,
+                                     .slab_bytes = 4096,
+                                     .order = order,
+                                     .extent_bytes = 512,
+                                     .on_full = on_full,
+                                     .participants = 8})),
+      audience(std::make_unique<Audience>(segment)),
+      peer(std::make_unique<Writer>(segment, WriterOptions{.name = "peer", .timeout = 10ms})) {}
+
+void World::write(std::uint32_t count, bool audience_reads) {
+  // Beside a bystander that is stopped with the maintenance lock, there may never be room.
+  const auto patience = bystander != nullptr ? 500ms : std::chrono::milliseconds{kPatience};
+  for (std::uint32_t i = 0; i < count; ++i, ++peer_number) {
+    const auto message = make_message(kPeerId, peer_number);
+    const auto written = [&] { return peer->write(std::span<const std::byte>{message}) == Status::ok; };
+    if (!audience_reads) {
+      written();
+    } else if (!audience->read_until(written, patience)) {
+      throw std::runtime_error("the peer cannot write");
+    }
+  }
+}
+
+void World::advance_to(std::uint64_t generation, std::uint64_t used_bytes) {
+  const auto is_there = [&] {
+    const Snapshot now = inspect(segment);
+    if (now.generation != generation) return now.generation > generation;
+    for (const SlabSnapshot& slab : now.slabs) {
+      if (slab.generation == generation) return slab.used_bytes >= used_bytes;
+    }
+    return false;
+  };
+  while (!is_there()) {
+    while (message_size(peer_number) > 100) ++peer_number;
+    write(1);
+    while (audience->read_some(0ms) != 0) {
+    }
+  }
+}
+
+void World::wound(const char* kill_point, unsigned nth) {
+  Child wounded{[&](Link&) {
+    const Segment own = Segment::open(name);
+    Writer writer{own, {.name = "wounded", .timeout = 20s}};
+    kill_point::arm(kill_point, kill_self, nth);
+    for (std::uint32_t number = 0; number < 60; ++number) {
+      const auto message = make_message(kWoundedId, number);
+      writer.write(std::span<const std::byte>{message});
+    }
+  }};
+  if (!audience->read_until([&] { return has_ended(wounded); }) || wounded.wait() != -SIGKILL) {
+    throw std::runtime_error("the wounded lives");
+  }
+}
+
+void World::wound_reader() {
+  Child wounded{[&](Link&) {
+    const Segment own = Segment::open(name);
+    Reader reader{own, {.name = "wounded"}};
+    const auto range = reader.pin();
+    for (const Frame& frame : range) {
+      static_cast<void>(frame);
+      kill_self();
+    }
+  }};
+  if (wounded.wait() != -SIGKILL) throw std::runtime_error("the wounded reader found nothing to hold");
+}
+
+bool World::admit_bystander(const StopPoint& point) {
+  point.before(*this);
+  const std::string own_name = name;
+  bystander = std::make_unique<Child>([&point, own_name](Link&) { point.live(own_name); });
+  if (!audience->read_until([&] { return has_stopped(*bystander) || has_ended(*bystander); })) {
+    throw std::runtime_error("the bystander neither stops nor ends");
+  }
+  if (has_ended(*bystander)) return false;
+  stopped_at = &point;
+  return true;
+}
+
+namespace {
+
+// Writes all its messages, and stops where it comes to the kill point.
+auto writer_stopped_at(const char* kill_point, unsigned nth) {
+  return [=](const std::string& name) {
+    const Segment segment = Segment::open(name);
+    Writer writer{segment, {.name = "bystander", .timeout = 20s}};
+    kill_point::arm(kill_point, stop_self, nth);
+    write_messages(writer, kBystanderId, 0, kBystanderMessages, nullptr);
+  };
+}
+
+void pin_and_stop(const std::string& name) {
+  const Segment segment = Segment::open(name);
+  Reader reader{segment, {.name = "bystander"}};
+  if (!reader.wait_for(20s)) throw std::runtime_error("the bystander finds nothing to read");
+  for (const Frame& frame : reader.pin()) {
+    const Parsed before = parse_message(frame.bytes());
+    stop_self();
+    // What is pinned stays, whatever happened meanwhile.
+    if (!before.intact || !parse_message(frame.bytes()).intact) throw std::runtime_error("a pinned frame has changed");
+    break;
+  }
+}
+
+void attach_and_stop(const std::string& name) {
+  const Segment segment = Segment::open(name);
+  kill_point::arm("attach.locked", stop_self);
+  const Reader reader{segment, {.name = "bystander"}};
+}
+
+void recover_and_stop(const std::string& name) {
+  const Segment segment = Segment::open(name);
+  kill_point::arm("recover.repaired", stop_self);
+  recover(segment);
+}
+
+StopPoint writer_point(const char* kill_point, unsigned nth, bool holds_lock = false) {
+  return {kill_point, holds_lock, true, writer_stopped_at(kill_point, nth)};
+}
+
+}  // namespace
+
+std::span<const StopPoint> stop_points() {
+  static const std::vector<StopPoint> all{
+      writer_point("claim.announced", 2),
+      writer_point("claim.taken", 2),
+      writer_point("extent.written", 2),
+      writer_point("claim.opened", 2),
+      writer_point("claim.busy", 2),
+      writer_point("writer.filled", 1),
+      writer_point("commit.filled", 1),
+      writer_point("commit.published", 3),
+      writer_point("ledger.before_switch", 1),
+      writer_point("seal.revoked", 1, true),
+      writer_point("flip.prepared", 1, true),
+      writer_point("flip.limited", 1, true),
+      writer_point("flip.moved", 1, true),
+      writer_point("reclaim.cleaning", 1, true),
+      {"reader.pinned", false, false, pin_and_stop, [](World& world) { world.write(2); }},
+      {"attach.locked", true, false, attach_and_stop},
+      {"recover.repaired", true, false, recover_and_stop, [](World& world) { world.wound("commit.published", 2); }},
+  };
+  return all;
+}
+
+}  // namespace sapbuf::test

@@ -1,0 +1,59 @@
+// What surrounds a victim: a small stream, somebody who reads all of it, a writer that idles, and perhaps a bystander:
+// a live participant that was stopped (SIGSTOP) at a named point before the victim begins, and goes on after its death.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "crash/victim.hpp"
+
+namespace sapbuf::test {
+
+inline constexpr std::uint32_t kVictimId = 1;
+inline constexpr std::uint32_t kPeerId = 2;
+inline constexpr std::uint32_t kSecondId = 3;
+inline constexpr std::uint32_t kThirdId = 4;
+inline constexpr std::uint32_t kBystanderId = 5;
+inline constexpr std::uint32_t kFreshId = 7;
+inline constexpr std::uint32_t kWoundedId = 9;
+inline constexpr std::uint32_t kBystanderMessages = 30;
+
+struct World;
+
+struct StopPoint {
+  const char* name;
+  bool holds_lock = false;  // the maintenance lock: until it goes on, nobody can flip or recover
+  bool writes = true;       // it is a writer, and writes its messages to the end when it goes on
+  // In the bystander, which stops itself on the way.
+  std::function<void(const std::string& segment_name)> live;
+  std::function<void(World&)> before = [](World&) {};
+};
+std::span<const StopPoint> stop_points();
+
+struct World {
+  World(Order order, OnFull on_full);
+
+  // A peer writes `count` messages; the audience reads them, unless it is told to lag behind.
+  void write(std::uint32_t count, bool audience_reads = true);
+  // The peer writes small messages, and the audience reads them all, until the stream stands in `generation` with at
+  // least so many bytes claimed.
+  void advance_to(std::uint64_t generation, std::uint64_t used_bytes);
+  // A writer that dies at a kill point: work for somebody's recovery.
+  void wound(const char* kill_point, unsigned nth);
+  // A reader that dies with a range pinned.
+  void wound_reader();
+  // False if it came to its end without stopping: that point does not belong to this kind of stream.
+  bool admit_bystander(const StopPoint& point);
+
+  TestName name;
+  Segment segment;
+  std::unique_ptr<Audience> audience;
+  std::unique_ptr<Writer> peer;  // stays attached, idle, with an extent open if it wrote
+  std::uint32_t peer_number = 0;
+  const StopPoint* stopped_at = nullptr;
+  std::unique_ptr<Child> bystander;
+};
+
+}  // namespace sapbuf::test
