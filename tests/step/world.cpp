@@ -17,15 +17,16 @@ World::World(Order order, OnFull on_full)
       audience(std::make_unique<Audience>(segment)),
       peer(std::make_unique<Writer>(segment, WriterOptions{.name = "peer", .timeout = 10ms})) {}
 
+// Beside a bystander that is stopped with the maintenance lock, there may never be room.
+std::chrono::milliseconds World::patience() const { return bystander != nullptr ? 500ms : kPatience; }
+
 void World::write(std::uint32_t count, bool audience_reads) {
-  // Beside a bystander that is stopped with the maintenance lock, there may never be room.
-  const auto patience = bystander != nullptr ? 500ms : std::chrono::milliseconds{kPatience};
   for (std::uint32_t i = 0; i < count; ++i, ++peer_number) {
     const auto message = make_message(kPeerId, peer_number);
     const auto written = [&] { return peer->write(std::span<const std::byte>{message}) == Status::ok; };
     if (!audience_reads) {
       written();
-    } else if (!audience->read_until(written, patience)) {
+    } else if (!audience->read_until(written, patience())) {
       throw std::runtime_error("the peer cannot write");
     }
   }
@@ -58,7 +59,7 @@ void World::wound(const char* kill_point, unsigned nth) {
       writer.write(std::span<const std::byte>{message});
     }
   }};
-  if (!audience->read_until([&] { return has_ended(wounded); }) || wounded.wait() != -SIGKILL) {
+  if (!audience->read_until([&] { return has_ended(wounded); }, patience()) || wounded.wait() != -SIGKILL) {
     throw std::runtime_error("the wounded lives");
   }
 }

@@ -47,6 +47,9 @@ struct World {
   // False if it came to its end without stopping: that point does not belong to this kind of stream.
   bool admit_bystander(const StopPoint& point);
 
+  // How long others may take to come to where they should.
+  std::chrono::milliseconds patience() const;
+
   TestName name;
   Segment segment;
   std::unique_ptr<Audience> audience;
