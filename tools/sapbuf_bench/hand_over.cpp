@@ -1,75 +1,18 @@
 #include "hand_over.hpp"
 
-#include <sched.h>
 #include <signal.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include <algorithm>
 #include <chrono>
-#include <cstdio>
 #include <cstring>
-#include <functional>
 #include <stdexcept>
 #include <vector>
+
+#include "processes.hpp"
 
 namespace sapbuf::bench {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-unsigned cores() noexcept { return static_cast<unsigned>(std::max(1L, ::sysconf(_SC_NPROCESSORS_ONLN))); }
-
-void pin_to(unsigned core) noexcept {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  CPU_SET(core % cores(), &set);
-  ::sched_setaffinity(0, sizeof set, &set);  // a hint: where it is not allowed, the run is only noisier
-}
-
-class Pipe {
- public:
-  Pipe() {
-    if (::pipe(ends_) != 0) throw std::runtime_error("no pipe");
-  }
-  ~Pipe() {
-    ::close(ends_[0]);
-    ::close(ends_[1]);
-  }
-  void send(std::uint64_t value) const {
-    if (::write(ends_[1], &value, sizeof value) != sizeof value)
-      throw std::runtime_error("a process of the run is gone");
-  }
-  std::uint64_t receive() const {
-    std::uint64_t value = 0;
-    if (::read(ends_[0], &value, sizeof value) != sizeof value)
-      throw std::runtime_error("a process of the run is gone");
-    return value;
-  }
-
- private:
-  int ends_[2];
-};
-
-constexpr std::uint64_t kFailed = ~std::uint64_t{0};
-
-pid_t start(unsigned core, const Pipe& results, const std::function<void()>& code) {
-  const pid_t pid = ::fork();
-  if (pid < 0) throw std::runtime_error("cannot fork");
-  if (pid != 0) return pid;
-  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-  pin_to(core);
-  int status = 0;
-  try {
-    code();
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "sapbuf-bench: %s\n", error.what());
-    results.send(kFailed);
-    status = 1;
-  }
-  ::_exit(status);
-}
 
 }  // namespace
 
@@ -119,7 +62,7 @@ double hand_over(Peer& peer, const Load& load) {
   const std::chrono::duration<double> seconds = Clock::now() - begin;
   for (const pid_t child : children) {
     if (sum == kFailed) ::kill(child, SIGKILL);
-    ::waitpid(child, nullptr, 0);
+    wait_for_end(child);
   }
   peer.clean_up();
   if (sum != expected_sum(load)) throw std::runtime_error("messages were lost or damaged");

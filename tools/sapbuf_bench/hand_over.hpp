@@ -27,6 +27,24 @@ class Peer {
 
 std::unique_ptr<Peer> make_sapbuf(bool total_order);
 std::unique_ptr<Peer> make_message_queue();
+std::unique_ptr<Peer> make_lockfree(const Load& load);
+std::unique_ptr<Peer> make_mutex();
+std::unique_ptr<Peer> make_pipe();
+std::unique_ptr<Peer> make_unix_socket();
+std::unique_ptr<Peer> make_rte_ring(unsigned batch);  // messages a call; SAPBUF_BENCH_RTE_RING
+std::unique_ptr<Peer> make_zeromq();                  // SAPBUF_BENCH_ZEROMQ
+std::unique_ptr<Peer> make_memory_copy();             // one producer
+
+// Each peer gets about as many bytes to queue messages in as a slab of sapbuf has.
+inline constexpr std::size_t kSlabBytes = 1 << 20;
+
+inline void spin_pause() noexcept {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
 
 // A payload whose sum the consumer checks: every word is the message's number.
 std::uint64_t expected_sum(const Load& load) noexcept;
@@ -36,8 +54,5 @@ std::uint64_t sum_of(const std::byte* payload, std::size_t bytes) noexcept;
 // Runs it once: the consumer on the last core, producers on the others as far as there are some. Messages a second,
 // from the producers' start to the consumer's last message. Throws if a message is missing or damaged.
 double hand_over(Peer& peer, const Load& load);
-
-// SIGKILL of a reader that holds a slab -> a blocked writer goes on; in milliseconds, each time.
-double recovery_ms(bool with_watchdog);
 
 }  // namespace sapbuf::bench

@@ -10,15 +10,12 @@ namespace {
 
 namespace bip = boost::interprocess;
 
-// As many bytes in the queue as a default segment has in its slabs.
-constexpr std::size_t kQueueBytes = 2 << 20;
-
 class MessageQueuePeer final : public Peer {
  public:
   void prepare(const Load& load) override {
     name_ = "sapbuf.bench.mq." + std::to_string(::getpid());
     bip::message_queue::remove(name_.c_str());
-    bip::message_queue{bip::create_only, name_.c_str(), kQueueBytes / load.message_bytes, load.message_bytes};
+    bip::message_queue{bip::create_only, name_.c_str(), 2 * kSlabBytes / load.message_bytes, load.message_bytes};
   }
 
   void produce(const Load& load) override {

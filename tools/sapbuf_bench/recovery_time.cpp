@@ -7,7 +7,7 @@
 #include <sapbuf/sapbuf.hpp>
 #include <stdexcept>
 
-#include "hand_over.hpp"
+#include "scenarios.hpp"
 
 namespace sapbuf::bench {
 namespace {
@@ -53,8 +53,6 @@ void watch(const std::string& name, int ready) {
   }
 }
 
-}  // namespace
-
 double recovery_ms(bool with_watchdog) {
   const std::string name = "bench.recovery." + std::to_string(::getpid());
   Segment::remove(name);
@@ -90,6 +88,16 @@ double recovery_ms(bool with_watchdog) {
   Segment::remove(name);
   if (!fine) throw std::runtime_error("the recovery run failed");
   return milliseconds;
+}
+
+}  // namespace
+
+void measure_recovery(const Options& options) {
+  std::vector<Column> columns{{"without watchdog", [] { return recovery_ms(false); }},
+                              {"with watchdog", [] { return recovery_ms(true); }}};
+  const std::string title = "SIGKILL of a slab's holder -> blocked writer goes on";
+  run_rounds(title, columns, options.quick ? 3 : 30);
+  show(title, "ms", columns, options);
 }
 
 }  // namespace sapbuf::bench

@@ -1,10 +1,13 @@
 // Costs of single calls in one process: Google Benchmark.
 #include <benchmark/benchmark.h>
+#include <fmt/format.h>
 
 #include <atomic>
 #include <cstring>
 #include <sapbuf/sapbuf.hpp>
 #include <vector>
+
+#include "scenarios.hpp"
 
 namespace sapbuf::bench {
 namespace {
@@ -77,9 +80,7 @@ void sweep(benchmark::State& state) {
   for (auto _ : state) benchmark::DoNotOptimize(recover(stream.segment()));
 }
 
-}  // namespace
-
-void register_single_process() {
+void register_benchmarks() {
   benchmark::RegisterBenchmark("limit/bare_bump_16", bare_bump);
   benchmark::RegisterBenchmark("limit/fetch_add_claim_16", bare_fetch_add);
   const auto add = [](const char* name, const SegmentOptions& options) {
@@ -94,6 +95,19 @@ void register_single_process() {
   add("reserve_commit/total", {.order = Order::total});
   benchmark::RegisterBenchmark("attach_detach/writer", attach_detach)->Unit(benchmark::kMicrosecond);
   benchmark::RegisterBenchmark("recover/1000_alive", sweep)->Unit(benchmark::kMicrosecond);
+}
+
+}  // namespace
+
+void measure_calls(const Options& options) {
+  register_benchmarks();
+  std::vector<std::string> words{"sapbuf-bench", fmt::format("--benchmark_min_time={}", options.quick ? 0.02 : 0.3)};
+  if (options.json) words.emplace_back("--benchmark_format=json");
+  std::vector<char*> arguments;
+  for (std::string& word : words) arguments.push_back(word.data());
+  int count = static_cast<int>(arguments.size());
+  benchmark::Initialize(&count, arguments.data());
+  benchmark::RunSpecifiedBenchmarks();
 }
 
 }  // namespace sapbuf::bench

@@ -1,0 +1,202 @@
+// One way from process to process. Spinning: half a round trip over two streams, beside half a round trip of a cache
+// line. At a fixed rate: from the time when a message was due (not from when it was sent: no coordinated omission).
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <sapbuf/sapbuf.hpp>
+#include <stdexcept>
+
+#include "hand_over.hpp"
+#include "processes.hpp"
+#include "scenarios.hpp"
+#include "shared_memory.hpp"
+
+namespace sapbuf::bench {
+namespace {
+
+using namespace std::chrono_literals;
+using Clock = std::chrono::steady_clock;
+
+std::uint64_t now_ns() noexcept {
+  return static_cast<std::uint64_t>(std::chrono::nanoseconds(Clock::now().time_since_epoch()).count());
+}
+
+// A stream that is there as long as this object.
+class Stream {
+ public:
+  explicit Stream(const char* role) : name_(fmt::format("bench.{}.{}", role, ::getpid())), owner_(::getpid()) {
+    Segment::remove(name_);
+    Segment::create(name_);
+  }
+  Stream(const Stream&) = delete;
+  Stream& operator=(const Stream&) = delete;
+  ~Stream() {
+    if (owner_ == ::getpid()) Segment::remove(name_);
+  }
+  Segment open() const { return Segment::open(name_); }
+
+ private:
+  std::string name_;
+  pid_t owner_;
+};
+
+// The two ends of a conversation. A message is its number.
+struct End {
+  Segment to;
+  Segment from;
+  Writer writer{to};
+  Reader reader{from};
+
+  void send(std::uint64_t number) {
+    if (writer.write(std::as_bytes(std::span{&number, 1})) != Status::ok) throw std::runtime_error("no room");
+  }
+  std::uint64_t receive() {
+    for (;;) {
+      for (const Frame& frame : reader.pin()) {
+        std::uint64_t number = 0;
+        std::memcpy(&number, frame.bytes().data(), sizeof number);
+        return number;  // there is never more than one on its way
+      }
+      spin_pause();
+    }
+  }
+};
+
+struct Percentiles {
+  double p50 = 0;
+  double p99 = 0;
+};
+
+Percentiles percentiles_of(std::vector<double>& figures) { return {percentile(figures, 50), percentile(figures, 99)}; }
+
+// `talk(number)` sends a message and waits for its echo.
+template <typename Talk>
+Percentiles half_round_trips(unsigned count, Talk talk) {
+  std::vector<double> figures;
+  figures.reserve(count);
+  for (unsigned i = 0; i < count + count / 10; ++i) {
+    const std::uint64_t begin = now_ns();
+    talk(i);
+    if (i >= count / 10) figures.push_back(static_cast<double>(now_ns() - begin) / 2);
+  }
+  return percentiles_of(figures);
+}
+
+Percentiles ping_pong_of_a_line(unsigned count) {
+  const SharedMemory memory{4096};
+  auto* const ping = new (memory.get()) std::atomic<std::uint64_t>{0};
+  auto* const pong = new (memory.get() + 256) std::atomic<std::uint64_t>{0};
+  const Pipe results;
+  const std::uint64_t last = count + count / 10;
+  const pid_t echo = start(1, results, [&] {
+    for (std::uint64_t number = 1; number <= last; ++number) {
+      while (ping->load(std::memory_order_acquire) != number) {
+      }
+      pong->store(number, std::memory_order_release);
+    }
+  });
+  pin_to(0);
+  const Percentiles result = half_round_trips(count, [&](std::uint64_t number) {
+    ping->store(number + 1, std::memory_order_release);
+    while (pong->load(std::memory_order_acquire) != number + 1) {
+    }
+  });
+  wait_for_end(echo);
+  return result;
+}
+
+Percentiles ping_pong_of_streams(unsigned count) {
+  const Stream there{"ping"};
+  const Stream back{"pong"};
+  const Pipe results;
+  const Pipe ready;
+  const std::uint64_t last = count + count / 10;
+  const pid_t echo = start(1, results, [&] {
+    End end{back.open(), there.open()};
+    ready.send(1);
+    for (std::uint64_t i = 0; i < last; ++i) end.send(end.receive());
+  });
+  pin_to(0);
+  End end{there.open(), back.open()};
+  ready.receive();
+  const Percentiles result = half_round_trips(count, [&](std::uint64_t number) {
+    end.send(number);
+    if (end.receive() != number) throw std::runtime_error("the echo is another");
+  });
+  wait_for_end(echo);
+  return result;
+}
+
+// From when each message was due to when it was read, in microseconds, sorted.
+std::vector<double> delays_at_rate(double per_second, unsigned count) {
+  const Stream stream{"rate"};
+  const Pipe results;
+  const Pipe ready;
+  const Segment segment = stream.open();
+  Reader reader{segment};
+  const pid_t producer = start(1, results, [&] {
+    const Segment own = stream.open();
+    Writer writer{own};
+    const double interval_ns = 1e9 / per_second;
+    const std::uint64_t begin = now_ns() + 1'000'000;
+    for (unsigned i = 0; i < count; ++i) {
+      const std::uint64_t due = begin + static_cast<std::uint64_t>(interval_ns * i);
+      while (now_ns() < due) spin_pause();
+      if (writer.write(std::as_bytes(std::span{&due, 1})) != Status::ok) throw std::runtime_error("no room");
+    }
+  });
+  pin_to(0);
+  std::vector<double> delays;
+  delays.reserve(count);
+  while (delays.size() < count) {
+    if (!reader.wait_for(20s)) throw std::runtime_error("nothing came for 20 s");
+    for (const Frame& frame : reader.pin()) {
+      std::uint64_t due = 0;
+      std::memcpy(&due, frame.bytes().data(), sizeof due);
+      delays.push_back(static_cast<double>(now_ns() - due) / 1000);
+    }
+  }
+  wait_for_end(producer);
+  return delays;
+}
+
+void spinning(const Options& options) {
+  const unsigned count = options.quick ? 10'000 : 200'000;
+  Percentiles line;
+  Percentiles streams;
+  std::vector<Column> columns{
+      {"cache line, p50", [&] { return (line = ping_pong_of_a_line(count)).p50; }},
+      {"cache line, p99", [&] { return line.p99; }},
+      {"sapbuf, p50", [&] { return (streams = ping_pong_of_streams(count)).p50; }},
+      {"sapbuf, p99", [&] { return streams.p99; }},
+  };
+  const std::string title = "one way, spinning, 8 bytes";
+  run_rounds(title, columns, options.rounds_that_count());
+  show(title, "ns", columns, options);
+}
+
+void at_rate(const Options& options, double per_second) {
+  const unsigned count = static_cast<unsigned>(per_second * (options.quick ? 0.2 : 2));
+  std::vector<double> delays;
+  std::vector<Column> columns{{"p50", [&] {
+                                 delays = delays_at_rate(per_second, count);
+                                 return percentile(delays, 50);
+                               }}};
+  for (const double hundredths : {99.0, 99.9, 99.99, 100.0}) {
+    columns.push_back({hundredths == 100.0 ? "max" : fmt::format("p{}", hundredths),
+                       [&delays, hundredths] { return percentile(delays, hundredths); }});
+  }
+  const std::string title = fmt::format("delivery of {} messages a second, from when they were due", per_second);
+  run_rounds(title, columns, options.rounds_that_count());
+  show(title, "us", columns, options);
+}
+
+}  // namespace
+
+void measure_latency(const Options& options) {
+  spinning(options);
+  for (const double per_second : {10'000.0, 100'000.0, 1'000'000.0}) at_rate(options, per_second);
+}
+
+}  // namespace sapbuf::bench

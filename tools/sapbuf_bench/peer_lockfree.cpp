@@ -1,0 +1,94 @@
+// boost::lockfree with fixed storage, placed in shared memory: spsc_queue for one producer, queue for several.
+#include <boost/lockfree/queue.hpp>
+#include <boost/lockfree/spsc_queue.hpp>
+
+#include <array>
+#include <stdexcept>
+
+#include "hand_over.hpp"
+#include "shared_memory.hpp"
+
+namespace sapbuf::bench {
+namespace {
+
+namespace lockfree = boost::lockfree;
+
+template <std::size_t Bytes>
+struct Message {
+  std::array<std::byte, Bytes> bytes;
+};
+
+// queue counts its nodes in 16 bits.
+constexpr std::size_t capacity_for(std::size_t bytes) { return std::min<std::size_t>(kSlabBytes / bytes, 60'000); }
+
+template <typename Queue, std::size_t Bytes>
+class LockfreePeer final : public Peer {
+ public:
+  void prepare(const Load&) override {
+    memory_ = SharedMemory{sizeof(Queue) + alignof(Queue)};
+    queue_ = new (memory_.get()) Queue;
+  }
+
+  void produce(const Load& load) override {
+    Message<Bytes> message;
+    for (std::uint64_t number = 0; number < load.messages; ++number) {
+      fill(message.bytes.data(), Bytes, number);
+      while (!queue_->push(message)) spin_pause();
+    }
+  }
+
+  std::uint64_t consume(const Load& load, void (*ready)(void*), void* context) override {
+    Message<Bytes> message;
+    ready(context);
+    std::uint64_t sum = 0;
+    for (std::uint64_t seen = 0; seen < load.messages * load.producers;) {
+      if (!queue_->pop(message)) {
+        spin_pause();
+        continue;
+      }
+      sum += sum_of(message.bytes.data(), Bytes);
+      ++seen;
+    }
+    return sum;
+  }
+
+  void clean_up() noexcept override {
+    queue_->~Queue();
+    memory_ = {};
+  }
+
+ private:
+  SharedMemory memory_;
+  Queue* queue_ = nullptr;
+};
+
+template <std::size_t Bytes>
+std::unique_ptr<Peer> make(unsigned producers) {
+  constexpr std::size_t kCapacity = capacity_for(Bytes);
+  if (producers == 1) {
+    return std::make_unique<LockfreePeer<lockfree::spsc_queue<Message<Bytes>, lockfree::capacity<kCapacity>>, Bytes>>();
+  }
+  using Queue = lockfree::queue<Message<Bytes>, lockfree::fixed_sized<true>, lockfree::capacity<kCapacity>>;
+  return std::make_unique<LockfreePeer<Queue, Bytes>>();
+}
+
+}  // namespace
+
+std::unique_ptr<Peer> make_lockfree(const Load& load) {
+  switch (load.message_bytes) {
+    case 16:
+      return make<16>(load.producers);
+    case 64:
+      return make<64>(load.producers);
+    case 256:
+      return make<256>(load.producers);
+    case 1024:
+      return make<1024>(load.producers);
+    case 4096:
+      return make<4096>(load.producers);
+    default:
+      throw std::runtime_error("boost::lockfree is compiled for other message sizes");
+  }
+}
+
+}  // namespace sapbuf::bench

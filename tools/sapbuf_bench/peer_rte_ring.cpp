@@ -1,0 +1,76 @@
+// DPDK's rte_ring with elements of the message's size, without DPDK's environment: a ring needs only memory.
+#include <rte_ring.h>
+#include <rte_ring_elem.h>
+
+#include <vector>
+
+#include "hand_over.hpp"
+#include "shared_memory.hpp"
+
+namespace sapbuf::bench {
+namespace {
+
+class RteRingPeer final : public Peer {
+ public:
+  explicit RteRingPeer(unsigned batch) : batch_(batch) {}
+
+  void prepare(const Load& load) override {
+    unsigned count = 64;
+    while (count * 2 * load.message_bytes <= kSlabBytes) count *= 2;
+    const ssize_t bytes = rte_ring_get_memsize_elem(static_cast<unsigned>(load.message_bytes), count);
+    if (bytes < 0) throw std::runtime_error("rte_ring does not take elements of this size");
+    memory_ = SharedMemory{static_cast<std::size_t>(bytes)};
+    const unsigned producers = load.producers == 1 ? RING_F_SP_ENQ : 0;
+    if (rte_ring_init(ring(), "bench", count, producers | RING_F_SC_DEQ) != 0) {
+      throw std::runtime_error("rte_ring_init failed");
+    }
+  }
+
+  void produce(const Load& load) override {
+    const std::size_t bytes = load.message_bytes;
+    std::vector<std::byte> messages(bytes * batch_);
+    const auto size = static_cast<unsigned>(bytes);
+    for (std::uint64_t number = 0; number < load.messages;) {
+      const unsigned count = static_cast<unsigned>(std::min<std::uint64_t>(batch_, load.messages - number));
+      for (unsigned i = 0; i < count; ++i) fill(messages.data() + i * bytes, bytes, number + i);
+      while (!enqueue(messages.data(), size, count)) rte_pause();
+      number += count;
+    }
+  }
+
+  std::uint64_t consume(const Load& load, void (*ready)(void*), void* context) override {
+    const std::size_t bytes = load.message_bytes;
+    std::vector<std::byte> messages(bytes * batch_);
+    ready(context);
+    std::uint64_t sum = 0;
+    for (std::uint64_t left = load.messages * load.producers; left > 0;) {
+      const unsigned count = dequeue(messages.data(), static_cast<unsigned>(bytes));
+      for (unsigned i = 0; i < count; ++i) sum += sum_of(messages.data() + i * bytes, bytes);
+      if (count == 0) rte_pause();
+      left -= count;
+    }
+    return sum;
+  }
+
+  void clean_up() noexcept override { memory_ = {}; }
+
+ private:
+  rte_ring* ring() const noexcept { return reinterpret_cast<rte_ring*>(memory_.get()); }
+  bool enqueue(const void* messages, unsigned size, unsigned count) const noexcept {
+    if (batch_ == 1) return rte_ring_enqueue_elem(ring(), const_cast<void*>(messages), size) == 0;
+    return rte_ring_enqueue_bulk_elem(ring(), messages, size, count, nullptr) == count;
+  }
+  unsigned dequeue(void* messages, unsigned size) const noexcept {
+    if (batch_ == 1) return rte_ring_dequeue_elem(ring(), messages, size) == 0 ? 1 : 0;
+    return rte_ring_dequeue_burst_elem(ring(), messages, size, batch_, nullptr);
+  }
+
+  const unsigned batch_;
+  SharedMemory memory_;
+};
+
+}  // namespace
+
+std::unique_ptr<Peer> make_rte_ring(unsigned batch) { return std::make_unique<RteRingPeer>(batch); }
+
+}  // namespace sapbuf::bench

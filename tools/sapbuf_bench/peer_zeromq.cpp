@@ -1,0 +1,73 @@
+// ZeroMQ: PUSH and PULL over ipc://, with its own batching.
+#include <unistd.h>
+#include <zmq.h>
+
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "hand_over.hpp"
+
+namespace sapbuf::bench {
+namespace {
+
+// A context with one socket in it. Made after the fork: contexts have threads.
+class Socket {
+ public:
+  Socket(int type, const std::string& address) : context_(::zmq_ctx_new()), socket_(::zmq_socket(context_, type)) {
+    const int failed =
+        type == ZMQ_PULL ? ::zmq_bind(socket_, address.c_str()) : ::zmq_connect(socket_, address.c_str());
+    if (failed != 0) throw std::runtime_error(std::string("ZeroMQ: ") + ::zmq_strerror(::zmq_errno()));
+  }
+  Socket(const Socket&) = delete;
+  Socket& operator=(const Socket&) = delete;
+  // Waits until all is sent.
+  ~Socket() {
+    ::zmq_close(socket_);
+    ::zmq_ctx_term(context_);
+  }
+  void* get() const noexcept { return socket_; }
+
+ private:
+  void* context_;
+  void* socket_;
+};
+
+class ZeroMqPeer final : public Peer {
+ public:
+  void prepare(const Load&) override { path_ = "/tmp/sapbuf-bench." + std::to_string(::getpid()); }
+
+  void produce(const Load& load) override {
+    const Socket socket{ZMQ_PUSH, "ipc://" + path_};
+    std::vector<std::byte> message(load.message_bytes);
+    for (std::uint64_t number = 0; number < load.messages; ++number) {
+      fill(message.data(), message.size(), number);
+      if (::zmq_send(socket.get(), message.data(), message.size(), 0) < 0) throw std::runtime_error("zmq_send failed");
+    }
+  }
+
+  std::uint64_t consume(const Load& load, void (*ready)(void*), void* context) override {
+    const Socket socket{ZMQ_PULL, "ipc://" + path_};
+    std::vector<std::byte> message(load.message_bytes);
+    ready(context);
+    std::uint64_t sum = 0;
+    for (std::uint64_t seen = 0; seen < load.messages * load.producers; ++seen) {
+      const int bytes = ::zmq_recv(socket.get(), message.data(), message.size(), 0);
+      if (bytes < 0) throw std::runtime_error("zmq_recv failed");
+      sum += sum_of(message.data(), static_cast<std::size_t>(bytes));
+    }
+    return sum;
+  }
+
+  void clean_up() noexcept override { ::unlink(path_.c_str()); }
+
+ private:
+  std::string path_;
+};
+
+}  // namespace
+
+std::unique_ptr<Peer> make_zeromq() { return std::make_unique<ZeroMqPeer>(); }
+
+}  // namespace sapbuf::bench
