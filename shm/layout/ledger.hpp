@@ -46,7 +46,8 @@ struct alignas(kLineBytes) LedgerRecord {
 static_assert(sizeof(LedgerRecord) == 64);
 
 // The sum over the participants that have left, kept like the records: the copy that is not selected is rewritten, then
-// `departed_selector` moves. `last_departed` names who was added last, so that a repeated step adds nobody twice.
+// `departed_selector` moves. `last_departed` names who was added last, so that a repeated step adds nobody twice;
+// before another takes that place, the one named there is marked in its slot (`counted`).
 struct alignas(kLineBytes) DepartedRecord {
   Word participants;
   Word committed;

@@ -67,7 +67,11 @@ struct alignas(kLineBytes) ParticipantSlot {
   //   written by  the reader when it attaches, or whoever closes the generation before its first, with the same value
   Word base_frames;
   Word start_generation;  // reader: its first generation; written when it attaches
-  Word reserved_for_others[5];
+  // The incarnation of this slot that the departed totals include although they name somebody else as added last.
+  //   written by  whoever adds the next one, under the maintenance lock;  read by  whoever settles this slot
+  //   crash       harmless: it says what the departed record that is still selected says too
+  Word counted;
+  Word reserved_for_others[4];
 
   LedgerRecord records[2];
 

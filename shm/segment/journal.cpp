@@ -12,14 +12,24 @@ layout::JournalEntry& entry_of(SegmentCore& core, std::uint64_t number) noexcept
   return core.control().journal[number % layout::kJournalEntries];
 }
 
+// The entry of that tenure, if it is in the ring: opened by a recoverer that died or had to leave it for later. Others
+// may have been entered since.
+layout::JournalEntry* find_entry(SegmentCore& core, std::uint32_t index, layout::SlotTenure tenure) noexcept {
+  const std::uint64_t last = core.control().journal_last.load(relaxed);
+  for (std::uint64_t age = 0; age < layout::kJournalEntries && age < last; ++age) {
+    layout::JournalEntry& entry = entry_of(core, last - age);
+    if (entry.number.load(relaxed) != last - age) continue;
+    if (entry.slot.load(relaxed) == index && entry.tenure.load(relaxed) == tenure.word) return &entry;
+  }
+  return nullptr;
+}
+
 }  // namespace
 
 layout::JournalEntry& open_entry(SegmentCore& core, std::uint32_t index, layout::SlotTenure tenure) noexcept {
+  if (layout::JournalEntry* const begun = find_entry(core, index, tenure)) return *begun;
   layout::Control& control = core.control();
   const std::uint64_t last = control.journal_last.load(relaxed);
-  layout::JournalEntry& newest = entry_of(core, last);
-  if (last != 0 && newest.slot.load(relaxed) == index && newest.tenure.load(relaxed) == tenure.word) return newest;
-
   const layout::ParticipantSlot& slot = core.slot(index);
   layout::JournalEntry& entry = entry_of(core, last + 1);
   entry.number.store(0, std::memory_order_release);  // an onlooker that sees 0 leaves the entry alone

@@ -19,6 +19,25 @@ LedgerValues values_at(const layout::ParticipantSlot& slot, Progress progress) n
           .in_extent = record.in_extent.load(relaxed) + progress.frames()};
 }
 
+// A participant in one incarnation, as the departed record names it.
+struct Departed {
+  std::uint32_t slot;
+  std::uint64_t incarnation;
+
+  static constexpr std::uint64_t kIncarnation = 0xffff'ffff'ffffu;
+  static Departed from_word(std::uint64_t word) noexcept {
+    return {static_cast<std::uint32_t>(word >> 48), word & kIncarnation};
+  }
+  std::uint64_t word() const noexcept { return std::uint64_t{slot} << 48 | (incarnation & kIncarnation); }
+};
+
+// Whoever added it may have died before the slot was free, and somebody else may be settled before that slot is.
+void mark_last_departed(SegmentCore& core, const layout::DepartedRecord& record) noexcept {
+  if (record.participants.load(relaxed) == 0) return;
+  const Departed last = Departed::from_word(record.last_departed.load(relaxed));
+  if (last.slot < core.geometry().participants) core.slot(last.slot).counted.store(last.incarnation, relaxed);
+}
+
 }  // namespace
 
 LedgerValues load_ledger(const layout::ParticipantSlot& slot) noexcept {
@@ -56,12 +75,12 @@ void store_ledger(layout::ParticipantSlot& slot, const LedgerValues& values, boo
 void add_to_departed(SegmentCore& core, std::uint32_t index) noexcept {
   layout::Control& control = core.control();
   const layout::ParticipantSlot& slot = core.slot(index);
-  const std::uint64_t incarnation = layout::SlotTenure{slot.tenure.load(relaxed)}.incarnation();
-  const std::uint64_t who = std::uint64_t{index} << 48 | (incarnation & 0xffff'ffff'ffffu);
+  const Departed who{index, layout::SlotTenure{slot.tenure.load(relaxed)}.incarnation()};
   const std::uint64_t selected = control.departed_selector.load(std::memory_order_acquire) & 1;
   const layout::DepartedRecord& from = control.departed[selected];
   layout::DepartedRecord& to = control.departed[selected ^ 1];
-  if (from.last_departed.load(relaxed) == who && from.participants.load(relaxed) != 0) return;
+  mark_last_departed(core, from);
+  if (slot.counted.load(relaxed) == who.incarnation) return;
 
   const LedgerValues ledger = load_ledger(slot);
   const auto add = [&](layout::Word layout::DepartedRecord::*field, std::uint64_t value) {
@@ -75,7 +94,7 @@ void add_to_departed(SegmentCore& core, std::uint32_t index) noexcept {
   add(&layout::DepartedRecord::abandoned, ledger.abandoned);
   add(&layout::DepartedRecord::delivered, slot.delivered.load(relaxed));
   add(&layout::DepartedRecord::lost, slot.lost.load(relaxed));
-  to.last_departed.store(who, relaxed);
+  to.last_departed.store(who.word(), relaxed);
   SAPBUF_KILL_POINT("departed.before_switch");
   // departed-switch: release, so that whoever sees the selector sees the whole record.
   control.departed_selector.store(selected ^ 1, std::memory_order_release);

@@ -289,6 +289,60 @@ BOOST_DATA_TEST_CASE(a_recoverer_may_be_killed_anywhere, data::make({kSettings[0
   BOOST_TEST_MESSAGE(setting.name << ": recoverer killed at " << tried << " points");
 }
 
+// Between a recoverer's death and the next recovery somebody else dies, or leaves, whose turn comes first: its slot is
+// the lower one. What the first recoverer had done for the victim must neither be lost nor be done twice.
+void settle_another_in_between(bool by_death, std::uint32_t nth, Diary& recovery) {
+  const TestName name;
+  const Segment segment = make_segment(name, kSettings[0]);
+  Audience audience{segment};
+  Child bystander{[&](Link& link) {
+    const Segment own = Segment::open(name);
+    Writer writer{own, {.name = "bystander"}};
+    write_messages(writer, kSurvivor, 0, 5, nullptr);
+    link.say(1);
+    link.hear();
+  }};
+  bystander.hear();
+  Child victim{[&](Link&) {
+    const Segment own = Segment::open(name);
+    Writer writer{own, {.name = "victim"}};
+    write_messages(writer, kVictim, 0, 5, nullptr);
+    kill_self();
+  }};
+  victim.wait();
+  Child recoverer{[&](Link&) {
+    const Segment own = Segment::open(name);
+    arm_nth(nth, recovery, kill_self);
+    recover(own);
+    recovery.done.store(true);
+  }};
+  recoverer.wait();
+  if (by_death) {
+    bystander.kill();
+  } else {
+    bystander.say(1);
+    BOOST_TEST(bystander.wait() == 0);
+  }
+  BOOST_TEST(!recover(segment).pending);
+  while (audience.read_some(0ms) != 0) {
+  }
+  check_ledger(name, audience);
+  const Snapshot now = inspect(segment);
+  BOOST_TEST(now.departed_participants == 2U);
+  BOOST_TEST(now.journal.size() == (by_death ? 2U : 1U));
+  for (const JournalRecord& record : now.journal) BOOST_TEST(record.finished_ns != 0U);
+}
+
+BOOST_DATA_TEST_CASE(a_killed_recoverers_work_survives_that_another_is_settled_first, data::make({true, false}),
+                     by_death) {
+  for (std::uint32_t nth = 1;; ++nth) {
+    const SharedDiary recovery;
+    BOOST_TEST_CONTEXT("recoverer killed at passage " << nth) { settle_another_in_between(by_death, nth, *recovery); }
+    if (recovery->done.load()) break;
+    BOOST_TEST_REQUIRE(nth < 500U);
+  }
+}
+
 // --- Creators ------------------------------------------------------------------------------------------------------
 
 BOOST_AUTO_TEST_CASE(a_creator_may_be_killed_anywhere) {
