@@ -3,7 +3,6 @@
 
 #include <sapbuf/inspect.hpp>
 
-#include "platform/clock.hpp"
 #include "segment/creation.hpp"
 #include "segment/facility.hpp"
 #include "segment/ledger.hpp"
@@ -56,11 +55,9 @@ Liveness liveness_of(SegmentCore& core, std::uint32_t index, const ParticipantSn
 }
 
 ParticipantSnapshot look_at(SegmentCore& core, std::uint32_t index, SlotTenure tenure, std::uint64_t active,
-                            const InspectOptions& options) {
+                            const HeartbeatClock& clock, const InspectOptions& options) {
   const layout::ParticipantSlot& slot = core.slot(index);
   const LedgerValues ledger = observe_ledger(slot);
-  const std::uint64_t now = platform::coarse_monotonic_ns();
-  const std::uint64_t heartbeat = slot.heartbeat_ns.load(relaxed);
   ParticipantSnapshot seen{.slot = index,
                            .incarnation = tenure.incarnation(),
                            .role = static_cast<Role>(tenure.role()),
@@ -69,7 +66,7 @@ ParticipantSnapshot look_at(SegmentCore& core, std::uint32_t index, SlotTenure t
                            .pid_namespace = slot.pid_namespace.load(relaxed),
                            .start_time = slot.start_time.load(relaxed),
                            .in_operation = is_in_operation(slot, tenure.role()),
-                           .heartbeat_age_ms = now > heartbeat ? (now - heartbeat) / 1'000'000 : 0,
+                           .heartbeat_age_ms = clock.age_ns(slot) / 1'000'000,
                            .held_generations = {},
                            .ledger = {.committed = ledger.committed,
                                       .committed_bytes = ledger.committed_bytes,
@@ -84,11 +81,12 @@ ParticipantSnapshot look_at(SegmentCore& core, std::uint32_t index, SlotTenure t
 }
 
 void look_at_participants(SegmentCore& core, const InspectOptions& options, Snapshot& snapshot) {
+  const HeartbeatClock clock;
   const std::uint32_t high = core.high_slot();
   for (std::uint32_t index = 0; index < high; ++index) {
     const SlotTenure tenure{core.slot(index).tenure.load(std::memory_order_acquire)};
     if (!tenure.in_use()) continue;
-    ParticipantSnapshot seen = look_at(core, index, tenure, snapshot.generation, options);
+    ParticipantSnapshot seen = look_at(core, index, tenure, snapshot.generation, clock, options);
     if (core.slot(index).tenure.load(std::memory_order_acquire) != tenure.word) continue;  // it left meanwhile
     snapshot.participants.push_back(std::move(seen));
   }

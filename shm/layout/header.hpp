@@ -23,6 +23,7 @@ constexpr std::uint64_t layout_hash() noexcept {
       sizeof(SlabDescriptor),
       offsetof(Control, departed),
       offsetof(ParticipantSlot, tenure),
+      offsetof(ParticipantSlot, time_namespace),
       sizeof(JournalEntry),
       offsetof(Control, journal),
       offsetof(ParticipantSlot, name),

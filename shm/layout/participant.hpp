@@ -46,7 +46,8 @@ struct alignas(kLineBytes) ParticipantSlot {
   //   edge        announce: the store is before the fetch_add <-> repair reads the cursor, then this word
   //   crash       stays `claiming`: repair looks for a hole after the grace period
   Word claim;
-  // Coarse monotonic time of last progress, in nanoseconds. Raises suspicion only; proves nothing.
+  // Coarse monotonic time of last progress, in nanoseconds, on the clock of the owner's time namespace. Raises
+  // suspicion only; proves nothing.
   Word heartbeat_ns;
   // Lossless reader: every generation from here on is kept for it; kNoHold otherwise. Only ever rises.
   //   edge        hold-release: release by the reader after its last read <-> acquire by whoever reclaims
@@ -83,7 +84,8 @@ struct alignas(kLineBytes) ParticipantSlot {
   Word pid_namespace;   // inode number of that namespace
   Word start_time;      // clock ticks after boot, as in /proc/PID/stat: with pid and boot it names one process
   Word boot_id;         // first 64 bits of the machine's boot id
-  Word reserved_identity[2];
+  Word time_namespace;  // inode number of the namespace whose monotonic clock the heartbeat was read from
+  Word reserved_identity;
   Word name[kNameBytes / 8];  // UTF-8, padded with zero bytes
   Word reserved_tail[8];
 };

@@ -1,20 +1,35 @@
 #include "platform/process_identity.hpp"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <fstream>
-#include <iterator>
 #include <sstream>
+
+#include "platform/system_error.hpp"
 
 namespace sapbuf::platform {
 namespace {
 
-std::string first_line(const char* path) {
-  std::ifstream file{path};
-  std::string line;
-  std::getline(file, line);
+// Without the newline at its end; empty if there is no such file.
+std::string text_of(const char* path) {
+  const int file = ::open(path, O_RDONLY | O_CLOEXEC);
+  if (file < 0) {
+    const int error = errno;
+    if (errc_of(error) == Errc::resource_exhausted) throw_system_error(error, "cannot read " + std::string(path));
+    return {};
+  }
+  char text[1024];
+  const ssize_t bytes = ::read(file, text, sizeof text);
+  ::close(file);
+  std::string line(text, bytes > 0 ? static_cast<std::size_t>(bytes) : 0);
+  if (!line.empty() && line.back() == '\n') line.pop_back();
   return line;
+}
+
+std::uint64_t inode_of(const char* path) noexcept {
+  struct stat information {};
+  return ::stat(path, &information) == 0 ? information.st_ino : 0;
 }
 
 // The second field is the program's name in parentheses and may hold anything, so fields are counted behind its last
@@ -32,7 +47,7 @@ std::uint64_t start_time_in(const std::string& stat) {
 
 std::uint64_t boot_id() {
   std::string digits;
-  for (const char c : first_line("/proc/sys/kernel/random/boot_id")) {
+  for (const char c : text_of("/proc/sys/kernel/random/boot_id")) {
     if (c != '-' && digits.size() < 16) digits += c;
   }
   return digits.size() == 16 ? std::stoull(digits, nullptr, 16) : 0;
@@ -43,12 +58,14 @@ std::uint64_t boot_id() {
 ProcessIdentity this_process() {
   ProcessIdentity identity;
   identity.pid = ::getpid();
-  struct stat information {};
-  if (::stat("/proc/self/ns/pid", &information) == 0) identity.pid_namespace = information.st_ino;
-  identity.start_time = start_time_in(first_line("/proc/self/stat"));
+  identity.pid_namespace = inode_of("/proc/thread-self/ns/pid");
+  identity.time_namespace = own_time_namespace();
+  identity.start_time = start_time_in(text_of("/proc/self/stat"));
   identity.boot_id = boot_id();
-  identity.program = first_line("/proc/self/comm");
+  identity.program = text_of("/proc/self/comm");
   return identity;
 }
+
+std::uint64_t own_time_namespace() noexcept { return inode_of("/proc/thread-self/ns/time"); }
 
 }  // namespace sapbuf::platform

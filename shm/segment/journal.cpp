@@ -2,6 +2,7 @@
 
 #include <sapbuf/detail/kill_point.hpp>
 #include "platform/clock.hpp"
+#include "segment/registry.hpp"
 
 namespace sapbuf::detail {
 namespace {
@@ -39,9 +40,7 @@ layout::JournalEntry& open_entry(SegmentCore& core, std::uint32_t index, layout:
   entry.pid.store(slot.pid.load(relaxed), relaxed);
   entry.noticed_ns.store(platform::wall_clock_ns(), relaxed);
   entry.finished_ns.store(0, relaxed);
-  const std::uint64_t now = platform::coarse_monotonic_ns();
-  const std::uint64_t heartbeat = slot.heartbeat_ns.load(relaxed);
-  entry.heartbeat_age_ns.store(now > heartbeat ? now - heartbeat : 0, relaxed);
+  entry.heartbeat_age_ns.store(HeartbeatClock{}.age_ns(slot), relaxed);
   for (layout::Word* word :
        {&entry.held_first, &entry.held_last, &entry.repaired_frames, &entry.repaired_bytes, &entry.reclaimed_slabs}) {
     word->store(0, relaxed);

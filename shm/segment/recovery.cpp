@@ -59,15 +59,13 @@ std::vector<std::uint64_t> held_by(SegmentCore& core, std::uint32_t slot) {
 
 DeadParticipant describe(SegmentCore& core, const Candidate& candidate) {
   const layout::ParticipantSlot& slot = core.slot(candidate.slot);
-  const std::uint64_t now = platform::coarse_monotonic_ns();
-  const std::uint64_t heartbeat = slot.heartbeat_ns.load(std::memory_order_relaxed);
   return {.slot = candidate.slot,
           .role = static_cast<Role>(candidate.tenure.role()),
           .name = load_name(slot.name),
           .pid = static_cast<std::int32_t>(slot.pid.load(std::memory_order_relaxed)),
           .proof = kProof,
           .held_generations = held_by(core, candidate.slot),
-          .heartbeat_age_ms = now > heartbeat ? (now - heartbeat) / 1'000'000 : 0};
+          .heartbeat_age_ms = HeartbeatClock{}.age_ns(slot) / 1'000'000};
 }
 
 // Steps 2 to 5 of the settling; false if it must be tried again later.

@@ -45,6 +45,7 @@ void fill(ParticipantSlot& slot, const platform::ProcessIdentity& identity, std:
   slot.attached_at_ns.store(platform::wall_clock_ns(), relaxed);
   slot.pid.store(static_cast<std::uint64_t>(identity.pid), relaxed);
   slot.pid_namespace.store(identity.pid_namespace, relaxed);
+  slot.time_namespace.store(identity.time_namespace, relaxed);
   slot.start_time.store(identity.start_time, relaxed);
   slot.boot_id.store(identity.boot_id, relaxed);
   store_name(slot.name, name);
@@ -117,6 +118,15 @@ bool needs_settling(SegmentCore& core, std::uint32_t index, SlotTenure& tenure) 
 }
 
 void beat(ParticipantSlot& slot) noexcept { slot.heartbeat_ns.store(platform::coarse_monotonic_ns(), relaxed); }
+
+HeartbeatClock::HeartbeatClock() noexcept
+    : now_ns_(platform::coarse_monotonic_ns()), time_namespace_(platform::own_time_namespace()) {}
+
+std::uint64_t HeartbeatClock::age_ns(const ParticipantSlot& slot) const noexcept {
+  if (slot.time_namespace.load(relaxed) != time_namespace_) return 0;
+  const std::uint64_t heartbeat = slot.heartbeat_ns.load(relaxed);
+  return now_ns_ > heartbeat ? now_ns_ - heartbeat : 0;
+}
 
 void store_name(layout::Word* words, std::string_view name) noexcept {
   char text[layout::kNameBytes] = {};

@@ -34,6 +34,18 @@ inline bool is_in_use(const layout::ParticipantSlot& slot) noexcept {
 // Heartbeat: a participant made progress.
 void beat(layout::ParticipantSlot& slot) noexcept;
 
+// How long ago participants made progress, as far as this process can tell.
+class HeartbeatClock {
+ public:
+  HeartbeatClock() noexcept;
+  // 0 for a participant in another time namespace: its clock is set otherwise, and nobody is suspected by it.
+  std::uint64_t age_ns(const layout::ParticipantSlot& slot) const noexcept;
+
+ private:
+  std::uint64_t now_ns_;
+  std::uint64_t time_namespace_;
+};
+
 // Names are kept in words, so that they can be read while they are written. 63 bytes at the most.
 void store_name(layout::Word* words, std::string_view name) noexcept;
 std::string load_name(const layout::Word* words);

@@ -46,8 +46,8 @@ struct ParticipantSnapshot {
   std::uint64_t pid_namespace = 0;  // inode number
   std::uint64_t start_time = 0;     // clock ticks after boot
   Liveness state = Liveness::alive;
-  bool in_operation = false;  // a reservation or a claim is open, or a range is pinned
-  std::uint64_t heartbeat_age_ms = 0;
+  bool in_operation = false;           // a reservation or a claim is open, or a range is pinned
+  std::uint64_t heartbeat_age_ms = 0;  // 0 for those in another time namespace, whose clock cannot be compared
   std::vector<std::uint64_t> held_generations;
   Ledger ledger;
 };
@@ -85,7 +85,7 @@ struct Snapshot {
 
 struct InspectOptions {
   // A live participant is called hung when it holds something that others may need and made no progress for this long.
-  // 0: never.
+  // 0: never. One in another time namespace is never called hung.
   std::chrono::milliseconds hung_after = std::chrono::seconds{5};
 };
 
