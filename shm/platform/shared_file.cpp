@@ -1,8 +1,11 @@
 #include "platform/shared_file.hpp"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include <algorithm>
 
 #include <boost/interprocess/exceptions.hpp>
 
@@ -36,6 +39,23 @@ struct stat status_of(int descriptor) {
   struct stat information {};
   if (::fstat(descriptor, &information) != 0) throw_system_error(errno, "cannot look at the segment's file");
   return information;
+}
+
+constexpr std::uint64_t kAllocatedAtOnce = 32 << 20;
+
+// tmpfs undoes an allocation that a signal interrupts: with signals that come faster than it ends, it would never end.
+// So they wait, for some milliseconds. Returns errno's value.
+int allocate_undisturbed(int descriptor, std::uint64_t offset, std::uint64_t bytes) noexcept {
+  sigset_t all;
+  sigset_t before;
+  ::sigfillset(&all);
+  ::pthread_sigmask(SIG_SETMASK, &all, &before);
+  int error = 0;
+  do {
+    error = ::posix_fallocate(descriptor, static_cast<off_t>(offset), static_cast<off_t>(bytes));
+  } while (error == EINTR);
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  return error;
 }
 
 }  // namespace
@@ -88,9 +108,9 @@ void SharedFile::allocate(std::uint64_t bytes) {
   // From nothing, so that what an unfinished creation left is gone.
   if (::ftruncate(descriptor(), 0) != 0) throw_system_error(errno, "cannot empty the segment's file");
   int error = 0;
-  do {
-    error = ::posix_fallocate(descriptor(), 0, static_cast<off_t>(bytes));
-  } while (error == EINTR);
+  for (std::uint64_t offset = 0; offset < bytes && error == 0; offset += kAllocatedAtOnce) {
+    error = allocate_undisturbed(descriptor(), offset, std::min(kAllocatedAtOnce, bytes - offset));
+  }
   if (error == 0) return;
   [[maybe_unused]] const int ignored = ::ftruncate(descriptor(), 0);
   if (errc_of(error) == Errc::no_space) {
