@@ -18,6 +18,8 @@
 namespace sapbuf::detail {
 namespace {
 
+namespace bip = boost::interprocess;
+
 using layout::InitState;
 using layout::SegmentHeader;
 using platform::FileAccess;
@@ -131,6 +133,19 @@ void nap() noexcept {
               quoted(name) + " is being created by a live process that does not come to an end (is it stopped?)");
 }
 
+// Gives an unfinished object its space, and maps its control part. Where the system refuses, nothing stays behind. The
+// creation lock is held.
+bip::mapped_region allocate_and_map(SharedFile& file, std::string_view name, const layout::Geometry& geometry) {
+  try {
+    file.allocate(geometry.total_bytes);
+    SAPBUF_KILL_POINT("create.allocated");
+    return file.map(FileAccess::read_write, 0, geometry.slabs_at);
+  } catch (const Error&) {
+    SharedFile::remove(name);
+    throw;
+  }
+}
+
 // One try with the object that has the name now. Nothing: the object was removed, or a live creator is at work; try
 // again.
 std::shared_ptr<SegmentCore> try_create(std::string_view name, const SegmentOptions& options,
@@ -145,14 +160,7 @@ std::shared_ptr<SegmentCore> try_create(std::string_view name, const SegmentOpti
     SAPBUF_KILL_POINT("create.locked");
     read_header(file, copy);
     if (is_unfinished(copy.header)) {
-      try {
-        file.allocate(geometry.total_bytes);
-      } catch (const Error&) {
-        SharedFile::remove(name);
-        throw;
-      }
-      SAPBUF_KILL_POINT("create.allocated");
-      const auto region = file.map(FileAccess::read_write, 0, geometry.slabs_at);
+      const auto region = allocate_and_map(file, name, geometry);
       initialise(static_cast<std::byte*>(region.get_address()), geometry);
       SAPBUF_KILL_POINT("create.ready");
       read_header(file, copy);
