@@ -22,9 +22,10 @@ struct flock one_byte(short type, std::uint64_t offset) noexcept {
   return lock;
 }
 
-// dup() would share the open file description, and with it the locks; only a new open makes a new one.
+// dup() would share the open file description, and with it the locks; only a new open makes a new one. By the thread's
+// own entry: that of the process is empty once its first thread has ended.
 int open_again(int descriptor, int flags) {
-  const std::string path = "/proc/self/fd/" + std::to_string(descriptor);
+  const std::string path = "/proc/thread-self/fd/" + std::to_string(descriptor);
   const int again = ::open(path.c_str(), flags | O_CLOEXEC);
   if (again < 0) throw_system_error(errno, "cannot open " + path + " for the segment's locks (is /proc mounted?)");
   return again;

@@ -188,9 +188,10 @@ Status claim_extent(WriterState& writer, std::uint64_t span, std::uint64_t deadl
     withdraw(writer);
   }
   writer.extent = {taken.slab, taken.offset / extent_bytes};
-  writer.next = open_extent(core, writer.extent, bytes / extent_bytes, writer.index);
+  std::byte* const first = open_extent(core, writer.extent, bytes / extent_bytes, writer.index);
   SAPBUF_KILL_POINT("claim.opened");
-  writer.extent_end = writer.next - layout::kExtentFrameBytes + bytes;
+  writer.next = first;
+  writer.extent_end = first - layout::kExtentFrameBytes + bytes;
   writer.end = writer.extent_end - layout::kExtentTailBytes;
   writer.generation = taken.generation;
   writer.slot->claim.store(Claim::located(taken.generation, taken.slab, taken.offset).word, std::memory_order_release);

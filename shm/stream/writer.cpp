@@ -28,6 +28,13 @@ constexpr std::uint64_t kFoldAtBytes = std::uint64_t{1} << 31;
 
 WriterState& state_of(WriterHot* hot) noexcept { return static_cast<WriterState&>(*hot); }
 
+// For a call in the middle of which a signal handler forked, and which the child comes back to: whatever it got stands
+// in memory that is the child's alone.
+Reserved end_in_forked_child(WriterState& writer) noexcept {
+  writer.drop_extent();
+  return {nullptr, Status::forked};
+}
+
 // What a closed writer points to: no extent, so that every reserve() takes the slow path and finds out.
 WriterHot* closed_writer() noexcept {
   static WriterHot closed;
@@ -93,6 +100,7 @@ Reserved reserve_in_extent(WriterState& writer, std::size_t size) noexcept {
     ledger.in_extent = 0;
     store_ledger(*writer.slot, ledger, true);
     const Status status = claim_extent(writer, span, deadline);
+    if (writer.forked) return end_in_forked_child(writer);
     if (status != Status::ok) return end_without_room(writer, status);
   }
 }
@@ -106,6 +114,7 @@ Reserved reserve_in_total_order(WriterState& writer, std::size_t size) noexcept 
   const std::uint64_t span = layout::frame_span(size);
   const std::uint64_t deadline = writer.timeout == kForever ? ~std::uint64_t{0} : deadline_of(writer);
   std::byte* const header = claim_frame(writer, span, deadline, status);
+  if (writer.forked) return end_in_forked_child(writer);
   if (header == nullptr) return end_without_room(writer, status);
   writer.reserved_span = span;
   return {header + layout::kUnitBytes, Status::ok};
