@@ -23,8 +23,9 @@ struct Facility {
   // itself; the maintenance lock is held. May be repeated after any partial run. False: a live participant must take a
   // step first; try later.
   bool (*repair)(SegmentCore& core, std::uint32_t slot, RepairTally& tally);
-  // How many of these generations' slabs are sealed and kept by nobody.
-  std::uint32_t (*count_unheld)(SegmentCore& core, std::span<const std::uint64_t> generations);
+  // How many of these generations' slabs are sealed and kept by nobody but, perhaps, the participants of these slots.
+  std::uint32_t (*count_unheld)(SegmentCore& core, std::span<const std::uint64_t> generations,
+                                std::span<const std::uint32_t> gone);
 };
 
 // All of them; defined in facilities.cpp, above the layers that this one may include.

@@ -1,5 +1,7 @@
 #include "segment/recovery.hpp"
 
+#include <set>
+
 #include <sapbuf/detail/kill_point.hpp>
 #include "platform/clock.hpp"
 #include "segment/event.hpp"
@@ -82,7 +84,9 @@ bool settle(SegmentCore& core, const Candidate& candidate, std::span<const std::
   layout::ParticipantSlot& slot = core.slot(candidate.slot);
   slot.pins.store(0, std::memory_order_relaxed);
   slot.hold.store(layout::kNoHold, std::memory_order_release);
-  for (const Facility& facility : facilities()) reclaimed += facility.count_unheld(core, held);
+  for (const Facility& facility : facilities()) {
+    reclaimed += facility.count_unheld(core, held, {&candidate.slot, 1});
+  }
   if (entry != nullptr) finish_entry(*entry, reclaimed);
   SAPBUF_KILL_POINT("recover.finished");
   slot.tenure.store(SlotTenure::make(candidate.tenure.incarnation(), layout::SlotRole::none, SlotState::free).word,
@@ -136,9 +140,17 @@ RecoveryReport recover_core(SegmentCore& core) {
 RecoveryReport find_dead_core(SegmentCore& core) {
   core.check_not_forked();
   RecoveryReport report;
+  std::vector<std::uint32_t> gone;
+  std::set<std::uint64_t> held;
   for (const Candidate& candidate : find_candidates(core)) {
-    if (candidate.tenure.state() == SlotState::attached) report.dead.push_back(describe(core, candidate));
+    gone.push_back(candidate.slot);
+    if (candidate.tenure.state() != SlotState::attached) continue;
+    report.dead.push_back(describe(core, candidate));
+    held.insert(report.dead.back().held_generations.begin(), report.dead.back().held_generations.end());
   }
+  const std::vector<std::uint64_t> generations{held.begin(), held.end()};
+  for (const Facility& facility : facilities())
+    report.reclaimed_slabs += facility.count_unheld(core, generations, gone);
   return report;
 }
 

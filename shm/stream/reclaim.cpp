@@ -26,6 +26,19 @@ bool any_reader(SegmentCore& core, Test test) noexcept {
   return false;
 }
 
+bool is_held(SegmentCore& core, std::uint64_t generation) noexcept {
+  // hold-release: acquire, so that what the reader read is behind us when its hold has moved on.
+  return any_reader(core, [&](const layout::ParticipantSlot& reader) {
+    return reader.hold.load(std::memory_order_acquire) <= generation;
+  });
+}
+
+bool is_pinned(SegmentCore& core, std::uint32_t slab) noexcept {
+  return any_reader(core, [&](const layout::ParticipantSlot& reader) {
+    return (reader.pins.load(std::memory_order_seq_cst) >> slab & 1) != 0;
+  });
+}
+
 // Makes a slab that nobody may read any more ready for the next generation.
 //   killed in between: it still says `cleaning`, and the next one begins anew
 void clean(SegmentCore& core, std::uint32_t slab, std::uint64_t generation) {
@@ -71,19 +84,6 @@ std::optional<std::uint32_t> find_free(SegmentCore& core) {
 }
 
 }  // namespace
-
-bool is_held(SegmentCore& core, std::uint64_t generation) noexcept {
-  // hold-release: acquire, so that what the reader read is behind us when its hold has moved on.
-  return any_reader(core, [&](const layout::ParticipantSlot& reader) {
-    return reader.hold.load(std::memory_order_acquire) <= generation;
-  });
-}
-
-bool is_pinned(SegmentCore& core, std::uint32_t slab) noexcept {
-  return any_reader(core, [&](const layout::ParticipantSlot& reader) {
-    return (reader.pins.load(std::memory_order_seq_cst) >> slab & 1) != 0;
-  });
-}
 
 std::optional<std::uint32_t> take_free_slab(SegmentCore& core, const ActiveSlab& active) {
   if (const auto slab = find_free(core)) return slab;

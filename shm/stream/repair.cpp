@@ -224,34 +224,48 @@ bool repair(SegmentCore& core, std::uint32_t index, RepairTally& tally) {
 
 // --- What is held --------------------------------------------------------------------------------------------------
 
-void held(SegmentCore& core, std::uint32_t index, std::vector<std::uint64_t>& generations) {
+// The generation that a writer has an extent or a frame open in.
+std::optional<std::uint64_t> written_generation(SegmentCore& core, std::uint32_t index) noexcept {
   const layout::ParticipantSlot& slot = core.slot(index);
-  if (role_of(slot) == layout::SlotRole::writer) {
-    const Claim claim{slot.claim.load(std::memory_order_acquire)};
-    const auto place = place_of(core, claim);
-    const bool busy = Progress{slot.progress.load(std::memory_order_acquire)}.busy();
-    if (place && (is_in_order(core, Order::total) ? busy : open_extent_of(core, index).has_value())) {
-      generations.push_back(place->generation);
-    }
-    return;
-  }
-  const std::uint64_t hold = slot.hold.load(std::memory_order_acquire);
-  const std::uint64_t pins = slot.pins.load(std::memory_order_acquire);
+  const auto place = place_of(core, Claim{slot.claim.load(std::memory_order_acquire)});
+  const bool busy = Progress{slot.progress.load(std::memory_order_acquire)}.busy();
+  if (!place || !(is_in_order(core, Order::total) ? busy : open_extent_of(core, index).has_value()))
+    return std::nullopt;
+  return place->generation;
+}
+
+bool keeps(SegmentCore& core, std::uint32_t index, Placed place) noexcept {
+  const layout::ParticipantSlot& slot = core.slot(index);
+  if (role_of(slot) == layout::SlotRole::writer) return written_generation(core, index) == place.generation;
+  return slot.hold.load(std::memory_order_acquire) <= place.generation ||
+         (slot.pins.load(std::memory_order_acquire) >> place.slab & 1) != 0;
+}
+
+void held(SegmentCore& core, std::uint32_t index, std::vector<std::uint64_t>& generations) {
   for (std::uint32_t slab = 0; slab < core.geometry().slabs; ++slab) {
     const SlabLife life{core.descriptor(slab).life.load(std::memory_order_acquire)};
-    if (life.readable() && (life.generation() >= hold || (pins >> slab & 1) != 0))
-      generations.push_back(life.generation());
+    if (life.readable() && keeps(core, index, {life.generation(), slab})) generations.push_back(life.generation());
   }
   std::sort(generations.begin(), generations.end());
 }
 
-std::uint32_t count_unheld(SegmentCore& core, std::span<const std::uint64_t> generations) {
+bool is_kept_by_others(SegmentCore& core, Placed place, std::span<const std::uint32_t> gone) noexcept {
+  const std::uint32_t high = core.high_slot();
+  for (std::uint32_t index = 0; index < high; ++index) {
+    if (!is_in_use(core.slot(index)) || std::find(gone.begin(), gone.end(), index) != gone.end()) continue;
+    if (keeps(core, index, place)) return true;
+  }
+  return false;
+}
+
+std::uint32_t count_unheld(SegmentCore& core, std::span<const std::uint64_t> generations,
+                           std::span<const std::uint32_t> gone) {
   std::uint32_t count = 0;
   for (const std::uint64_t generation : generations) {
     const auto slab = find_slab(core, generation);
     if (!slab) continue;
     const SlabLife life{core.descriptor(*slab).life.load(std::memory_order_acquire)};
-    if (life.state() == SlabState::sealed && !is_held(core, generation) && !is_pinned(core, *slab)) ++count;
+    if (life.state() == SlabState::sealed && !is_kept_by_others(core, {generation, *slab}, gone)) ++count;
   }
   return count;
 }

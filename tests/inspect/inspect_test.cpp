@@ -196,7 +196,9 @@ BOOST_AUTO_TEST_CASE(the_journal_tells_what_was_taken_from_whom) {
   std::uint32_t number = 0;
   while (put(writer, {1, number}, 200) == Status::ok) ++number;
   reader.kill();
+  const RecoveryReport foreseen = find_dead(segment);
   const RecoveryReport report = recover(segment);
+  BOOST_TEST(foreseen.reclaimed_slabs == report.reclaimed_slabs);
   BOOST_TEST_REQUIRE(report.dead.size() == 1U);
   BOOST_TEST((report.dead[0].held_generations == std::vector<std::uint64_t>{1, 2}));
   BOOST_TEST(report.reclaimed_slabs >= 1U);
@@ -217,6 +219,41 @@ BOOST_AUTO_TEST_CASE(the_journal_tells_what_was_taken_from_whom) {
   BOOST_TEST(entry.reclaimed_slabs == report.reclaimed_slabs);
   BOOST_TEST(now.reclaimed_slabs == report.reclaimed_slabs);
   BOOST_TEST(put(writer, {1, number}, 200) == Status::ok);
+}
+
+// A slab that several kept counts when the last of them has gone, and once.
+BOOST_DATA_TEST_CASE(a_slab_that_two_dead_kept_is_reclaimed_once, data::make(kOrders), order) {
+  for (const bool somebody_lives : {false, true}) {
+    const TestName name;
+    const Segment segment = Segment::create(name, small(order));
+    Child reader{[&](Link& link) {
+      const Reader own{Segment::open(name)};
+      link.say(1);
+      link.hear();
+    }};
+    reader.hear();
+    std::optional<Reader> living;
+    if (somebody_lives) living.emplace(segment);
+    Child writing{[&](Link& link) {
+      Writer own{Segment::open(name)};
+      const Reservation open = own.reserve(100);
+      link.say(1);
+      link.hear();
+    }};
+    writing.hear();
+    Writer writer{segment, {.timeout = 0ms}};
+    for (std::uint32_t number = 0; put(writer, {1, number}, 200) == Status::ok;) ++number;
+    BOOST_TEST(find_dead(segment).reclaimed_slabs == 0U);
+    reader.kill();
+    BOOST_TEST(find_dead(segment).reclaimed_slabs == 0U);
+    writing.kill();
+    BOOST_TEST_CONTEXT("somebody lives: " << somebody_lives) {
+      const std::uint32_t expected = somebody_lives ? 0 : 1;
+      BOOST_TEST(find_dead(segment).reclaimed_slabs == expected);
+      BOOST_TEST(recover(segment).reclaimed_slabs == expected);
+      BOOST_TEST(inspect(segment).reclaimed_slabs == expected);
+    }
+  }
 }
 
 BOOST_AUTO_TEST_CASE(the_journal_keeps_the_last_sixty_four_deaths) {

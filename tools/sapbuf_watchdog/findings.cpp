@@ -21,12 +21,12 @@ std::string ago(std::uint64_t milliseconds) { return human_duration(std::chrono:
 std::string describe(const DeadParticipant& dead, bool dry_run) {
   const std::string what = generations(dead.held_generations);
   const std::string since = ago(dead.heartbeat_age_ms);
+  if (dry_run) {
+    return fmt::format("{} is dead: still holds {}, last progress {} ago; proof: {}", who(dead), what, since,
+                       dead.proof);
+  }
   const std::string repairs =
       fmt::format("{} ({})", counted(dead.repaired_frames, "frame"), human_bytes(dead.repaired_bytes));
-  if (dry_run) {
-    return fmt::format("{} is dead: still holds {}, last progress {} ago; {} to repair; proof: {}", who(dead), what,
-                       since, repairs, dead.proof);
-  }
   return fmt::format("{} died: took back {}, last progress {} ago; repaired {}; proof: {}", who(dead), what, since,
                      repairs, dead.proof);
 }
@@ -66,11 +66,11 @@ std::string who(const JournalRecord& record) { return describe(record.role, reco
 
 void log_recovery(const std::string& segment, const RecoveryReport& report, bool dry_run) {
   // Several may have kept the same slab: the figure stands behind the last of them.
-  std::string slabs = counted(report.reclaimed_slabs, "slab") + " reclaimed";
+  std::string slabs = counted(report.reclaimed_slabs, "slab") + (dry_run ? " to reclaim" : " reclaimed");
   if (report.dead.size() > 1) slabs += fmt::format(" from these {}", report.dead.size());
   for (const DeadParticipant& dead : report.dead) {
     const bool is_last = &dead == &report.dead.back();
-    spdlog::warn("{}: {}{}", segment, describe(dead, dry_run), is_last && !dry_run ? "; " + slabs : "");
+    spdlog::warn("{}: {}{}", segment, describe(dead, dry_run), is_last ? "; " + slabs : "");
   }
   if (report.dead.empty() && report.reclaimed_slabs != 0) spdlog::info("{}: {}", segment, slabs);
 }

@@ -38,7 +38,8 @@ struct RecoveryReport {
 // than a few milliseconds. Throws Errc::forked, Errc::corrupt, or Errc::resource_exhausted.
 RecoveryReport recover(const Segment& segment);
 
-// The same without changing anything: who is dead, and what a recovery would take back from them.
+// The same without changing anything: who is dead, and what a recovery would take back from them. `reclaimed_slabs` are
+// those that nobody would hold any more; nothing is repaired, so `repaired_frames` and `repaired_bytes` stay 0.
 RecoveryReport find_dead(const Segment& segment);
 
 }  // namespace sapbuf
