@@ -3,6 +3,8 @@
 #include <csignal>
 #include <stdexcept>
 
+#include "segment/segment_core.hpp"
+
 namespace sapbuf::test {
 
 using namespace std::chrono_literals;
@@ -34,12 +36,9 @@ void World::write(std::uint32_t count, bool audience_reads) {
 
 void World::advance_to(std::uint64_t generation, std::uint64_t used_bytes) {
   const auto is_there = [&] {
-    const Snapshot now = inspect(segment);
-    if (now.generation != generation) return now.generation > generation;
-    for (const SlabSnapshot& slab : now.slabs) {
-      if (slab.generation == generation) return slab.used_bytes >= used_bytes;
-    }
-    return false;
+    const layout::Cursor now{segment.core()->control().cursor.load()};
+    if (now.generation_tag() != generation) return now.generation_tag() > generation;
+    return now.offset_bytes() >= used_bytes;
   };
   while (!is_there()) {
     while (message_size(peer_number) > 100) ++peer_number;
