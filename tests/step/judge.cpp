@@ -58,6 +58,7 @@ std::string write_afresh(World& world) {
   for (std::uint32_t number = 0; number < kFreshMessages; ++number) {
     const auto message = make_message(kFreshId, number);
     const auto write = [&] { return fresh.write(std::span<const std::byte>{message}) == Status::ok; };
+    world.audience->read_some(0ms);
     if (!world.audience->read_until(write)) return "a fresh writer cannot write" + describe(inspect(world.segment));
   }
   return {};

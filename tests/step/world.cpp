@@ -28,7 +28,10 @@ void World::write(std::uint32_t count, bool audience_reads) {
     const auto written = [&] { return peer->write(std::span<const std::byte>{message}) == Status::ok; };
     if (!audience_reads) {
       written();
-    } else if (!audience->read_until(written, patience())) {
+      continue;
+    }
+    audience->read_some(0ms);
+    if (!audience->read_until(written, patience())) {
       throw std::runtime_error("the peer cannot write");
     }
   }
