@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that building, testing and the demo need, if they are missing.
-#   scripts/setup.sh         what scripts/test.sh and scripts/demo.sh need
-#   scripts/setup.sh --ci    also what .ci/run needs: clang, its sanitizer runtimes, clang-format
+#   scripts/setup.sh             what scripts/test.sh and scripts/demo.sh need
+#   scripts/setup.sh --ci        also what .ci/run needs: clang, its sanitizer runtimes, clang-format
+#   scripts/setup.sh --models    only what scripts/check_models.sh needs: spin and a C compiler
 set -euo pipefail
 
 packages=(g++ cmake ninja-build libboost-dev libboost-test-dev libspdlog-dev libfmt-dev libcli11-dev nlohmann-json3-dev
           libbenchmark-dev jq)
 ci_packages=(clang clang-format libclang-rt-14-dev)
+model_packages=(spin gcc libc6-dev)
 
 fail() {
   printf 'setup.sh: %s\n' "$*" >&2
@@ -17,7 +19,8 @@ parse_arguments() {
   case "${1-}" in
     '') ;;
     --ci) packages+=("${ci_packages[@]}") ;;
-    *) fail "unknown option $1 (known: --ci)" ;;
+    --models) packages=("${model_packages[@]}") ;;
+    *) fail "unknown option $1 (known: --ci, --models)" ;;
   esac
 }
 

@@ -1,0 +1,216 @@
+#!/usr/bin/env bash
+# Searches the Spin models of the protocol (tests/model) exhaustively: in each, nothing may be found; with one step of the
+# protocol left out, something must be found. Exit status 1 if anything is not so.
+#   scripts/check_models.sh            about 3 minutes, 2.5 GB
+#   scripts/check_models.sh --quick    smaller bounds, for CI: under a minute on 2 cores
+set -euo pipefail
+# shellcheck source-path=SCRIPTDIR source=common.sh
+source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+
+memory_mib=4000  # for one search
+depth=1000000    # steps of one run; a longer one counts as a failure
+jobs=$(nproc)
+directory=
+quick=false
+
+# What there is to do: for job i, "model" or "mutation", which model, and its definitions.
+kinds=()
+models=()
+definitions=()
+
+# model NAME [-DBOUND=...]...: must be free of errors
+model() {
+  kinds+=(model)
+  models+=("$1")
+  definitions+=("${*:2}")
+}
+
+# without NAME STEP [-DBOUND=...]...: the same with a step left out; must fail
+without() {
+  kinds+=(mutation)
+  models+=("$1")
+  definitions+=("-D$2 ${*:3}")
+}
+
+list_models() {
+  if $quick; then
+    model extents_flip -DMESSAGES=1 -DCOARSE_LOOKS
+    model extents_flip -DDEATHS=0 -DMESSAGES=3 -DFRAMES=2 -DCOARSE_LOOKS
+    model total_order -DMESSAGES=1
+    model total_order -DNO_READER
+    model overwrite -DGENERATIONS=3
+    model attach
+    model ledger
+    model ledger -DTOTAL_ORDER -DDEATHS=2
+  else
+    model extents_flip -DCOARSE_LOOKS -DREADER_DIES
+    model extents_flip -DDEATHS=2 -DMESSAGES=1 -DCOARSE_LOOKS
+    model extents_flip -DMESSAGES=3 -DFRAMES=2 -DCOARSE_LOOKS
+    model extents_flip -DEXTENTS=2 -DCOARSE_LOOKS
+    model extents_flip -DDEATHS=0
+    model extents_flip -DDEATHS=0 -DMESSAGES=3 -DOTHERS=2 -DFRAMES=2
+    model extents_flip -DDEATHS=0 -DMESSAGES=3 -DEXTENTS=2
+    model total_order
+    model total_order -DDEATHS=2 -DMESSAGES=1
+    model total_order -DDEATHS=0 -DUNITS=3
+    model total_order -DNO_READER
+    model overwrite -DDEATHS=0
+    model overwrite -DGENERATIONS=4
+    model overwrite -DDEATHS=2 -DGENERATIONS=3
+    model attach -DDEATHS=2
+    model attach -DDEATHS=2 -DREADERS=3
+    model ledger -DDEATHS=2
+    model ledger -DDEATHS=3 -DATTEMPTS=1
+    model ledger -DTOTAL_ORDER -DDEATHS=2
+  fi
+  model wait
+  model wait -DSPACE
+  model seal
+  model seal -DMESSAGES=2
+  model seal -DFULL_FENCES
+}
+
+list_mutations() {
+  local step
+  for step in NO_REVOKE NO_BUSY_CHECK NO_LOOK_AFTER_OPEN NO_GRACE NO_HOLD_CHECK LIMIT_AFTER_CURSOR WORD_BEFORE_NOP; do
+    without extents_flip "$step" -DCOARSE_LOOKS
+  done
+  without extents_flip NO_ZERO_BEHIND -DDEATHS=0 -DMESSAGES=3 -DOTHERS=2 -DFRAMES=2
+  without extents_flip DRAIN_NEWEST_FIRST -DDEATHS=0
+  for step in NO_ANNOUNCEMENT NO_GRACE NO_BUSY_HEADER_REPAIR LOCATED_BEFORE_HEADER NO_CLEANING NO_HOLD_CHECK NO_FILLER; do
+    without total_order "$step"
+  done
+  without total_order NO_OPEN_FRAME_CHECK -DNO_READER
+  for step in NO_PIN_CHECK NO_LIFE_CHECK NO_RECLAIMER_FENCE NO_READER_FENCE CLEAN_WHILE_RECLAIMING NO_RECORD; do
+    without overwrite "$step"
+  done
+  without overwrite NO_STATE_SETTLING -DGENERATIONS=4
+  for step in ATTACH_WITHOUT_LOCK LOCK_AFTER_TENURE NO_SECOND_LOOK UNLOCK_BEFORE_FREE NO_HOLD_CHECK; do
+    without attach "$step"
+  done
+  for step in SWITCH_FIRST COUNT_FIRST CLOSE_FIRST; do without ledger "$step"; done
+  for step in DEPARTED_SWITCH_FIRST NO_LAST_DEPARTED NO_COUNTED_MARK; do without ledger "$step" -DDEATHS=2; done
+  for step in NO_HEAVY_FENCE SEQUENCE_AFTER_LOOK SEQUENCE_AFTER_ANNOUNCEMENT NO_SEQUENCE NO_LOOK_AGAIN NO_LOOK_AFTER_DEATH; do
+    without wait "$step"
+  done
+  without wait NO_WAKER_FENCE -DSPACE
+  for step in NO_HEAVY_FENCE NO_LOOK_AFTER_OPEN NO_BUSY_CHECK IDLE_BEFORE_FRAME; do without seal "$step"; done
+  without seal NO_LIGHT_FENCE -DFULL_FENCES
+}
+
+clean_up() {
+  local -a running
+  mapfile -t running < <(jobs -p)
+  if ((${#running[@]} > 0)); then kill "${running[@]}" 2>/dev/null || true; fi
+  wait || true
+  if [[ -n $directory ]]; then rm -rf "$directory"; fi
+}
+
+# ---- one search; its output goes to $directory/$1/out
+
+search() {
+  local place=$directory/$1 optimize=-O2 file=$root/tests/model/${models[$1]}.pml
+  local -a defines
+  read -ra defines <<<"${definitions[$1]}"
+  mkdir "$place"
+  cd "$place"
+  # What must fail does so soon: there the compiler takes longer than the search.
+  if [[ ${kinds[$1]} == mutation ]]; then optimize=-O0; fi
+  spin "${defines[@]}" -a "$file" >out 2>&1
+  gcc "$optimize" -w -DSAFETY -DCOLLAPSE -DMEMLIM="$memory_mib" -o pan pan.c >>out 2>&1
+  ./pan -m"$depth" >>out 2>&1
+  rm -f pan pan.*
+}
+
+out_of() { printf '%s' "$directory/$1/out"; }
+
+# value JOB SED-EXPRESSION: from what the search said
+value() { sed -nE "s/$2/\1/p" "$(out_of "$1")" | head -n 1; }
+
+states_of() { value "$1" '^ *([0-9]+) states, stored.*'; }
+seconds_of() { value "$1" '^pan: elapsed time ([0-9.]+) seconds.*'; }
+mib_of() { value "$1" '^ *([0-9]+)\.[0-9]+\ttotal actual memory usage.*'; }
+finding_of() { value "$1" '^pan:1: (.*) \(at depth.*'; }
+
+is_exhausted() {
+  grep --quiet 'errors: 0$' "$(out_of "$1")" &&
+    ! grep --quiet --extended-regexp 'not completed|too small|out of memory|memory limit|truncated' "$(out_of "$1")"
+}
+
+is_as_expected() {
+  if [[ ${kinds[$1]} == model ]]; then
+    is_exhausted "$1"
+  else
+    [[ -n $(finding_of "$1") ]]
+  fi
+}
+
+# ---- all of them
+
+tell_progress() {
+  local verdict=ok
+  is_as_expected "$1" || verdict=BAD
+  printf '%4d s  %-3s  %s %s\n' "$SECONDS" "$verdict" "${models[$1]}" "${definitions[$1]}"
+}
+
+search_all() {
+  local i busy=0
+  for i in "${!models[@]}"; do
+    if ((busy == jobs)); then
+      wait -n || true
+      busy=$((busy - 1))
+    fi
+    { search "$i" || true; tell_progress "$i"; } &
+    busy=$((busy + 1))
+  done
+  wait
+}
+
+bad=0
+
+# verdict JOB FOUND: counts what is not as expected, and shows what the search said
+verdict() {
+  if is_as_expected "$1"; then return; fi
+  bad=$((bad + 1))
+  printf '  NOT AS EXPECTED; the search said:\n'
+  sed 's/^/  | /' "$(out_of "$1")" | head -n 40
+}
+
+report_models() {
+  local i
+  printf '\n%-13s %-50s %10s %8s %6s  %s\n' model bounds states seconds MiB verdict
+  for i in "${!models[@]}"; do
+    if [[ ${kinds[i]} != model ]]; then continue; fi
+    printf '%-13s %-50s %10s %8s %6s  %s\n' "${models[i]}" "${definitions[i]//-D/}" "$(states_of "$i")" \
+      "$(seconds_of "$i")" "$(mib_of "$i")" "$(is_exhausted "$i" && printf 'no error, searched to the end' || printf BAD)"
+    verdict "$i"
+  done
+}
+
+report_mutations() {
+  local i
+  printf '\nwith a step left out, each must fail:\n'
+  for i in "${!models[@]}"; do
+    if [[ ${kinds[i]} != mutation ]]; then continue; fi
+    printf '%-13s %-60s %s\n' "${models[i]}" "${definitions[i]//-D/}" "$(finding_of "$i")"
+    verdict "$i"
+  done
+}
+
+case "${1-}" in
+  '') ;;
+  --quick) quick=true ;;
+  *) fail "unknown option $1 (known: --quick)" ;;
+esac
+"$root/scripts/setup.sh" --models
+trap clean_up EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+directory=$(mktemp -d "${TMPDIR:-/tmp}/sapbuf-models.XXXXXX")
+list_models
+list_mutations
+search_all
+report_models
+report_mutations
+if ((bad != 0)); then fail "$bad of ${#models[@]} searches FAILED"; fi
+printf '\ncheck_models: all %d searches came out as they must, in %d s\n' "${#models[@]}" "$SECONDS"
