@@ -116,16 +116,24 @@ class SlabDump {
   const Visitor& visit_;
 };
 
+void dump_core(SegmentCore& core, const Visitor& visit) {
+  core.check_not_forked();
+  // With a cursor that makes no sense, each slab is taken as far as its descriptor says.
+  const ActiveSlab active = load_active(core);
+  for (auto place = find_oldest(core, 1); place; place = find_oldest(core, place->generation + 1)) {
+    SlabDump{core, *place, visit}.run(claimed_bytes(core, active, *place));
+  }
+}
+
 }  // namespace
 }  // namespace detail
 
 void dump(std::string_view name, const std::function<void(const FrameRecord&)>& visit) {
-  const auto core = detail::open_named(name, platform::FileAccess::read_only);
-  // With a cursor that makes no sense, each slab is taken as far as its descriptor says.
-  const detail::ActiveSlab active = detail::load_active(*core);
-  for (auto place = detail::find_oldest(*core, 1); place; place = detail::find_oldest(*core, place->generation + 1)) {
-    detail::SlabDump{*core, *place, visit}.run(detail::claimed_bytes(*core, active, *place));
-  }
+  detail::dump_core(*detail::open_named(name, platform::FileAccess::read_only), visit);
+}
+
+void dump(const Segment& segment, const std::function<void(const FrameRecord&)>& visit) {
+  detail::dump_core(*segment.core(), visit);
 }
 
 }  // namespace sapbuf

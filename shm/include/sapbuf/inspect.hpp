@@ -111,5 +111,7 @@ struct FrameRecord {
 // left at the next frame.
 // What `visit` throws ends the walk, and comes out.
 void dump(std::string_view name, const std::function<void(const FrameRecord&)>& visit);
+// The same for a segment that is open; that in memory which the caller supplied has no name.
+void dump(const Segment& segment, const std::function<void(const FrameRecord&)>& visit);
 
 }  // namespace sapbuf
