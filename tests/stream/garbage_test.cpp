@@ -8,9 +8,8 @@
 #include <algorithm>
 #include <cstring>
 
-#include "segment/segment_core.hpp"
 #include "support/child.hpp"
-#include "support/stream.hpp"
+#include "support/hostile.hpp"
 
 namespace sapbuf::test {
 namespace {
@@ -24,23 +23,6 @@ struct Tale {
   std::atomic<const char*> step{""};
   std::atomic<std::uint64_t> errors{0};  // seeds at which somebody noticed
 };
-
-// Where random bytes go.
-struct Region {
-  const char* name;
-  std::uint64_t begin;
-  std::uint64_t end;
-};
-
-std::vector<Region> regions_of(const Segment& segment) {
-  const layout::Geometry& g = segment.core()->geometry();
-  return {{"control", g.control_at, g.slots_at},
-          {"slots", g.slots_at, g.slots_at + 8 * sizeof(layout::ParticipantSlot)},
-          {"descriptors", g.descriptors_at, g.extents_at},
-          {"extents", g.extents_at, std::max(g.extents_at + 8, std::min(g.slabs_at, g.extents_at + 256))},
-          {"frames", g.slabs_at, g.total_bytes},
-          {"all", g.control_at, g.total_bytes}};
-}
 
 // Random words, or words that were near the truth: one bit turned, or a word from elsewhere.
 void corrupt(std::span<std::byte> bytes, Dice& dice) {
@@ -67,29 +49,6 @@ void corrupt(std::span<std::byte> bytes, Dice& dice) {
   }
 }
 
-// A segment in the midst of things: slabs in use, a writer with an open frame, a reader half-way, messages of all
-// sizes.
-struct Busy {
-  explicit Busy(const SegmentOptions& options) : memory{options}, segment{Segment::create_in(memory, options)} {
-    for (std::uint32_t number = 0; number < 60; ++number) {
-      put(number % 2 == 0 ? first : second, {number % 2, number}, 8 + number * 11 % 300);
-      if (number % 3 == 0) log.read(reader, 5);
-    }
-  }
-  HeapMemory memory;
-  Segment segment;
-  Reader reader{segment};
-  Writer first{segment, {.timeout = 0ms}};
-  Writer second{segment, {.timeout = 0ms}};
-  Log log;
-  Reservation open = second.reserve(40);
-};
-
-bool is_inside(std::span<const std::byte> part, std::span<const std::byte> whole) {
-  return part.data() >= whole.data() && part.size() <= whole.size() &&
-         part.data() + part.size() <= whole.data() + whole.size();
-}
-
 template <typename Call>
 bool notices(Tale& tale, const char* step, Call call) {
   tale.step = step;
@@ -106,39 +65,15 @@ bool use(const HeapMemory& memory, Tale& tale) {
   bool noticed = notices(tale, "open", [&] { static_cast<void>(Segment::open_in(memory)); });
   if (noticed) return true;
   const Segment segment = Segment::open_in(memory);
-  noticed |= notices(tale, "inspect", [&] { inspect(segment); });
-  noticed |= notices(tale, "find_dead", [&] { find_dead(segment); });
+  noticed |= notices(tale, "inspect", [&] { inspect_all(segment); });
+  noticed |= notices(tale, "dump", [&] { dump_all(segment); });
   for (const From from : {From::oldest, From::newest}) {
-    noticed |= notices(tale, "read", [&] {
-      Reader reader{segment, {.from = from}};
-      for (int round = 0; round < 3; ++round) {
-        reader.wait_for(round == 0 ? 0ms : 1ms);
-        for (const Frame& frame : reader.pin()) {
-          if (!is_inside(frame.bytes(), memory.bytes())) throw std::runtime_error("a frame lies outside");
-        }
-      }
-    });
+    noticed |= notices(tale, "read", [&] { read_all(segment, from, 1ms); });
   }
   noticed |= notices(tale, "recover", [&] { recover(segment); });
-  noticed |= notices(tale, "write", [&] {
-    Writer writer{segment, {.timeout = 1ms}};
-    for (std::uint32_t number = 0; number < 30; ++number) {
-      Reservation open = writer.reserve(number * 37 % 700);
-      if (open && !is_inside(open.bytes(), memory.bytes())) throw std::runtime_error("a reservation lies outside");
-      if (open) std::memset(open.bytes().data(), 0xff, open.bytes().size());
-      if (number % 7 == 0) open.abort();
-      open.commit();
-    }
-  });
-  noticed |= notices(tale, "read and write", [&] {
-    Reader reader{segment};
-    Writer writer{segment, {.timeout = 1ms}};
-    for (std::uint32_t number = 0; number < 30; ++number) {
-      static_cast<void>(writer.write("after all"));
-      static_cast<void>(texts(reader, 100));
-    }
-  });
-  noticed |= notices(tale, "inspect again", [&] { inspect(segment); });
+  noticed |= notices(tale, "write", [&] { write_many(segment, 1ms); });
+  noticed |= notices(tale, "read and write", [&] { write_and_read(segment, 1ms); });
+  noticed |= notices(tale, "inspect again", [&] { inspect_all(segment); });
   return noticed;
 }
 
