@@ -4,10 +4,10 @@
 #include <CLI/CLI.hpp>
 #include <cstddef>
 #include <cstdio>
-#include <numeric>
 #include <random>
 
 #include "segment/segment_core.hpp"
+#include "step/chance.hpp"
 #include "step/judge.hpp"
 #include "step/moments.hpp"
 
@@ -119,7 +119,8 @@ void print_row(const char* name, const Tally& tally) {
 
 class Sweep {
  public:
-  Sweep(const Options& options, std::string name) : options_(options), name_(std::move(name)), dice_(options.seed) {}
+  Sweep(const Options& options, std::string name, Chance& chance)
+      : options_(options), name_(std::move(name)), chance_(chance) {}
 
   // Kills at the moments of the operation, each time with both healers.
   std::uint64_t alone(const MakeExperiment& make) {
@@ -127,7 +128,7 @@ class Sweep {
     tally_.instructions = whole.instructions;
     tally_.moments = whole.moments.size();
     std::uint64_t kills = 0;
-    for (const std::size_t moment : chosen(whole.moments.size())) {
+    for (const std::size_t moment : chance_.some_of(whole.moments.size(), options_.sample)) {
       for (const Healer healer : {Healer::recoverer, Healer::blocked_peer}) {
         kill_at(make, whole, moment, healer, "");
         ++kills;
@@ -145,7 +146,7 @@ class Sweep {
     } catch (const std::runtime_error&) {
       return;  // this kind of stream never comes to the point, or the victim does not get to where it begins
     }
-    for (const std::size_t moment : chosen(whole.moments.size())) {
+    for (const std::size_t moment : chance_.some_of(whole.moments.size(), options_.sample)) {
       const Healer healer = moment % 2 == 0 ? Healer::recoverer : Healer::blocked_peer;
       kill_at(make, whole, moment, healer, point.name);
       ++tally_.beside_kills;
@@ -155,7 +156,7 @@ class Sweep {
   // Kills at a moment taken by chance, and then whoever recovers, at one of its own.
   void second_death(const Operation& operation) {
     OperationExperiment experiment{operation, nullptr};
-    const std::size_t first = below(tally_.moments);
+    const std::size_t first = chance_.below(tally_.moments);
     trace(*experiment.victim, *experiment.bytes, first + 1);
     experiment.victim->kill();
     const std::string segment = experiment.segment_name();
@@ -163,10 +164,10 @@ class Sweep {
       auto* const own = new Segment{Segment::open(segment)};  // stays open until the kill
       return [own] { recover(*own); };
     }};
-    const std::size_t second = below(kRecoveryMoments);
+    const std::size_t second = chance_.below(kRecoveryMoments);
     trace(recoverer, *experiment.bytes, second + 1);
     recoverer.kill();
-    const Healer healer = below(2) == 0 ? Healer::recoverer : Healer::blocked_peer;
+    const Healer healer = chance_.below(2) == 0 ? Healer::recoverer : Healer::blocked_peer;
     const std::string problem = experiment.judge(healer);
     ++tally_.second_deaths;
     if (!problem.empty()) {
@@ -188,15 +189,6 @@ class Sweep {
     return whole;
   }
 
-  std::vector<std::size_t> chosen(std::size_t moments) {
-    std::vector<std::size_t> all(moments);
-    std::iota(all.begin(), all.end(), std::size_t{0});
-    if (options_.sample == 0 || options_.sample >= moments) return all;
-    std::vector<std::size_t> some;
-    std::sample(all.begin(), all.end(), std::back_inserter(some), options_.sample, dice_);
-    return some;
-  }
-
   void kill_at(const MakeExperiment& make, const Trace& whole, std::size_t moment, Healer healer, const char* beside) {
     auto experiment = make();
     if (!jump_to(*experiment->victim, *experiment->bytes, whole.moments[moment])) {
@@ -215,15 +207,13 @@ class Sweep {
   void fail(const std::string& where, const std::string& problem) {
     ++tally_.failures;
     std::printf("FAILED %s, killed at %s (seed %llu): %s\n", name_.c_str(), where.c_str(),
-                static_cast<unsigned long long>(options_.seed), problem.c_str());
+                static_cast<unsigned long long>(chance_.seed()), problem.c_str());
     std::fflush(stdout);
   }
 
-  std::size_t below(std::size_t limit) { return std::uniform_int_distribution<std::size_t>{0, limit - 1}(dice_); }
-
   const Options& options_;
   std::string name_;
-  std::mt19937_64 dice_;
+  Chance& chance_;
   Tally tally_;
 };
 
@@ -231,20 +221,21 @@ bool wanted(const std::vector<std::string>& only, const char* name) {
   return only.empty() || std::find(only.begin(), only.end(), name) != only.end();
 }
 
-std::vector<const StopPoint*> chosen_points(const Options& options, std::mt19937_64& dice) {
+std::vector<const StopPoint*> chosen_points(const Options& options, Chance& chance) {
   std::vector<const StopPoint*> all;
   for (const StopPoint& point : stop_points()) {
     if (wanted(options.beside_only, point.name)) all.push_back(&point);
   }
-  std::shuffle(all.begin(), all.end(), dice);
-  all.resize(std::min(all.size(), options.beside));
-  return all;
+  if (options.beside == 0) return {};
+  std::vector<const StopPoint*> some;
+  for (const std::size_t index : chance.some_of(all.size(), options.beside)) some.push_back(all[index]);
+  return some;
 }
 
-Tally sweep_operation(const Operation& operation, const Options& options, std::mt19937_64& dice) {
-  Sweep sweep{options, operation.name};
+Tally sweep_operation(const Operation& operation, const Options& options, Chance& chance) {
+  Sweep sweep{options, operation.name, chance};
   sweep.alone([&] { return std::make_unique<OperationExperiment>(operation, nullptr); });
-  for (const StopPoint* point : chosen_points(options, dice)) sweep.beside(operation, *point);
+  for (const StopPoint* point : chosen_points(options, chance)) sweep.beside(operation, *point);
   for (std::size_t i = 0; i < options.second_deaths; ++i) sweep.second_death(operation);
   return sweep.tally();
 }
@@ -257,18 +248,18 @@ void list_names() {
 int sweep_all(const Options& options) {
   std::printf("seed %llu\n", static_cast<unsigned long long>(options.seed));
   print_head();
-  std::mt19937_64 dice{options.seed};
+  Chance chance{options.seed};
   Tally all;
   const auto add = [&](const char* name, const Tally& tally) {
     print_row(name, tally);
     all += tally;
   };
   for (const Operation& operation : operations()) {
-    if (wanted(options.only, operation.name)) add(operation.name, sweep_operation(operation, options, dice));
+    if (wanted(options.only, operation.name)) add(operation.name, sweep_operation(operation, options, chance));
   }
   for (const Lifecycle& lifecycle : lifecycles()) {
     if (!wanted(options.only, lifecycle.name)) continue;
-    Sweep sweep{options, lifecycle.name};
+    Sweep sweep{options, lifecycle.name, chance};
     sweep.alone([&] { return std::make_unique<LifecycleExperiment>(lifecycle); });
     add(lifecycle.name, sweep.tally());
   }

@@ -10,9 +10,9 @@
 #include <cstdio>
 #include <deque>
 #include <map>
-#include <numeric>
 #include <random>
 
+#include "step/chance.hpp"
 #include "step/judge.hpp"
 #include "step/moments.hpp"
 #include "step/stages.hpp"
@@ -87,15 +87,15 @@ struct Tally {
 
 class Explorer {
  public:
-  Explorer(const Options& options, const Stage& stage, std::mt19937_64& dice)
-      : options_(options), stage_(stage), dice_(dice) {}
+  Explorer(const Options& options, const Stage& stage, Chance& chance)
+      : options_(options), stage_(stage), chance_(chance) {}
 
   Tally one_preemption(const Actor& first, const Actor& second) {
     tally_ = {};
     const Actor* const actors[] = {&first, &second};
     const Way& way = way_of(first);
     tally_.points = way.points.moments.size();
-    for (const std::size_t point : chosen(tally_.points)) {
+    for (const std::size_t point : chance_.some_of(tally_.points, options_.sample)) {
       Scenery scenery{stage_, actors};
       jump_to(scenery.process(0), scenery.bytes(), way.points.moments[point], way.detail);
       scenery.process(1).run_to_end();
@@ -110,7 +110,7 @@ class Explorer {
     const std::vector<Moment>& mine = way_of(first).moments.moments;
     const std::vector<Moment>& theirs = way_of(second).moments.moments;
     tally_.points = mine.size() * theirs.size();
-    for (const std::size_t pair : chosen(tally_.points)) {
+    for (const std::size_t pair : chance_.some_of(tally_.points, options_.sample)) {
       Scenery scenery{stage_, actors};
       jump_to(scenery.process(0), scenery.bytes(), mine[pair / theirs.size()]);
       // Disturbed by the first one, it may go another way, and come to its end without passing here.
@@ -127,8 +127,8 @@ class Explorer {
       const Actor* const actors[] = {&any(), &any(), &any()};
       const std::vector<Moment>& first = way_of(*actors[0]).moments.moments;
       const std::vector<Moment>& second = way_of(*actors[1]).moments.moments;
-      const std::size_t at = below(first.size());
-      const std::size_t then_at = below(second.size());
+      const std::size_t at = chance_.below(first.size());
+      const std::size_t then_at = chance_.below(second.size());
       Scenery scenery{stage_, actors};
       jump_to(scenery.process(0), scenery.bytes(), first[at]);
       jump_to(scenery.process(1), scenery.bytes(), second[then_at]);
@@ -171,26 +171,16 @@ class Explorer {
     ++tally_.failures;
     std::printf("FAILED %s:", stage_.name);
     for (const Actor* actor : actors) std::printf(" %s", actor->name);
-    std::printf(", preempted at %s (seed %llu): %s\n", where.c_str(), static_cast<unsigned long long>(options_.seed),
+    std::printf(", preempted at %s (seed %llu): %s\n", where.c_str(), static_cast<unsigned long long>(chance_.seed()),
                 problem.c_str());
     std::fflush(stdout);
   }
 
-  std::vector<std::size_t> chosen(std::size_t count) {
-    std::vector<std::size_t> all(count);
-    std::iota(all.begin(), all.end(), std::size_t{0});
-    if (options_.sample == 0 || options_.sample >= count) return all;
-    std::vector<std::size_t> some;
-    std::sample(all.begin(), all.end(), std::back_inserter(some), options_.sample, dice_);
-    return some;
-  }
-
-  std::size_t below(std::size_t limit) { return std::uniform_int_distribution<std::size_t>{0, limit - 1}(dice_); }
-  const Actor& any() { return stage_.actors[below(stage_.actors.size())]; }
+  const Actor& any() { return stage_.actors[chance_.below(stage_.actors.size())]; }
 
   const Options& options_;
   const Stage& stage_;
-  std::mt19937_64& dice_;
+  Chance& chance_;
   std::map<const Actor*, Way> ways_;
   Tally tally_;
 };
@@ -202,8 +192,8 @@ void print_row(const char* stage, const char* kind, const Tally& tally) {
   std::fflush(stdout);
 }
 
-Tally explore(const Options& options, const Stage& stage, std::mt19937_64& dice) {
-  Explorer explorer{options, stage, dice};
+Tally explore(const Options& options, const Stage& stage, Chance& chance) {
+  Explorer explorer{options, stage, chance};
   Tally one;
   Tally two;
   for (const Actor& first : stage.actors) {
@@ -236,7 +226,7 @@ int run(int argc, char** argv) {
     std::printf("this machine does not let a process step through its child (ptrace): nothing was tried\n");
     return 77;  // ctest: skipped
   }
-  std::mt19937_64 dice{options.seed};
+  Chance chance{options.seed};
   Tally all;
   if (!options.list) {
     std::printf("seed %llu\n%-20s %-16s %10s %10s %10s\n", static_cast<unsigned long long>(options.seed), "stage", "",
@@ -250,7 +240,7 @@ int run(int argc, char** argv) {
     if (options.list) {
       std::printf("%s\n", stage.name);
     } else {
-      all += explore(options, stage, dice);
+      all += explore(options, stage, chance);
     }
   }
   if (!options.list) print_row("all", "", all);
