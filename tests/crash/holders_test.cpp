@@ -112,6 +112,41 @@ BOOST_DATA_TEST_CASE(a_stopped_reader_keeps_what_it_holds, data::make(kOrders), 
   BOOST_TEST((Writer{segment, {.timeout = 20s}}.write(kLine) == Status::ok));
 }
 
+// A writer that ends, or stops, between its claim and the trace of it.
+void claim_and(std::string_view name, const std::function<void()>& action, Link& link) {
+  const Segment segment = Segment::open(name);
+  Writer writer{segment};
+  link.say(1);
+  link.hear();
+  kill_point::arm("claim.taken", action);
+  if (writer.write(kLine) != Status::ok) throw std::runtime_error("write failed");
+}
+
+BOOST_DATA_TEST_CASE(the_dead_whose_repair_waits_for_a_stopped_claimer_are_entered_once, data::make(kOrders), order) {
+  const TestName name;
+  const Segment segment = make_segment(name, order);
+  Child stopped{[&](Link& link) { claim_and(name, stop_self, link); }};
+  stopped.hear();
+  Child one{[&](Link& link) { claim_and(name, kill_self, link); }};
+  one.hear();
+  Child other{[&](Link& link) { claim_and(name, kill_self, link); }};
+  other.hear();
+  stopped.say(1);
+  BOOST_TEST(stopped.wait_until_stopped());
+  for (Child* const victim : {&one, &other}) {
+    victim->say(1);
+    BOOST_TEST(victim->wait() == -SIGKILL);
+  }
+  for (int i = 0; i < 5; ++i) BOOST_TEST(recover(segment).pending);
+  BOOST_TEST(inspect(segment).journal.size() == 2U);
+  stopped.resume();
+  BOOST_TEST(stopped.wait() == 0);
+  BOOST_TEST(!recover(segment).pending);
+  const Snapshot now = inspect(segment);
+  BOOST_TEST(now.journal.size() == 2U);
+  for (const JournalRecord& record : now.journal) BOOST_TEST(record.finished_ns != 0U);
+}
+
 BOOST_DATA_TEST_CASE(a_reservation_that_death_cut_off_is_counted_as_abandoned, data::make(kOrders), order) {
   const TestName name;
   const Segment segment = make_segment(name, order);
