@@ -2,9 +2,9 @@
  *
  * Mirrors   segment/registry.cpp (attach, detach, needs_settling), segment/recovery.cpp (recover_core, settle),
  *           stream/reader_windows.cpp (the constructor: position and hold under the maintenance lock),
- *           stream/reclaim.cpp (is_held). Readers that attach, read one generation after the other, and leave or die; a
- *           flipper that reclaims; a recoverer. All readers use the one slot, one after the other, so that every step of an old
- *           tenure meets every step of a new one.
+ *           stream/reclaim.cpp (is_held). Readers that attach, read one generation after the other, and leave or die;
+ *           a flipper that reclaims; a recoverer. All readers use the one slot, one after the other, so that every
+ *           step of an old tenure meets every step of a new one.
  * Assumed   sequential consistency. Reading is one step; cleaning is one step.
  * Deaths    readers and the recoverer, at every store.
  * Checked   what a reader holds is not reclaimed; nobody who is there is settled by others, nobody who left is called

@@ -2,19 +2,20 @@
  *
  * Mirrors   include/sapbuf/writer.hpp and stream/writer.cpp (reserve, commit), stream/claim.cpp (claim_extent),
  *           stream/extents.cpp, stream/flip.cpp, stream/seal.cpp, stream/reclaim.cpp, stream/slabs.cpp,
- *           stream/repair.cpp (holes, grace period, open extents), stream/reader_windows.cpp (discover, forget_finished).
- * Assumed   sequential consistency (the seal edge under store buffers: seal.pml); claims of one extent, so that none runs
- *           over a slab's end. Slabs are not zeroed: what an older generation wrote stays there. The counts of the
- *           ledger are in ledger.pml, pins in overwrite.pml.
- * Deaths    writers, the reader when it lets go of a slab (with READER_DIES also while it waits), and the recoverer (another
- *           one follows).
+ *           stream/repair.cpp (holes, grace period, open extents), stream/reader_windows.cpp (discover,
+ *           forget_finished).
+ * Assumed   sequential consistency (the seal edge under store buffers: seal.pml); claims of one extent, so that none
+ *           runs over a slab's end. Slabs are not zeroed: what an older generation wrote stays there. The counts of
+ *           the ledger are in ledger.pml, pins in overwrite.pml.
+ * Deaths    writers, the reader when it lets go of a slab (with READER_DIES also while it waits), and the recoverer
+ *           (another one follows).
  * Checked   nobody writes a frame into another generation than its own; the reader gets every committed message once,
  *           and in its writer's order; whoever is alive comes to its end.
  * Bounds    WRITERS; EXTENTS of a slab; FRAMES of an extent; MESSAGES of the first writer and of each of the OTHERS;
  *           GENERATIONS; DEATHS. 2 slabs, 1 reader, whose look at the tables is one step with COARSE_LOOKS.
  *
- * Each of these leaves out one step, and must fail: NO_REVOKE, NO_BUSY_CHECK, NO_LOOK_AFTER_OPEN, NO_GRACE, NO_HOLD_CHECK,
- * LIMIT_AFTER_CURSOR, WORD_BEFORE_NOP, NO_ZERO_BEHIND, DRAIN_NEWEST_FIRST. */
+ * Each of these leaves out one step, and must fail: NO_REVOKE, NO_BUSY_CHECK, NO_LOOK_AFTER_OPEN, NO_GRACE,
+ * NO_HOLD_CHECK, LIMIT_AFTER_CURSOR, WORD_BEFORE_NOP, NO_ZERO_BEHIND, DRAIN_NEWEST_FIRST. */
 #ifndef WRITERS
 #define WRITERS 2
 #endif
@@ -60,7 +61,7 @@ byte closed_through;
 #define CLOSED 2
 byte table_state[SLABS * EXTENTS], table_owner[SLABS * EXTENTS];             /* one word each: FREE, OPEN, CLOSED */
 
-#define PLACES (FRAMES + 1)                                                  /* headers; the last is the extent's tail */
+#define PLACES (FRAMES + 1)                                                  /* headers; the last is its tail */
 #define NOP 255
 #define message(writer, number) ((writer) * MESSAGES + (number) + 1)
 #define header_at(extent, place) header[(extent) * PLACES + (place)]
@@ -185,8 +186,8 @@ inline clean(slab) {
         life_state[slab] = FREE)
 }
 
-/* An older slab that still says `active` is sealed; with two slabs there is one at most. What is read here changes under
- * the lock only. */
+/* An older slab that still says `active` is sealed; with two slabs there is one at most. What is read here changes
+ * under the lock only. */
 #define is_left_behind(slab) (life_state[slab] == ACTIVE && life_generation[slab] < cursor_generation)
 
 inline lock_and_settle_states() {

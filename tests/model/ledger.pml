@@ -1,12 +1,12 @@
 /* The ledger under SIGKILL: the progress word and its two records, the departed totals, the settling of the dead.
  *
  * Mirrors   layout/ledger.hpp, segment/ledger.cpp, segment/recovery.cpp (settle), segment/registry.cpp (detach),
- *           stream/writer.cpp (commit, end_attempt, the switch between two extents), stream/repair.cpp (repair_extent,
- *           repair_busy_frame). Per-writer order, or with TOTAL_ORDER total order.
+ *           stream/writer.cpp (commit, end_attempt, the switch between two extents), stream/repair.cpp
+ *           (repair_extent, repair_busy_frame). Per-writer order, or with TOTAL_ORDER total order.
  * Assumed   sequential consistency: the stores here are in order on every machine by release.
  * Deaths    writers at each store, and whoever settles at each store; another one follows.
- * Checked   when all is settled, committed in the departed totals is what a reader could see, every attempt was counted
- *           once, and every participant was added once.
+ * Checked   when all is settled, committed in the departed totals is what a reader could see, every attempt was
+ *           counted once, and every participant was added once.
  * Bounds    ATTEMPTS of each of two writers, DEATHS.
  *
  * Each of these leaves out one step, and must fail: SWITCH_FIRST, COUNT_FIRST, CLOSE_FIRST, DEPARTED_SWITCH_FIRST,

@@ -1,11 +1,14 @@
 /* Overwriting: pins against reclaim, and the exact number of what was lost.
  *
  * Mirrors   stream/reclaim.cpp (reclaim, take_free_slab), stream/slabs.cpp (settle_states), stream/seal.cpp
- *           (record_closed), stream/flip.cpp, stream/reader_windows.cpp (verify_pins, account_for_gap, pin_windows, refresh).
+ *           (record_closed), stream/flip.cpp, stream/reader_windows.cpp (verify_pins, account_for_gap, pin_windows,
+ *           refresh).
  * Assumed   total store order for the slabs' states and the pins, as store_buffers.pml says; the other words are read
- *           behind these. A generation is written at once, and no extent stays open in an old one (extents_flip.pml): the reader has one window at a time.
+ *           behind these. A generation is written at once, and no extent stays open in an old one (extents_flip.pml):
+ *           the reader has one window at a time.
  * Deaths    the flipper, at every store; another one follows.
- * Checked   no slab is cleaned under a pin; delivered + lost = committed, for the reader, at each gap and at the end; who lives comes to its end.
+ * Checked   no slab is cleaned under a pin; delivered + lost = committed, for the reader, at each gap and at the end;
+ *           who lives comes to its end.
  * Bounds    3 slabs, GENERATIONS of 1 or 2 messages, DEATHS; one reader.
  *
  * Each of these leaves out one step, and must fail: NO_PIN_CHECK, NO_LIFE_CHECK, NO_RECLAIMER_FENCE, NO_READER_FENCE,

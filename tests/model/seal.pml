@@ -3,14 +3,14 @@
  * Mirrors   include/sapbuf/writer.hpp (reserve, commit), stream/writer.cpp (reserve_in_extent, close_own_extent),
  *           stream/claim.cpp (claim_extent: from the extent's opening on), stream/seal.cpp (seal_extents, may_close).
  *           With FULL_FENCES the segment that does not use membarrier.
- * Assumed   total store order, as store_buffers.pml says. The cursor has left the generation before the sealer comes; how
- *           that is ordered against claims is in extents_flip.pml.
- * Checked   once the sealer has closed the extent, no store of the writer reaches it, and what was committed in it before
- *           is all there; the sealer comes to its end.
+ * Assumed   total store order, as store_buffers.pml says. The cursor has left the generation before the sealer comes;
+ *           how that is ordered against claims is in extents_flip.pml.
+ * Checked   once the sealer has closed the extent, no store of the writer reaches it, and what was committed in it
+ *           before is all there; the sealer comes to its end.
  * Bounds    MESSAGES that the writer has for the extent, ROOM for them.
  *
- * Each of these leaves out one step, and must fail: NO_HEAVY_FENCE, NO_LIGHT_FENCE (with FULL_FENCES), NO_LOOK_AFTER_OPEN,
- * NO_BUSY_CHECK, IDLE_BEFORE_FRAME. */
+ * Each of these leaves out one step, and must fail: NO_HEAVY_FENCE, NO_LIGHT_FENCE (with FULL_FENCES),
+ * NO_LOOK_AFTER_OPEN, NO_BUSY_CHECK, IDLE_BEFORE_FRAME. */
 #ifndef MESSAGES
 #define MESSAGES 4
 #endif

@@ -1,6 +1,7 @@
-/* Total store order: each participant's stores wait in a buffer, first in, first out, until the machine lets them out to
- * memory, whenever it likes. A load looks into the own buffer first. So a load may go ahead of the stores before it: what
- * a fence prevents. The weakest order of x86; on other machines acquire and release are needed besides, and written.
+/* Total store order: each participant's stores wait in a buffer, first in, first out, until the machine lets them out
+ * to memory, whenever it likes. A load looks into the own buffer first. So a load may go ahead of the stores before
+ * it: what a fence prevents. The weakest order of x86; on other machines acquire and release are needed besides, and
+ * written.
  *
  * A model defines BUFFERED (participants with a buffer, numbered from 0), WORDS, and gives each process `me`. */
 #define DEPTH 2

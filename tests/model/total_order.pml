@@ -1,17 +1,19 @@
 /* Total order: claims of single frames, holes and their grace period, busy frames of the dead, flip, and cleaning.
  *
- * Mirrors   stream/claim.cpp (claim_frame, take), stream/writer.cpp (commit_claimed), stream/repair.cpp (repair_holes,
- *           repair_frames, repair_busy_frame), stream/seal.cpp (no_frame_is_open, may_write_into, record_closed),
- *           stream/flip.cpp, stream/reclaim.cpp (clean: the whole slab), and a reader that walks the headers.
+ * Mirrors   stream/claim.cpp (claim_frame, take), stream/writer.cpp (commit_claimed), stream/repair.cpp
+ *           (repair_holes, repair_frames, repair_busy_frame), stream/seal.cpp (no_frame_is_open, may_write_into,
+ *           record_closed), stream/flip.cpp, stream/reclaim.cpp (clean: the whole slab), and a reader that walks the
+ *           headers.
  * Assumed   sequential consistency. The reader's walk over what is there is one step. may_write_into looks twice, not
  *           200 times.
  * Deaths    writers, the reader when it lets go of a slab, and the recoverer (another one follows).
- * Checked   nobody writes into another generation than its own; the reader gets the committed messages, each once, and
- *           never steps into the middle of a frame; whoever is alive comes to its end.
- * Bounds    2 writers; MESSAGES of the first and of the OTHERS, of 1 or 2 units; UNITS of a slab; GENERATIONS; DEATHS; 2 slabs; 1 reader, or NO_READER.
+ * Checked   nobody writes into another generation than its own; the reader gets the committed messages, each once,
+ *           and never steps into the middle of a frame; whoever is alive comes to its end.
+ * Bounds    2 writers; MESSAGES of the first and of the OTHERS, of 1 or 2 units; UNITS of a slab; GENERATIONS;
+ *           DEATHS; 2 slabs; 1 reader, or NO_READER.
  *
- * Each of these leaves out one step, and must fail: NO_ANNOUNCEMENT, NO_GRACE, NO_BUSY_HEADER_REPAIR, NO_OPEN_FRAME_CHECK,
- * LOCATED_BEFORE_HEADER, NO_CLEANING, NO_HOLD_CHECK, NO_FILLER. */
+ * Each of these leaves out one step, and must fail: NO_ANNOUNCEMENT, NO_GRACE, NO_BUSY_HEADER_REPAIR,
+ * NO_OPEN_FRAME_CHECK, LOCATED_BEFORE_HEADER, NO_CLEANING, NO_HOLD_CHECK, NO_FILLER. */
 #ifndef MESSAGES
 #define MESSAGES 2
 #endif
@@ -197,7 +199,9 @@ inline move_cursor(slab) {
      STORE(limit[cursor_slab] = (seen < UNITS -> seen : UNITS));
      STORE(if
            :: cursor_units == seen ->
-              moved = true; old = cursor_slab; cursor_generation++; cursor_slab = slab; cursor_units = 0; tell(everybody)
+              moved = true;
+              old = cursor_slab; cursor_generation++; cursor_slab = slab; cursor_units = 0;
+              tell(everybody)
            :: else
            fi);
      if
@@ -254,7 +258,8 @@ inline locate() {
 
 inline withdraw() { STORE(claim_state[me] = NONE; claim_where[me] = 0; claim_generation[me] = 0; tell(flippers)) }
 
-/* fetch_add: `taken` units from `place`, up to the slab's end. The offset may run past it by one claim of each writer. */
+/* fetch_add: `taken` units from `place`, up to the slab's end. The offset may run past it by one claim of each
+ * writer. */
 inline take() {
   STORE(taken = (cursor_units >= UNITS -> 0 : (cursor_units + span <= UNITS -> span : UNITS - cursor_units));
         place = (taken == 0 -> 0 : cursor_slab * UNITS + cursor_units); generation = cursor_generation;

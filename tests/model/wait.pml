@@ -1,16 +1,16 @@
 /* Waiting: an eventcount without a lost wake-up.
  *
  * Mirrors   segment/event.hpp and event.cpp (SleepTicket, notify, wake_sleepers), include/sapbuf/writer.hpp
- *           (announce_commit), stream/reader.cpp (wait). Two sleepers (readers that wait for data), one waker (a writer).
- *           With SPACE the other event: the waker uses a real fence, and the sleepers' fence is local.
- * Assumed   total store order, as store_buffers.pml says; the kernel's futex: compare and sleep is one step. Nobody looks by
- *           itself after 50 ms, unless the waker was killed between its change and its wake.
+ *           (announce_commit), stream/reader.cpp (wait). Two sleepers (readers that wait for data), one waker (a
+ *           writer). With SPACE the other event: the waker uses a real fence, and the sleepers' fence is local.
+ * Assumed   total store order, as store_buffers.pml says; the kernel's futex: compare and sleep is one step. Nobody
+ *           looks by itself after 50 ms, unless the waker was killed between its change and its wake.
  * Deaths    the waker.
  * Checked   whoever sleeps is woken by the change that it waits for: nobody sleeps for good.
  * Bounds    CHANGES that the waker makes, each awaited by both sleepers; DEATHS.
  *
- * Each of these leaves out one step, and must fail: NO_HEAVY_FENCE, NO_WAKER_FENCE (with SPACE),
- * SEQUENCE_AFTER_LOOK, SEQUENCE_AFTER_ANNOUNCEMENT, NO_SEQUENCE, NO_LOOK_AGAIN, NO_LOOK_AFTER_DEATH. */
+ * Each of these leaves out one step, and must fail: NO_HEAVY_FENCE, NO_WAKER_FENCE (with SPACE), SEQUENCE_AFTER_LOOK,
+ * SEQUENCE_AFTER_ANNOUNCEMENT, NO_SEQUENCE, NO_LOOK_AGAIN, NO_LOOK_AFTER_DEATH. */
 #ifndef CHANGES
 #define CHANGES 3
 #endif
