@@ -77,6 +77,36 @@ test_gives_up_when_there_is_no_room_for_too_long() {
   signal CONT reader
 }
 
+# Once for each wait of more than a second; a short wait is nothing to tell of.
+test_says_who_keeps_it_waiting_and_when_it_goes_on() {
+  expect "$done" "$sapbuf" create "$stream" --slab-bytes 64KiB
+  start_attached archiver "$sapbuf" sub "$stream" --name archiver
+  signal STOP archiver
+  seq 100000 >"$directory/in"
+  start feed "$sapbuf" pub "$stream" "$directory/in"
+  told() { grep --quiet "waiting for room in $stream: .*generation 1 by archiver" "$directory/feed.err"; }
+  eventually told
+  signal CONT archiver
+  ends feed "$done"
+  # On a busy machine the archiver may be slow again.
+  equal "$(grep --count 'goes on after' "$directory/feed.err")" "$(grep --count 'waiting for room' "$directory/feed.err")" \
+    'lines about the end of a wait'
+}
+
+test_a_signal_ends_a_wait_that_was_told() {
+  expect "$done" "$sapbuf" create "$stream" --slab-bytes 64KiB
+  start_attached archiver "$sapbuf" sub "$stream" --name archiver
+  signal STOP archiver
+  seq 100000 >"$directory/in"
+  start feed "$sapbuf" pub "$stream" "$directory/in"
+  told() { grep --quiet 'waiting for room' "$directory/feed.err"; }
+  eventually told
+  signal TERM feed
+  ends feed "$done"
+  if grep --quiet 'goes on' "$directory/feed.err"; then die 'it went on without room'; fi
+  signal CONT archiver
+}
+
 test_drops_and_says_how_many() {
   expect "$done" "$sapbuf" create "$stream" --slab-bytes 64KiB --on-full drop
   start_attached reader "$sapbuf" sub "$stream" --name reader

@@ -15,6 +15,7 @@ namespace sapbuf::tools {
 Publisher::Publisher(const Segment& segment, const PubOptions& options)
     : writer_(segment,
               {.name = options.name, .timeout = options.timeout.value_or(kForever), .stop = &detail::stop_flag}),
+      room_watch_(segment),
       on_terminal_(::isatty(STDERR_FILENO) == 1) {}
 
 Publisher::Result Publisher::publish_slow(Status status) {

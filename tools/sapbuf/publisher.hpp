@@ -8,6 +8,8 @@
 #include <string>
 #include <string_view>
 
+#include "sapbuf/room_watch.hpp"
+
 namespace sapbuf::tools {
 
 struct PubOptions {
@@ -39,7 +41,9 @@ class Publisher {
 
   // Throws Failure where there is no way to go on.
   Result publish(std::string_view line) {
+    room_watch_.enter();
     const Status status = writer_.write(line);
+    room_watch_.leave(status == Status::ok);
     if (status == Status::ok) [[likely]] {
       ++totals_.messages;
       totals_.bytes += line.size();
@@ -63,6 +67,7 @@ class Publisher {
   std::string rates() const;
 
   Writer writer_;
+  RoomWatch room_watch_;
   PubTotals totals_;
   Clock::time_point started_ = Clock::now();
   Clock::time_point shown_ = started_;

@@ -1,0 +1,88 @@
+#include "sapbuf/room_watch.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <signal.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+#include "common/human.hpp"
+
+namespace sapbuf::tools {
+
+namespace {
+
+constexpr std::chrono::seconds kLong{1};
+constexpr std::chrono::milliseconds kLookEvery{100};
+
+// A thread that no signal goes to: they are to interrupt the one that reads and writes.
+template <typename Code>
+std::thread start_without_signals(Code code) {
+  sigset_t all;
+  sigset_t before;
+  ::sigfillset(&all);
+  ::pthread_sigmask(SIG_SETMASK, &all, &before);
+  std::thread thread{code};
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  return thread;
+}
+
+// "generation 4: archiver, tail" for each slab that somebody keeps from being reclaimed.
+std::vector<std::string> keepers(const Snapshot& snapshot) {
+  std::vector<std::string> found;
+  for (const SlabSnapshot& slab : snapshot.slabs) {
+    if (slab.state != "sealed" || slab.held_by.empty()) continue;
+    std::vector<std::string> names;
+    std::transform(slab.held_by.begin(), slab.held_by.end(), std::back_inserter(names), printable_name);
+    found.push_back(fmt::format("generation {} by {}", slab.generation, fmt::join(names, ", ")));
+  }
+  return found;
+}
+
+}  // namespace
+
+RoomWatch::RoomWatch(const Segment& segment) : segment_(segment), thread_(start_without_signals([this] { run(); })) {}
+
+RoomWatch::~RoomWatch() {
+  {
+    const std::lock_guard guard{mutex_};
+    is_over_ = true;
+  }
+  over_.notify_one();
+  thread_.join();
+}
+
+void RoomWatch::run() {
+  std::uint64_t seen = 0;
+  Clock::time_point since = Clock::now();
+  std::unique_lock lock{mutex_};
+  while (!over_.wait_for(lock, kLookEvery, [this] { return is_over_; })) {
+    const std::uint64_t now = steps_.load(std::memory_order_relaxed);
+    if (now != seen) {
+      seen = now;
+      since = Clock::now();
+    } else if (seen % 2 != 0 && !told_.load(std::memory_order_relaxed) && Clock::now() - since >= kLong) {
+      tell_who_keeps_it();
+      waits_since_ = since;
+      told_.store(true, std::memory_order_release);
+    }
+  }
+}
+
+void RoomWatch::tell_who_keeps_it() const {
+  try {
+    const std::vector<std::string> kept = keepers(inspect(segment_));
+    spdlog::warn("waiting for room in {}: {}", segment_.name(),
+                 kept.empty() ? "somebody is in the middle of a step" : fmt::format("held: {}", fmt::join(kept, "; ")));
+  } catch (const Error& error) {
+    spdlog::warn("waiting for room in {}: {}", segment_.name(), error.what());
+  }
+}
+
+void RoomWatch::tell_the_end(bool went_on) {
+  if (went_on) spdlog::info("goes on after {}", human_duration(Clock::now() - waits_since_));
+  told_.store(false, std::memory_order_release);
+}
+
+}  // namespace sapbuf::tools
