@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "platform/system_error.hpp"
 #include "segment/creation.hpp"
 
 namespace sapbuf {
@@ -28,7 +29,11 @@ std::vector<std::string> Segment::list() {
   constexpr std::string_view kPrefix = "sapbuf.";
   std::vector<std::string> names;
   DIR* const directory = ::opendir("/dev/shm");
-  if (directory == nullptr) return names;
+  if (directory == nullptr) {
+    const int error = errno;
+    if (error == ENOENT) return names;
+    platform::throw_system_error(error, "cannot read /dev/shm");
+  }
   while (const dirent* entry = ::readdir(directory)) {
     const std::string_view file{entry->d_name};
     if (file.size() > kPrefix.size() && file.starts_with(kPrefix)) names.emplace_back(file.substr(kPrefix.size()));

@@ -149,6 +149,7 @@ BOOST_AUTO_TEST_CASE(opening_without_descriptors_is_an_error_and_leaves_nothing)
   Child child{[&](Link&) {
     try_with_ever_more_descriptors([&] { static_cast<void>(Segment::open(name)); });
     try_with_ever_more_descriptors([&] { static_cast<void>(inspect(name)); });
+    try_with_ever_more_descriptors([&] { require(!Segment::list().empty(), "the list is empty"); });
   }};
   BOOST_TEST(child.wait() == 0);
 }

@@ -48,7 +48,7 @@ class Segment {
   static Segment open_or_create(std::string_view name, const SegmentOptions& options = {});
   // Takes the name away; processes that are attached keep what they have until they let go. False if there was none.
   static bool remove(std::string_view name);
-  // Names of the sapbuf segments on this host, sorted.
+  // Names of the sapbuf segments on this host, sorted. Throws Errc::resource_exhausted.
   static std::vector<std::string> list();
 
   // The same on memory that the caller supplies. Creating overwrites whatever the memory held.
