@@ -1,4 +1,5 @@
 // sapbuf-watchdog as a daemon: sleeps in one poll() until a process ends, a segment appears, or an interval is over.
+#include <fmt/format.h>
 #include <poll.h>
 #include <spdlog/spdlog.h>
 #include <sys/resource.h>
@@ -12,6 +13,7 @@
 #include "sapbuf_watchdog/options.hpp"
 #include "sapbuf_watchdog/segment_directory.hpp"
 #include "sapbuf_watchdog/segment_watch.hpp"
+#include "sapbuf_watchdog/service_manager.hpp"
 
 namespace sapbuf::tools {
 
@@ -29,9 +31,14 @@ class Daemon {
   int run() {
     while (!stop_requested()) {
       if (directory_ && directory_->is_due()) follow_directory_if_possible();
-      tick_those_due();
+      if (manager_.wants_sweep()) {
+        sweep();
+      } else {
+        tick_those_due();
+      }
       wait();
     }
+    manager_.stopping();
     spdlog::info("stopped");
     return kDone;
   }
@@ -69,10 +76,29 @@ class Daemon {
     }
   }
 
+  // A look at every stream, due or not, of which the service manager is told.
+  void sweep() {
+    bool completed = directory_trouble_.empty();
+    for (const auto& watch : watches_) completed = watch->tick() && completed;
+    manager_.swept(completed, status());
+  }
+
+  std::string status() const {
+    const auto those = [&](auto property) {
+      return std::count_if(watches_.begin(), watches_.end(), [&](const auto& watch) { return (*watch.*property)(); });
+    };
+    std::string text = "watching " + counted(static_cast<std::uint64_t>(those(&SegmentWatch::is_open)), "stream");
+    if (const auto pending = those(&SegmentWatch::is_recovery_pending)) {
+      text += fmt::format("; recovery pending in {}", pending);
+    }
+    if (const auto troubled = those(&SegmentWatch::has_trouble)) text += fmt::format("; trouble with {}", troubled);
+    return text;
+  }
+
   void wait() {
     polled_.clear();
     owners_.clear();
-    Clock::time_point until = Clock::now() + std::chrono::seconds{1};
+    Clock::time_point until = std::min(Clock::now() + std::chrono::seconds{1}, manager_.next_sweep());
     for (const auto& watch : watches_) {
       until = std::min(until, watch->next_due());
       watch->processes().each([&](int fd) {
@@ -90,6 +116,7 @@ class Daemon {
   }
 
   const WatchdogOptions& options_;
+  ServiceManager manager_;
   std::vector<std::unique_ptr<SegmentWatch>> watches_;
   std::optional<SegmentDirectory> directory_;
   std::string directory_trouble_;  // told already

@@ -18,9 +18,9 @@ constexpr std::chrono::seconds kAfterTrouble{1};
 
 }  // namespace
 
-void SegmentWatch::tick() {
+bool SegmentWatch::tick() {
   next_due_ = Clock::now() + options_.interval;
-  look();
+  return look();
 }
 
 void SegmentWatch::process_ended(int fd) {
@@ -28,17 +28,19 @@ void SegmentWatch::process_ended(int fd) {
   look();
 }
 
-void SegmentWatch::look() {
+bool SegmentWatch::look() {
   try {
     look_or_throw();
     if (!trouble_.empty() && segment_) spdlog::info("{}: can be watched again", name_);
     trouble_.clear();
+    return true;
   } catch (const Error& error) {
     // Not finished yet by whoever makes it, or gone in this moment: the next interval will tell.
-    if (error.errc() == Errc::not_found) return;
-    tell_trouble(error.what());
+    if (error.errc() != Errc::not_found) tell_trouble(error.what());
+    return error.errc() != Errc::resource_exhausted;
   } catch (const std::exception& error) {
     tell_trouble(error.what());
+    return false;
   }
 }
 
@@ -46,7 +48,8 @@ void SegmentWatch::look_or_throw() {
   follow_name();
   if (!segment_) return;
   const RecoveryReport report = recover_now();
-  if (!report.pending) {
+  pending_ = report.pending;
+  if (!pending_) {
     quick_retries_ = 0;
   } else if (quick_retries_++ < kQuickRetries) {
     next_due_ = std::min(next_due_, Clock::now() + kRetryAfter);
@@ -78,6 +81,7 @@ void SegmentWatch::let_go() {
   hung_.clear();
   journal_.clear();
   dead_told_.clear();
+  pending_ = false;
   quick_retries_ = 0;
 }
 

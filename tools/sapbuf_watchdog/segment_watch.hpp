@@ -29,14 +29,16 @@ class SegmentWatch {
   const ProcessWatch& processes() const noexcept { return processes_; }
   bool is_open() const noexcept { return segment_.has_value(); }
   Clock::time_point next_due() const noexcept { return next_due_; }
+  bool has_trouble() const noexcept { return !trouble_.empty(); }
+  bool is_recovery_pending() const noexcept { return pending_; }
 
-  // An interval's work: the name, recovery, and who is there.
-  void tick();
+  // An interval's work: the name, recovery, and who is there. False if this process lacks the resources for it.
+  bool tick();
   // The same at once, because a process that was watched has ended.
   void process_ended(int fd);
 
  private:
-  void look();
+  bool look();
   void look_or_throw();
   void follow_name();
   void let_go();
@@ -54,6 +56,7 @@ class SegmentWatch {
   JournalWatch journal_;
   std::set<std::pair<std::uint32_t, std::int32_t>> dead_told_;  // slot and pid, for --dry-run
   Clock::time_point next_due_{};
+  bool pending_ = false;       // recovery has something left
   int quick_retries_ = 0;      // since recovery last had nothing pending
   bool waiting_told_ = false;  // that there is no such segment
   std::string trouble_;        // told already
