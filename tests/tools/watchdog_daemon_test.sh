@@ -66,6 +66,38 @@ test_dry_run_tells_and_leaves() {
   equal "$(status '.journal | length')" 0 'entries in the journal'
 }
 
+test_dry_run_changes_no_byte() {
+  expect "$done" "$sapbuf" create "$stream" --slab-bytes 64KiB
+  start_holder
+  local before
+  "$sapbuf" pub "$stream" --timeout 20 <(seq 100000) 2>/dev/null || true  # as much as fits: a slab is sealed
+  kill_hard holder
+  before=$(sha256sum <"/dev/shm/sapbuf.$stream")
+  start_watching "$stream" --dry-run --interval 1 --hung-after 1 --on-hung kill
+  eventually log_has "$stream: reader holder .*is dead: .*1 slab to reclaim"
+  start again "$watchdog" "$stream" --dry-run --interval 1
+  looked_again() { grep --quiet 'is dead' "$directory/again.err"; }
+  eventually looked_again
+  signal TERM watchdog
+  ends watchdog "$done"
+  equal "$(sha256sum <"/dev/shm/sapbuf.$stream")" "$before" 'the segment'
+}
+
+# What is taken away under the watchdog's hands is let go, and what comes in its place is taken up.
+test_follows_a_name_whose_segment_is_replaced_in_use() {
+  expect "$done" "$sapbuf" create "$stream"
+  start_attached old "$sapbuf" sub "$stream" --name old
+  start watchdog "$watchdog" --all --interval 10
+  eventually log_has "$stream: watching"
+  expect "$done" "$sapbuf" rm "$stream" --force
+  expect "$done" "$sapbuf" create "$stream"
+  start_attached new "$sapbuf" sub "$stream" --name new
+  kill_hard new
+  eventually log_has 'reader new .*died'
+  eventually status_holds '(.journal | length) == 1'
+  ! has_ended old || die 'who was inside has ended'
+}
+
 test_json_tells_of_each_event() {
   expect "$done" "$sapbuf" create "$stream"
   echo line | "$sapbuf" pub "$stream" 2>/dev/null

@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# shellcheck source-path=SCRIPTDIR source=support.sh
+source "$(dirname "$0")/support.sh"
+
+# The watchdog's systemd unit.
+: "${SAPBUF_UNIT:?the path of sapbuf-watchdog.service}"
+
+test_systemd_finds_nothing_wrong_with_it() {
+  command -v systemd-analyze >/dev/null || skip 'needs systemd-analyze'
+  # Where the program will be installed it is not yet.
+  sed "s|^ExecStart=[^ ]*|ExecStart=$watchdog|" "$SAPBUF_UNIT" >"$directory/sapbuf-watchdog.service"
+  expect "$done" systemd-analyze verify --man=no "$directory/sapbuf-watchdog.service"
+  [[ ! -s $directory/err ]] || die 'it complains'
+}
+
+test_it_is_told_when_the_watchdog_is_ready_and_well() {
+  grep --quiet --line-regexp 'Type=notify' "$SAPBUF_UNIT" || die 'systemd would not wait until it is ready'
+  grep --quiet '^WatchdogSec=' "$SAPBUF_UNIT" || die 'systemd would not see that it is stuck'
+}
+
+# What the unit leaves of root's powers is enough for the streams of all users, and for the processes that hang there.
+test_the_capabilities_that_it_keeps_are_enough() {
+  if ((EUID != 0)); then skip 'needs a second user'; fi
+  local -a as_nobody=(setpriv --reuid=65534 --regid=65534 --clear-groups) as_service=(setpriv --no-new-privs)
+  "${as_nobody[@]}" "$sapbuf" --version >/dev/null 2>&1 || skip 'another user cannot run the tools from where they are'
+  local kept capability bounds=-all
+  kept=$(sed -n 's/^CapabilityBoundingSet=//p' "$SAPBUF_UNIT")
+  for capability in $kept; do bounds+=,+${capability#CAP_}; done
+  as_service+=("--bounding-set=${bounds,,}" "--inh-caps=-all")
+  expect "$done" "${as_nobody[@]}" "$sapbuf" create "$stream" --slab-bytes 64KiB
+  seq 5000 | "${as_nobody[@]}" "$sapbuf" pub "$stream" 2>/dev/null
+  start_attached holder "${as_nobody[@]}" "$sapbuf" sub "$stream" --name holder --hold
+  eventually status_holds 'any(.slabs[].held_by[]; . == "holder")'
+  signal STOP holder
+  hung() { "$sapbuf" status "$stream" --json --hung-after 1 | jq --exit-status '.participants[0].state == "hung"' >/dev/null; }
+  eventually hung
+  expect "$done" "${as_service[@]}" "$watchdog" --once --hung-after 1 --on-hung kill "$stream"
+  ends holder 137
+  eventually status_holds '.participants == [] and (.journal | length) == 1'
+}
+
+run_cases
