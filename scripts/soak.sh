@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# Runs producers, readers and the watchdog over streams of all kinds, kills and stops them at random, and checks every
+# message from end to end: the long version of the test soak. Ctrl-C ends it with the report of what was done so far.
+#   scripts/soak.sh [MINUTES] [--seed N] [--report DIR] [OPTION...]    5 minutes; build/soak/soak.{md,json,svg}
+set -euo pipefail
+# shellcheck source-path=SCRIPTDIR source=common.sh
+source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+
+minutes=5
+if [[ ${1-} =~ ^[0-9]+$ ]]; then
+  minutes=$1
+  shift
+fi
+report=(--report "$root/build/soak")
+if [[ " $* " == *" --report"[\ =]* ]]; then report=(); fi
+
+"$root/scripts/setup.sh"
+configure "$root/build" -DCMAKE_BUILD_TYPE=RelWithDebInfo >/dev/null
+build "$root/build" soak
+exec "$root/build/tests/soak" --seconds $((minutes * 60)) "${report[@]}" "$@"
