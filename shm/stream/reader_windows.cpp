@@ -110,6 +110,8 @@ void ReaderState::skip_what_is_there() {
         more = place.at < place.end && step_over_filler(place);
       }
     }
+    // Total order is one chain: whatever comes after an open frame, in later generations too, stands behind it.
+    if (in_total_order() && window.places.front().at < window.places.front().end) break;
   }
 }
 

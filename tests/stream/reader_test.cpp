@@ -88,6 +88,21 @@ BOOST_DATA_TEST_CASE(a_reader_from_the_newest_begins_at_the_open_frame_in_total_
   BOOST_TEST(seen == expected, boost::test_tools::per_element());
 }
 
+// In total order, all of it stands behind the open frame, and none may be left out of the middle of it.
+BOOST_DATA_TEST_CASE(a_reader_from_the_newest_skips_later_slabs_only_if_it_skips_the_earlier, kEveryStream, order,
+                     on_full) {
+  Stream stream{order, on_full, 4};
+  Writer slow{stream.segment, {.name = "slow"}};
+  Reservation open = slow.reserve(4);
+  constexpr std::uint32_t count = 40;  // of 200 bytes, in slabs of 4096
+  BOOST_TEST_REQUIRE(press(stream.writer, 0, count) == count);
+  Reader reader{stream.segment, {.from = From::newest}};
+  std::memcpy(open.bytes().data(), "open", 4);
+  open.commit();
+  BOOST_TEST(texts(reader).size() == (order == Order::total ? count + 1 : 1));
+  BOOST_TEST(reader.lost() == 0U);
+}
+
 BOOST_DATA_TEST_CASE(readers_side_by_side_get_everything_each, kEveryStream, order, on_full) {
   Stream stream{order, on_full};
   std::vector<Reader> readers;
