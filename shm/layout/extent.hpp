@@ -8,7 +8,7 @@
 //
 //   free -> open            the claimer, after its fetch_add                     (release: the extent frame is there)
 //   free -> closed          a claimer whose claim ran over the end; repair of a hole
-//   free -> continuation    the claimer of several extents in a row, before it opens the first
+//   free -> continuation    the claimer of several extents in a row, before it opens the first; repair of a hole
 //   open -> closed          the owner; the sealer of an idle owner; repair of a dead one   (release: the NOP is there)
 //   any  -> free            cleaning, under the maintenance lock
 #pragma once

@@ -25,6 +25,14 @@ std::uint64_t fitting(SegmentCore& core, ExtentPlace place, std::uint64_t extent
   return std::clamp<std::uint64_t>(extents, 1, core.geometry().extents_per_slab() - place.index);
 }
 
+// A reader looks at each claimed word by itself: none of a row may stay free. Before the first, and from the last on,
+// so that repair finds the rest of a row that death cut off.
+void mark_continuations(SegmentCore& core, ExtentPlace place, std::uint64_t extents, std::uint32_t owner) noexcept {
+  for (std::uint64_t i = extents; i-- > 1;) {
+    core.extent(place.slab, place.index + i).store(Extent::make(ExtentState::continuation, owner, 1).word, relaxed);
+  }
+}
+
 }  // namespace
 
 ExtentContent walk_extent(const std::byte* begin, std::uint64_t size, std::uint64_t skip) noexcept {
@@ -47,9 +55,7 @@ std::byte* open_extent(SegmentCore& core, ExtentPlace place, std::uint64_t exten
   word_at(begin + layout::kUnitBytes).store(owner, relaxed);
   word_at(begin).store(FrameHeader::make(FrameKind::extent, layout::kUnitBytes).word, relaxed);
   word_at(begin + layout::kExtentFrameBytes).store(0, relaxed);
-  for (std::uint64_t i = extents; i-- > 1;) {
-    core.extent(place.slab, place.index + i).store(Extent::make(ExtentState::continuation, owner, 1).word, relaxed);
-  }
+  mark_continuations(core, place, extents, owner);
   SAPBUF_KILL_POINT("extent.written");
   // extent-open: release, so that who sees the word sees the extent frame and the zero header behind it.
   core.extent(place.slab, place.index)
@@ -79,6 +85,7 @@ void close_hole(SegmentCore& core, ExtentPlace place, std::uint64_t extents) {
   extents = fitting(core, place, extents);
   const std::uint64_t size = extents * core.geometry().extent_bytes;
   word_at(address_of(core, place)).store(FrameHeader::nop(size).word, relaxed);
+  mark_continuations(core, place, extents, 0);
   SAPBUF_KILL_POINT("hole.filled");
   // extent-close: as above.
   core.extent(place.slab, place.index)

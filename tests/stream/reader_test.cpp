@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "segment/segment_core.hpp"
+#include "stream/extents.hpp"
 #include "support/child.hpp"
 #include "support/stream.hpp"
 
@@ -101,6 +102,22 @@ BOOST_DATA_TEST_CASE(a_reader_from_the_newest_skips_later_slabs_only_if_it_skips
   open.commit();
   BOOST_TEST(texts(reader).size() == (order == Order::total ? count + 1 : 1));
   BOOST_TEST(reader.lost() == 0U);
+}
+
+// A claim of several extents that runs over the slab's end leaves one hole there. A reader that did not pass it would
+// hold its slab for ever.
+BOOST_AUTO_TEST_CASE(a_reader_passes_a_hole_of_several_extents) {
+  Stream stream{Order::per_writer, OnFull::block};
+  detail::SegmentCore& core = *stream.segment.core();
+  core.control().cursor.fetch_add(stream.options.slab_bytes / layout::kUnitBytes);
+  detail::close_hole(core, {.slab = 0, .index = 0}, core.geometry().extents_per_slab());
+  Reader reader{stream.segment};
+  Log log;
+  for (std::uint32_t number = 0; number < 100; ++number) {
+    BOOST_TEST_REQUIRE(put(stream.writer, {1, number}, 200) == Status::ok);
+    log.read(reader);
+  }
+  BOOST_TEST(log.is_complete(1, 100));
 }
 
 BOOST_DATA_TEST_CASE(readers_side_by_side_get_everything_each, kEveryStream, order, on_full) {
