@@ -58,8 +58,10 @@ class Axis {
     std::uint64_t ns = 1;
     for (int exponent = 0; exponent <= last_; ++exponent, ns *= 10) {
       if (exponent < first_) continue;
+      const bool has_room = at(10 * ns) - at(ns) > 60 || (exponent - first_) % 2 == 0;
       svg += fmt::format("<line class=\"grid\" x1=\"{0:.1f}\" x2=\"{0:.1f}\" y1=\"{1}\" y2=\"{2}\"/>\n", at(ns), top,
                          bottom);
+      if (!has_room) continue;
       svg += fmt::format("<text class=\"text\" x=\"{:.1f}\" y=\"{}\" text-anchor=\"middle\">{}</text>\n", at(ns),
                          bottom + 17, decade_name(exponent));
     }
@@ -72,7 +74,7 @@ class Axis {
 };
 
 const Axis kSinceKill{50, 660, 4, 10};  // 10 us to 10 s
-const Axis kTook{720, 960, 3, 9};       // 1 us to 1 s
+const Axis kTook{720, 960, 2, 8};       // 100 ns to 100 ms
 
 std::uint64_t since_kill(const Death& death) { return death.finished_ns - death.kill_ns; }
 
@@ -98,12 +100,6 @@ std::string draw_row(const Death& death, double y) {
       "<line class=\"{0} line\" x1=\"{6}\" x2=\"{7:.1f}\" y1=\"{3:.1f}\" y2=\"{3:.1f}\"/>"
       "<rect class=\"reclaimed\" x=\"{7:.1f}\" y=\"{5:.1f}\" width=\"1.6\" height=\"2\"/>\n",
       role, kSinceKill.left(), noticed, y, reclaimed, y - 1, kTook.left(), took);
-}
-
-std::string short_time(std::uint64_t ns) {
-  const double us = static_cast<double>(ns) / 1e3;
-  if (us < 1000) return fmt::format("{:.0f} \u00b5s", us);
-  return us < 1e6 ? fmt::format("{:.1f} ms", us / 1e3) : fmt::format("{:.2f} s", us / 1e6);
 }
 
 std::string summary(const std::vector<Death>& deaths, std::uint64_t (*time)(const Death&)) {
@@ -172,8 +168,8 @@ std::string picture(const Report& report) {
   const double top = kTop + 28;
   svg += draw_panel(measured_deaths(report, Watched::yes), "With sapbuf-watchdog", top);
   svg += draw_panel(measured_deaths(report, Watched::no), "Without a watchdog", top + kPanelStep);
-  svg += text("text", 50, top + kPanelHeight + 40,
-              "logarithmic; left out: deaths while somebody was stopped, and those that nobody needed to notice");
+  svg += text("text", 50, kTop + 2 * kPanelStep - 12,
+              "Logarithmic axes. Left out: deaths while somebody was stopped, and those that nobody needed to notice");
   return svg + "</svg>\n";
 }
 

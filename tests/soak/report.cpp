@@ -15,11 +15,6 @@ using tools::human_bytes;
 using tools::human_count;
 using Json = nlohmann::ordered_json;
 
-std::string human(std::uint64_t ns) {
-  const double ms = static_cast<double>(ns) / 1e6;
-  return ms < 10 ? fmt::format("{:.2f} ms", ms) : fmt::format("{:.0f} ms", ms);
-}
-
 enum class Span { noticed, finished };
 
 Distribution spans(const std::vector<Death>& deaths, Span which) {
@@ -32,7 +27,8 @@ Distribution spans(const std::vector<Death>& deaths, Span which) {
 
 std::string describe(const Distribution& d) {
   if (d.count == 0) return "none";
-  return fmt::format("median {}, p99 {}, max {} ({} deaths)", human(d.median), human(d.p99), human(d.max), d.count);
+  return fmt::format("median {}, p99 {}, max {} ({} deaths)", short_time(d.median), short_time(d.p99),
+                     short_time(d.max), d.count);
 }
 
 const Stall* longest_stall(const Report& report, Role role, Watched watched) {
@@ -46,7 +42,7 @@ const Stall* longest_stall(const Report& report, Role role, Watched watched) {
 
 std::string describe(const Stall* stall) {
   if (stall == nullptr) return "none";
-  return fmt::format("{} (round {}, {})", human(stall->length_ns), stall->round, stall->who);
+  return fmt::format("{} (round {}, {})", short_time(stall->length_ns), stall->round, stall->who);
 }
 
 constexpr struct {
@@ -85,7 +81,7 @@ Json to_json(const Death& death) {
 void add_times(const Report& report, std::vector<Line>& table) {
   for (const auto& staller : kStallers) {
     for (const auto& when : kWatched) {
-      table.push_back({fmt::format("longest stall of a {}, {}", staller.words, when.words),
+      table.push_back({fmt::format("longest stall, {}, {}", staller.words, when.words),
                        describe(longest_stall(report, staller.role, when.watched))});
     }
   }
@@ -157,7 +153,7 @@ std::vector<Line> lines(const Report& report) {
 
 std::string as_text(const Report& report) {
   std::string text;
-  for (const Line& line : lines(report)) text += fmt::format("{:<58}{}\n", line.what, line.value);
+  for (const Line& line : lines(report)) text += fmt::format("{:<60}{}\n", line.what, line.value);
   for (const std::string& violation : report.sum.violations) text += fmt::format("VIOLATION: {}\n", violation);
   if (!report.repeat.empty()) text += fmt::format("to repeat the round: {}\n", report.repeat);
   return text;

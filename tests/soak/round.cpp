@@ -108,7 +108,7 @@ class Round {
     } catch (const std::exception& error) {
       complain(error.what());
     }
-    if (!result_.violations.empty()) keep_evidence();
+    if (!well() && !options_.keep.empty()) keep_evidence();
     return std::move(result_);
   }
 
@@ -263,6 +263,7 @@ class Round {
     if (prober.reap_within(kPatience) != 0) {
       complain(fmt::format("the stream does not work any more: {}", board_->producers[0].trouble.data()));
     }
+    if (!well()) return;
     Segment::remove(scene_.stream);
     if (std::filesystem::exists(file_of(scene_.stream))) complain("the segment's file is left");
   }
@@ -324,7 +325,6 @@ class Round {
 
   // What somebody needs who wants to know what went wrong: the segment as it stands, and what its processes say.
   void keep_evidence() {
-    if (options_.keep.empty()) return;
     crew_.freeze();
     std::filesystem::create_directories(options_.keep);
     const std::string prefix = fmt::format("{}/round-{}", options_.keep, plan_.number);
@@ -332,6 +332,15 @@ class Round {
     const auto overwrite = std::filesystem::copy_options::overwrite_existing;
     std::filesystem::copy_file(file_of(scene_.stream), prefix + ".segment", overwrite, ignored);
     std::ofstream text(prefix + ".txt");
+    write_diaries(text);
+    try {
+      std::ofstream(prefix + ".status.json") << tools::json_line(tools::to_json(inspect(scene_.stream)));
+    } catch (const Error& error) {
+      text << "no status: " << error.what() << '\n';
+    }
+  }
+
+  void write_diaries(std::ostream& text) const {
     text << describe(plan_) << '\n';
     for (const std::string& violation : result_.violations) text << "violation: " << violation << '\n';
     for (std::uint32_t id = 1; id <= crew_.incarnations(Role::writer); ++id) {
@@ -350,7 +359,6 @@ class Round {
       text << fmt::format("killed: {}-{} pid {} in phase {}\n", to_string(kill.role), kill.id, kill.pid,
                           static_cast<unsigned>(kill.phase));
     }
-    std::ofstream(prefix + ".status.json") << tools::json_line(tools::to_json(inspect(scene_.stream)));
   }
 
   const Plan& plan_;

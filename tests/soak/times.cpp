@@ -1,5 +1,7 @@
 #include "soak/times.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 namespace sapbuf::soak {
@@ -30,6 +32,13 @@ Distribution distribution(std::vector<std::uint64_t> values) {
   std::sort(values.begin(), values.end());
   const std::size_t last = values.size() - 1;
   return {values.size(), values[last / 2], values[last * 99 / 100], values[last]};
+}
+
+std::string short_time(std::uint64_t ns) {
+  if (ns < 1000) return fmt::format("{} ns", ns);
+  const double us = static_cast<double>(ns) / 1e3;
+  if (us < 1000) return fmt::format("{:.0f} µs", us);
+  return us < 1e6 ? fmt::format("{:.1f} ms", us / 1e3) : fmt::format("{:.2f} s", us / 1e6);
 }
 
 }  // namespace sapbuf::soak

@@ -54,4 +54,6 @@ struct Distribution {
 };
 Distribution distribution(std::vector<std::uint64_t> values);
 
+std::string short_time(std::uint64_t ns);  // "450 ns", "12 µs", "3.4 ms", "1.23 s"
+
 }  // namespace sapbuf::soak
