@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -58,6 +59,14 @@ int allocate_undisturbed(int descriptor, std::uint64_t offset, std::uint64_t byt
   return error;
 }
 
+// tmpfs gives page after page until its limit, or until the machine has no memory left for anybody: what cannot fit is
+// refused before the first one is taken.
+bool may_have_room(int descriptor, std::uint64_t bytes) noexcept {
+  struct statvfs space {};
+  if (::fstatvfs(descriptor, &space) != 0 || space.f_blocks == 0) return true;  // f_blocks 0: it has no limit
+  return std::uint64_t{space.f_bavail} * space.f_frsize >= bytes;
+}
+
 }  // namespace
 
 std::string object_name(std::string_view name) {
@@ -107,7 +116,7 @@ bool SharedFile::has_name() const { return status_of(descriptor()).st_nlink != 0
 void SharedFile::allocate(std::uint64_t bytes) {
   // From nothing, so that what an unfinished creation left is gone.
   if (::ftruncate(descriptor(), 0) != 0) throw_system_error(errno, "cannot empty the segment's file");
-  int error = 0;
+  int error = may_have_room(descriptor(), bytes) ? 0 : ENOSPC;
   for (std::uint64_t offset = 0; offset < bytes && error == 0; offset += kAllocatedAtOnce) {
     error = allocate_undisturbed(descriptor(), offset, std::min(kAllocatedAtOnce, bytes - offset));
   }
