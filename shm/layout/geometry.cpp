@@ -11,15 +11,24 @@ std::string outside(const char* what, std::uint64_t value, std::uint64_t low, st
   return std::string(what) + " is " + number(value) + "; it must be from " + number(low) + " to " + number(high);
 }
 
-// An extent size that works, the nearest below what was asked for, or else the nearest above.
+// An extent size that works, the nearest below what was asked for, or else the nearest above. A header that anybody may
+// have written leads here, so no more than the square root of the sizes there are is looked at.
 std::string extents_that_fit(std::uint64_t slab_bytes, std::uint64_t wanted) {
   const std::uint64_t smallest = std::max(kMinExtentBytes, round_up(slab_bytes / kMaxExtentsPerSlab + 1, kLineBytes));
-  for (std::uint64_t candidate = wanted / kLineBytes * kLineBytes; candidate >= smallest; candidate -= kLineBytes) {
-    if (slab_bytes % candidate == 0) return number(candidate);
+  const std::uint64_t lines = slab_bytes / kLineBytes;
+  std::uint64_t below = 0;
+  std::uint64_t above = slab_bytes;
+  const auto consider = [&](std::uint64_t candidate) {
+    if (candidate < smallest) return;
+    if (candidate <= wanted) below = std::max(below, candidate);
+    if (candidate >= wanted) above = std::min(above, candidate);
+  };
+  for (std::uint64_t divisor = 1; divisor * divisor <= lines; ++divisor) {
+    if (lines % divisor != 0) continue;
+    consider(divisor * kLineBytes);
+    consider(lines / divisor * kLineBytes);
   }
-  std::uint64_t candidate = std::max(smallest, round_up(wanted, kLineBytes));
-  while (slab_bytes % candidate != 0) candidate += kLineBytes;
-  return number(candidate);
+  return number(below != 0 ? below : above);
 }
 
 }  // namespace
