@@ -51,7 +51,7 @@ struct Geometry {
   Order order = Order::per_writer;
   OnFull on_full = OnFull::block;
   Fences fences = Fences::membarrier;
-  std::uint8_t reserved[5] = {};
+  std::uint8_t reserved[5] = {};  // zero; a later version that needs them must not be taken for this one
   // Offsets from the segment's first byte, and its whole size.
   std::uint64_t control_at = 0;
   std::uint64_t slots_at = 0;
@@ -62,6 +62,12 @@ struct Geometry {
 
   bool operator==(const Geometry&) const = default;
 
+  constexpr bool has_unknown() const noexcept {
+    for (const std::uint8_t byte : reserved) {
+      if (byte != 0) return true;
+    }
+    return false;
+  }
   constexpr std::uint64_t extents_per_slab() const noexcept { return slab_bytes / extent_bytes; }
   constexpr std::uint64_t slab_at(std::uint32_t slab) const noexcept { return slabs_at + slab * slab_bytes; }
   // The largest payload that a message may have.

@@ -63,6 +63,11 @@ void validate(const SegmentHeader& header, std::uint64_t file_bytes, std::string
   if (const auto problem = layout::problem_with(expected)) {
     throw Error(Errc::corrupt, quoted(name) + " is corrupt: " + *problem);
   }
+  if (header.geometry.has_unknown()) {
+    throw Error(Errc::incompatible, quoted(name) +
+                                        " says more of itself than this library understands: use the version "
+                                        "that made it, or remove it and make it anew");
+  }
   layout::place(expected);
   if (!(expected == header.geometry)) {
     throw Error(Errc::corrupt, quoted(name) + " is corrupt: its parts are not where its geometry puts them");
