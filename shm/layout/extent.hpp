@@ -25,12 +25,15 @@ struct Extent {
   static constexpr Extent make(ExtentState state, std::uint32_t owner, std::uint64_t extents,
                                std::uint64_t frames = 0) noexcept {
     return {std::uint64_t{static_cast<std::uint8_t>(state)} << 62 | std::uint64_t{owner} << 50 | extents << 30 |
-            frames};
+            (frames & kFrames)};
   }
   constexpr ExtentState state() const noexcept { return static_cast<ExtentState>(word >> 62); }
   constexpr std::uint32_t owner() const noexcept { return static_cast<std::uint32_t>(bits(word, 50, 12)); }
   constexpr std::uint64_t extents() const noexcept { return bits(word, 30, 20); }  // 0 is never stored
-  constexpr std::uint64_t frames() const noexcept { return bits(word, 0, 30); }    // messages; only once closed
+  constexpr std::uint64_t frames() const noexcept { return word & kFrames; }       // messages; only once closed
+
+ private:
+  static constexpr std::uint64_t kFrames = (std::uint64_t{1} << 30) - 1;
 };
 
 inline constexpr std::uint64_t kMaxExtentsPerSlab = (std::uint64_t{1} << 20) - 1;

@@ -98,6 +98,9 @@ BOOST_AUTO_TEST_CASE(an_extent_keeps_state_owner_length_and_count_apart) {
     }
   }
   BOOST_TEST((Extent{0}.state() == ExtentState::free));
+  // The count comes from a ledger in shared memory.
+  BOOST_TEST((Extent::make(ExtentState::closed, 1, 1, ~std::uint64_t{0}).state() == ExtentState::closed));
+  BOOST_TEST(Extent::make(ExtentState::closed, 1, 1, ~std::uint64_t{0}).owner() == 1U);
 }
 
 BOOST_AUTO_TEST_CASE(progress_counts_frames_and_bytes_in_one_addition) {
