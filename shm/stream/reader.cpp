@@ -124,6 +124,7 @@ bool ReaderState::next_place() noexcept {
       return false;
     }
   }
+  if (walk_window >= windows.size()) return false;  // the walk was at its end before
   Window& window = windows[walk_window];
   if (walk_place < window.places.size()) window.places[walk_place].at = at;
   count_handed(window);

@@ -232,6 +232,15 @@ BOOST_DATA_TEST_CASE(a_second_range_waits_for_the_end_of_the_first, kEveryStream
   BOOST_TEST(texts(reader).size() == 1U);
 }
 
+BOOST_DATA_TEST_CASE(a_range_that_is_at_its_end_stays_there, kEveryStream, order, on_full) {
+  Stream stream{order, on_full};
+  Reader reader{stream.segment};
+  BOOST_TEST(stream.writer.write("here") == Status::ok);
+  const PinnedRange range = reader.pin();
+  for (const Frame& frame : range) BOOST_TEST(frame.bytes().size() == 4U);
+  BOOST_TEST((range.begin() == range.end()));
+}
+
 // Two slabs, and the reader has pinned the first: whatever the policy, its bytes stay.
 BOOST_DATA_TEST_CASE(pinned_frames_stay_while_writers_need_the_slab, kEveryStream, order, on_full) {
   Stream stream{order, on_full};
