@@ -120,9 +120,7 @@ void dump_core(SegmentCore& core, const Visitor& visit) {
   core.check_not_forked();
   // With a cursor that makes no sense, each slab is taken as far as its descriptor says.
   const ActiveSlab active = load_active(core);
-  for (auto place = find_oldest(core, 1); place; place = find_oldest(core, place->generation + 1)) {
-    SlabDump{core, *place, visit}.run(claimed_bytes(core, active, *place));
-  }
+  for_each_readable(core, [&](Placed place) { SlabDump{core, place, visit}.run(claimed_bytes(core, active, place)); });
 }
 
 }  // namespace

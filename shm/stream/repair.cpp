@@ -135,14 +135,14 @@ bool repair_holes(SegmentCore& core, std::uint32_t dead, RepairTally& tally) {
   if (!active.valid()) throw Error(Errc::corrupt, "segment '" + core.name() + "': the cursor points nowhere");
   if (!wait_for_claimers(core)) return false;
   SAPBUF_KILL_POINT("repair.grace");
-  for (auto place = find_oldest(core, 1); place; place = find_oldest(core, place->generation + 1)) {
-    const std::uint64_t claimed = claimed_bytes(core, active, *place);
+  for_each_readable(core, [&](Placed place) {
+    const std::uint64_t claimed = claimed_bytes(core, active, place);
     if (is_in_order(core, Order::per_writer)) {
-      repair_table(core, dead, *place, claimed, tally);
+      repair_table(core, dead, place, claimed, tally);
     } else {
-      repair_frames(core, dead, *place, claimed, tally);
+      repair_frames(core, dead, place, claimed, tally);
     }
-  }
+  });
   return true;
 }
 

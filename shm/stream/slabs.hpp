@@ -28,6 +28,16 @@ struct Placed {
 };
 std::optional<Placed> find_oldest(SegmentCore& core, std::uint64_t at_least) noexcept;
 
+// Calls `visit` with the readable slabs, oldest generation first: each once at the most, however fast they change.
+template <typename Visit>
+void for_each_readable(SegmentCore& core, Visit visit) {
+  auto place = find_oldest(core, 1);
+  for (std::uint32_t seen = 0; place && seen < core.geometry().slabs; ++seen) {
+    visit(*place);
+    place = find_oldest(core, place->generation + 1);
+  }
+}
+
 // Bytes of a readable slab that have been claimed: final once its generation is no longer the active one.
 std::uint64_t claimed_bytes(SegmentCore& core, const ActiveSlab& active, Placed place) noexcept;
 

@@ -396,6 +396,25 @@ BOOST_DATA_TEST_CASE(a_dump_of_a_stream_in_motion_ends, kEveryStream, order, on_
   thread.join();
 }
 
+// However fast the stream overwrites what is being looked at, each slab comes once.
+BOOST_DATA_TEST_CASE(a_dump_ends_although_the_stream_outruns_it, data::make(kOrders), order) {
+  const SegmentOptions options = small(order, OnFull::overwrite);
+  const HeapMemory memory{options};
+  const Segment segment = Segment::create_in(memory, options);
+  Writer writer{segment};
+  std::uint32_t number = 0;
+  const auto write_a_slab = [&] {
+    for (int i = 0; i < 8; ++i) static_cast<void>(put(writer, {1, number++}, 500));
+  };
+  write_a_slab();
+  std::uint64_t frames = 0;
+  sapbuf::dump(segment, [&](const FrameRecord&) {
+    write_a_slab();
+    if (++frames == 1000) throw std::runtime_error("it does not end");
+  });
+  BOOST_TEST(frames > 0U);
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace
