@@ -17,6 +17,8 @@ struct RepairTally {
 };
 
 struct Facility {
+  // Throws Errc::corrupt if the words that everything else hangs on contradict themselves. Changes nothing.
+  void (*check)(SegmentCore& core);
   // Generations that the slot's participant keeps from being reclaimed, oldest first. Changes nothing.
   void (*held)(SegmentCore& core, std::uint32_t slot, std::vector<std::uint64_t>& generations);
   // Ends all that the slot's participant had begun, and brings its ledger up to date. Its owner is dead, or calls this

@@ -120,6 +120,9 @@ void settle_dead(SegmentCore& core, const Candidate& candidate, RecoveryReport& 
 
 RecoveryReport recover_core(SegmentCore& core) {
   core.check_not_forked();
+  // Before anything is repaired by words that cannot be right; and whoever attaches or looks after the segment is told,
+  // although nobody died.
+  for (const Facility& facility : facilities()) facility.check(core);
   RecoveryReport report;
   if (find_candidates(core).empty()) return report;
   {

@@ -222,6 +222,12 @@ bool repair(SegmentCore& core, std::uint32_t index, RepairTally& tally) {
   return true;
 }
 
+void check(SegmentCore& core) {
+  if (!load_active(core).valid()) {
+    throw Error(Errc::corrupt, "segment '" + core.name() + "' is corrupt: the cursor points nowhere");
+  }
+}
+
 // --- What is held --------------------------------------------------------------------------------------------------
 
 // The generation that a writer has an extent or a frame open in.
@@ -272,6 +278,8 @@ std::uint32_t count_unheld(SegmentCore& core, std::span<const std::uint64_t> gen
 
 }  // namespace
 
-Facility stream_facility() noexcept { return {.held = &held, .repair = &repair, .count_unheld = &count_unheld}; }
+Facility stream_facility() noexcept {
+  return {.check = &check, .held = &held, .repair = &repair, .count_unheld = &count_unheld};
+}
 
 }  // namespace sapbuf::detail

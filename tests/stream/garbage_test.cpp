@@ -174,6 +174,17 @@ BOOST_DATA_TEST_CASE(a_reader_that_could_not_attach_takes_no_slot, data::make(kO
   BOOST_TEST(error_of([&] { const Reader reader{segment}; }) == nothing());
 }
 
+// Whoever attaches, and whoever looks after the segment, learns of it although nobody died.
+BOOST_DATA_TEST_CASE(recovery_says_that_the_cursor_points_nowhere, data::make(kOrders), order) {
+  const SegmentOptions options{.slab_bytes = 4096, .order = order, .participants = 2};
+  const HeapMemory memory{options};
+  const Segment segment = Segment::create_in(memory, options);
+  BOOST_TEST(error_of([&] { recover(segment); }) == nothing());
+  segment.core()->control().cursor = layout::Cursor::make(1, 60, 0).word;
+  BOOST_TEST(error_of([&] { recover(segment); }) == Errc::corrupt);
+  BOOST_TEST(error_of([&] { const Writer writer{segment}; }) == Errc::corrupt);
+}
+
 // What a reader meets in a frame that makes no sense is an error, at the latest with its next call.
 BOOST_DATA_TEST_CASE(a_frame_that_makes_no_sense_is_an_error, data::make(kOrders) * data::make(kPolicies), order,
                      on_full) {

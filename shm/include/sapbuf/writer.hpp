@@ -123,7 +123,7 @@ class [[nodiscard]] Reservation {
 // handle each. Move-only. Destroying it detaches: what was committed stays.
 class Writer {
  public:
-  // Throws Errc::registry_full, Errc::unsupported (no membarrier), Errc::forked.
+  // Throws Errc::registry_full, Errc::unsupported (no membarrier), Errc::forked, Errc::corrupt.
   explicit Writer(const Segment& segment, const WriterOptions& options = {});
   Writer(Writer&& other) noexcept;
   Writer& operator=(Writer&& other) noexcept;
