@@ -56,7 +56,8 @@ bool seal_extents(SegmentCore& core, Placed place, std::uint64_t claimed) {
     }
     any_open = true;
     layout::Word& revoked = core.slot(extent.owner()).revoked;
-    if (revoked.load(relaxed) < place.generation) revoked.store(place.generation, relaxed);
+    // revoked: release, so that who sees it sees that the cursor has left the generation.
+    if (revoked.load(relaxed) < place.generation) revoked.store(place.generation, std::memory_order_release);
   });
   if (!any_open) return !unfinished;
   SAPBUF_KILL_POINT("seal.revoked");

@@ -68,6 +68,15 @@ bool is_revoked(const WriterState& writer) noexcept {
   return writer.slot->revoked.load(relaxed) >= writer.generation;
 }
 
+// Whether the revocation is one that a sealer can have made: they revoke generations that the cursor has left. A writer
+// that took any other for true would claim anew for ever.
+//   revoked: acquire, so that a cursor at least as new as the sealer saw is seen here.
+bool may_be_revoked(const WriterState& writer) noexcept {
+  const std::uint64_t revoked = writer.slot->revoked.load(std::memory_order_acquire);
+  const ActiveSlab active = load_active(*writer.core);
+  return active.valid() && revoked < active.generation;
+}
+
 // Gives up the rest of the writer's extent. The writer is busy, and the extent was not revoked before it was.
 void close_own_extent(WriterState& writer) noexcept {
   const std::uint64_t rest = static_cast<std::uint64_t>(writer.extent_end - writer.next);
@@ -88,7 +97,10 @@ Reserved reserve_in_extent(WriterState& writer, std::size_t size) noexcept {
   const std::uint64_t deadline = deadline_of(writer);
   set_busy(writer);
   for (;;) {
-    if (writer.end != nullptr && is_revoked(writer)) writer.drop_extent();
+    if (writer.end != nullptr && is_revoked(writer)) {
+      writer.drop_extent();
+      if (!may_be_revoked(writer)) return end_without_room(writer, Status::corrupt);
+    }
     if (writer.end != nullptr && static_cast<std::ptrdiff_t>(span) <= writer.end - writer.next) {
       return {writer.next + layout::kUnitBytes, Status::ok};
     }

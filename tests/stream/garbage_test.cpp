@@ -185,6 +185,22 @@ BOOST_DATA_TEST_CASE(recovery_says_that_the_cursor_points_nowhere, data::make(kO
   BOOST_TEST(error_of([&] { const Writer writer{segment}; }) == Errc::corrupt);
 }
 
+// Sealers revoke what the cursor has left. A writer that believed in any other revocation would claim anew for ever.
+BOOST_AUTO_TEST_CASE(a_revocation_that_no_sealer_made_is_an_error) {
+  const SegmentOptions options{.slab_bytes = 4096, .participants = 4};
+  const HeapMemory memory{options};
+  const Segment segment = Segment::create_in(memory, options);
+  Writer writer{segment, {.timeout = 0ms}};
+  BOOST_TEST(writer.write("right") == Status::ok);
+  layout::Word& revoked = segment.core()->slot(writer.slot()).revoked;
+  for (const std::uint64_t generation : {std::uint64_t{1}, ~std::uint64_t{0}}) {
+    revoked = generation;
+    BOOST_TEST(writer.write("revoked") == Status::corrupt);
+  }
+  revoked = 0;
+  BOOST_TEST(writer.write("right again") == Status::ok);
+}
+
 // What a reader meets in a frame that makes no sense is an error, at the latest with its next call.
 BOOST_DATA_TEST_CASE(a_frame_that_makes_no_sense_is_an_error, data::make(kOrders) * data::make(kPolicies), order,
                      on_full) {
