@@ -83,6 +83,7 @@ struct ReaderState final : ReaderHot, ForkHook {
  private:
   void skip_what_is_there();
   void add_window(Placed place);
+  void check_number_of_windows() const;  // throws Errc::corrupt
   void discover(Window& window, const ActiveSlab& active);
   bool forget_finished() noexcept;  // whether a generation was left
   bool step_over_filler(Place& place) noexcept;

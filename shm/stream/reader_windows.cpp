@@ -153,10 +153,20 @@ void ReaderState::discover(Window& window, const ActiveSlab& active) {
   }
 }
 
+// A window that is held, or pinned, keeps a slab of its own. In an `overwrite` stream windows that were overwritten
+// stay until the pins are verified; between two looks each slab can have been found once more.
+void ReaderState::check_number_of_windows() const {
+  const std::size_t slabs = core->geometry().slabs;
+  if (windows.size() > (overwrites() ? 2 * slabs : slabs)) {
+    throw_corrupt(*core, "there are more generations than slabs");
+  }
+}
+
 void ReaderState::refresh() {
   const ActiveSlab active = load_active(*core);
   if (!active.valid()) throw_corrupt(*core, "the cursor points nowhere");
   while (windows.back().generation < active.generation) {
+    check_number_of_windows();
     const std::uint64_t next = windows.back().generation + 1;
     if (const auto slab = find_slab(*core, next)) {
       add_window({next, *slab});
@@ -269,14 +279,13 @@ bool ReaderState::verify_pins(bool& reclaiming) {
   if (reclaiming) return false;
   // Generations are overwritten in their order; what was lost comes before all that is left.
   for (std::size_t i = 0; i < lost; ++i) {
+    if (windows.size() == 1) {  // never empty, not even behind an error
+      const auto place = find_oldest(*core, windows.front().generation + 1);
+      if (!place) throw_corrupt(*core, "no slab can be read");
+      add_window(*place);
+    }
     passed_before += windows.front().passed;
-    const std::uint64_t next = windows.front().generation + 1;
     windows.pop_front();
-    if (!windows.empty()) continue;
-    const auto place = find_oldest(*core, next);
-    if (!place) throw_corrupt(*core, "no slab can be read");
-    add_window(*place);
-    break;
   }
   return false;
 }

@@ -201,6 +201,42 @@ BOOST_AUTO_TEST_CASE(a_revocation_that_no_sealer_made_is_an_error) {
   BOOST_TEST(writer.write("right again") == Status::ok);
 }
 
+// Puts a generation into a slab, and the cursor there.
+void place_generation(const Segment& segment, std::uint64_t generation, std::uint32_t slab) {
+  segment.core()->descriptor(slab).life = layout::SlabLife::make(generation, layout::SlabState::active).word;
+  segment.core()->control().cursor = layout::Cursor::make(generation, slab, 0).word;
+}
+
+BOOST_DATA_TEST_CASE(a_reader_that_lost_everything_says_so_each_time, data::make(kOrders), order) {
+  const SegmentOptions options{.slab_bytes = 4096, .order = order, .on_full = OnFull::overwrite, .participants = 4};
+  const HeapMemory memory{options};
+  const Segment segment = Segment::create_in(memory, options);
+  place_generation(segment, 7, 1);
+  segment.core()->descriptor(0).life = 0;
+  Reader reader{segment};
+  place_generation(segment, 1, 0);
+  segment.core()->descriptor(1).life = 0;
+  for (int i = 0; i < 3; ++i) BOOST_TEST(error_of([&] { static_cast<void>(texts(reader)); }) == Errc::corrupt);
+}
+
+// What a lossless reader holds cannot go away, so there is a slab for each generation that it has not finished.
+BOOST_DATA_TEST_CASE(more_generations_than_slabs_are_an_error, data::make(kOrders), order) {
+  const SegmentOptions options{.slabs = 3, .slab_bytes = 4096, .order = order, .participants = 4};
+  const HeapMemory memory{options};
+  const Segment segment = Segment::create_in(memory, options);
+  Reader reader{segment};
+  Writer writer{segment};
+  const Reservation unfinished = writer.reserve(8);
+  segment.core()->descriptor(0).limit_bytes = options.slab_bytes;
+  Errc seen = nothing();
+  for (std::uint64_t generation = 2; generation < 100 && seen == nothing(); ++generation) {
+    place_generation(segment, generation, 1 + generation % 2);
+    seen = error_of([&] { reader.wait_for(0ms); });
+  }
+  BOOST_TEST(seen == Errc::corrupt);
+  place_generation(segment, 1, 0);
+}
+
 // What a reader meets in a frame that makes no sense is an error, at the latest with its next call.
 BOOST_DATA_TEST_CASE(a_frame_that_makes_no_sense_is_an_error, data::make(kOrders) * data::make(kPolicies), order,
                      on_full) {
