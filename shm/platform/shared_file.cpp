@@ -6,8 +6,6 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#include <algorithm>
-
 #include <boost/interprocess/exceptions.hpp>
 
 #include "platform/system_error.hpp"
@@ -42,18 +40,17 @@ struct stat status_of(int descriptor) {
   return information;
 }
 
-constexpr std::uint64_t kAllocatedAtOnce = 32 << 20;
-
 // tmpfs undoes an allocation that a signal interrupts: with signals that come faster than it ends, it would never end.
-// So they wait, for some milliseconds. Returns errno's value.
-int allocate_undisturbed(int descriptor, std::uint64_t offset, std::uint64_t bytes) noexcept {
+// So they wait until it is over. In one call, so that the kernel refuses at once what can never fit, and does not fill
+// the machine's memory before it finds out. Returns errno's value.
+int allocate_undisturbed(int descriptor, std::uint64_t bytes) noexcept {
   sigset_t all;
   sigset_t before;
   ::sigfillset(&all);
   ::pthread_sigmask(SIG_SETMASK, &all, &before);
   int error = 0;
   do {
-    error = ::posix_fallocate(descriptor, static_cast<off_t>(offset), static_cast<off_t>(bytes));
+    error = ::posix_fallocate(descriptor, 0, static_cast<off_t>(bytes));
   } while (error == EINTR);
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
   return error;
@@ -116,10 +113,7 @@ bool SharedFile::has_name() const { return status_of(descriptor()).st_nlink != 0
 void SharedFile::allocate(std::uint64_t bytes) {
   // From nothing, so that what an unfinished creation left is gone.
   if (::ftruncate(descriptor(), 0) != 0) throw_system_error(errno, "cannot empty the segment's file");
-  int error = may_have_room(descriptor(), bytes) ? 0 : ENOSPC;
-  for (std::uint64_t offset = 0; offset < bytes && error == 0; offset += kAllocatedAtOnce) {
-    error = allocate_undisturbed(descriptor(), offset, std::min(kAllocatedAtOnce, bytes - offset));
-  }
+  const int error = may_have_room(descriptor(), bytes) ? allocate_undisturbed(descriptor(), bytes) : ENOSPC;
   if (error == 0) return;
   [[maybe_unused]] const int ignored = ::ftruncate(descriptor(), 0);
   if (errc_of(error) == Errc::no_space) {
