@@ -139,6 +139,15 @@ test_dry_run_kills_nobody() {
   signal CONT holder
 }
 
+# The segment must not get the number of a descriptor that is printed to.
+test_runs_without_standard_descriptors() {
+  stream_with_dead_holder
+  "$watchdog" --once "$stream" <&- >&- 2>&- || die "exit status $?"
+  equal "$(status '.journal[0].name')" holder 'who died'
+  echo line | "$sapbuf" pub "$stream" >&- 2>&- || die "exit status $?"
+  equal "$(status .departed.committed)" 5001 committed
+}
+
 test_no_such_segment() {
   expect "$no_segment" "$watchdog" --once "$stream"
   said "$stream"

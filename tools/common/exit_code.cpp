@@ -2,6 +2,8 @@
 
 #include <spdlog/spdlog.h>
 
+#include "common/process.hpp"
+
 namespace sapbuf::tools {
 
 ExitCode exit_code(Errc error) noexcept {
@@ -21,6 +23,7 @@ ExitCode exit_code(Errc error) noexcept {
 
 int run_and_report(const std::function<int()>& tool) noexcept {
   try {
+    keep_standard_descriptors();
     return tool();
   } catch (const Failure& failure) {
     spdlog::error(failure.what());

@@ -22,6 +22,12 @@ Descriptor::~Descriptor() {
   if (fd_ >= 0) ::close(fd_);
 }
 
+void keep_standard_descriptors() {
+  int descriptor = 0;
+  while (descriptor >= 0 && descriptor <= STDERR_FILENO) descriptor = ::open("/dev/null", O_RDWR | O_CLOEXEC);
+  if (descriptor >= 0) ::close(descriptor);
+}
+
 std::uint64_t own_pid_namespace() {
   struct stat file {};
   return ::stat("/proc/self/ns/pid", &file) == 0 ? file.st_ino : 0;

@@ -27,6 +27,10 @@ class Descriptor {
   int fd_ = -1;
 };
 
+// Opens /dev/null in place of the standard descriptors that are closed: a segment that got one of their numbers would
+// be written over by what is printed there.
+void keep_standard_descriptors();
+
 // Inode number of this process's own pid namespace; 0 if unknown.
 std::uint64_t own_pid_namespace();
 // Clock ticks after boot, field 22 of /proc/PID/stat; nothing if there is no such process.
