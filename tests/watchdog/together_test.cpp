@@ -1,10 +1,13 @@
 // Watchdogs die as well, and sometimes there are two: neither does harm, and every death is told once.
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <boost/test/unit_test.hpp>
 
+#include <deque>
 #include <map>
 #include <optional>
-#include <random>
-#include <thread>
 
 #include "watchdog/daemon.hpp"
 
@@ -19,12 +22,24 @@ constexpr int kWriters = 3;
 // A round kills some writers and a reader, all at about the same time.
 struct Scene {
   void let_some_die() {
+    // All are there before the first one dies: whoever attaches would recover the dead.
+    std::deque<Child> children;
+    for (int i = 0; i < kWriters; ++i) children.emplace_back([this](Link& link) { write_and_wait(link); });
+    for (Child& child : children) child.hear();
     Child reader = holder_of(name, "reader");
     reader.hear();
-    for (int i = 0; i < kWriters; ++i) die_writing(name, "writer", kMessages);
     reader.kill();
+    for (Child& child : children) child.kill();
     deaths += kWriters + 1;
     writers += kWriters;
+  }
+
+  void write_and_wait(Link& link) const {
+    Writer writer{Segment::open(name), {.name = "writer"}};
+    for (int i = 0; i < kMessages; ++i) require(writer.write("message") == Status::ok, "not accepted");
+    const Reservation open = writer.reserve(100);
+    link.say(1);
+    link.hear();
   }
 
   // Once everybody has been recovered: each death stands in the journal once, and was counted once.
@@ -65,28 +80,40 @@ BOOST_AUTO_TEST_CASE(two_watchdogs_tell_and_count_each_death_once) {
   BOOST_TEST(other.end() == 0);
 }
 
-BOOST_AUTO_TEST_CASE(a_watchdog_that_is_killed_at_any_moment_does_no_harm) {
-  constexpr unsigned kSeed = 20;
-  std::minstd_rand chance{kSeed};
+// Runs `sapbuf-watchdog --once`, and kills it at the n-th place where it enters or leaves a system call. False if it
+// came to its end before.
+bool kill_at_system_call(const std::string& name, unsigned nth) {
+  const Child traced{[&](Link&) {
+    ::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr);
+    ::close(STDERR_FILENO);
+    ::execl(SAPBUF_WATCHDOG, SAPBUF_WATCHDOG, "--once", name.c_str(), nullptr);
+  }};
+  int status = 0;
+  for (unsigned stops = 0;; ++stops) {
+    BOOST_TEST_REQUIRE(::waitpid(traced.pid(), &status, 0) == traced.pid());
+    if (!WIFSTOPPED(status)) return false;
+    if (stops == nth) return true;
+    ::ptrace(PTRACE_SYSCALL, traced.pid(), nullptr, nullptr);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_watchdog_that_is_killed_anywhere_does_no_harm) {
   Scene scene;
-  int before = 0;
   int amid = 0;
-  for (int round = 0; round < 60; ++round) {
+  unsigned nth = 0;
+  for (bool killed = true; killed; ++nth) {
     const std::uint64_t deaths = scene.deaths;
     scene.let_some_die();
-    {
-      // From its start to the end of its first recovery it takes some milliseconds.
-      Daemon short_lived{{scene.name, "--interval", "1"}};
-      std::this_thread::sleep_for(std::chrono::microseconds{chance() % 6000});
-    }
+    killed = kill_at_system_call(scene.name, nth);
     const Snapshot now = inspect(scene.segment);
-    const std::uint64_t told = now.journal.empty() ? 0 : now.journal.back().number;
-    if (told == deaths) ++before;
-    if (told > deaths && !now.participants.empty()) ++amid;
-    Daemon next{{scene.name, "--interval", "1"}};
-    BOOST_TEST_CONTEXT("round " << round << ", seed " << kSeed) { scene.check(); }
+    const bool some_are_told = !now.journal.empty() && now.journal.back().number > deaths;
+    if (some_are_told && !now.participants.empty()) ++amid;
+    while (recover(scene.segment).pending) {
+    }
+    BOOST_TEST_CONTEXT("killed at place " << nth) { scene.check(); }
   }
-  BOOST_TEST_MESSAGE("of 60 watchdogs, " << before << " were killed before their recovery and " << amid << " amid it");
+  BOOST_TEST_MESSAGE("killed at " << nth - 1 << " places, " << amid << " of them amid a recovery");
+  BOOST_TEST(amid > 0);
 }
 
 // Participants need none: the last one that waits takes back what a watchdog has not.
