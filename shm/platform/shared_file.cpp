@@ -41,8 +41,7 @@ struct stat status_of(int descriptor) {
 }
 
 // tmpfs undoes an allocation that a signal interrupts: with signals that come faster than it ends, it would never end.
-// So they wait until it is over. In one call, so that the kernel refuses at once what can never fit, and does not fill
-// the machine's memory before it finds out. Returns errno's value.
+// So they wait until it is over. Returns errno's value.
 int allocate_undisturbed(int descriptor, std::uint64_t bytes) noexcept {
   sigset_t all;
   sigset_t before;
