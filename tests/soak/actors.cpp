@@ -223,6 +223,8 @@ void probe(const Scene& scene) {
   Writer writer{segment, {.name = "probe-writer", .timeout = std::chrono::nanoseconds{kPatience} / 1ms * 1ms}};
   const std::size_t size = segment.max_message_bytes() / 2;
   for (std::uint32_t turn = 0; turn < 4 * options.slabs; ++turn) {
+    // At its next look, a reader lets go of what it has read: a dropping writer would not wait for that.
+    reader.wait_for(0ms);
     Reservation slot = writer.reserve(size, 1);
     if (!slot) throw std::runtime_error(fmt::format("turn {}: reserve says {}", turn, to_string(slot.status())));
     scene.messages.fill(slot.bytes(), 1, turn + 1);
