@@ -16,7 +16,6 @@ struct Scene {
   Messages messages;
   std::uint64_t seed;
   bool lossless;  // readers miss nothing that was committed after they attached
-  bool total_order;
 };
 
 // By these names the journal tells one incarnation from all others.

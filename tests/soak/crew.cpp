@@ -125,10 +125,6 @@ void Crew::continue_all() {
   }
 }
 
-bool Crew::anybody_stopped() const {
-  return std::any_of(members_.begin(), members_.end(), [](const Member& member) { return member.stopped_ns != 0; });
-}
-
 void Crew::freeze() const {
   for (const Member& member : members_) member.process.send(SIGSTOP);
 }

@@ -46,7 +46,6 @@ class Crew {
 
   const std::vector<Kill>& kills() const noexcept { return kills_; }
   const Intervals& stopped() const noexcept { return stopped_; }
-  bool anybody_stopped() const;
   std::uint32_t incarnations(Role role) const noexcept { return next_id(role) - 1; }
   Diary& diary(Role role, std::uint32_t id) const;
 

@@ -6,7 +6,6 @@
 #include <nlohmann/json.hpp>
 
 #include "common/human.hpp"
-#include "soak/clock.hpp"
 
 namespace sapbuf::soak {
 namespace {
@@ -153,7 +152,7 @@ std::vector<Line> lines(const Report& report) {
 
 std::string as_text(const Report& report) {
   std::string text;
-  for (const Line& line : lines(report)) text += fmt::format("{:<60}{}\n", line.what, line.value);
+  for (const Line& line : lines(report)) text += fmt::format("{:<64}{}\n", line.what, line.value);
   for (const std::string& violation : report.sum.violations) text += fmt::format("VIOLATION: {}\n", violation);
   if (!report.repeat.empty()) text += fmt::format("to repeat the round: {}\n", report.repeat);
   return text;

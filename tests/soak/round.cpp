@@ -27,8 +27,7 @@ Scene scene_of(const Plan& plan, Board& board) {
           .board = board,
           .messages = Messages{plan.seed, segment.max_message_bytes() * plan.largest_percent / 100},
           .seed = plan.seed,
-          .lossless = plan.options.on_full != OnFull::overwrite,
-          .total_order = plan.options.order == Order::total};
+          .lossless = plan.options.on_full != OnFull::overwrite};
 }
 
 std::string file_of(const std::string& stream) { return "/dev/shm/sapbuf." + stream; }
