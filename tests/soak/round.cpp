@@ -136,9 +136,14 @@ class Round {
     if (plan_.watchdog) keeper_.start();
     for (std::uint32_t i = 0; i < plan_.producers; ++i) crew_.start(Role::writer, i == 0);
     if (!wait_until("the producers to attach", [&] { return crew_.all_attached(); })) return false;
+    return watchdog_is_up();
+  }
+
+  // Before that, it does not yet end as it should when it is asked to.
+  bool watchdog_is_up() {
     return wait_until("the watchdog to begin", [&] {
       keeper_.look();
-      return !plan_.watchdog || keeper_.is_ready();
+      return !keeper_.runs() || keeper_.is_ready();
     });
   }
 
@@ -230,6 +235,7 @@ class Round {
     if (!settle("the dead to be settled")) return false;
     board_->drain.store(true);
     if (!crew_.await_end(Role::reader) || !settle("the readers to be settled")) return false;
+    if (!watchdog_is_up()) return false;
     if (!keeper_.stop()) complain("the watchdog did not end well");
     if (idler_.reap_within(kPatience) != 0) complain("the process that naps did not end well");
     return well();
