@@ -22,13 +22,13 @@ constexpr const char* kStyle = R"(<style>
   .page { fill: #ffffff; } .plot { fill: #f5f7fa; }
   .title { fill: #16202c; font-size: 21px; font-weight: bold; } .head { fill: #16202c; font-size: 14px; font-weight: bold; }
   .text { fill: #55606e; font-size: 12px; } .grid { stroke: #d8dee6; stroke-width: 1; }
-  .limit { stroke: #b3261e; stroke-width: 1; stroke-dasharray: 4 3; } .limit-text { fill: #b3261e; font-size: 11px; }
+  .limit { stroke: #b3261e; stroke-width: 1; stroke-dasharray: 4 3; }
   .writer { stroke: #2f6fde; fill: #2f6fde; } .reader { stroke: #d9822b; fill: #d9822b; }
   .line { stroke-width: 1; stroke-opacity: 0.35; } .took { stroke-width: 1.5; } .reclaimed { fill: #16202c; }
   @media (prefers-color-scheme: dark) {
     .page { fill: #12171e; } .plot { fill: #1a212b; }
     .title, .head { fill: #edf1f6; } .text { fill: #a7b2c0; } .grid { stroke: #303a47; }
-    .limit { stroke: #ff8a80; } .limit-text { fill: #ff8a80; }
+    .limit { stroke: #ff8a80; }
     .writer { stroke: #6ea8ff; fill: #6ea8ff; } .reader { stroke: #ffb066; fill: #ffb066; } .reclaimed { fill: #edf1f6; }
   }
 </style>
