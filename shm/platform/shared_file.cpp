@@ -40,8 +40,8 @@ struct stat status_of(int descriptor) {
   return information;
 }
 
-// tmpfs undoes an allocation that a signal interrupts: with signals that come faster than it ends, it would never end.
-// So they wait until it is over. Returns errno's value.
+// Where a signal interrupts an allocation (older kernels let any signal do that), tmpfs undoes it: with signals that
+// come faster than it ends, it would never end. So they wait until it is over. Returns errno's value.
 int allocate_undisturbed(int descriptor, std::uint64_t bytes) noexcept {
   sigset_t all;
   sigset_t before;

@@ -21,7 +21,7 @@ SegmentOptions small(Order order) { return {.slab_bytes = 8192, .order = order, 
 
 BOOST_AUTO_TEST_SUITE(signals)
 
-// tmpfs gives up, and undoes, an allocation that a signal interrupts.
+// Older kernels let any signal interrupt the allocation, and tmpfs then undoes it.
 BOOST_AUTO_TEST_CASE(a_large_segment_is_created_although_signals_come_faster_than_it_is_allocated) {
   const TestName name;
   Child creator{[&](Link&) {
