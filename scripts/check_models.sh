@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Searches the Spin models of the protocol (tests/model) exhaustively: in each, nothing may be found; with one step of the
 # protocol left out, something must be found. Exit status 1 if anything is not so.
-#   scripts/check_models.sh            about 3 minutes, 2.5 GB
-#   scripts/check_models.sh --quick    smaller bounds, for CI: under a minute on 2 cores
+#   scripts/check_models.sh            6 minutes of processor time, up to 2.2 GB a search
+#   scripts/check_models.sh --quick    smaller bounds, for CI
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"

@@ -2,12 +2,14 @@
 # Installs the Debian packages that building, testing and the demo need, if they are missing.
 #   scripts/setup.sh             what scripts/test.sh and scripts/demo.sh need
 #   scripts/setup.sh --ci        also what .ci/run needs: clang, its sanitizer runtimes, clang-format
+#   scripts/setup.sh --aarch64   also what scripts/test_aarch64.sh needs: a cross compiler and qemu-user
 #   scripts/setup.sh --models    only what scripts/check_models.sh needs: spin and a C compiler
 set -euo pipefail
 
 packages=(g++ cmake ninja-build libboost-dev libboost-test-dev libspdlog-dev libfmt-dev libcli11-dev nlohmann-json3-dev
           libbenchmark-dev jq)
 ci_packages=(clang clang-format libclang-rt-14-dev)
+aarch64_packages=(g++-aarch64-linux-gnu qemu-user)
 model_packages=(spin gcc libc6-dev)
 
 fail() {
@@ -19,8 +21,9 @@ parse_arguments() {
   case "${1-}" in
     '') ;;
     --ci) packages+=("${ci_packages[@]}") ;;
+    --aarch64) packages+=("${aarch64_packages[@]}") ;;
     --models) packages=("${model_packages[@]}") ;;
-    *) fail "unknown option $1 (known: --ci, --models)" ;;
+    *) fail "unknown option $1 (known: --ci, --aarch64, --models)" ;;
   esac
 }
 
