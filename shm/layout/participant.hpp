@@ -65,7 +65,7 @@ struct alignas(kLineBytes) ParticipantSlot {
   alignas(kLineBytes) Word revoked;
   // Reader of an `overwrite` stream: messages committed in all generations before its first one, plus one; 0 while
   // unknown.
-  //   written by  the reader when it attaches, or whoever closes the generation before its first, with the same value
+  //   written by  the reader, when it attaches
   Word base_frames;
   Word start_generation;  // reader: its first generation; written when it attaches
   // The incarnation of this slot that the departed totals include although they name somebody else as added last.
