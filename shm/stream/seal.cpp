@@ -43,6 +43,12 @@ bool may_close(SegmentCore& core, Placed place, std::uint64_t index, Extent exte
   return !here || !Progress{owner.progress.load(std::memory_order_acquire)}.busy();
 }
 
+// An extent that was claimed in time, but opened after the look that revokes, is left to the next sealer: its owner
+// knows of nothing, and would go on writing into it.
+bool is_revoked(SegmentCore& core, Placed place, Extent extent) noexcept {
+  return core.slot(extent.owner()).revoked.load(relaxed) >= place.generation;
+}
+
 // Revokes and closes the open extents of a generation. Returns whether all are closed now.
 bool seal_extents(SegmentCore& core, Placed place, std::uint64_t claimed) {
   bool unfinished = false;
@@ -64,7 +70,8 @@ bool seal_extents(SegmentCore& core, Placed place, std::uint64_t claimed) {
   platform::heavy_fence(core.full_fences());
   for_each_extent(core, place, claimed, [&](std::uint64_t index, Extent extent) {
     if (extent.state() != ExtentState::open) return;
-    if (extent.owner() < core.geometry().participants && may_close(core, place, index, extent)) {
+    if (extent.owner() < core.geometry().participants && is_revoked(core, place, extent) &&
+        may_close(core, place, index, extent)) {
       close_extent(core, {place.slab, index}, extent);
     } else {
       unfinished = true;

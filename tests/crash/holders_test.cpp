@@ -61,6 +61,47 @@ BOOST_DATA_TEST_CASE(a_writer_that_waits_for_a_dead_reader_goes_on_by_itself, da
   BOOST_TEST(now.reclaimed_slabs >= 1U);
 }
 
+// A message counts as missed if the reader had come to the extent's end before.
+BOOST_AUTO_TEST_CASE(an_extent_that_is_opened_while_its_generation_is_sealed_is_not_closed) {
+  const TestName name;
+  const Segment segment = make_segment(name, Order::per_writer);
+  Reader reader{segment, {.name = "reader"}};
+  const auto late_messages = [&] {
+    int count = 0;
+    while (reader.wait_for(0ms)) {
+      for (const Frame& frame : reader.pin()) count += frame.type() == 1 ? 1 : 0;
+    }
+    return count;
+  };
+  Writer idle{segment, {.name = "idle"}};
+  BOOST_TEST((idle.write(kLine) == Status::ok));
+  Child late{[&](Link& link) {
+    const Segment own = Segment::open(name);
+    Writer writer{own, {.name = "late"}};
+    kill_point::arm("claim.taken", [] {
+      kill_point::arm("claim.opened", stop_self);
+      stop_self();
+    });
+    if (writer.write(kLine, 1) != Status::ok) throw std::runtime_error("write failed");
+    link.say(1);
+    link.hear();
+  }};
+  BOOST_TEST_REQUIRE(late.wait_until_stopped());
+  bool opened = false;
+  kill_point::arm("seal.revoked", [&] {
+    late.resume();
+    opened = late.wait_until_stopped();
+  });
+  Writer other{segment, {.name = "other", .timeout = 20s}};
+  for (int i = 0; i < kMoreThanFits && !opened; ++i) BOOST_TEST_REQUIRE((other.write(kLine) == Status::ok));
+  kill_point::disarm();
+  BOOST_TEST_REQUIRE(opened);
+  BOOST_TEST(late_messages() == 0);
+  late.resume();
+  BOOST_TEST(late.hear() == 1U);
+  BOOST_TEST(late_messages() == 1);
+}
+
 BOOST_DATA_TEST_CASE(a_blocked_writer_is_freed_by_a_watchdog, data::make(kOrders), order) {
   const TestName name;
   const Segment segment = make_segment(name, order);
