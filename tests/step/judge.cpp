@@ -67,7 +67,8 @@ std::string write_afresh(World& world) {
 std::string check_messages(World& world, std::span<const Departed> departed) {
   Audience& audience = *world.audience;
   if (audience.torn() != 0) return "a torn message was delivered";
-  for (const std::uint32_t writer : {kVictimId, kSecondId, kThirdId, kPeerId, kBystanderId, kFreshId, kWoundedId}) {
+  for (const std::uint32_t writer :
+       {kVictimId, kSecondId, kThirdId, kPeerId, kBystanderId, kFreshId, kWoundedId, kWoundedId + 1}) {
     const auto& got = audience.numbers_of(writer);
     if (std::adjacent_find(got.begin(), got.end(), std::greater_equal<>{}) != got.end()) {
       return "messages came twice or out of order, of writer " + std::to_string(writer);

@@ -52,16 +52,17 @@ void World::advance_to(std::uint64_t generation, std::uint64_t used_bytes) {
 }
 
 void World::wound(const char* kill_point, unsigned nth) {
-  Child wounded{[&](Link&) {
+  const std::uint32_t id = kWoundedId + wounded++;
+  Child victim{[&](Link&) {
     const Segment own = Segment::open(name);
     Writer writer{own, {.name = "wounded", .timeout = 20s}};
     kill_point::arm(kill_point, kill_self, nth);
     for (std::uint32_t number = 0; number < 60; ++number) {
-      const auto message = make_message(kWoundedId, number);
+      const auto message = make_message(id, number);
       writer.write(std::span<const std::byte>{message});
     }
   }};
-  if (!audience->read_until([&] { return has_ended(wounded); }, patience()) || wounded.wait() != -SIGKILL) {
+  if (!audience->read_until([&] { return has_ended(victim); }, patience()) || victim.wait() != -SIGKILL) {
     throw std::runtime_error("the wounded lives");
   }
 }

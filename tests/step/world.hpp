@@ -17,7 +17,7 @@ inline constexpr std::uint32_t kSecondId = 3;
 inline constexpr std::uint32_t kThirdId = 4;
 inline constexpr std::uint32_t kBystanderId = 5;
 inline constexpr std::uint32_t kFreshId = 7;
-inline constexpr std::uint32_t kWoundedId = 9;
+inline constexpr std::uint32_t kWoundedId = 9;  // and 10, of a second one
 inline constexpr std::uint32_t kBystanderMessages = 30;
 
 struct World;
@@ -55,6 +55,7 @@ struct World {
   std::unique_ptr<Audience> audience;
   std::unique_ptr<Writer> peer;  // stays attached, idle, with an extent open if it wrote
   std::uint32_t peer_number = 0;
+  std::uint32_t wounded = 0;
   const StopPoint* stopped_at = nullptr;
   std::unique_ptr<Child> bystander;
 };

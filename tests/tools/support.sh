@@ -64,6 +64,7 @@ declare -A process
 
 # start NAME COMMAND...: in the background; output in $directory/NAME.out and .err
 start() {
+  rm -f "$directory/$1.out" "$directory/$1.err"  # nobody may take an earlier one's words for its own
   "${@:2}" >"$directory/$1.out" 2>"$directory/$1.err" </dev/null &
   process[$1]=$!
 }
