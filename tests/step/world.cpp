@@ -68,7 +68,7 @@ void World::wound(const char* kill_point, unsigned nth) {
 }
 
 void World::wound_reader() {
-  Child wounded{[&](Link&) {
+  Child victim{[&](Link&) {
     const Segment own = Segment::open(name);
     Reader reader{own, {.name = "wounded"}};
     const auto range = reader.pin();
@@ -77,7 +77,7 @@ void World::wound_reader() {
       kill_self();
     }
   }};
-  if (wounded.wait() != -SIGKILL) throw std::runtime_error("the wounded reader found nothing to hold");
+  if (victim.wait() != -SIGKILL) throw std::runtime_error("the wounded reader found nothing to hold");
 }
 
 bool World::admit_bystander(const StopPoint& point) {
