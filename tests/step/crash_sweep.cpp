@@ -18,6 +18,7 @@ using namespace std::chrono_literals;
 
 struct Options {
   std::vector<std::string> only;
+  std::size_t operations = 0;  // so many of them; 0: all
   std::size_t sample = 0;  // moments of each operation; 0: all
   std::size_t beside = ~std::size_t{0};
   std::vector<std::string> beside_only;
@@ -249,12 +250,14 @@ int sweep_all(const Options& options) {
   std::printf("seed %llu\n", static_cast<unsigned long long>(options.seed));
   print_head();
   Chance chance{options.seed};
+  const std::vector<std::size_t> chosen = chance.some_of(operations().size(), options.operations);
   Tally all;
   const auto add = [&](const char* name, const Tally& tally) {
     print_row(name, tally);
     all += tally;
   };
-  for (const Operation& operation : operations()) {
+  for (const std::size_t index : chosen) {
+    const Operation& operation = operations()[index];
     if (wanted(options.only, operation.name)) add(operation.name, sweep_operation(operation, options, chance));
   }
   for (const Lifecycle& lifecycle : lifecycles()) {
@@ -272,6 +275,7 @@ int run(int argc, char** argv) {
   Options options;
   options.seed = std::random_device{}();
   app.add_option("operation", options.only, "Which operations; all if none is named");
+  app.add_option("--operations", options.operations, "Try only so many operations, taken by chance; 0: all");
   app.add_option("--sample", options.sample, "Try only so many moments of each operation, taken by chance; 0: all");
   app.add_option("--beside", options.beside, "Repeat it beside bystanders stopped at so many points, taken by chance");
   app.add_option("--beside-point", options.beside_only, "Which stop points of bystanders; all if none is named");

@@ -218,7 +218,7 @@ BOOST_AUTO_TEST_CASE(a_manager_that_cannot_be_reached_or_does_not_read_stops_not
                   }};
     die_writing(scene.name, "victim", 1);
     BOOST_TEST(eventually([&] { return inspect(scene.segment).journal.size() == 1; }));
-    BOOST_TEST(daemon.says("service manager"));
+    BOOST_TEST(eventually([&] { return daemon.says("service manager"); }));
     BOOST_TEST(daemon.end() == 0);
   }
   Scene scene;
