@@ -55,6 +55,8 @@ void write_messages(Writer& writer, std::uint32_t id, std::uint32_t first, std::
     const std::size_t extra = number % 5 == 4 ? 40 : 0;
     if (diary != nullptr) diary->begun.store(number - first + 1);
     Reservation reservation = writer.reserve(message.size() + extra, 1);
+    // A stream that waits for nobody has no room while whoever flips is slow: it is tried again.
+    while (reservation.status() == Status::full) reservation = writer.reserve(message.size() + extra, 1);
     if (!reservation) throw std::runtime_error("reserve: " + std::string(to_string(reservation.status())));
     std::memcpy(reservation.bytes().data(), message.data(), message.size());
     if (is_aborted(number)) {
