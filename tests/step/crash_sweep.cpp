@@ -19,7 +19,7 @@ using namespace std::chrono_literals;
 struct Options {
   std::vector<std::string> only;
   std::size_t operations = 0;  // so many of them; 0: all
-  std::size_t sample = 0;  // moments of each operation; 0: all
+  std::size_t sample = 0;      // moments of each operation; 0: all
   std::size_t beside = ~std::size_t{0};
   std::vector<std::string> beside_only;
   std::size_t second_deaths = 10;
