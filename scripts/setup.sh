@@ -3,6 +3,7 @@
 #   scripts/setup.sh             what scripts/test.sh and scripts/demo.sh need
 #   scripts/setup.sh --ci        also what .ci/run needs: clang, its sanitizer runtimes, clang-format
 #   scripts/setup.sh --aarch64   also what scripts/test_aarch64.sh needs: a cross compiler and qemu-user
+#   scripts/setup.sh --bench     also what scripts/bench.sh needs: the peers that it measures
 #   scripts/setup.sh --models    only what scripts/check_models.sh needs: spin and a C compiler
 set -euo pipefail
 
@@ -10,6 +11,7 @@ packages=(g++ cmake ninja-build libboost-dev libboost-test-dev libspdlog-dev lib
           libbenchmark-dev jq)
 ci_packages=(clang clang-format libclang-rt-14-dev)
 aarch64_packages=(g++-aarch64-linux-gnu qemu-user)
+bench_packages=(pkg-config libdpdk-dev libzmq3-dev)
 model_packages=(spin gcc libc6-dev)
 
 fail() {
@@ -22,8 +24,9 @@ parse_arguments() {
     '') ;;
     --ci) packages+=("${ci_packages[@]}") ;;
     --aarch64) packages+=("${aarch64_packages[@]}") ;;
+    --bench) packages+=("${bench_packages[@]}") ;;
     --models) packages=("${model_packages[@]}") ;;
-    *) fail "unknown option $1 (known: --ci, --aarch64, --models)" ;;
+    *) fail "unknown option $1 (known: --ci, --aarch64, --bench, --models)" ;;
   esac
 }
 

@@ -1,9 +1,10 @@
-// Producers hand messages to one consumer, each in a process of its own: what every peer is measured by.
+// Producers hand messages to consumers, each in a process of its own: what every peer is measured by.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <sapbuf/options.hpp>
 #include <string>
 
 namespace sapbuf::bench {
@@ -12,6 +13,7 @@ struct Load {
   std::size_t message_bytes = 16;      // a multiple of 8, 8 at least
   std::uint64_t messages = 1'000'000;  // of each producer
   unsigned producers = 1;
+  unsigned consumers = 1;
 };
 
 // Something that hands over messages. Made before the processes are; each process opens its own end by `name`.
@@ -20,12 +22,14 @@ class Peer {
   virtual ~Peer() = default;
   virtual void prepare(const Load& load) = 0;  // in the parent
   virtual void produce(const Load& load) = 0;  // in each producer
-  virtual std::uint64_t consume(const Load& load, void (*ready)(void*),
-                                void* context) = 0;  // returns the sum of all words
-  virtual void clean_up() noexcept = 0;              // in the parent
+  // In each consumer; returns the sum of all words.
+  virtual std::uint64_t consume(const Load& load, void (*ready)(void*), void* context) = 0;
+  virtual void clean_up() noexcept = 0;  // in the parent
+  // Several consumers: whether each message goes to one of them, or to all.
+  virtual bool shares() const noexcept { return false; }
 };
 
-std::unique_ptr<Peer> make_sapbuf(bool total_order);
+std::unique_ptr<Peer> make_sapbuf(const SegmentOptions& options);
 std::unique_ptr<Peer> make_message_queue();
 std::unique_ptr<Peer> make_lockfree(const Load& load);
 std::unique_ptr<Peer> make_mutex();
@@ -51,8 +55,9 @@ std::uint64_t expected_sum(const Load& load) noexcept;
 void fill(std::byte* payload, std::size_t bytes, std::uint64_t number) noexcept;
 std::uint64_t sum_of(const std::byte* payload, std::size_t bytes) noexcept;
 
-// Runs it once: the consumer on the last core, producers on the others as far as there are some. Messages a second,
-// from the producers' start to the consumer's last message. Throws if a message is missing or damaged.
+// Runs it once: the first consumer on the last core, a lone producer on the first, more of them on all in turn.
+// Messages a second, from the producers' start to the last consumer's last message. Throws if a message is missing or
+// damaged.
 double hand_over(Peer& peer, const Load& load);
 
 }  // namespace sapbuf::bench

@@ -161,8 +161,62 @@ std::vector<double> delays_at_rate(double per_second, unsigned count) {
   return delays;
 }
 
-void spinning(const Options& options) {
-  const unsigned count = options.quick ? 10'000 : 200'000;
+// How long each reservation with its commit took, in nanoseconds, while a reader follows; the clock's own time
+// included.
+std::vector<double> calls_under_load(unsigned count) {
+  const Stream stream{"load"};
+  const Pipe results;
+  const Pipe ready;
+  const pid_t consumer = start(1, results, [&] {
+    const Segment own = stream.open();
+    Reader reader{own};
+    ready.send(1);
+    for (unsigned seen = 0; seen < count;) {
+      if (!reader.wait_for(20s)) throw std::runtime_error("nothing came for 20 s");
+      for (const Frame& frame : reader.pin()) {
+        static_cast<void>(frame);
+        ++seen;
+      }
+    }
+  });
+  ready.receive();
+  pin_to(0);
+  std::vector<double> times;
+  times.reserve(count);
+  {
+    const Segment segment = stream.open();
+    Writer writer{segment};
+    std::uint64_t before = now_ns();
+    for (unsigned i = 0; i < count; ++i) {
+      if (writer.write(std::as_bytes(std::span{&before, 1})) != Status::ok) throw std::runtime_error("no room");
+      const std::uint64_t after = now_ns();
+      times.push_back(static_cast<double>(after - before));
+      before = after;
+    }
+  }
+  wait_for_end(consumer);
+  return times;
+}
+
+// One run gives the figures of all columns.
+void measure_distribution(Report& report, const std::string& scenario, const std::string& title,
+                          const std::string& unit, const std::function<std::vector<double>()>& run) {
+  std::vector<double> figures;
+  std::vector<Column> columns{{"p50", [&] {
+                                 figures = run();
+                                 return percentile(figures, 50);
+                               }}};
+  for (const double hundredths : {99.0, 99.9, 99.99, 100.0}) {
+    columns.push_back({hundredths == 100.0 ? "max" : fmt::format("p{}", hundredths),
+                       [&figures, hundredths] { return percentile(figures, hundredths); }});
+  }
+  report.measure({scenario, title, unit, std::move(columns)});
+}
+
+}  // namespace
+
+void measure_latency(Report& report) {
+  const unsigned count = report.options().quick ? 10'000 : 200'000;
   Percentiles line;
   Percentiles streams;
   std::vector<Column> columns{
@@ -171,32 +225,19 @@ void spinning(const Options& options) {
       {"sapbuf, p50", [&] { return (streams = ping_pong_of_streams(count)).p50; }},
       {"sapbuf, p99", [&] { return streams.p99; }},
   };
-  const std::string title = "one way, spinning, 8 bytes";
-  run_rounds(title, columns, options.rounds_that_count());
-  show(title, "ns", columns, options);
+  report.measure({"latency", "one way, spinning, 8 bytes", "ns", std::move(columns)});
 }
 
-void at_rate(const Options& options, double per_second) {
-  const unsigned count = static_cast<unsigned>(per_second * (options.quick ? 0.2 : 2));
-  std::vector<double> delays;
-  std::vector<Column> columns{{"p50", [&] {
-                                 delays = delays_at_rate(per_second, count);
-                                 return percentile(delays, 50);
-                               }}};
-  for (const double hundredths : {99.0, 99.9, 99.99, 100.0}) {
-    columns.push_back({hundredths == 100.0 ? "max" : fmt::format("p{}", hundredths),
-                       [&delays, hundredths] { return percentile(delays, hundredths); }});
+void measure_tails(Report& report) {
+  const bool quick = report.options().quick;
+  for (const double per_second : {10'000.0, 100'000.0, 1'000'000.0}) {
+    const auto count = static_cast<unsigned>(per_second * (quick ? 0.2 : 2));
+    measure_distribution(report, fmt::format("rate-{}", per_second),
+                         fmt::format("delivery of {} messages a second, from when they were due", per_second), "us",
+                         [=] { return delays_at_rate(per_second, count); });
   }
-  const std::string title = fmt::format("delivery of {} messages a second, from when they were due", per_second);
-  run_rounds(title, columns, options.rounds_that_count());
-  show(title, "us", columns, options);
-}
-
-}  // namespace
-
-void measure_latency(const Options& options) {
-  spinning(options);
-  for (const double per_second : {10'000.0, 100'000.0, 1'000'000.0}) at_rate(options, per_second);
+  measure_distribution(report, "calls-under-load", "a write of 8 bytes and a look at the clock, beside a reader", "ns",
+                       [=] { return calls_under_load(quick ? 100'000 : 5'000'000); });
 }
 
 }  // namespace sapbuf::bench

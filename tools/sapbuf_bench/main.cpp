@@ -3,16 +3,30 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <filesystem>
 
+#include "goals.hpp"
+#include "pictures.hpp"
 #include "scenarios.hpp"
 
 namespace sapbuf::bench {
 
 namespace {
 
+// The watchdog of the same build or installation; empty if there is none.
+std::string find_watchdog() {
+  std::error_code error;
+  const std::filesystem::path own = std::filesystem::read_symlink("/proc/self/exe", error).parent_path();
+  for (const char* place : {"sapbuf-watchdog", "../sapbuf_watchdog/sapbuf-watchdog"}) {
+    if (std::filesystem::exists(own / place, error)) return own / place;
+  }
+  return {};
+}
+
 int run(int argc, char** argv) {
   CLI::App app{"Measures sapbuf on this machine, beside its peers, in the same run.", "sapbuf-bench"};
   Options options;
+  options.watchdog = find_watchdog();
   bool list = false;
   app.add_option("scenario", options.scenarios, "What to measure; all if none is named (see --list)");
   app.add_option("--rounds", options.rounds, "Rounds that count, after one to warm up")
@@ -20,6 +34,12 @@ int run(int argc, char** argv) {
       ->capture_default_str();
   app.add_flag("--quick", options.quick, "Short runs, to see that it works; not to be quoted");
   app.add_flag("--json", options.json, "One JSON object a line");
+  app.add_option("--report", options.html, "Write a page with the figures and pictures into this file")
+      ->type_name("FILE");
+  app.add_option("--pictures", options.pictures, "Write the pictures into this folder, as SVG")->type_name("FOLDER");
+  app.add_option("--watchdog", options.watchdog, "The sapbuf-watchdog to measure with; none leaves it out")
+      ->type_name("PROGRAM")
+      ->capture_default_str();
   app.add_flag("--list", list, "Name the scenarios and leave");
   try {
     app.parse(argc, argv);
@@ -42,9 +62,14 @@ int run(int argc, char** argv) {
     fmt::print(stderr, "sapbuf-bench: there is no scenario '{}'; --list names them\n", name);
     return 2;
   }
+  Report report{options};
   for (const Scenario& scenario : scenarios()) {
-    if (is_wanted(scenario.name)) scenario.run(options);
+    if (is_wanted(scenario.name)) scenario.run(report);
   }
+  const std::vector<Goal> goals = goals_of(report);
+  show(goals, options);
+  if (!options.pictures.empty()) write_pictures(report, options.pictures);
+  if (!options.html.empty()) write_page(report, goals, options.html);
   return 0;
 }
 

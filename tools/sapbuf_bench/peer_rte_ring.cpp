@@ -2,6 +2,7 @@
 #include <rte_ring.h>
 #include <rte_ring_elem.h>
 
+#include <atomic>
 #include <vector>
 
 #include "hand_over.hpp"
@@ -19,9 +20,11 @@ class RteRingPeer final : public Peer {
     while (count * 2 * load.message_bytes <= kSlabBytes) count *= 2;
     const ssize_t bytes = rte_ring_get_memsize_elem(static_cast<unsigned>(load.message_bytes), count);
     if (bytes < 0) throw std::runtime_error("rte_ring does not take elements of this size");
-    memory_ = SharedMemory{static_cast<std::size_t>(bytes)};
+    memory_ = SharedMemory{kHeadBytes + static_cast<std::size_t>(bytes)};
+    new (memory_.get()) std::atomic<std::uint64_t>{0};
     const unsigned producers = load.producers == 1 ? RING_F_SP_ENQ : 0;
-    if (rte_ring_init(ring(), "bench", count, producers | RING_F_SC_DEQ) != 0) {
+    const unsigned consumers = load.consumers == 1 ? RING_F_SC_DEQ : 0;
+    if (rte_ring_init(ring(), "bench", count, producers | consumers) != 0) {
       throw std::runtime_error("rte_ring_init failed");
     }
   }
@@ -42,20 +45,33 @@ class RteRingPeer final : public Peer {
     const std::size_t bytes = load.message_bytes;
     std::vector<std::byte> messages(bytes * batch_);
     ready(context);
+    const std::uint64_t wanted = load.messages * load.producers;
     std::uint64_t sum = 0;
-    for (std::uint64_t left = load.messages * load.producers; left > 0;) {
+    for (std::uint64_t seen = 0; seen < wanted;) {
       const unsigned count = dequeue(messages.data(), static_cast<unsigned>(bytes));
       for (unsigned i = 0; i < count; ++i) sum += sum_of(messages.data() + i * bytes, bytes);
+      if (load.consumers == 1) {
+        seen += count;
+      } else if (count != 0) {
+        seen = seen_by_all().fetch_add(count, std::memory_order_relaxed) + count;
+      } else {
+        seen = seen_by_all().load(std::memory_order_relaxed);
+      }
       if (count == 0) rte_pause();
-      left -= count;
     }
     return sum;
   }
 
   void clean_up() noexcept override { memory_ = {}; }
+  bool shares() const noexcept override { return true; }
 
  private:
-  rte_ring* ring() const noexcept { return reinterpret_cast<rte_ring*>(memory_.get()); }
+  static constexpr std::size_t kHeadBytes = 4096;
+
+  std::atomic<std::uint64_t>& seen_by_all() const noexcept {
+    return *reinterpret_cast<std::atomic<std::uint64_t>*>(memory_.get());
+  }
+  rte_ring* ring() const noexcept { return reinterpret_cast<rte_ring*>(memory_.get() + kHeadBytes); }
   bool enqueue(const void* messages, unsigned size, unsigned count) const noexcept {
     if (batch_ == 1) return rte_ring_enqueue_elem(ring(), const_cast<void*>(messages), size) == 0;
     return rte_ring_enqueue_bulk_elem(ring(), messages, size, count, nullptr) == count;

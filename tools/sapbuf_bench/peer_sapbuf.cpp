@@ -12,12 +12,12 @@ using namespace std::chrono_literals;
 
 class SapbufPeer final : public Peer {
  public:
-  explicit SapbufPeer(bool total_order) : order_(total_order ? Order::total : Order::per_writer) {}
+  explicit SapbufPeer(const SegmentOptions& options) : options_(options) {}
 
   void prepare(const Load&) override {
     name_ = "bench." + std::to_string(::getpid());
     Segment::remove(name_);
-    Segment::create(name_, {.order = order_});
+    Segment::create(name_, options_);
   }
 
   void produce(const Load& load) override {
@@ -56,12 +56,12 @@ class SapbufPeer final : public Peer {
   }
 
  private:
-  const Order order_;
+  const SegmentOptions options_;
   std::string name_;
 };
 
 }  // namespace
 
-std::unique_ptr<Peer> make_sapbuf(bool total_order) { return std::make_unique<SapbufPeer>(total_order); }
+std::unique_ptr<Peer> make_sapbuf(const SegmentOptions& options) { return std::make_unique<SapbufPeer>(options); }
 
 }  // namespace sapbuf::bench

@@ -1,12 +1,14 @@
+// How long a writer is blocked by a slab whose holder is killed.
 #include <signal.h>
 #include <sys/prctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <chrono>
+#include <optional>
 #include <sapbuf/sapbuf.hpp>
 #include <stdexcept>
 
+#include "processes.hpp"
 #include "scenarios.hpp"
 
 namespace sapbuf::bench {
@@ -15,76 +17,69 @@ namespace {
 using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
 
-pid_t start(const std::string& name, int ready, void (*code)(const std::string&, int)) {
-  const pid_t pid = ::fork();
-  if (pid < 0) throw std::runtime_error("cannot fork");
-  if (pid != 0) return pid;
-  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-  try {
-    code(name, ready);
-  } catch (const std::exception&) {
-    ::_exit(1);
-  }
-  ::_exit(0);
-}
-
-void tell(int descriptor) {
-  const char byte = 1;
-  if (::write(descriptor, &byte, 1) != 1) ::_exit(1);
-}
-
-void hold(const std::string& name, int ready) {
+// Pins what there is, until it is killed.
+void hold(const std::string& name, const Pipe& ready) {
   const Segment segment = Segment::open(name);
   Reader reader{segment, {.name = "holder"}};
-  tell(ready);
-  if (!reader.wait_for(10s)) ::_exit(1);
+  ready.send(1);
+  if (!reader.wait_for(10s)) throw std::runtime_error("nothing to hold");
   const auto range = reader.pin();
   for (;;) ::pause();
 }
 
-// What the watchdog does, at its default interval but for the pidfd: the moment of the death is told by its parent's
-// waitpid.
-void watch(const std::string& name, int ready) {
-  const Segment segment = Segment::open(name);
-  tell(ready);
-  for (;;) {
-    recover(segment);
-    ::usleep(1000);
+// The watchdog itself, once it watches the stream.
+class Watchdog {
+ public:
+  Watchdog(const std::string& program, const std::string& stream) {
+    int log[2];
+    if (::pipe(log) != 0) throw std::runtime_error("no pipe");
+    child_ = ::fork();
+    if (child_ < 0) throw std::runtime_error("cannot fork");
+    if (child_ == 0) {
+      ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+      ::dup2(log[1], STDERR_FILENO);
+      ::execl(program.c_str(), program.c_str(), stream.c_str(), static_cast<char*>(nullptr));
+      ::_exit(1);
+    }
+    ::close(log[1]);
+    char byte;
+    if (::read(log[0], &byte, 1) != 1) throw std::runtime_error("cannot run " + program);
+    log_ = log[0];
   }
-}
+  Watchdog(const Watchdog&) = delete;
+  Watchdog& operator=(const Watchdog&) = delete;
+  ~Watchdog() {
+    ::kill(child_, SIGKILL);
+    wait_for_end(child_);
+    ::close(log_);
+  }
 
-double recovery_ms(bool with_watchdog) {
+ private:
+  pid_t child_;
+  int log_;
+};
+
+double recovery_ms(const std::string& watchdog_program) {
   const std::string name = "bench.recovery." + std::to_string(::getpid());
   Segment::remove(name);
   const Segment segment = Segment::create(name, {.slab_bytes = 64 << 10});
-  int ready[2];
-  if (::pipe(ready) != 0) throw std::runtime_error("no pipe");
-  char byte;
-  const auto heard = [&] { return ::read(ready[0], &byte, 1) == 1; };
-  const pid_t holder = start(name, ready[1], &hold);
-  bool fine = heard();
-  const pid_t watchdog = with_watchdog ? start(name, ready[1], &watch) : 0;
-  if (with_watchdog) fine = heard() && fine;
-  double milliseconds = 0;
+  const Pipe ready;
+  const pid_t holder = start(0, ready, [&] { hold(name, ready); });
+  ready.receive();
+  std::optional<Watchdog> watchdog;
+  if (!watchdog_program.empty()) watchdog.emplace(watchdog_program, name);
+  const std::string line(1000, 'x');
   {
-    const std::string line(1000, 'x');
     Writer filler{segment, {.timeout = 20ms}};
     while (filler.write(line) == Status::ok) {
     }
-    filler.close();
-    Writer writer{segment, {.timeout = 10s}};
-    ::kill(holder, SIGKILL);
-    const auto begin = Clock::now();
-    fine = writer.write(line) == Status::ok && fine;
-    milliseconds = std::chrono::duration<double, std::milli>(Clock::now() - begin).count();
   }
-  ::waitpid(holder, nullptr, 0);
-  if (watchdog > 0) {
-    ::kill(watchdog, SIGKILL);
-    ::waitpid(watchdog, nullptr, 0);
-  }
-  ::close(ready[0]);
-  ::close(ready[1]);
+  Writer writer{segment, {.timeout = 10s}};
+  const auto begin = Clock::now();
+  ::kill(holder, SIGKILL);
+  const bool fine = writer.write(line) == Status::ok;
+  const double milliseconds = std::chrono::duration<double, std::milli>(Clock::now() - begin).count();
+  wait_for_end(holder);
   Segment::remove(name);
   if (!fine) throw std::runtime_error("the recovery run failed");
   return milliseconds;
@@ -92,12 +87,13 @@ double recovery_ms(bool with_watchdog) {
 
 }  // namespace
 
-void measure_recovery(const Options& options) {
-  std::vector<Column> columns{{"without watchdog", [] { return recovery_ms(false); }},
-                              {"with watchdog", [] { return recovery_ms(true); }}};
-  const std::string title = "SIGKILL of a slab's holder -> blocked writer goes on";
-  run_rounds(title, columns, options.quick ? 3 : 30);
-  show(title, "ms", columns, options);
+void measure_recovery(Report& report) {
+  std::vector<Column> columns{{"without watchdog", [] { return recovery_ms({}); }}};
+  if (!report.options().watchdog.empty()) {
+    columns.push_back({"with watchdog", [program = report.options().watchdog] { return recovery_ms(program); }});
+  }
+  report.measure({"recovery", "SIGKILL of a slab's holder -> blocked writer goes on", "ms", std::move(columns)},
+                 report.options().quick ? 3 : 100);
 }
 
 }  // namespace sapbuf::bench

@@ -1,8 +1,11 @@
-// Columns of figures that are measured in turn, and how they are shown.
+// What is measured: columns of figures, taken in turn, kept for the table, the goals and the pictures.
 #pragma once
 
+#include <cstddef>
 #include <functional>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace sapbuf::bench {
@@ -12,6 +15,9 @@ struct Options {
   unsigned rounds = 5;
   bool quick = false;
   bool json = false;
+  std::string html;      // file for the report; none if empty
+  std::string pictures;  // folder for the SVG files; none if empty
+  std::string watchdog;  // path of sapbuf-watchdog; empty if there is none
 
   unsigned rounds_that_count() const noexcept { return quick ? 1 : rounds; }
 };
@@ -23,15 +29,39 @@ struct Column {
   std::vector<double> figures{};
 };
 
+// Columns at one point of a scenario.
+struct Measurement {
+  std::string scenario;
+  std::string title;
+  std::string unit;
+  std::vector<Column> columns;
+  double at = 0;  // bytes of a message, producers, ...: what the scenario varies; 0 if it varies nothing
+};
+
 double median(std::vector<double> figures);
 // The figure that so many of a hundred do not exceed. Sorts them.
 double percentile(std::vector<double>& figures, double hundredths);
 
-// One round to warm up, then the columns in turn, round by round, so that the machine's moods meet all of them alike.
-void run_rounds(const std::string& title, std::vector<Column>& columns, unsigned rounds);
+class Report {
+ public:
+  explicit Report(const Options& options) : options_(options) {}
 
-// Medians and spreads; each column's median also as a multiple of the first one's.
-void show(const std::string& title, const std::string& unit, const std::vector<Column>& columns,
-          const Options& options);
+  const Options& options() const noexcept { return options_; }
+
+  // One round to warm up, then the columns in turn, round by round, so that the machine's moods meet all of them alike.
+  // Shows the result, and keeps it.
+  void measure(Measurement measurement) { measure(std::move(measurement), options_.rounds_that_count()); }
+  void measure(Measurement measurement, unsigned rounds);
+  // The same for figures that are there already.
+  void add(Measurement measurement);
+
+  const std::vector<Measurement>& measurements() const noexcept { return measurements_; }
+  // A scenario's column at a point; null if it was not measured.
+  const Column* find(std::string_view scenario, double at, std::string_view column) const noexcept;
+
+ private:
+  const Options& options_;
+  std::vector<Measurement> measurements_;
+};
 
 }  // namespace sapbuf::bench

@@ -4,13 +4,24 @@ namespace sapbuf::bench {
 
 std::span<const Scenario> scenarios() {
   static const std::vector<Scenario> all{
-      {"calls", "cost of single calls in one process", measure_calls},
-      {"one-to-one", "throughput, one producer process to one consumer process",
-       [](const Options& options) { measure_throughput(options, 1); }},
-      {"two-to-one", "throughput, two producer processes to one consumer process",
-       [](const Options& options) { measure_throughput(options, 2); }},
-      {"latency", "one way from process to process, spinning, and at a fixed rate", measure_latency},
+      {"calls", "cost of a message to the one who writes it, in one process", measure_calls},
+      {"one-to-one", "throughput, one producer process to one consumer process, beside the peers",
+       [](Report& report) { measure_throughput(report, 1); }},
+      {"two-to-one", "throughput, two producer processes to one consumer process, beside the peers",
+       [](Report& report) { measure_throughput(report, 2); }},
+      {"latency", "one way from process to process, spinning, beside a cache line's", measure_latency},
+      {"tails", "delivery at a fixed rate, and each reservation and commit under load, to the slowest", measure_tails},
       {"recovery", "from a holder's death to the blocked writer's next message", measure_recovery},
+      {"allocation", "8 participants x 256,000 allocations of 16 bytes: a lock, an atomic, sapbuf", measure_allocation},
+      {"blocks", "fixed blocks from 1 to 4 producers to as many consumers, 1 or 42 a reservation", measure_blocks},
+      {"messages", "throughput of messages from 8 B to 16 MiB", measure_message_sizes},
+      {"producers", "throughput of 1 to 64 producers", measure_producers},
+      {"readers", "throughput to 1 to 16 readers, each of which gets everything", measure_readers},
+      {"slabs", "throughput with slabs of 64 KiB to 1 GiB, and with 2 to 16 of them", measure_slabs},
+      {"registry", "cost of a message and of a sweep with 64 to 1,000 participants", measure_registries},
+      {"upkeep", "attach and detach, flip, cleaning, recovery: a call each", measure_upkeep},
+      {"idleness", "processor time of those who wait, and of the watchdog", measure_idleness},
+      {"memory", "size of a segment", measure_memory},
   };
   return all;
 }

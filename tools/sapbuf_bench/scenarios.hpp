@@ -10,13 +10,24 @@ namespace sapbuf::bench {
 struct Scenario {
   const char* name;
   const char* what;
-  std::function<void(const Options&)> run;
+  std::function<void(Report&)> run;
 };
 std::span<const Scenario> scenarios();
 
-void measure_calls(const Options& options);                           // single_process.cpp
-void measure_throughput(const Options& options, unsigned producers);  // throughput.cpp
-void measure_latency(const Options& options);                         // latency.cpp
-void measure_recovery(const Options& options);                        // recovery_time.cpp
+void measure_calls(Report& report);                           // calls.cpp
+void measure_registries(Report& report);                      //
+void measure_upkeep(Report& report);                          //
+void measure_throughput(Report& report, unsigned producers);  // throughput.cpp
+void measure_allocation(Report& report);                      // allocation.cpp
+void measure_blocks(Report& report);                          // blocks.cpp
+void measure_message_sizes(Report& report);                   // scaling.cpp
+void measure_producers(Report& report);                       //
+void measure_readers(Report& report);                         //
+void measure_slabs(Report& report);                           //
+void measure_latency(Report& report);                         // latency.cpp
+void measure_tails(Report& report);                           //
+void measure_recovery(Report& report);                        // recovery_time.cpp
+void measure_idleness(Report& report);                        // idleness.cpp
+void measure_memory(Report& report);                          //
 
 }  // namespace sapbuf::bench

@@ -20,8 +20,8 @@ struct Contender {
 
 std::vector<Contender> contenders() {
   std::vector<Contender> all{
-      {"sapbuf per_writer", [](const Load&) { return make_sapbuf(false); }, 1},
-      {"sapbuf total", [](const Load&) { return make_sapbuf(true); }, 2},
+      {"sapbuf per_writer", [](const Load&) { return make_sapbuf({}); }, 1},
+      {"sapbuf total", [](const Load&) { return make_sapbuf({.order = Order::total}); }, 2},
 #ifdef SAPBUF_BENCH_RTE_RING
       {"DPDK rte_ring", [](const Load&) { return make_rte_ring(1); }, 4},
       {"DPDK rte_ring bulk 32", [](const Load&) { return make_rte_ring(32); }, 2},
@@ -30,7 +30,7 @@ std::vector<Contender> contenders() {
       {"mutex and bump", [](const Load&) { return make_mutex(); }, 8},
       {"Boost message_queue", [](const Load&) { return make_message_queue(); }, 10},
 #ifdef SAPBUF_BENCH_ZEROMQ
-      {"ZeroMQ ipc", [](const Load&) { return make_zeromq(); }, 20},
+      {"ZeroMQ ipc", [](const Load&) { return make_zeromq(); }, 20, true},
 #endif
       {"pipe", [](const Load&) { return make_pipe(); }, 50},
       {"Unix socket", [](const Load&) { return make_unix_socket(); }, 100},
@@ -41,20 +41,25 @@ std::vector<Contender> contenders() {
 
 }  // namespace
 
-void measure_throughput(const Options& options, unsigned producers) {
+void measure_throughput(Report& report, unsigned producers) {
+  const char* const scenario = producers == 1 ? "one-to-one" : "two-to-one";
   for (const std::size_t bytes : {16, 64, 256, 1024, 4096}) {
-    const std::uint64_t usual = std::max<std::uint64_t>(100'000, 320'000'000 / bytes) / (options.quick ? 10 : 1);
+    const std::uint64_t usual =
+        std::max<std::uint64_t>(100'000, 640'000'000 / bytes) / (report.options().quick ? 20 : 1);
     std::vector<Column> columns;
-    for (const Contender& contender : contenders()) {
-      if (contender.one_producer_only && producers != 1) continue;
-      const std::uint64_t messages = std::max<std::uint64_t>(usual / producers / contender.slowness, 5'000);
-      const Load load{bytes, messages, producers};
-      columns.push_back({contender.name, [load, make = contender.make] { return hand_over(*make(load), load) / 1e6; }});
+    const auto add = [&](const std::string& name, const Contender& contender, unsigned of_these) {
+      const std::uint64_t messages = std::max<std::uint64_t>(usual / of_these / contender.slowness, 5'000);
+      const Load load{bytes, messages, of_these};
+      columns.push_back({name, [load, make = contender.make] { return hand_over(*make(load), load) / 1e6; }});
+    };
+    const std::vector<Contender> all = contenders();
+    for (const Contender& contender : all) {
+      if (!contender.one_producer_only || producers == 1) add(contender.name, contender, producers);
     }
+    if (producers != 1) add(std::string(all.front().name) + ", one producer", all.front(), 1);
     const std::string title =
         fmt::format("{} to one, {} bytes, every byte read", producers == 1 ? "one" : "two", bytes);
-    run_rounds(title, columns, options.rounds_that_count());
-    show(title, "M msg/s", columns, options);
+    report.measure({scenario, title, "M msg/s", std::move(columns), static_cast<double>(bytes)});
   }
 }
 

@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# Builds sapbuf-bench with all peers that Debian has, and measures: figures on stdout, the pictures of the README into
+# shm/docs, a page with everything into build/bench/report.html. Give it a quiet machine, and a quarter of an hour.
+#   scripts/bench.sh [OPTION|SCENARIO...]    as sapbuf-bench --help says; --quick to see that it works
+set -euo pipefail
+# shellcheck source-path=SCRIPTDIR source=common.sh
+source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+cd "$root"
+
+scripts/setup.sh --bench
+configure build/bench -DSAPBUF_TESTS=OFF >/dev/null
+build build/bench sapbuf_bench sapbuf_watchdog
+build/bench/tools/sapbuf_bench/sapbuf-bench --pictures shm/docs --report build/bench/report.html "$@"

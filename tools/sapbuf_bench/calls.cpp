@@ -1,0 +1,218 @@
+// Costs of single calls in one process: Google Benchmark runs them, its figures become columns.
+#include <benchmark/benchmark.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cstring>
+#include <map>
+#include <sapbuf/sapbuf.hpp>
+#include <stdexcept>
+#include <vector>
+
+#include "scenarios.hpp"
+
+namespace sapbuf::bench {
+namespace {
+
+// Nobody reads, so slabs are reclaimed as they are needed.
+class Stream {
+ public:
+  explicit Stream(SegmentOptions options) : memory_(Segment::bytes_needed(options) + 64) {
+    auto* base =
+        reinterpret_cast<std::byte*>((reinterpret_cast<std::uintptr_t>(memory_.data()) + 63) & ~std::uintptr_t{63});
+    segment_.emplace_back(Segment::create_in({{base, Segment::bytes_needed(options)}}, options));
+  }
+  const Segment& segment() const { return segment_.front(); }
+
+ private:
+  std::vector<std::byte> memory_;
+  std::vector<Segment> segment_;
+};
+
+// The size is known when it is compiled, as it is to most who write records.
+template <std::size_t Bytes>
+void reserve_commit(benchmark::State& state, const SegmentOptions& options) {
+  const Stream stream{options};
+  Writer writer{stream.segment()};
+  const std::array<std::byte, Bytes> payload{};
+  for (auto _ : state) {
+    Reservation reservation = writer.reserve(Bytes);
+    std::memcpy(reservation.bytes().data(), payload.data(), Bytes);
+    reservation.commit();
+  }
+  state.SetItemsProcessed(state.iterations());
+}
+
+void reserve_commit_of_any_size(benchmark::State& state) {
+  const Stream stream{{}};
+  Writer writer{stream.segment()};
+  std::size_t size = 16;
+  const std::array<std::byte, 64> payload{};
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(size);
+    Reservation reservation = writer.reserve(size);
+    std::memcpy(reservation.bytes().data(), payload.data(), size);
+    reservation.commit();
+  }
+  state.SetItemsProcessed(state.iterations());
+}
+
+void bare_bump(benchmark::State& state) {
+  std::vector<std::byte> buffer((1 << 20) + 4096);
+  const std::byte payload[16] = {};
+  std::size_t at = 0;
+  for (auto _ : state) {
+    std::byte* const header = buffer.data() + at;
+    std::memcpy(header + 8, payload, 16);
+    reinterpret_cast<std::atomic<std::uint64_t>*>(header + 24)->store(0, std::memory_order_relaxed);
+    reinterpret_cast<std::atomic<std::uint64_t>*>(header)->store(16, std::memory_order_release);
+    at = at + 24 < (1 << 20) ? at + 24 : 0;
+    benchmark::ClobberMemory();
+  }
+  state.SetItemsProcessed(state.iterations());
+}
+
+void bare_fetch_add(benchmark::State& state) {
+  std::vector<std::byte> buffer((1 << 20) + 4096);
+  const std::byte payload[16] = {};
+  std::atomic<std::uint64_t> cursor{0};
+  for (auto _ : state) {
+    std::byte* const header = buffer.data() + cursor.fetch_add(24) % ((1 << 20) / 24 * 24);
+    std::memcpy(header + 8, payload, 16);
+    reinterpret_cast<std::atomic<std::uint64_t>*>(header)->store(16, std::memory_order_release);
+    benchmark::ClobberMemory();
+  }
+  state.SetItemsProcessed(state.iterations());
+}
+
+template <typename Handle>
+void attach_detach(benchmark::State& state) {
+  const Stream stream{{}};
+  for (auto _ : state) Handle{stream.segment()};
+}
+
+void sweep(benchmark::State& state, std::uint32_t participants) {
+  const Stream stream{{.participants = std::max<std::uint32_t>(participants, 2)}};
+  std::vector<Writer> writers;
+  for (std::uint32_t i = 0; i < participants; ++i) writers.emplace_back(stream.segment());
+  for (auto _ : state) benchmark::DoNotOptimize(recover(stream.segment()));
+}
+
+// Each flip finds a free slab, and nobody waits. The payload stays as it is.
+void flip(benchmark::State& state, const SegmentOptions& options) {
+  const Stream stream{options};
+  Writer writer{stream.segment()};
+  const std::size_t most = options.slab_bytes - layout::kExtentFrameBytes - layout::kExtentTailBytes - 64;
+  for (auto _ : state) {
+    Reservation reservation = writer.reserve(most);
+    if (!reservation) state.SkipWithError("no room");
+    reservation.commit();
+  }
+}
+
+// --- Figures -------------------------------------------------------------------------------------------------------
+
+using Body = std::function<void(benchmark::State&)>;
+
+struct Call {
+  std::string column;
+  Body body;
+};
+
+// Keeps each repetition's time; says nothing.
+class Collector final : public benchmark::BenchmarkReporter {
+ public:
+  bool ReportContext(const Context&) override { return true; }
+  void ReportRuns(const std::vector<Run>& runs) override {
+    for (const Run& run : runs) {
+      if (run.run_type != Run::RT_Iteration) continue;
+      if (run.error_occurred) throw std::runtime_error(run.benchmark_name() + ": " + run.error_message);
+      ns[run.run_name.function_name].push_back(run.GetAdjustedRealTime());
+    }
+  }
+  std::map<std::string, std::vector<double>> ns;
+};
+
+// All calls in turn, round by round.
+std::vector<Column> run_calls(const std::vector<Call>& calls, const Options& options, double ns_in_unit) {
+  for (const Call& call : calls) benchmark::RegisterBenchmark(call.column.c_str(), call.body)->UseRealTime();
+  std::vector<std::string> words{"sapbuf-bench", fmt::format("--benchmark_min_time={}", options.quick ? 0.02 : 0.2),
+                                 fmt::format("--benchmark_repetitions={}", options.rounds_that_count()),
+                                 "--benchmark_enable_random_interleaving=true"};
+  std::vector<char*> arguments;
+  for (std::string& word : words) arguments.push_back(word.data());
+  int count = static_cast<int>(arguments.size());
+  benchmark::Initialize(&count, arguments.data());
+  Collector collector;
+  fmt::print(stderr, "\r\033[Kcalls: {} rounds of {}", options.rounds_that_count(), calls.size());
+  benchmark::RunSpecifiedBenchmarks(&collector);
+  fmt::print(stderr, "\r\033[K");
+  benchmark::ClearRegisteredBenchmarks();
+  std::vector<Column> columns;
+  for (const Call& call : calls) {
+    std::vector<double>& figures = collector.ns.at(call.column);
+    for (double& figure : figures) figure /= ns_in_unit;
+    columns.push_back({call.column, {}, std::move(figures)});
+  }
+  return columns;
+}
+
+template <std::size_t Bytes>
+void measure_calls_of(Report& report) {
+  const auto write_to = [](const SegmentOptions& options) {
+    return [options](benchmark::State& state) { reserve_commit<Bytes>(state, options); };
+  };
+  std::vector<Call> calls{{"sapbuf per_writer", write_to({})},
+                          {"sapbuf per_writer, full fences", write_to({.fences = Fences::full})},
+                          {"sapbuf total", write_to({.order = Order::total})}};
+  if constexpr (Bytes == 16) {
+    calls.push_back({"sapbuf per_writer, size at run time", reserve_commit_of_any_size});
+    calls.push_back({"limit: bare bump", bare_bump});
+    calls.push_back({"limit: fetch_add claim", bare_fetch_add});
+  }
+  report.add({"calls", fmt::format("reserve, write and commit {} bytes", Bytes), "ns",
+              run_calls(calls, report.options(), 1), static_cast<double>(Bytes)});
+}
+
+}  // namespace
+
+void measure_calls(Report& report) {
+  measure_calls_of<16>(report);
+  measure_calls_of<64>(report);
+  measure_calls_of<256>(report);
+  measure_calls_of<1024>(report);
+}
+
+void measure_registries(Report& report) {
+  for (const std::uint32_t participants : {64u, 256u, 1000u}) {
+    const auto write = [=](benchmark::State& state) { reserve_commit<16>(state, {.participants = participants}); };
+    report.add({"registry", fmt::format("16 bytes into a stream for {} participants", participants), "ns",
+                run_calls({{"reserve and commit", write}}, report.options(), 1), static_cast<double>(participants)});
+  }
+  for (const std::uint32_t participants : {64u, 256u, 1000u}) {
+    const auto look = [=](benchmark::State& state) { sweep(state, participants); };
+    report.add({"sweep", fmt::format("a look at {} participants", participants), "ms",
+                run_calls({{"all alive", look}}, report.options(), 1e6), static_cast<double>(participants)});
+  }
+}
+
+void measure_upkeep(Report& report) {
+  const auto flip_of = [](std::uint64_t slab_bytes, Order order) {
+    return [=](benchmark::State& state) { flip(state, {.slab_bytes = slab_bytes, .order = order}); };
+  };
+  const std::vector<Call> calls{
+      {"attach and detach a writer", attach_detach<Writer>},
+      {"attach and detach a reader", attach_detach<Reader>},
+      {"recovery with nothing to do", [](benchmark::State& state) { sweep(state, 1); }},
+      {"flip, per_writer, 64 KiB", flip_of(64 << 10, Order::per_writer)},
+      {"flip, per_writer, 1 MiB", flip_of(1 << 20, Order::per_writer)},
+      {"flip, total, 64 KiB", flip_of(64 << 10, Order::total)},
+      {"flip, total, 1 MiB", flip_of(1 << 20, Order::total)},
+  };
+  report.add(
+      {"upkeep", "a call each; a flip cleans the slab that it takes", "us", run_calls(calls, report.options(), 1000)});
+}
+
+}  // namespace sapbuf::bench

@@ -1,0 +1,126 @@
+#include "goals.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+namespace sapbuf::bench {
+namespace {
+
+struct Place {
+  const char* scenario;
+  double at;
+  const char* column;
+};
+
+class Goals {
+ public:
+  explicit Goals(const Report& report) : report_(report) {}
+
+  // Figures that were taken in turn are divided round by round.
+  std::optional<double> ratio(const Place& of, const Place& to) const {
+    const Column* const upper = find(of);
+    const Column* const lower = find(to);
+    if (upper == nullptr || lower == nullptr) return std::nullopt;
+    if (upper->figures.size() != lower->figures.size()) return median(upper->figures) / median(lower->figures);
+    std::vector<double> ratios;
+    for (std::size_t i = 0; i < upper->figures.size(); ++i) ratios.push_back(upper->figures[i] / lower->figures[i]);
+    return median(ratios);
+  }
+
+  std::optional<double> figure(const Place& of, double hundredths) const {
+    const Column* const column = find(of);
+    if (column == nullptr) return std::nullopt;
+    std::vector<double> figures = column->figures;
+    return percentile(figures, hundredths);
+  }
+
+  void at_least(std::string what, double bound, std::optional<double> reached, std::string unit = {}) {
+    add(std::move(what), true, bound, reached, std::move(unit));
+  }
+  void at_most(std::string what, double bound, std::optional<double> reached, std::string unit = {}) {
+    add(std::move(what), false, bound, reached, std::move(unit));
+  }
+
+  std::vector<Goal> take() { return std::move(goals_); }
+
+ private:
+  const Column* find(const Place& place) const { return report_.find(place.scenario, place.at, place.column); }
+  void add(std::string what, bool at_least, double bound, std::optional<double> reached, std::string unit) {
+    if (reached) goals_.push_back({std::move(what), at_least, bound, *reached, std::move(unit)});
+  }
+
+  const Report& report_;
+  std::vector<Goal> goals_;
+};
+
+constexpr const char* kPerWriter = "sapbuf per_writer";
+constexpr const char* kTotal = "sapbuf total";
+constexpr const char* kRing = "DPDK rte_ring";
+constexpr const char* kRingBulk = "DPDK rte_ring bulk 32";
+
+}  // namespace
+
+std::vector<Goal> goals_of(const Report& report) {
+  Goals goals{report};
+  const auto one = [](double bytes, const char* column) { return Place{"one-to-one", bytes, column}; };
+  const auto two = [](double bytes, const char* column) { return Place{"two-to-one", bytes, column}; };
+  const Place call{"calls", 16, kPerWriter};
+
+  goals.at_most("producer, per_writer, 16 B: cost against a claim by fetch_add", 0.25,
+                goals.ratio(call, {"calls", 16, "limit: fetch_add claim"}));
+  goals.at_most("producer, per_writer, 16 B: cost against a bare local bump", 3,
+                goals.ratio(call, {"calls", 16, "limit: bare bump"}));
+  goals.at_least("one to one, 16 B, against rte_ring", 4, goals.ratio(one(16, kPerWriter), one(16, kRing)));
+  goals.at_least("one to one, 16 B, against Boost message_queue", 10,
+                 goals.ratio(one(16, kPerWriter), one(16, "Boost message_queue")));
+  for (const double bytes : {64., 256., 1024., 4096.}) {
+    goals.at_least(fmt::format("one to one, {} B, against rte_ring bulk 32", bytes), 1.4,
+                   goals.ratio(one(bytes, kPerWriter), one(bytes, kRingBulk)));
+  }
+  for (const double bytes : {256., 1024., 4096.}) {
+    goals.at_least(fmt::format("one to one, {} B, against a copy between cores", bytes), 0.8,
+                   goals.ratio(one(bytes, kPerWriter), one(bytes, "limit: memory copy")));
+  }
+  goals.at_least("two to one against one to one, per_writer, 16 B", 0.9,
+                 goals.ratio(two(16, kPerWriter), two(16, "sapbuf per_writer, one producer")));
+  goals.at_least("total order, one to one, 16 B, against rte_ring", 1.2, goals.ratio(one(16, kTotal), one(16, kRing)));
+  goals.at_least("total order, two to one, 16 B, against rte_ring", 0.8, goals.ratio(two(16, kTotal), two(16, kRing)));
+  goals.at_most("one way, spinning, p50, against a cache line's", 1.35,
+                goals.ratio({"latency", 0, "sapbuf, p50"}, {"latency", 0, "cache line, p50"}));
+  goals.at_most("one way, spinning, p99, against a cache line's p50", 3,
+                goals.ratio({"latency", 0, "sapbuf, p99"}, {"latency", 0, "cache line, p50"}));
+  goals.at_most("registry of 1,000 against 64: cost of a message", 1.05,
+                goals.ratio({"registry", 1000, "reserve and commit"}, {"registry", 64, "reserve and commit"}));
+  goals.at_most("registry of 1,000: sweep", 2, goals.figure({"sweep", 1000, "all alive"}, 50), "ms");
+  goals.at_most("death of a slab's holder -> slab usable, with watchdog, p99", 10,
+                goals.figure({"recovery", 0, "with watchdog"}, 99), "ms");
+  goals.at_most("death of a slab's holder -> slab usable, without watchdog, p99", 100,
+                goals.figure({"recovery", 0, "without watchdog"}, 99), "ms");
+  goals.at_most("memory of a segment with default options", 2.25, goals.figure({"memory", 0, "default"}, 50), "MiB");
+  return goals.take();
+}
+
+void show(const std::vector<Goal>& goals, const Options& options) {
+  if (options.json) {
+    for (const Goal& goal : goals) {
+      fmt::print("{}\n", nlohmann::json{{"goal", goal.what},
+                                        {"at_least", goal.at_least},
+                                        {"bound", goal.bound},
+                                        {"reached", goal.reached},
+                                        {"unit", goal.unit},
+                                        {"met", goal.met()}}
+                             .dump());
+    }
+    return;
+  }
+  if (goals.empty()) return;
+  fmt::print("goals\n  {:<66}{:>12}{:>10}\n", "", "goal", "reached");
+  for (const Goal& goal : goals) {
+    fmt::print("  {:<66}{:>2} {:>5} {:<3}{:>8.2f} {:<3}{}\n", goal.what, goal.at_least ? ">=" : "<=", goal.bound,
+               goal.unit, goal.reached, goal.unit, goal.met() ? "" : "  missed");
+  }
+}
+
+}  // namespace sapbuf::bench
