@@ -2,12 +2,14 @@
 #include <unistd.h>
 #include <zmq.h>
 
+#include <atomic>
 #include <memory>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
 #include "hand_over.hpp"
+#include "shared_memory.hpp"
 
 namespace sapbuf::bench {
 namespace {
@@ -36,7 +38,11 @@ class Socket {
 
 class ZeroMqPeer final : public Peer {
  public:
-  void prepare(const Load&) override { path_ = "/tmp/sapbuf-bench." + std::to_string(::getpid()); }
+  void prepare(const Load&) override {
+    path_ = "/tmp/sapbuf-bench." + std::to_string(::getpid());
+    memory_ = SharedMemory{4096};
+    new (memory_.get()) std::atomic<bool>{false};
+  }
 
   void produce(const Load& load) override {
     const Socket socket{ZMQ_PUSH, "ipc://" + path_};
@@ -45,6 +51,8 @@ class ZeroMqPeer final : public Peer {
       fill(message.data(), message.size(), number);
       if (::zmq_send(socket.get(), message.data(), message.size(), 0) < 0) throw std::runtime_error("zmq_send failed");
     }
+    // A consumer that is behind may lose what it has not read yet of a connection that is closed.
+    while (!all_read().load(std::memory_order_acquire)) ::usleep(100);
   }
 
   std::uint64_t consume(const Load& load, void (*ready)(void*), void* context) override {
@@ -57,12 +65,19 @@ class ZeroMqPeer final : public Peer {
       if (bytes < 0) throw std::runtime_error("zmq_recv failed");
       sum += sum_of(message.data(), static_cast<std::size_t>(bytes));
     }
+    all_read().store(true, std::memory_order_release);
     return sum;
   }
 
-  void clean_up() noexcept override { ::unlink(path_.c_str()); }
+  void clean_up() noexcept override {
+    ::unlink(path_.c_str());
+    memory_ = {};
+  }
 
  private:
+  std::atomic<bool>& all_read() const noexcept { return *reinterpret_cast<std::atomic<bool>*>(memory_.get()); }
+
+  SharedMemory memory_;
   std::string path_;
 };
 
