@@ -51,8 +51,10 @@ void measure_producers(Report& report) {
     const Load load{16, messages_of(16, report.options()) / 2 / producers, producers};
     std::vector<Column> columns;
     add_both_orders(columns, options, load, 1e-6);
-    report.measure({"producers", fmt::format("{} producers to one, 16 bytes", producers), "M msg/s", std::move(columns),
-                    static_cast<double>(producers)});
+    report.measure(
+        {"producers",
+         fmt::format("{} to one, 16 bytes", producers == 1 ? "1 producer" : fmt::format("{} producers", producers)),
+         "M msg/s", std::move(columns), static_cast<double>(producers)});
   }
 }
 
