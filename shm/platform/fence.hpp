@@ -1,4 +1,4 @@
-// The heavy half of asymmetric fences. The light half is sapbuf::detail::light_fence.
+// The heavy half of asymmetric fences. The light half is a compiler fence, or a real one in a segment with full fences.
 #pragma once
 
 namespace sapbuf::platform {

@@ -1,7 +1,5 @@
 #include <sapbuf/writer.hpp>
 
-#include <cstring>
-
 #include <sapbuf/detail/kill_point.hpp>
 #include "platform/fence.hpp"
 #include "segment/ledger.hpp"
@@ -10,8 +8,7 @@
 #include "stream/claim.hpp"
 #include "stream/writer_state.hpp"
 
-namespace sapbuf {
-namespace detail {
+namespace sapbuf::detail {
 namespace {
 
 using layout::Claim;
@@ -26,19 +23,11 @@ constexpr auto relaxed = std::memory_order_relaxed;
 constexpr std::uint64_t kFoldAtFrames = std::uint64_t{1} << 29;
 constexpr std::uint64_t kFoldAtBytes = std::uint64_t{1} << 31;
 
-WriterState& state_of(WriterHot* hot) noexcept { return static_cast<WriterState&>(*hot); }
-
 // For a call in the middle of which a signal handler forked, and which the child comes back to: whatever it got stands
 // in memory that is the child's alone.
-Reserved end_in_forked_child(WriterState& writer) noexcept {
+Status end_in_forked_child(WriterState& writer) noexcept {
   writer.drop_extent();
-  return {nullptr, Status::forked};
-}
-
-// What a closed writer points to: no extent, so that every reserve() takes the slow path and finds out.
-WriterHot* closed_writer() noexcept {
-  static WriterHot closed;
-  return &closed;
+  return Status::forked;
 }
 
 void set_busy(WriterState& writer) noexcept {
@@ -53,18 +42,27 @@ void end_attempt(WriterState& writer, std::uint64_t LedgerValues::*counter) noex
 }
 
 // The same for an attempt that found no room. One that was stopped is no attempt: the caller may repeat it.
-Reserved end_without_room(WriterState& writer, Status status) noexcept {
+Status end_without_room(WriterState& writer, Status status) noexcept {
   if (status == Status::stopped) {
     store_ledger(*writer.slot, load_ledger(*writer.slot), false);
   } else {
     end_attempt(writer, &LedgerValues::dropped);
   }
-  return {nullptr, status};
+  return status;
+}
+
+// Orders the stores before it against the loads behind it, together with a heavy fence on the other side.
+void light_fence(const WriterState& writer) noexcept {
+  if (writer.full_fences) {
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+  } else {
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+  }
 }
 
 bool is_revoked(const WriterState& writer) noexcept {
   // seal: see Writer::reserve.
-  light_fence(writer.full_fences);
+  light_fence(writer);
   return writer.slot->revoked.load(relaxed) >= writer.generation;
 }
 
@@ -92,17 +90,18 @@ void close_own_extent(WriterState& writer) noexcept {
   writer.drop_extent();
 }
 
-Reserved reserve_in_extent(WriterState& writer, std::size_t size) noexcept {
+Status reserve_in_extent(WriterState& writer, std::size_t size) noexcept {
   const std::uint64_t span = layout::frame_span(size);
   const std::uint64_t deadline = deadline_of(writer);
   set_busy(writer);
   for (;;) {
     if (writer.end != nullptr && is_revoked(writer)) {
       writer.drop_extent();
+      if (writer.forked) return end_in_forked_child(writer);
       if (!may_be_revoked(writer)) return end_without_room(writer, Status::corrupt);
     }
     if (writer.end != nullptr && static_cast<std::ptrdiff_t>(span) <= writer.end - writer.next) {
-      return {writer.next + layout::kUnitBytes, Status::ok};
+      return Status::ok;
     }
     if (writer.end != nullptr) close_own_extent(writer);
     // From here on a sealer may close whatever extent this writer had: it must not wait for a writer that waits for
@@ -117,7 +116,7 @@ Reserved reserve_in_extent(WriterState& writer, std::size_t size) noexcept {
   }
 }
 
-Reserved reserve_in_total_order(WriterState& writer, std::size_t size) noexcept {
+Status reserve_in_total_order(WriterState& writer, std::size_t size) noexcept {
   const Progress progress{writer.slot->progress.load(relaxed)};
   if (progress.frames() >= kFoldAtFrames || progress.bytes() + size >= kFoldAtBytes) {
     store_ledger(*writer.slot, load_ledger(*writer.slot), false);
@@ -128,48 +127,75 @@ Reserved reserve_in_total_order(WriterState& writer, std::size_t size) noexcept 
   std::byte* const header = claim_frame(writer, span, deadline, status);
   if (writer.forked) return end_in_forked_child(writer);
   if (header == nullptr) return end_without_room(writer, status);
+  writer.next = header;
   writer.reserved_span = span;
-  return {header + layout::kUnitBytes, Status::ok};
+  return Status::ok;
+}
+
+// On success the message's header goes to `writer.next`.
+Status reserve(WriterState& writer, std::size_t size) noexcept {
+  if (writer.forked) return Status::forked;
+  if (size > writer.core->geometry().max_payload_bytes()) return Status::too_large;
+  if (Progress{writer.slot->progress.load(relaxed)}.busy()) return Status::reserved;
+  return writer.total ? reserve_in_total_order(writer, size) : reserve_in_extent(writer, size);
+}
+
+std::uint64_t progress_without_busy(const WriterState& writer) noexcept {
+  return writer.slot->progress.load(relaxed) & ~Progress::kBusy;
+}
+
+// sleep: see Reservation::commit.
+void announce_commit(WriterState& writer) noexcept {
+  light_fence(writer);
+  if (writer.data->sleepers.load(relaxed) != 0) wake_sleepers(*writer.data);
 }
 
 }  // namespace
 
-Reserved reserve_slow(WriterHot& hot, std::size_t size) noexcept {
-  if (&hot == closed_writer()) return {nullptr, Status::closed};
-  WriterState& writer = state_of(&hot);
-  if (writer.forked) return {nullptr, Status::forked};
-  if (size > writer.core->geometry().max_payload_bytes()) return {nullptr, Status::too_large};
-  if (Progress{writer.slot->progress.load(relaxed)}.busy()) return {nullptr, Status::reserved};
-  return writer.total ? reserve_in_total_order(writer, size) : reserve_in_extent(writer, size);
+Reserved reserve_slow(WriterState* state, std::byte* next, std::size_t size) noexcept {
+  if (state == nullptr) return {nullptr, Status::closed, nullptr, nullptr, 0, 0};
+  WriterState& writer = *state;
+  const bool inlined = !writer.total && !writer.full_fences;
+  if (inlined && writer.end != nullptr) writer.next = next;
+  const Status status = reserve(writer, size);
+  return {.payload = status == Status::ok ? writer.next + layout::kUnitBytes : nullptr,
+          .status = status,
+          .next = writer.next,
+          .end = inlined && status != Status::reserved ? writer.end : nullptr,
+          .generation = writer.generation,
+          .progress = progress_without_busy(writer)};
 }
 
-void commit_claimed(WriterHot& hot, std::byte* payload, std::size_t size, std::uint16_t type,
-                    std::uint64_t progress) noexcept {
-  WriterState& writer = state_of(&hot);
+void commit_slow(WriterState& writer, std::byte* payload, std::size_t size, std::uint16_t type) noexcept {
   std::byte* const header = payload - layout::kUnitBytes;
   const std::uint64_t span = layout::frame_span(size);
-  // The rest of the claim is filler before the message is released: a reader steps from one to the other.
-  if (span < writer.reserved_span) {
+  if (!writer.total) {
+    // frame-publish: see Reservation::commit.
+    word_at(header + span).store(0, relaxed);
+    writer.next = header + span;
+  } else if (span < writer.reserved_span) {
+    // The rest of the claim is filler before the message is released: a reader steps from one to the other.
     word_at(header + span).store(FrameHeader::nop(writer.reserved_span - span).word, relaxed);
   }
   SAPBUF_KILL_POINT("commit.filled");
   // frame-publish: release, so that who sees the header sees the payload.
   word_at(header).store(FrameHeader::message(size, type).word, std::memory_order_release);
   SAPBUF_KILL_POINT("commit.published");
-  writer.slot->progress.store(progress + Progress::kOneFrame + size, std::memory_order_release);
+  // seal: release, as in Reservation::commit.
+  writer.slot->progress.store(progress_without_busy(writer) + Progress::kOneFrame + size, std::memory_order_release);
   SAPBUF_KILL_POINT("commit.counted");
   announce_commit(writer);
 }
 
-void abort_reserved(WriterHot& hot, std::byte* payload) noexcept {
-  WriterState& writer = state_of(&hot);
-  if (writer.forked) return;
+std::uint64_t abort_reserved(WriterState& writer, std::byte* payload) noexcept {
+  if (writer.forked) return 0;
   if (writer.total) {
     word_at(payload - layout::kUnitBytes).store(FrameHeader::nop(writer.reserved_span).word, std::memory_order_release);
   }
   SAPBUF_KILL_POINT("abort.filled");
   end_attempt(writer, &LedgerValues::aborted);
   if (writer.total) announce_commit(writer);
+  return progress_without_busy(writer);
 }
 
 WriterState::WriterState(std::shared_ptr<SegmentCore> segment, const WriterOptions& options)
@@ -199,39 +225,17 @@ WriterState::~WriterState() {
 void WriterState::after_fork_in_child() noexcept {
   forked = true;
   drop_extent();
+  // The slot is the child's own by now. The Writer finds itself revoked, and asks why.
+  slot->revoked.store(~std::uint64_t{0}, relaxed);
 }
 
-}  // namespace detail
-
-Writer::Writer(const Segment& segment, const WriterOptions& options)
-    : hot_(new detail::WriterState{segment.core(), options}) {}
-
-Writer::Writer(Writer&& other) noexcept : hot_(std::exchange(other.hot_, detail::closed_writer())) {}
-
-Writer& Writer::operator=(Writer&& other) noexcept {
-  if (this != &other) {
-    close();
-    hot_ = std::exchange(other.hot_, detail::closed_writer());
-  }
-  return *this;
+Opened open_writer(const Segment& segment, const WriterOptions& options) {
+  auto* const state = new WriterState{segment.core(), options};
+  return {state, state->slot, state->data, progress_without_busy(*state)};
 }
 
-Writer::~Writer() { close(); }
+void close_writer(WriterState* state) noexcept { delete state; }
 
-void Writer::close() noexcept {
-  if (hot_ != detail::closed_writer()) delete &detail::state_of(std::exchange(hot_, detail::closed_writer()));
-}
+std::uint32_t slot_of(const WriterState& state) noexcept { return state.index; }
 
-std::uint32_t Writer::slot() const noexcept {
-  return hot_ == detail::closed_writer() ? ~std::uint32_t{0} : detail::state_of(hot_).index;
-}
-
-Status Writer::write(std::span<const std::byte> message, std::uint16_t type) noexcept {
-  Reservation reservation = reserve(message.size(), type);
-  if (!reservation) return reservation.status();
-  if (!message.empty()) std::memcpy(reservation.bytes().data(), message.data(), message.size());
-  reservation.commit();
-  return Status::ok;
-}
-
-}  // namespace sapbuf
+}  // namespace sapbuf::detail

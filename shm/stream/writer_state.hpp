@@ -1,4 +1,4 @@
-// A writer, inside the library: the hot part that the inlined path touches, and what the slow path needs.
+// A writer, inside the library.
 #pragma once
 
 #include <sapbuf/writer.hpp>
@@ -8,7 +8,7 @@
 
 namespace sapbuf::detail {
 
-struct WriterState final : WriterHot, ForkHook {
+struct WriterState final : ForkHook {
   WriterState(std::shared_ptr<SegmentCore> segment, const WriterOptions& options);
   ~WriterState();
 
@@ -23,6 +23,15 @@ struct WriterState final : WriterHot, ForkHook {
   std::uint32_t index = 0;           // of the slot
   std::uint64_t claim_sequence = 0;  // of the last announcement
   std::uint64_t recovery_tried_ns = 0;
+  layout::ParticipantSlot* slot = nullptr;
+  layout::Event* data = nullptr;
+  bool full_fences = false;
+  bool total = false;
+
+  // Per-writer order: the extent, as in WriterHot; the Writer's own `next` runs ahead between two calls.
+  std::byte* next = nullptr;
+  std::byte* end = nullptr;
+  std::uint64_t generation = 0;
   ExtentPlace extent;  // while `end` is not null
   std::byte* extent_end = nullptr;
   std::uint64_t reserved_span = 0;  // total order: of the open frame

@@ -17,7 +17,7 @@ constexpr unsigned kMostHandlesMade = 8;  // attaching costs more than all other
 struct LiveWriter {
   explicit LiveWriter(const Segment& segment) : writer(segment, {.timeout = 0ms}) {}
   Writer writer;
-  Reservation reservation{Status::closed};
+  std::optional<Reservation> reservation;
 };
 
 struct LiveReader {
@@ -107,16 +107,16 @@ class Script {
     LiveWriter* const live = writer(which);
     if (live == nullptr) return;
     Reservation fresh = live->writer.reserve(size);
-    if (fresh) live->reservation = std::move(fresh);
+    if (fresh) live->reservation.emplace(std::move(fresh));
   }
   void end_reservation(std::size_t which, bool abort) {
     LiveWriter* const live = writer(which);
     if (live == nullptr || !live->reservation) return;
-    test::overwrite(segment_, live->reservation.bytes());
-    const std::size_t size = live->reservation.bytes().size();
-    if (abort) live->reservation.abort();
-    live->reservation.commit(size - size / 4);
-    live->reservation = Reservation{Status::closed};
+    test::overwrite(segment_, live->reservation->bytes());
+    const std::size_t size = live->reservation->bytes().size();
+    if (abort) live->reservation->abort();
+    live->reservation->commit(size - size / 4);
+    live->reservation.reset();
   }
 
   void pin(std::size_t which) {

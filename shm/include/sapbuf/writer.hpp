@@ -3,7 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
+#include <cstring>
 #include <span>
 #include <string_view>
 #include <utility>
@@ -19,115 +19,147 @@ namespace sapbuf {
 
 namespace detail {
 
-// The part of a writer that the inlined path touches. Private to this process, but for what the pointers lead to.
+struct WriterState;
+
+// The part of a writer that the inlined path touches. It lives in the Writer itself, and what is not inlined takes and
+// returns words: the address of a Writer that is a local variable never escapes, so a loop that writes keeps all of
+// this in registers. In memory, each message would wait for the stores of the one before.
+//
+// Inlined are reservations inside an extent, in streams without full fences. For all others there is no extent here.
 struct WriterHot {
-  std::byte* next = nullptr;  // per-writer order: where the next frame's header goes, in the writer's own extent
-  std::byte* end = nullptr;   // behind the last byte that a frame may take; `next == end == nullptr` without an extent
+  std::byte* next = nullptr;     // where the next frame's header goes, in the writer's own extent
+  std::byte* end = nullptr;      // behind the last byte that a frame may take; null without an extent, and while a
+                                 // reservation is open
+  std::uint64_t generation = 0;  // of the extent
+  std::uint64_t progress = 0;    // what the slot's progress word says, without the busy flag
   layout::ParticipantSlot* slot = nullptr;
   layout::Event* data = nullptr;
-  std::uint64_t generation = 0;  // of the extent
-  bool full_fences = false;
-  bool total = false;
+  WriterState* state = nullptr;  // null: closed, or moved from
 };
 
-// Orders the stores before it against the loads behind it, together with a heavy fence on the other side.
-inline void light_fence(bool full) noexcept {
-  if (full) {
-    std::atomic_thread_fence(std::memory_order_seq_cst);
-  } else {
-    std::atomic_signal_fence(std::memory_order_seq_cst);
-  }
-}
+struct Opened {
+  WriterState* state;
+  layout::ParticipantSlot* slot;
+  layout::Event* data;
+  std::uint64_t progress;
+};
+Opened open_writer(const Segment& segment, const WriterOptions& options);
+void close_writer(WriterState* state) noexcept;
+std::uint32_t slot_of(const WriterState& state) noexcept;
 
-void wake_sleepers(layout::Event& event) noexcept;
-
-// The parts that are not inlined take and return values only: a Reservation whose address never escapes stays in
-// registers, and that is most of the speed of the inlined path.
+// What an attempt to reserve led to, and what the writer goes on with.
 struct Reserved {
   std::byte* payload;  // null: see status
   Status status;
+  std::byte* next;
+  std::byte* end;
+  std::uint64_t generation;
+  std::uint64_t progress;
 };
-Reserved reserve_slow(WriterHot& writer, std::size_t size) noexcept;
-void commit_claimed(WriterHot& writer, std::byte* payload, std::size_t size, std::uint16_t type,
-                    std::uint64_t progress) noexcept;
-void abort_reserved(WriterHot& writer, std::byte* payload) noexcept;
+Reserved reserve_slow(WriterState* state, std::byte* next, std::size_t size) noexcept;
+void commit_slow(WriterState& state, std::byte* payload, std::size_t size, std::uint16_t type) noexcept;
+// Returns the writer's progress.
+std::uint64_t abort_reserved(WriterState& state, std::byte* payload) noexcept;
 
-// sleep: the fence keeps the look at `sleepers` behind the commit's store; the sleeper's heavy fence stands between its
-// announcement and its last look at the stream. One of the two sees the other.
-inline void announce_commit(const WriterHot& writer) noexcept {
-  light_fence(writer.full_fences);
-  if (writer.data->sleepers.load(std::memory_order_relaxed) != 0) [[unlikely]] {
-    wake_sleepers(*writer.data);
-  }
-}
+void wake_sleepers(layout::Event& event) noexcept;
 
 }  // namespace detail
 
 // A reserved frame: room for one message, or the reason why there is none. Move-only; its destructor aborts what was
-// not committed. Must not outlive its Writer, and belongs to the same thread.
+// not committed. Belongs to its Writer's thread. While it is open, its Writer must stay where it is: neither moved nor
+// closed nor destroyed.
 class [[nodiscard]] Reservation {
  public:
-  explicit Reservation(Status status) noexcept : status_(status) {}
-  // `progress` is the writer's progress word without the busy flag: carried along, so that commit need not load it
-  // again.
-  Reservation(detail::WriterHot* writer, std::byte* payload, std::size_t size, std::uint16_t type,
-              std::uint64_t progress) noexcept
-      : writer_(writer), payload_(payload), size_(size), progress_(progress), type_(type), status_(Status::ok) {}
   Reservation(Reservation&& other) noexcept
-      : writer_(std::exchange(other.writer_, nullptr)),
-        payload_(other.payload_),
-        size_(other.size_),
+      : writer_(other.writer_),
+        payload_(std::exchange(other.payload_, nullptr)),
+        size_(std::exchange(other.size_, 0)),
+        end_(other.end_),
         progress_(other.progress_),
         type_(other.type_),
         status_(other.status_) {}
   Reservation& operator=(Reservation&& other) noexcept {
     if (this != &other) {
       abort();
-      writer_ = std::exchange(other.writer_, nullptr);
-      payload_ = other.payload_;
-      size_ = other.size_;
+      writer_ = other.writer_;
+      payload_ = std::exchange(other.payload_, nullptr);
+      size_ = std::exchange(other.size_, 0);
+      end_ = other.end_;
       progress_ = other.progress_;
       type_ = other.type_;
       status_ = other.status_;
     }
     return *this;
   }
-  ~Reservation() { abort(); }
+  [[gnu::always_inline]] ~Reservation() { abort(); }
 
   explicit operator bool() const noexcept { return status_ == Status::ok; }
   Status status() const noexcept { return status_; }
 
-  // The payload, in place, aligned to 8 bytes; its content is undefined until it is written. Valid until commit or
+  // The payload, in place, aligned to 8 bytes; its content is undefined until it is written. Empty after commit or
   // abort.
   std::span<std::byte> bytes() const noexcept { return {payload_, size_}; }
 
   // Publishes the message. Nothing happens if it was committed or aborted before, or if there is no reservation.
-  void commit() noexcept { commit(size_); }
+  [[gnu::always_inline]] void commit() noexcept { commit(size_); }
   // Publishes the first `size` bytes only (no more than were reserved).
   void commit(std::size_t size) noexcept;
   // Gives the space back. Counted in the ledger as aborted.
-  void abort() noexcept {
-    if (writer_ != nullptr) detail::abort_reserved(*std::exchange(writer_, nullptr), payload_);
+  [[gnu::always_inline]] void abort() noexcept {
+    if (payload_ == nullptr) return;
+    size_ = 0;
+    writer_->progress = detail::abort_reserved(*writer_->state, std::exchange(payload_, nullptr));
+    writer_->end = end_;
   }
 
  private:
-  detail::WriterHot* writer_ = nullptr;
-  std::byte* payload_ = nullptr;
+  friend class Writer;
+
+  [[gnu::always_inline]] Reservation(detail::WriterHot* writer, Status status) noexcept
+      : writer_(writer), status_(status) {}
+  [[gnu::always_inline]] Reservation(detail::WriterHot* writer, std::byte* payload, std::size_t size, std::byte* end,
+                                     std::uint64_t progress, std::uint16_t type) noexcept
+      : writer_(writer),
+        payload_(payload),
+        size_(size),
+        end_(end),
+        progress_(progress),
+        type_(type),
+        status_(Status::ok) {}
+
+  // Never null: were it null where there is no reservation, compilers would keep the Writer in memory.
+  detail::WriterHot* writer_;
+  std::byte* payload_ = nullptr;  // null: nothing is open
   std::size_t size_ = 0;
+  // The writer's, carried along: a store into the payload may change the Writer for all that a compiler knows.
+  std::byte* end_ = nullptr;  // null: commit is not inlined
   std::uint64_t progress_ = 0;
   std::uint16_t type_ = 0;
   Status status_;
 };
 
 // A writer handle: one participant of the stream. One thread at a time may use it; several threads of a process use a
-// handle each. Move-only. Destroying it detaches: what was committed stays.
+// handle each. Move-only. Destroying it detaches: what was committed stays. Fastest as a local variable of the function
+// that writes.
 class Writer {
  public:
   // Throws Errc::registry_full, Errc::unsupported (no membarrier), Errc::forked, Errc::corrupt.
-  explicit Writer(const Segment& segment, const WriterOptions& options = {});
-  Writer(Writer&& other) noexcept;
-  Writer& operator=(Writer&& other) noexcept;
-  ~Writer();
+  [[gnu::always_inline]] explicit Writer(const Segment& segment, const WriterOptions& options = {}) {
+    const detail::Opened opened = detail::open_writer(segment, options);
+    hot_.state = opened.state;
+    hot_.slot = opened.slot;
+    hot_.data = opened.data;
+    hot_.progress = opened.progress;
+  }
+  [[gnu::always_inline]] Writer(Writer&& other) noexcept : hot_(std::exchange(other.hot_, {})) {}
+  [[gnu::always_inline]] Writer& operator=(Writer&& other) noexcept {
+    if (this != &other) {
+      close();
+      hot_ = std::exchange(other.hot_, {});
+    }
+    return *this;
+  }
+  [[gnu::always_inline]] ~Writer() { close(); }
 
   // Room for a message of `size` bytes. `type` is the user's own. One reservation at a time. Usually a local bump
   // without a system call; at a full slab it flips, and where no slab is free it does what the stream's OnFull policy
@@ -136,55 +168,80 @@ class Writer {
 
   // reserve, copy and commit in one.
   Status write(std::span<const std::byte> message, std::uint16_t type = 0) noexcept;
-  Status write(std::string_view message, std::uint16_t type = 0) noexcept {
+  [[gnu::always_inline]] Status write(std::string_view message, std::uint16_t type = 0) noexcept {
     return write(std::as_bytes(std::span{message.data(), message.size()}), type);
   }
 
-  std::uint32_t slot() const noexcept;  // index in the registry; all ones once closed
+  // Index in the registry; all ones once closed.
+  [[gnu::always_inline]] std::uint32_t slot() const noexcept {
+    return hot_.state == nullptr ? ~std::uint32_t{0} : detail::slot_of(*hot_.state);
+  }
   // Detaches now; every later reserve() returns Status::closed.
-  void close() noexcept;
+  [[gnu::always_inline]] void close() noexcept {
+    if (hot_.state != nullptr) detail::close_writer(std::exchange(hot_, {}).state);
+  }
 
  private:
-  detail::WriterHot* hot_;
+  detail::WriterHot hot_;
 };
 
-inline Reservation Writer::reserve(std::size_t size, std::uint16_t type) noexcept {
-  detail::WriterHot& w = *hot_;
-  const auto room = w.end - w.next;  // 0 without an extent, and always in total order
+[[gnu::always_inline]] inline Reservation Writer::reserve(std::size_t size, std::uint16_t type) noexcept {
+  const auto room = hot_.end - hot_.next;
   if (size <= layout::kPayloadCeiling && static_cast<std::ptrdiff_t>(layout::frame_span(size)) <= room) [[likely]] {
-    const std::uint64_t progress = w.slot->progress.load(std::memory_order_relaxed);
-    // seal: the store below, the light fence, then the look at `revoked`; a sealer stores `revoked`, makes a heavy
-    // fence, and then looks at `progress`. Relaxed is enough for both: the fences order them.
-    w.slot->progress.store(progress | layout::Progress::kBusy, std::memory_order_relaxed);
-    detail::light_fence(w.full_fences);
-    if ((progress & layout::Progress::kBusy) == 0 && w.slot->revoked.load(std::memory_order_relaxed) < w.generation)
-        [[likely]] {
-      return {&w, w.next + layout::kUnitBytes, size, type, progress};
+    // seal: the store below, the light fence (a compiler fence, here), then the look at `revoked`; a sealer stores
+    // `revoked`, makes a heavy fence, and then looks at `progress`. Relaxed is enough for both: the fences order them.
+    hot_.slot->progress.store(hot_.progress | layout::Progress::kBusy, std::memory_order_relaxed);
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+    if (hot_.slot->revoked.load(std::memory_order_relaxed) < hot_.generation) [[likely]] {
+      return {&hot_, hot_.next + layout::kUnitBytes, size, std::exchange(hot_.end, nullptr), hot_.progress, type};
     }
-    w.slot->progress.store(progress, std::memory_order_relaxed);
+    hot_.slot->progress.store(hot_.progress, std::memory_order_relaxed);
   }
-  const detail::Reserved reserved = detail::reserve_slow(w, size);
-  if (reserved.payload == nullptr) return Reservation{reserved.status};
-  const std::uint64_t progress = w.slot->progress.load(std::memory_order_relaxed);
-  return {&w, reserved.payload, size, type, progress & ~layout::Progress::kBusy};
+  const detail::Reserved reserved = detail::reserve_slow(hot_.state, hot_.next, size);
+  hot_.next = reserved.next;
+  hot_.generation = reserved.generation;
+  hot_.progress = reserved.progress;
+  if (reserved.payload == nullptr) {
+    hot_.end = reserved.end;
+    return {&hot_, reserved.status};
+  }
+  hot_.end = nullptr;
+  return {&hot_, reserved.payload, size, reserved.end, reserved.progress, type};
 }
 
-inline void Reservation::commit(std::size_t size) noexcept {
-  if (writer_ == nullptr) return;
+[[gnu::always_inline]] inline Status Writer::write(std::span<const std::byte> message, std::uint16_t type) noexcept {
+  Reservation reservation = reserve(message.size(), type);
+  if (!reservation) return reservation.status();
+  if (!message.empty()) std::memcpy(reservation.bytes().data(), message.data(), message.size());
+  reservation.commit();
+  return Status::ok;
+}
+
+[[gnu::always_inline]] inline void Reservation::commit(std::size_t size) noexcept {
+  if (payload_ == nullptr) return;
   if (size > size_) size = size_;
-  detail::WriterHot& w = *std::exchange(writer_, nullptr);
-  if (w.total) return detail::commit_claimed(w, payload_, size, type_, progress_);
-  std::byte* const header = payload_ - layout::kUnitBytes;
+  size_ = 0;
+  std::byte* const payload = std::exchange(payload_, nullptr);
+  detail::WriterHot& w = *writer_;
+  if (end_ == nullptr) [[unlikely]]
+    return detail::commit_slow(*w.state, payload, size, type_);
+  std::byte* const header = payload - layout::kUnitBytes;
   const std::uint64_t span = layout::frame_span(size);
   // frame-publish: the next header is zero before this one is released, and release puts the payload before the header;
   // a reader that acquires the header sees both.
   layout::word_at(header + span).store(0, std::memory_order_relaxed);
   layout::word_at(header).store(layout::FrameHeader::message(size, type_).word, std::memory_order_release);
   SAPBUF_KILL_POINT("commit.published");
-  w.next += span;
+  w.next = header + span;
+  w.end = end_;
+  w.progress = progress_ + layout::Progress::kOneFrame + size;
   // seal: release, so that a sealer that finds the writer idle also sees its frame. The same store counts the frame.
-  w.slot->progress.store(progress_ + layout::Progress::kOneFrame + size, std::memory_order_release);
-  detail::announce_commit(w);
+  w.slot->progress.store(w.progress, std::memory_order_release);
+  // sleep: the light fence keeps the look at `sleepers` behind the header's store; the sleeper's heavy fence stands
+  // between its announcement and its last look at the stream. One of the two sees the other.
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  if (w.data->sleepers.load(std::memory_order_relaxed) != 0) [[unlikely]]
+    detail::wake_sleepers(*w.data);
 }
 
 }  // namespace sapbuf
