@@ -20,6 +20,8 @@ namespace sapbuf::layout {
 enum class ExtentState : std::uint8_t { free = 0, open = 1, closed = 2, continuation = 3 };
 
 struct Extent {
+  static constexpr std::size_t kMaxOwners = 1u << 12;  // that the word can tell from each other
+
   std::uint64_t word = 0;
 
   static constexpr Extent make(ExtentState state, std::uint32_t owner, std::uint64_t extents,

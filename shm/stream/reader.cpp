@@ -17,13 +17,14 @@ using layout::FrameHeader;
 using layout::FrameKind;
 
 constexpr auto relaxed = std::memory_order_relaxed;
-constexpr std::uint64_t kShortRange = 64;              // messages: shorter ranges slow the pace down
-constexpr std::uint64_t kLongRange = 1024;             // messages: longer ones quicken it
-constexpr int kSlowestPace = 63;                       // pauses: about a microsecond
+constexpr std::uint64_t kShortRange = 4096;            // bytes: shorter ranges slow the pace down
+constexpr std::uint64_t kLongRange = 32768;            // bytes: longer ones quicken it
+constexpr int kSlowestPace = 255;                      // pauses: about 7 microseconds
+constexpr int kLittlePerPause = 2;                     // bytes: about 70 MB/s
+constexpr int kPausesOfALook = 8;                      // that a look takes as long as
+constexpr int kClaimPauses = 200;                      // about 6 microseconds
 constexpr std::uint64_t kSpinNs = 20'000;              // before a reader goes to sleep
 constexpr std::uint64_t kObstructedNapNs = 2'000'000;  // a sleep of a reader that may be waiting for the dead
-
-ReaderState& state_of(ReaderHot& hot) noexcept { return static_cast<ReaderState&>(hot); }
 
 // Looks for a message, and pins the slabs for it: in an `overwrite` stream nothing may be taken for a frame that is not
 // pinned. False: there is none now, and nothing is pinned.
@@ -44,16 +45,31 @@ bool look(ReaderState& reader) {
   return found;
 }
 
-// A reader that keeps up with a busy stream finds a message at each look, and each look takes the line that is being
-// written from the writer's cache: both get slow. Such a reader waits a little before it looks, the longer the fewer
-// messages it finds. One that finds nothing at its first look gets messages one by one, and looks at once, for the sake
-// of latency.
+// A reader that keeps up with a busy stream finds a message at each look, and each look takes lines that are being
+// written from the writer's cache: both get slow. So it waits a little before it looks.
+//
+// Per-writer order: until a writer goes on to its next extent, or for so long that one would have filled it.
+void wait_for_claim(ReaderState& reader) {
+  for (int i = 0; i < kClaimPauses; ++i) {
+    if (reader.core->control().cursor.load(relaxed) != reader.last_cursor) return;
+    platform::spin_pause();
+  }
+}
+
+// Otherwise: so long that it finds some lines full, if messages come fast enough for that. One that finds little gets
+// messages one by one, and looks at once, for the sake of latency.
 bool paced_look(ReaderState& reader) {
+  reader.follows = reader.is_amid_much();
+  if (reader.follows) {
+    wait_for_claim(reader);
+    return look(reader);
+  }
   for (int i = 0; i < reader.pace; ++i) platform::spin_pause();
   const bool found = look(reader);
-  if (!found || reader.last_range > kLongRange) {
+  const auto little = static_cast<std::uint64_t>(kLittlePerPause * (reader.pace + kPausesOfALook));
+  if (!found || reader.last_range_bytes < little || reader.last_range_bytes > kLongRange) {
     reader.pace /= 2;
-  } else if (reader.last_range < kShortRange) {
+  } else if (reader.last_range_bytes < kShortRange) {
     reader.pace = std::min(2 * reader.pace + 1, kSlowestPace);
   }
   return found;
@@ -88,70 +104,66 @@ bool wait(ReaderState& reader, std::uint64_t deadline_ns) {
 
 }  // namespace
 
-bool next_place(ReaderHot& reader) noexcept { return state_of(reader).next_place(); }
-
-void ReaderState::count_handed(Window& window) noexcept {
-  window.passed += handed;
-  last_range += handed;
-  slot->delivered.store(slot->delivered.load(relaxed) + handed, relaxed);
-  handed = 0;
+Stretch next_stretch(ReaderState& state, const std::byte* at, std::uint64_t handed) noexcept {
+  return state.next_stretch(at, handed);
 }
 
-void ReaderState::begin_walk() noexcept {
-  last_range = 0;
+void unpin(ReaderState& state, const std::byte* at, std::uint64_t handed) noexcept { state.end_walk(at, handed); }
+
+Walk ReaderState::begin_walk() noexcept {
+  pinned = true;
+  last_range_bytes = 0;
   walk_window = walk_place = 0;
-  handed = 0;
-  at = end = nullptr;
-  if (!windows.front().places.empty()) {
-    at = windows.front().places.front().at;
-    end = windows.front().places.front().end;
-  }
+  const Stretch first = enter_place();
+  return {.at = first.at, .end = first.end, .state = this};
 }
 
-// Called where there is no message at `at`: steps over filler there, or goes on to the next place.
-bool ReaderState::next_place() noexcept {
-  if (at < end) {
-    const FrameHeader header{layout::word_at(at).load(std::memory_order_acquire)};
-    const std::uint64_t room = static_cast<std::uint64_t>(end - at);
-    const bool filler = header.kind() == FrameKind::nop || header.kind() == FrameKind::extent;
-    if (filler && header.span() <= room) {
-      at += header.span();
-      return true;
-    }
-    if (header.kind() == FrameKind::message && header.span() <= room) return true;  // it came between the two looks
-    if (header.kind() != FrameKind::none && header.kind() != FrameKind::busy) {
-      corrupt = true;
-      return false;
-    }
+// From the walk's place on, the first that is to be read now.
+Stretch ReaderState::enter_place() noexcept {
+  for (; walk_window < windows.size(); ++walk_window, walk_place = 0) {
+    const std::vector<Place>& places = windows[walk_window].places;
+    while (walk_place < places.size() && places[walk_place].held_back) ++walk_place;
+    if (walk_place < places.size()) return {places[walk_place].at, places[walk_place].stop};
   }
-  if (walk_window >= windows.size()) return false;  // the walk was at its end before
+  return {nullptr, nullptr};
+}
+
+// Notes how far the walk came in its place.
+void ReaderState::leave_place(const std::byte* at, std::uint64_t handed) noexcept {
   Window& window = windows[walk_window];
-  if (walk_place < window.places.size()) window.places[walk_place].at = at;
-  count_handed(window);
-  const bool stays = in_total_order() && at < end;
-  ++walk_place;
-  while (!stays && walk_window < windows.size() && walk_place >= windows[walk_window].places.size()) {
-    ++walk_window;
-    walk_place = 0;
-  }
-  if (stays || walk_window >= windows.size()) {
-    at = end = nullptr;
-    walk_window = windows.size();
-    return false;
-  }
-  at = windows[walk_window].places[walk_place].at;
-  end = windows[walk_window].places[walk_place].end;
-  return true;
+  Place& place = window.places[walk_place];
+  last_range_bytes += static_cast<std::uint64_t>(at - place.at);
+  place.at = at;
+  window.passed += handed;
+  slot->delivered.store(slot->delivered.load(relaxed) + handed, relaxed);
 }
 
-void ReaderState::end_walk() noexcept {
-  if (walk_window < windows.size()) {  // the loop was left early
-    Window& window = windows[walk_window];
-    if (walk_place < window.places.size()) window.places[walk_place].at = at;
-    count_handed(window);
+Stretch ReaderState::next_stretch(const std::byte* at, std::uint64_t handed) noexcept {
+  if (walk_window >= windows.size()) return {nullptr, nullptr};  // the walk was at its end before
+  leave_place(at, handed);
+  const Place& place = windows[walk_window].places[walk_place];
+  if (at < place.stop) {
+    const FrameHeader header{layout::word_at(at).load(std::memory_order_acquire)};
+    const std::uint64_t room = static_cast<std::uint64_t>(place.end - at);
+    const bool filler = header.kind() == FrameKind::nop || header.kind() == FrameKind::extent;
+    if (filler && header.span() <= room) return {at + header.span(), place.stop};
+    if (header.kind() == FrameKind::message && header.span() <= room) {
+      return {at, std::max(place.stop, at + header.span())};  // it came only now
+    }
+    corrupt = header.kind() != FrameKind::none && header.kind() != FrameKind::busy;
   }
-  at = end = nullptr;
+  if (corrupt || (in_total_order() && at < place.end)) {
+    walk_window = windows.size();
+    return {nullptr, nullptr};
+  }
+  ++walk_place;
+  return enter_place();
+}
+
+void ReaderState::end_walk(const std::byte* at, std::uint64_t handed) noexcept {
+  if (walk_window < windows.size()) leave_place(at, handed);  // the loop was left early
   pinned = false;
+  follows = false;
   unpin_windows();
   forget_finished();
 }
@@ -159,38 +171,35 @@ void ReaderState::end_walk() noexcept {
 }  // namespace detail
 
 Reader::Reader(const Segment& segment, const ReaderOptions& options)
-    : hot_(new detail::ReaderState{segment.core(), options}) {}
+    : state_(new detail::ReaderState{segment.core(), options}) {}
 
-Reader::Reader(Reader&& other) noexcept : hot_(std::exchange(other.hot_, nullptr)) {}
+Reader::Reader(Reader&& other) noexcept : state_(std::exchange(other.state_, nullptr)) {}
 
 Reader& Reader::operator=(Reader&& other) noexcept {
   if (this != &other) {
     close();
-    hot_ = std::exchange(other.hot_, nullptr);
+    state_ = std::exchange(other.state_, nullptr);
   }
   return *this;
 }
 
 Reader::~Reader() { close(); }
 
-void Reader::close() noexcept {
-  if (hot_ != nullptr) delete &detail::state_of(*std::exchange(hot_, nullptr));
-}
+void Reader::close() noexcept { delete std::exchange(state_, nullptr); }
 
 namespace {
 
-detail::ReaderState& open_state(detail::ReaderHot* hot) {
-  if (hot == nullptr) throw Error(Errc::invalid_argument, "this reader was closed or moved from");
-  detail::ReaderState& reader = detail::state_of(*hot);
-  reader.check_usable();
-  if (reader.pinned) throw Error(Errc::busy, "the reader's last range is still alive: let it go first");
-  return reader;
+detail::ReaderState& open_state(detail::ReaderState* state) {
+  if (state == nullptr) throw Error(Errc::invalid_argument, "this reader was closed or moved from");
+  state->check_usable();
+  if (state->pinned) throw Error(Errc::busy, "the reader's last range is still alive: let it go first");
+  return *state;
 }
 
 }  // namespace
 
 bool Reader::wait_for(std::chrono::nanoseconds timeout) {
-  detail::ReaderState& reader = open_state(hot_);
+  detail::ReaderState& reader = open_state(state_);
   if (detail::paced_look(reader)) return true;
   if (timeout.count() <= 0) return false;
   const std::uint64_t now = platform::monotonic_ns();
@@ -198,29 +207,23 @@ bool Reader::wait_for(std::chrono::nanoseconds timeout) {
   return detail::wait(reader, wanted > ~now ? ~std::uint64_t{0} : now + wanted);
 }
 
-PinnedRange Reader::pin() {
-  detail::ReaderState& reader = open_state(hot_);
-  if (!detail::pin_message(reader)) return PinnedRange{nullptr};
-  reader.pinned = true;
+detail::Walk Reader::walk() {
+  detail::ReaderState& reader = open_state(state_);
+  if (!detail::pin_message(reader)) return {};
   // Where holds keep the slabs, the pins only tell people that a range is open.
   if (!reader.overwrites()) reader.slot->pins.store(reader.window_mask(), std::memory_order_relaxed);
   detail::beat(*reader.slot);
-  reader.begin_walk();
-  return PinnedRange{&reader};
+  return reader.begin_walk();
 }
 
-void PinnedRange::unpin() noexcept { detail::state_of(*reader_).end_walk(); }
-
 std::uint64_t Reader::delivered() const noexcept {
-  return hot_ == nullptr ? 0 : detail::state_of(*hot_).slot->delivered.load(std::memory_order_relaxed);
+  return state_ == nullptr ? 0 : state_->slot->delivered.load(std::memory_order_relaxed);
 }
 
 std::uint64_t Reader::lost() const noexcept {
-  return hot_ == nullptr ? 0 : detail::state_of(*hot_).slot->lost.load(std::memory_order_relaxed);
+  return state_ == nullptr ? 0 : state_->slot->lost.load(std::memory_order_relaxed);
 }
 
-std::uint32_t Reader::slot() const noexcept {
-  return hot_ == nullptr ? ~std::uint32_t{0} : detail::state_of(*hot_).index;
-}
+std::uint32_t Reader::slot() const noexcept { return state_ == nullptr ? ~std::uint32_t{0} : state_->index; }
 
 }  // namespace sapbuf

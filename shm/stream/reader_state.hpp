@@ -20,8 +20,12 @@
 namespace sapbuf::detail {
 
 struct Place {
-  const std::byte* at;   // the next header
-  const std::byte* end;  // at or behind `at`; nothing more is to come at `at == end`
+  const std::byte* at = nullptr;    // the next header
+  const std::byte* end = nullptr;   // at or behind `at`; nothing more is to come at `at == end`
+  const std::byte* stop = nullptr;  // as far as it is read now: `end`, or what was claimed (total order)
+  std::uint64_t extent = 0;         // per-writer order: its index in the slab
+  std::uint32_t owner = 0;          // and its owner's slot
+  bool held_back = false;           // not in this range: see ReaderState::follows
 };
 
 struct Window {
@@ -36,7 +40,7 @@ struct Window {
   bool finished() const noexcept { return ended && untraced.empty() && discovered != 0 && places.empty(); }
 };
 
-struct ReaderState final : ReaderHot, ForkHook {
+struct ReaderState final : ForkHook {
   ReaderState(std::shared_ptr<SegmentCore> segment, const ReaderOptions& options);
   ~ReaderState();
 
@@ -56,10 +60,15 @@ struct ReaderState final : ReaderHot, ForkHook {
   // Whether something is claimed that this reader cannot pass, so that it may be waiting for the dead.
   bool is_obstructed() noexcept;
 
-  // The walk of one range, through all places of all windows.
-  void begin_walk() noexcept;
-  bool next_place() noexcept;
-  void end_walk() noexcept;
+  // The walk of one range, through all places of all windows. `handed` are messages that are not counted yet.
+  Walk begin_walk() noexcept;
+  Stretch next_stretch(const std::byte* at, std::uint64_t handed) noexcept;
+  void end_walk(const std::byte* at, std::uint64_t handed) noexcept;
+
+  // Per-writer order: the last range had much in it, so writers are busy.
+  bool is_amid_much() const noexcept {
+    return !in_total_order() && last_range_bytes >= core->geometry().extent_bytes / 2;
+  }
 
   bool overwrites() const noexcept { return core->geometry().on_full == OnFull::overwrite; }
   bool in_total_order() const noexcept { return core->geometry().order == Order::total; }
@@ -71,11 +80,15 @@ struct ReaderState final : ReaderHot, ForkHook {
   std::deque<Window> windows;   // oldest first; never empty
   std::size_t walk_window = 0;  // where the range's walk is
   std::size_t walk_place = 0;
-  std::uint64_t expected = 0;       // overwrite: the generation that follows the last finished one
-  std::uint64_t passed_before = 0;  // overwrite: messages passed in generations before the first window
-  std::uint64_t last_range = 0;     // messages of the last range
-  int pace = 0;                     // pauses before a look: see paced_look
+  std::uint64_t expected = 0;          // overwrite: the generation that follows the last finished one
+  std::uint64_t passed_before = 0;     // overwrite: messages passed in generations before the first window
+  std::uint64_t last_range_bytes = 0;  // that the walk of the last range went over
+  std::uint64_t last_cursor = 0;       // at the last look
+  int pace = 0;                        // pauses before a look: see paced_look
   std::uint64_t recovery_tried_ns = 0;
+  // Set by a wait amid much, for the next range: extents that are opened only now are left to the one after it. To read
+  // an extent that a busy writer is filling would take from it each line that it needs next.
+  bool follows = false;
   bool pinned = false;  // a range is alive
   bool forked = false;
   bool corrupt = false;  // the walk found bytes that make no sense
@@ -87,7 +100,11 @@ struct ReaderState final : ReaderHot, ForkHook {
   void discover(Window& window, const ActiveSlab& active);
   bool forget_finished() noexcept;  // whether a generation was left
   bool step_over_filler(Place& place) noexcept;
-  void count_handed(Window& window) noexcept;
+  bool find_in_places() noexcept;
+  void hold_back_open_only() noexcept;
+  bool forget_held_back() noexcept;
+  Stretch enter_place() noexcept;
+  void leave_place(const std::byte* at, std::uint64_t handed) noexcept;
   bool verify_pins(bool& reclaiming);
   void account_for_gap();
 };

@@ -1,5 +1,6 @@
 // The reader's windows: learning of generations and extents, letting go of them, and losing them.
 #include <algorithm>
+#include <bitset>
 
 #include "segment/event.hpp"
 #include "segment/maintenance_lock.hpp"
@@ -86,7 +87,7 @@ void ReaderState::add_window(Placed place) {
   window.slab = place.slab;
   if (in_total_order()) {
     const std::byte* const begin = core->slab_for_reading(place.slab);
-    window.places.push_back({begin, begin + core->geometry().slab_bytes});
+    window.places.push_back({.at = begin, .end = begin + core->geometry().slab_bytes, .stop = begin});
     window.discovered = 1;
   }
   windows.push_back(std::move(window));
@@ -122,6 +123,7 @@ void ReaderState::discover(Window& window, const ActiveSlab& active) {
   if (in_total_order()) {
     for (Place& place : window.places) {
       if (window.ended && begin + claimed < place.end) place.end = std::max(begin + claimed, place.at);
+      place.stop = std::min(begin + claimed, place.end);
     }
     return;
   }
@@ -139,7 +141,14 @@ void ReaderState::discover(Window& window, const ActiveSlab& active) {
     const std::uint64_t extents =
         std::clamp<std::uint64_t>(extent.extents(), 1, core->geometry().extents_per_slab() - extent_index);
     const std::byte* const first = begin + extent_index * extent_bytes;
-    window.places.push_back({first, first + extents * extent_bytes});
+    const std::byte* const end = first + extents * extent_bytes;
+    const bool held_back = follows && extent.state() == ExtentState::open;
+    window.places.push_back({.at = first,
+                             .end = end,
+                             .stop = end,
+                             .extent = extent_index,
+                             .owner = extent.owner(),
+                             .held_back = held_back});
     return true;
   };
   // From the newest to the oldest: see the top of reader_state.hpp.
@@ -163,6 +172,8 @@ void ReaderState::check_number_of_windows() const {
 }
 
 void ReaderState::refresh() {
+  if (!follows) forget_held_back();
+  last_cursor = core->control().cursor.load(relaxed);
   const ActiveSlab active = load_active(*core);
   if (!active.valid()) throw_corrupt(*core, "the cursor points nowhere");
   while (windows.back().generation < active.generation) {
@@ -182,6 +193,22 @@ void ReaderState::refresh() {
     forget_finished();
   }
   for (auto window = windows.rbegin(); window != windows.rend(); ++window) discover(*window, active);
+  if (follows) hold_back_open_only();
+}
+
+// Held back is what its owner is filling, and nothing else: not what was closed meanwhile, and not what its owner has
+// left without closing it (a sealer had revoked it), for the owner's next extent must not come before it.
+void ReaderState::hold_back_open_only() noexcept {
+  std::bitset<layout::Extent::kMaxOwners> seen_later;
+  for (auto window = windows.rbegin(); window != windows.rend(); ++window) {
+    for (auto place = window->places.rbegin(); place != window->places.rend(); ++place) {
+      if (place->held_back) {
+        const Extent extent{core->extent(window->slab, place->extent).load(std::memory_order_acquire)};
+        place->held_back = extent.state() == ExtentState::open && !seen_later[place->owner];
+      }
+      seen_later.set(place->owner);
+    }
+  }
 }
 
 bool ReaderState::forget_finished() noexcept {
@@ -213,23 +240,32 @@ bool ReaderState::step_over_filler(Place& place) noexcept {
   return place.at < place.end;
 }
 
-ReaderState::Found ReaderState::find_message() {
-  bool found = false;
+bool ReaderState::find_in_places() noexcept {
   for (Window& window : windows) {
     for (Place& place : window.places) {
-      while (place.at < place.end && step_over_filler(place)) {
+      if (place.held_back) continue;
+      while (place.at < place.stop && step_over_filler(place)) {
       }
-      if (place.at < place.end) {
-        const FrameHeader header{word_at(place.at).load(std::memory_order_acquire)};
-        if (header.kind() == FrameKind::message) {
-          found = true;
-          break;
-        }
-      }
+      if (place.at >= place.stop) continue;
+      const FrameHeader header{word_at(place.at).load(std::memory_order_acquire)};
+      if (header.kind() == FrameKind::message) return true;
     }
-    if (found) break;
     if (in_total_order() && !window.places.empty() && window.places.front().at < window.places.front().end) break;
   }
+  return false;
+}
+
+// Whether there was anything.
+bool ReaderState::forget_held_back() noexcept {
+  bool any = false;
+  for (Window& window : windows) {
+    for (Place& place : window.places) any = std::exchange(place.held_back, false) || any;
+  }
+  return any;
+}
+
+ReaderState::Found ReaderState::find_message() {
+  const bool found = find_in_places() || (forget_held_back() && find_in_places());
   const bool moved_on = !found && forget_finished();
   if (corrupt) throw_corrupt(*core, "a frame makes no sense");
   return found ? Found::message : moved_on ? Found::end_of_generation : Found::nothing;

@@ -414,6 +414,61 @@ BOOST_DATA_TEST_CASE(a_moved_reader_goes_on, kEveryStream, order, on_full) {
   BOOST_TEST(second.delivered() == 2U);
 }
 
+// A reader amid much, and what its next range is to leave out.
+struct Following {
+  Following() {
+    put(writer, {1, 0}, 10000);
+    log.read(reader);
+    put(writer, {1, 1}, 5000);   // the rest of that extent
+    put(writer, {1, 2}, 10000);  // the next one, open
+  }
+  const HeapMemory memory{SegmentOptions{}};
+  const Segment segment = Segment::create_in(memory, {});
+  Reader reader{segment};
+  Writer writer{segment};
+  Log log;
+};
+
+BOOST_FIXTURE_TEST_CASE(behind_a_wait_amid_much_a_range_leaves_what_is_just_begun_to_the_next, Following) {
+  BOOST_TEST(reader.wait_for(0ns));
+  BOOST_TEST(log.read(reader) == 1U);
+  BOOST_TEST(reader.wait_for(0ns));
+  BOOST_TEST(log.read(reader) == 1U);
+  BOOST_TEST(log.is_complete(1, 3));
+}
+
+BOOST_FIXTURE_TEST_CASE(without_a_wait_a_range_has_all_that_is_there, Following) {
+  BOOST_TEST(log.read(reader) == 2U);
+  BOOST_TEST(log.is_complete(1, 3));
+}
+
+// A sealer that died behind its revocation leaves the extent open; its owner finds itself revoked, and goes on
+// elsewhere.
+BOOST_AUTO_TEST_CASE(an_extent_that_was_left_open_does_not_come_behind_its_owners_next_one) {
+  const SegmentOptions options{.slab_bytes = 8 * 16384, .extent_bytes = 16384};
+  const HeapMemory memory{options};
+  const Segment segment = Segment::create_in(memory, options);
+  Reader reader{segment};
+  Writer busy{segment};
+  Writer idle{segment};
+  Log log;
+  std::uint32_t by_busy = 0;
+  std::uint32_t by_idle = 0;
+  put(busy, {1, by_busy++}, 10000);
+  log.read(reader);
+  put(idle, {2, by_idle++});
+  while (inspect(segment).generation == 1) put(busy, {1, by_busy++}, 4000);
+  BOOST_TEST(reader.wait_for(0ns));
+
+  segment.core()->slot(idle.slot()).revoked = 1;
+  while (by_idle < 6) put(idle, {2, by_idle++}, 4000);
+  for (int i = 0; i < 3; ++i) log.read(reader);
+  const auto numbers = log.by_writer();
+  BOOST_TEST(log.in_order());
+  BOOST_TEST(numbers.at(1).size() == by_busy);
+  BOOST_TEST(numbers.at(2).size() == by_idle);
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace

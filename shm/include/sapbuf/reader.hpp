@@ -31,22 +31,31 @@ class Frame {
 
 namespace detail {
 
-// The part of a reader that the inlined path touches.
-struct ReaderHot {
+struct ReaderState;
+
+// Where the walk through a range stands. It lives in the range itself, and what is not inlined takes and returns words:
+// the address of a range that is a local variable never escapes, so a loop that reads keeps all of this in registers.
+struct Walk {
   const std::byte* at = nullptr;   // the next header
   const std::byte* end = nullptr;  // behind the extent (per-writer order) or the slab (total order)
-  std::uint64_t handed = 0;        // messages handed out from the place that `at` walks through
+  std::uint64_t handed = 0;        // messages handed out, and not counted yet
+  ReaderState* state = nullptr;    // null: nothing is pinned
 };
 
-// Leaves the place that has no message at `at`, and goes to the next one that may. False if the range is at its end.
-bool next_place(ReaderHot& reader) noexcept;
+struct Stretch {
+  const std::byte* at;  // null: there is no more
+  const std::byte* end;
+};
+// Where the walk goes on that has no message at `at`: behind filler, or in the next place that may have one.
+Stretch next_stretch(ReaderState& state, const std::byte* at, std::uint64_t handed) noexcept;
+void unpin(ReaderState& state, const std::byte* at, std::uint64_t handed) noexcept;
 
 }  // namespace detail
 
 // The frames that were there when the range was made, and some that came while it was walked through: in the order the
-// stream promises. Move-only; a single pass. A frame counts as delivered once the iterator has stood on it; what a loop
-// that breaks off did not reach comes again with the next range. The frames stay valid until the range goes (that
-// unpins them).
+// stream promises. Move-only, as long as there is no iterator; a single pass. A frame counts as delivered once the
+// iterator has stood on it; what a loop that breaks off did not reach comes again with the next range. The frames stay
+// valid until the range goes (that unpins them). Fastest as a local variable, or where it stands in a range-for.
 class [[nodiscard]] PinnedRange {
  public:
   class Iterator {
@@ -55,55 +64,63 @@ class [[nodiscard]] PinnedRange {
     using difference_type = std::ptrdiff_t;
 
     Iterator() = default;
-    explicit Iterator(detail::ReaderHot* reader) noexcept : reader_(reader) { advance(); }
+    [[gnu::always_inline]] explicit Iterator(detail::Walk* walk) noexcept : walk_(walk) { advance(); }
     const Frame& operator*() const noexcept { return frame_; }
     const Frame* operator->() const noexcept { return &frame_; }
-    Iterator& operator++() noexcept {
+    [[gnu::always_inline]] Iterator& operator++() noexcept {
       advance();
       return *this;
     }
-    void operator++(int) noexcept { advance(); }
-    bool operator==(std::default_sentinel_t) const noexcept { return reader_ == nullptr; }
+    [[gnu::always_inline]] void operator++(int) noexcept { advance(); }
+    [[gnu::always_inline]] bool operator==(std::default_sentinel_t) const noexcept {
+      return frame_.bytes().data() == nullptr;
+    }
 
    private:
-    void advance() noexcept {
-      while (reader_ != nullptr) {
-        detail::ReaderHot& r = *reader_;
-        if (r.at < r.end) {
+    [[gnu::always_inline]] void advance() noexcept {
+      detail::Walk& w = *walk_;
+      for (;;) {
+        if (w.at < w.end) [[likely]] {
           // frame-publish: acquire, so that the payload is seen with the header. The word is read once and checked: a
           // peer may have written anything.
-          const layout::FrameHeader header{layout::word_at(r.at).load(std::memory_order_acquire)};
+          const layout::FrameHeader header{layout::word_at(w.at).load(std::memory_order_acquire)};
           const std::uint64_t span = header.span();
-          if (header.kind() == layout::FrameKind::message && span <= static_cast<std::uint64_t>(r.end - r.at))
+          if (header.kind() == layout::FrameKind::message && span <= static_cast<std::uint64_t>(w.end - w.at))
               [[likely]] {
-            frame_ = Frame{r.at + layout::kUnitBytes, header.payload_bytes(), header.type()};
-            r.at += span;
-            ++r.handed;
+            frame_ = Frame{w.at + layout::kUnitBytes, header.payload_bytes(), header.type()};
+            w.at += span;
+            ++w.handed;
             return;
           }
         }
-        if (!detail::next_place(r)) reader_ = nullptr;
+        const detail::Stretch stretch = w.state == nullptr
+                                            ? detail::Stretch{nullptr, nullptr}
+                                            : detail::next_stretch(*w.state, w.at, std::exchange(w.handed, 0));
+        w.at = stretch.at;
+        w.end = stretch.end;
+        if (w.at == nullptr) {
+          frame_ = Frame{};
+          return;
+        }
       }
     }
 
-    detail::ReaderHot* reader_ = nullptr;
+    detail::Walk* walk_ = nullptr;
     Frame frame_;
   };
 
-  explicit PinnedRange(detail::ReaderHot* reader) noexcept : reader_(reader) {}
-  PinnedRange(PinnedRange&& other) noexcept : reader_(std::exchange(other.reader_, nullptr)) {}
+  [[gnu::always_inline]] explicit PinnedRange(const detail::Walk& walk) noexcept : walk_(walk) {}
+  [[gnu::always_inline]] PinnedRange(PinnedRange&& other) noexcept : walk_(std::exchange(other.walk_, {})) {}
   PinnedRange& operator=(PinnedRange&&) = delete;
-  ~PinnedRange() {
-    if (reader_ != nullptr) unpin();
+  [[gnu::always_inline]] ~PinnedRange() {
+    if (walk_.state != nullptr) detail::unpin(*walk_.state, walk_.at, walk_.handed);
   }
 
-  Iterator begin() const noexcept { return Iterator{reader_}; }
+  [[gnu::always_inline]] Iterator begin() const noexcept { return Iterator{&walk_}; }
   std::default_sentinel_t end() const noexcept { return {}; }
 
  private:
-  void unpin() noexcept;
-
-  detail::ReaderHot* reader_;
+  mutable detail::Walk walk_;  // walking is all that a range is for
 };
 
 // A reader handle: one participant of the stream. One thread at a time may use it. Move-only. Lossless unless the
@@ -121,9 +138,10 @@ class Reader {
   // not end the wait. Throws Errc::forked, Errc::corrupt, and Errc::busy while a range is alive.
   bool wait_for(std::chrono::nanoseconds timeout);
 
-  // What can be read now; empty if nothing. One range at a time. Throws Errc::forked, Errc::corrupt, and Errc::busy if
-  // the previous range is still alive.
-  PinnedRange pin();
+  // What can be read now; empty if nothing. In a busy stream, the range behind a wait_for() leaves to the next one what
+  // a writer has only begun: reading where it writes would slow both down. One range at a time. Throws Errc::forked,
+  // Errc::corrupt, and Errc::busy if the previous range is still alive.
+  [[gnu::always_inline]] PinnedRange pin() { return PinnedRange{walk()}; }
 
   std::uint64_t delivered() const noexcept;  // messages, of all ranges that were unpinned
   std::uint64_t lost() const noexcept;       // messages that were overwritten before this reader came to them: exact
@@ -132,7 +150,9 @@ class Reader {
   void close() noexcept;
 
  private:
-  detail::ReaderHot* hot_;
+  detail::Walk walk();
+
+  detail::ReaderState* state_;
 };
 
 }  // namespace sapbuf
