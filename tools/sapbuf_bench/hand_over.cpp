@@ -3,7 +3,6 @@
 #include <signal.h>
 
 #include <chrono>
-#include <cstring>
 #include <stdexcept>
 #include <vector>
 
@@ -15,20 +14,6 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 }  // namespace
-
-void fill(std::byte* payload, std::size_t bytes, std::uint64_t number) noexcept {
-  for (std::size_t at = 0; at + 8 <= bytes; at += 8) std::memcpy(payload + at, &number, 8);
-}
-
-std::uint64_t sum_of(const std::byte* payload, std::size_t bytes) noexcept {
-  std::uint64_t sum = 0;
-  for (std::size_t at = 0; at + 8 <= bytes; at += 8) {
-    std::uint64_t word;
-    std::memcpy(&word, payload + at, 8);
-    sum += word;
-  }
-  return sum;
-}
 
 std::uint64_t expected_sum(const Load& load) noexcept {
   const std::uint64_t n = load.messages;

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <sapbuf/options.hpp>
 #include <string>
@@ -52,8 +53,18 @@ inline void spin_pause() noexcept {
 
 // A payload whose sum the consumer checks: every word is the message's number.
 std::uint64_t expected_sum(const Load& load) noexcept;
-void fill(std::byte* payload, std::size_t bytes, std::uint64_t number) noexcept;
-std::uint64_t sum_of(const std::byte* payload, std::size_t bytes) noexcept;
+inline void fill(std::byte* payload, std::size_t bytes, std::uint64_t number) noexcept {
+  for (std::size_t at = 0; at + 8 <= bytes; at += 8) std::memcpy(payload + at, &number, 8);
+}
+inline std::uint64_t sum_of(const std::byte* payload, std::size_t bytes) noexcept {
+  std::uint64_t sum = 0;
+  for (std::size_t at = 0; at + 8 <= bytes; at += 8) {
+    std::uint64_t word;
+    std::memcpy(&word, payload + at, 8);
+    sum += word;
+  }
+  return sum;
+}
 
 // Runs it once: the first consumer on the last core, a lone producer on the first, more of them on all in turn.
 // Messages a second, from the producers' start to the last consumer's last message. Throws if a message is missing or
