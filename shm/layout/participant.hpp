@@ -58,7 +58,7 @@ struct alignas(kLineBytes) ParticipantSlot {
   Word pins;
   Word delivered;  // reader: messages of ranges that were unpinned
   Word lost;       // reader: messages overwritten before it came to them
-  Word reserved;
+  Word claimed_bytes;  // writer, total order: of the located claim, which may hold a batch of messages
 
   // Writer: "no extent of this generation or of an older one is yours any more". Only ever rises.
   //   written by  a sealer, under the maintenance lock;  read by  the owner;  crash  harmless

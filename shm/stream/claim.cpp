@@ -234,8 +234,9 @@ std::byte* claim_frame(WriterState& writer, std::uint64_t span, std::uint64_t de
   // it: ask for them now.
   __builtin_prefetch(header + kPrefetchBytes, 1);
   word_at(header).store(FrameHeader::make(FrameKind::busy, span - layout::kUnitBytes, 0, writer.index).word, relaxed);
+  writer.slot->claimed_bytes.store(span, relaxed);
   SAPBUF_KILL_POINT("claim.busy");
-  // announce: release, so that who sees the place sees the busy header.
+  // announce: release, so that who sees the place sees the busy header, and how far it goes.
   writer.slot->claim.store(Claim::located(taken.generation, taken.slab, taken.offset).word, std::memory_order_release);
   if ((writer.claim_sequence & 0xff) == 0) beat(*writer.slot);
   return header;

@@ -192,8 +192,11 @@ void repair_busy_frame(SegmentCore& core, std::uint32_t dead, RepairTally& tally
     const FrameHeader header{word.load(std::memory_order_acquire)};
     committed = header.kind() == FrameKind::message;
     if (committed) {
-      ++ledger.committed;
-      ledger.committed_bytes += header.payload_bytes();
+      const std::uint64_t rest = core.geometry().slab_bytes - claim.offset_bytes();
+      const ExtentContent content = walk_extent(core.slab_for_writing(place->slab) + claim.offset_bytes(),
+                                                std::min(slot.claimed_bytes.load(relaxed), rest));
+      ledger.committed += content.messages;
+      ledger.committed_bytes += content.bytes;
     } else if (header.kind() == FrameKind::busy && header.owner() == dead) {
       const std::uint64_t span = std::min(header.span(), core.geometry().slab_bytes - claim.offset_bytes());
       word.store(FrameHeader::nop(span).word, std::memory_order_release);

@@ -144,7 +144,7 @@ std::uint64_t progress_without_busy(const WriterState& writer) noexcept {
   return writer.slot->progress.load(relaxed) & ~Progress::kBusy;
 }
 
-// sleep: see Reservation::commit.
+// sleep: see publish().
 void announce_commit(WriterState& writer) noexcept {
   light_fence(writer);
   if (writer.data->sleepers.load(relaxed) != 0) wake_sleepers(*writer.data);
@@ -166,23 +166,23 @@ Reserved reserve_slow(WriterState* state, std::byte* next, std::size_t size) noe
           .progress = progress_without_busy(writer)};
 }
 
-void commit_slow(WriterState& writer, std::byte* payload, std::size_t size, std::uint16_t type) noexcept {
-  std::byte* const header = payload - layout::kUnitBytes;
-  const std::uint64_t span = layout::frame_span(size);
+void publish_slow(WriterState& writer, std::byte* header, std::uint64_t word, std::byte* next,
+                  std::uint64_t progress) noexcept {
   if (!writer.total) {
-    // frame-publish: see Reservation::commit.
-    word_at(header + span).store(0, relaxed);
-    writer.next = header + span;
-  } else if (span < writer.reserved_span) {
-    // The rest of the claim is filler before the message is released: a reader steps from one to the other.
-    word_at(header + span).store(FrameHeader::nop(writer.reserved_span - span).word, relaxed);
+    // frame-publish: see publish().
+    word_at(next).store(0, relaxed);
+    writer.next = next;
+  } else if (next < header + writer.reserved_span) {
+    // The rest of the claim is filler before the messages are released: a reader steps from one to the other.
+    word_at(next).store(FrameHeader::nop(static_cast<std::uint64_t>(header + writer.reserved_span - next)).word,
+                        relaxed);
   }
   SAPBUF_KILL_POINT("commit.filled");
-  // frame-publish: release, so that who sees the header sees the payload.
-  word_at(header).store(FrameHeader::message(size, type).word, std::memory_order_release);
+  // frame-publish: release, so that who sees the header sees the payload, and all frames of a batch.
+  word_at(header).store(word, std::memory_order_release);
   SAPBUF_KILL_POINT("commit.published");
-  // seal: release, as in Reservation::commit.
-  writer.slot->progress.store(progress_without_busy(writer) + Progress::kOneFrame + size, std::memory_order_release);
+  // seal: release, as in publish().
+  writer.slot->progress.store(progress, std::memory_order_release);
   SAPBUF_KILL_POINT("commit.counted");
   announce_commit(writer);
 }

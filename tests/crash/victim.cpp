@@ -1,5 +1,7 @@
 #include "crash/victim.hpp"
 
+#include <algorithm>
+
 #include <sys/mman.h>
 #include <sys/wait.h>
 
@@ -65,6 +67,26 @@ void write_messages(Writer& writer, std::uint32_t id, std::uint32_t first, std::
     }
     reservation.commit(message.size());
     if (diary != nullptr) diary->committed.fetch_add(1);
+  }
+}
+
+void write_batches(Writer& writer, std::uint32_t id, std::uint32_t first, std::uint32_t last, Diary* diary) {
+  constexpr std::uint32_t kMost = 5;
+  for (std::uint32_t begin = first; begin < last; begin += kMost) {
+    const std::uint32_t end = std::min(begin + kMost, last);
+    const std::vector<std::uint32_t> numbers = committed_numbers(begin, end);
+    std::size_t bytes = 0;
+    for (const std::uint32_t number : numbers) bytes += message_size(number);
+    if (diary != nullptr) diary->begun.store(end - first);
+    if (diary != nullptr) diary->at_once.store(numbers.size());
+    Batch batch = writer.reserve_batch(numbers.size(), bytes);
+    if (!batch) throw std::runtime_error("reserve_batch: " + std::string(to_string(batch.status())));
+    for (const std::uint32_t number : numbers) {
+      const auto message = make_message(id, number);
+      std::memcpy(batch.append(message.size(), 1).data(), message.data(), message.size());
+    }
+    batch.commit();
+    if (diary != nullptr) diary->committed.fetch_add(numbers.size());
   }
 }
 

@@ -28,7 +28,8 @@ namespace sapbuf::test {
 // of.
 struct Diary {
   std::atomic<std::uint64_t> begun{0};      // attempts that were begun
-  std::atomic<std::uint64_t> committed{0};  // commits that returned
+  std::atomic<std::uint64_t> committed{0};  // messages whose commits returned
+  std::atomic<std::uint64_t> at_once{1};    // messages of the commit that may be under way
   std::atomic<std::uint64_t> passages{0};   // kill points that were passed
   std::atomic<bool> done{false};
 };
@@ -58,6 +59,8 @@ Parsed parse_message(std::span<const std::byte> bytes);
 
 // Writes messages first..last-1; each seventh attempt is aborted, each fifth commits fewer bytes than it reserved.
 void write_messages(Writer& writer, std::uint32_t id, std::uint32_t first, std::uint32_t last, Diary* diary);
+// The same messages, but for the aborted ones, in batches of up to five.
+void write_batches(Writer& writer, std::uint32_t id, std::uint32_t first, std::uint32_t last, Diary* diary);
 
 // Reads all that comes, and checks it on the way.
 class Audience {

@@ -73,6 +73,21 @@ void commit_fewer(const Turn& turn) {
   turn.diary.committed.fetch_add(1);
 }
 
+void write_batch(const Turn& turn) {
+  constexpr std::uint32_t kMessages = 3;
+  turn.diary.at_once.store(kMessages);
+  std::size_t bytes = 0;
+  for (std::uint32_t i = 0; i < kMessages; ++i) bytes += message_size(turn.next + i);
+  Batch batch = turn.writer.reserve_batch(kMessages, bytes);
+  if (!batch) return;
+  for (std::uint32_t number = turn.next; number < turn.next + kMessages; ++number) {
+    const auto message = make_message(turn.id, number);
+    std::memcpy(batch.append(message.size()).data(), message.data(), message.size());
+  }
+  batch.commit();
+  turn.diary.committed.fetch_add(kMessages);
+}
+
 void only_reserve(const Turn& turn) { leak<Reservation>(turn.writer.reserve(24)); }
 void reserve_and_abort(const Turn& turn) { turn.writer.reserve(24).abort(); }
 void close_writer(const Turn& turn) { turn.writer.close(); }

@@ -40,6 +40,7 @@ void write_one(const Turn& turn);
 // Message 14, of 700 bytes: more than an extent of the tests.
 void write_large(const Turn& turn);
 void commit_fewer(const Turn& turn);
+void write_batch(const Turn& turn);
 void only_reserve(const Turn& turn);
 void reserve_and_abort(const Turn& turn);
 void close_writer(const Turn& turn);

@@ -18,7 +18,7 @@ enum class Healer {
 struct Departed {
   std::uint32_t id = 0;  // of its messages
   const Diary* diary = nullptr;
-  bool in_operation = true;  // killed in the midst of it: it may have committed one message more than it could note
+  bool in_operation = true;  // killed in the midst of it: it may have committed once more than it could note
 };
 
 // Lets the stream go on, and looks at everything: the bystander, if there is one, goes on and comes to its end; a fresh

@@ -46,12 +46,14 @@ std::vector<Operation> make_operations() {
       {"reserve_in_extent", per_writer, block, nothing, writer_that(1, only_reserve)},
       {"commit_in_extent", per_writer, block, nothing, writer_that(1, write_one)},
       {"commit_fewer_in_extent", per_writer, block, nothing, writer_that(1, commit_fewer)},
+      {"commit_batch_in_extent", per_writer, block, nothing, writer_that(1, write_batch)},
       {"abort_in_extent", per_writer, block, nothing, writer_that(1, reserve_and_abort)},
       {"claim_first_extent", per_writer, block, nothing, writer_that(0, write_one)},
       {"claim_several_extents", per_writer, block, nothing, writer_that(3, write_one)},  // number 3 takes 700 bytes
       {"reserve_in_total_order", total, block, nothing, writer_that(1, only_reserve)},
       {"commit_in_total_order", total, block, nothing, writer_that(1, write_one)},
       {"commit_fewer_in_total_order", total, block, nothing, writer_that(1, commit_fewer)},
+      {"commit_batch_in_total_order", total, block, nothing, writer_that(1, write_batch)},
       {"abort_in_total_order", total, block, nothing, writer_that(1, reserve_and_abort)},
 
       {"seal_idle_writer", per_writer, block, peer_wrote(1), writer_that(0, write_several(kPastTheMiddle))},

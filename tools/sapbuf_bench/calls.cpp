@@ -45,6 +45,20 @@ void reserve_commit(benchmark::State& state, const SegmentOptions& options) {
   state.SetItemsProcessed(state.iterations());
 }
 
+template <std::size_t Bytes>
+void batches(benchmark::State& state) {
+  constexpr std::size_t kMessages = 32;
+  const Stream stream{{}};
+  Writer writer{stream.segment()};
+  const std::array<std::byte, Bytes> payload{};
+  while (state.KeepRunningBatch(kMessages)) {
+    Batch batch = writer.reserve_batch(kMessages, kMessages * Bytes);
+    for (std::size_t i = 0; i < kMessages; ++i) std::memcpy(batch.append(Bytes).data(), payload.data(), Bytes);
+    batch.commit();
+  }
+  state.SetItemsProcessed(state.iterations());
+}
+
 void reserve_commit_of_any_size(benchmark::State& state) {
   const Stream stream{{}};
   Writer writer{stream.segment()};
@@ -165,6 +179,7 @@ void measure_calls_of(Report& report) {
     return [options](benchmark::State& state) { reserve_commit<Bytes>(state, options); };
   };
   std::vector<Call> calls{{"sapbuf per_writer", write_to({})},
+                          {"sapbuf per_writer, batch 32", batches<Bytes>},
                           {"sapbuf per_writer, full fences", write_to({.fences = Fences::full})},
                           {"sapbuf total", write_to({.order = Order::total})}};
   if constexpr (Bytes == 16) {

@@ -56,6 +56,7 @@ class Goals {
 };
 
 constexpr const char* kPerWriter = "sapbuf per_writer";
+constexpr const char* kBatch = "sapbuf per_writer batch 32";
 constexpr const char* kTotal = "sapbuf total";
 constexpr const char* kRing = "DPDK rte_ring";
 constexpr const char* kRingBulk = "DPDK rte_ring bulk 32";
@@ -75,6 +76,8 @@ std::vector<Goal> goals_of(const Report& report) {
   goals.at_least("one to one, 16 B, against rte_ring", 4, goals.ratio(one(16, kPerWriter), one(16, kRing)));
   goals.at_least("one to one, 16 B, against Boost message_queue", 10,
                  goals.ratio(one(16, kPerWriter), one(16, "Boost message_queue")));
+  goals.at_least("one to one, 16 B, batches of 32, against rte_ring bulk 32", 1,
+                 goals.ratio(one(16, kBatch), one(16, kRingBulk)));
   for (const double bytes : {64., 256., 1024., 4096.}) {
     goals.at_least(fmt::format("one to one, {} B, against rte_ring bulk 32", bytes), 1.4,
                    goals.ratio(one(bytes, kPerWriter), one(bytes, kRingBulk)));

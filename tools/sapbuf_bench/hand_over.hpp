@@ -30,7 +30,7 @@ class Peer {
   virtual bool shares() const noexcept { return false; }
 };
 
-std::unique_ptr<Peer> make_sapbuf(const SegmentOptions& options);
+std::unique_ptr<Peer> make_sapbuf(const SegmentOptions& options, unsigned batch = 1);  // messages a publication
 std::unique_ptr<Peer> make_message_queue();
 std::unique_ptr<Peer> make_lockfree(const Load& load);
 std::unique_ptr<Peer> make_mutex();

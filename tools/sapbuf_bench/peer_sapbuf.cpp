@@ -1,5 +1,6 @@
 #include <unistd.h>
 
+#include <algorithm>
 #include <sapbuf/sapbuf.hpp>
 #include <stdexcept>
 
@@ -12,7 +13,7 @@ using namespace std::chrono_literals;
 
 class SapbufPeer final : public Peer {
  public:
-  explicit SapbufPeer(const SegmentOptions& options) : options_(options) {}
+  SapbufPeer(const SegmentOptions& options, unsigned batch) : options_(options), batch_(batch) {}
 
   void prepare(const Load&) override {
     name_ = "bench." + std::to_string(::getpid());
@@ -23,11 +24,10 @@ class SapbufPeer final : public Peer {
   void produce(const Load& load) override {
     const Segment segment = Segment::open(name_);
     Writer writer{segment, {.name = "producer"}};
-    for (std::uint64_t number = 0; number < load.messages; ++number) {
-      Reservation reservation = writer.reserve(load.message_bytes);
-      if (!reservation) throw std::runtime_error("sapbuf: " + std::string(to_string(reservation.status())));
-      fill(reservation.bytes().data(), load.message_bytes, number);
-      reservation.commit();
+    if (batch_ == 1) {
+      produce_singly(writer, load);
+    } else {
+      produce_batches(writer, load);
     }
   }
 
@@ -56,12 +56,41 @@ class SapbufPeer final : public Peer {
   }
 
  private:
+  static void check(Status status) {
+    if (status != Status::ok) throw std::runtime_error("sapbuf: " + std::string(to_string(status)));
+  }
+
+  // The writers are moved in: a local variable is what their inlined path wants.
+  static void produce_singly(Writer& given, const Load& load) {
+    Writer writer{std::move(given)};
+    for (std::uint64_t number = 0; number < load.messages; ++number) {
+      Reservation reservation = writer.reserve(load.message_bytes);
+      if (!reservation) return check(reservation.status());
+      fill(reservation.bytes().data(), load.message_bytes, number);
+      reservation.commit();
+    }
+  }
+
+  void produce_batches(Writer& given, const Load& load) const {
+    Writer writer{std::move(given)};
+    for (std::uint64_t number = 0; number < load.messages;) {
+      const std::uint64_t end = std::min(number + batch_, load.messages);
+      Batch batch = writer.reserve_batch(end - number, (end - number) * load.message_bytes);
+      if (!batch) return check(batch.status());
+      for (; number < end; ++number) fill(batch.append(load.message_bytes).data(), load.message_bytes, number);
+      batch.commit();
+    }
+  }
+
   const SegmentOptions options_;
+  const unsigned batch_;
   std::string name_;
 };
 
 }  // namespace
 
-std::unique_ptr<Peer> make_sapbuf(const SegmentOptions& options) { return std::make_unique<SapbufPeer>(options); }
+std::unique_ptr<Peer> make_sapbuf(const SegmentOptions& options, unsigned batch) {
+  return std::make_unique<SapbufPeer>(options, batch);
+}
 
 }  // namespace sapbuf::bench

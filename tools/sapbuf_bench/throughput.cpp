@@ -21,7 +21,9 @@ struct Contender {
 std::vector<Contender> contenders() {
   std::vector<Contender> all{
       {"sapbuf per_writer", [](const Load&) { return make_sapbuf({}); }, 1},
+      {"sapbuf per_writer batch 32", [](const Load&) { return make_sapbuf({}, 32); }, 1},
       {"sapbuf total", [](const Load&) { return make_sapbuf({.order = Order::total}); }, 2},
+      {"sapbuf total batch 32", [](const Load&) { return make_sapbuf({.order = Order::total}, 32); }, 2},
 #ifdef SAPBUF_BENCH_RTE_RING
       {"DPDK rte_ring", [](const Load&) { return make_rte_ring(1); }, 4},
       {"DPDK rte_ring bulk 32", [](const Load&) { return make_rte_ring(32); }, 2},

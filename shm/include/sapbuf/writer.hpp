@@ -1,6 +1,7 @@
-// Writing: reserve -> fill in place -> commit | abort.
+// Writing: reserve -> fill in place -> commit | abort, one message or a batch of them.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -57,11 +58,37 @@ struct Reserved {
   std::uint64_t progress;
 };
 Reserved reserve_slow(WriterState* state, std::byte* next, std::size_t size) noexcept;
-void commit_slow(WriterState& state, std::byte* payload, std::size_t size, std::uint16_t type) noexcept;
+// As publish() does it.
+void publish_slow(WriterState& state, std::byte* header, std::uint64_t word, std::byte* next,
+                  std::uint64_t progress) noexcept;
 // Returns the writer's progress.
 std::uint64_t abort_reserved(WriterState& state, std::byte* payload) noexcept;
 
 void wake_sleepers(layout::Event& event) noexcept;
+
+// Publishes the frames from `header` to `next`. `word` is the first one's header: it is written last, so whoever sees
+// it sees them all. Then they are counted, `progress` being what the slot is to say; and `end` is the writer's again
+// (null: not inlined).
+[[gnu::always_inline]] inline void publish(WriterHot& writer, std::byte* header, std::uint64_t word, std::byte* next,
+                                           std::byte* end, std::uint64_t progress) noexcept {
+  if (end == nullptr) [[unlikely]]
+    return publish_slow(*writer.state, header, word, next, progress);
+  // frame-publish: the next header is zero before this one is released, and release puts the payload before the header;
+  // a reader that acquires the header sees both.
+  layout::word_at(next).store(0, std::memory_order_relaxed);
+  layout::word_at(header).store(word, std::memory_order_release);
+  SAPBUF_KILL_POINT("commit.published");
+  writer.next = next;
+  writer.end = end;
+  writer.progress = progress;
+  // seal: release, so that a sealer that finds the writer idle also sees its frames. The same store counts them.
+  writer.slot->progress.store(progress, std::memory_order_release);
+  // sleep: the light fence keeps the look at `sleepers` behind the header's store; the sleeper's heavy fence stands
+  // between its announcement and its last look at the stream. One of the two sees the other.
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  if (writer.data->sleepers.load(std::memory_order_relaxed) != 0) [[unlikely]]
+    wake_sleepers(*writer.data);
+}
 
 }  // namespace detail
 
@@ -115,17 +142,9 @@ class [[nodiscard]] Reservation {
  private:
   friend class Writer;
 
-  [[gnu::always_inline]] Reservation(detail::WriterHot* writer, Status status) noexcept
-      : writer_(writer), status_(status) {}
   [[gnu::always_inline]] Reservation(detail::WriterHot* writer, std::byte* payload, std::size_t size, std::byte* end,
-                                     std::uint64_t progress, std::uint16_t type) noexcept
-      : writer_(writer),
-        payload_(payload),
-        size_(size),
-        end_(end),
-        progress_(progress),
-        type_(type),
-        status_(Status::ok) {}
+                                     std::uint64_t progress, std::uint16_t type, Status status) noexcept
+      : writer_(writer), payload_(payload), size_(size), end_(end), progress_(progress), type_(type), status_(status) {}
 
   // Never null: were it null where there is no reservation, compilers would keep the Writer in memory.
   detail::WriterHot* writer_;
@@ -135,6 +154,66 @@ class [[nodiscard]] Reservation {
   std::byte* end_ = nullptr;  // null: commit is not inlined
   std::uint64_t progress_ = 0;
   std::uint16_t type_ = 0;
+  Status status_;
+};
+
+// Room for several messages that are published together, at the price of one: readers see all of them or none, and so
+// does whoever comes after the writer's death. Move-only; its destructor aborts what was not committed. Belongs to its
+// Writer's thread, and while it is open, its Writer must stay where it is.
+class [[nodiscard]] Batch {
+ public:
+  Batch(Batch&& other) noexcept
+      : writer_(other.writer_),
+        first_(std::exchange(other.first_, nullptr)),
+        next_(std::exchange(other.next_, nullptr)),
+        limit_(std::exchange(other.limit_, nullptr)),
+        end_(other.end_),
+        progress_(other.progress_),
+        word_(other.word_),
+        messages_(std::exchange(other.messages_, 0)),
+        status_(other.status_) {}
+  Batch& operator=(Batch&&) = delete;
+  [[gnu::always_inline]] ~Batch() { abort(); }
+
+  explicit operator bool() const noexcept { return status_ == Status::ok; }
+  Status status() const noexcept { return status_; }
+
+  // Room for the next message: its payload, aligned to 8 bytes, to be written before commit. A span whose data() is
+  // null if it does not fit any more; then commit, and reserve another batch.
+  std::span<std::byte> append(std::size_t size, std::uint16_t type = 0) noexcept;
+  std::size_t messages() const noexcept { return messages_; }  // that were appended, and not committed yet
+
+  // Publishes all that was appended. A batch without messages is aborted. Nothing happens if it was committed or
+  // aborted before, or if there is no reservation.
+  void commit() noexcept;
+  // Gives the space back. Counted in the ledger as one reservation that was aborted.
+  [[gnu::always_inline]] void abort() noexcept {
+    if (first_ == nullptr) return;
+    messages_ = 0;
+    next_ = limit_ = nullptr;
+    writer_->progress = detail::abort_reserved(*writer_->state, std::exchange(first_, nullptr) + layout::kUnitBytes);
+    writer_->end = end_;
+  }
+
+ private:
+  friend class Writer;
+
+  [[gnu::always_inline]] Batch(detail::WriterHot* writer, std::byte* payload, std::size_t size, std::byte* end,
+                               std::uint64_t progress, Status status) noexcept
+      : writer_(writer), end_(end), progress_(progress), status_(status) {
+    if (payload == nullptr) return;
+    first_ = next_ = payload - layout::kUnitBytes;
+    limit_ = first_ + layout::frame_span(size);
+  }
+
+  detail::WriterHot* writer_;   // never null, as in Reservation
+  std::byte* first_ = nullptr;  // header of the first message; null: nothing is open
+  std::byte* next_ = nullptr;   // header of the next one
+  std::byte* limit_ = nullptr;
+  std::byte* end_;          // as in Reservation
+  std::uint64_t progress_;  // with what was appended
+  std::uint64_t word_ = 0;  // of the first header
+  std::size_t messages_ = 0;
   Status status_;
 };
 
@@ -166,6 +245,10 @@ class Writer {
   // says.
   Reservation reserve(std::size_t size, std::uint16_t type = 0) noexcept;
 
+  // Room for `messages` messages of `payload_bytes` in all, that are published together; a batch counts as one
+  // reservation. As reserve() otherwise: what a batch takes must fit a slab.
+  Batch reserve_batch(std::size_t messages, std::size_t payload_bytes) noexcept;
+
   // reserve, copy and commit in one.
   Status write(std::span<const std::byte> message, std::uint16_t type = 0) noexcept;
   [[gnu::always_inline]] Status write(std::string_view message, std::uint16_t type = 0) noexcept {
@@ -182,10 +265,18 @@ class Writer {
   }
 
  private:
+  struct Opening {
+    std::byte* payload;  // null: see status
+    std::byte* end;      // see WriterHot; null: publication is not inlined
+    std::uint64_t progress;
+    Status status;
+  };
+  Opening open(std::size_t size) noexcept;
+
   detail::WriterHot hot_;
 };
 
-[[gnu::always_inline]] inline Reservation Writer::reserve(std::size_t size, std::uint16_t type) noexcept {
+[[gnu::always_inline]] inline Writer::Opening Writer::open(std::size_t size) noexcept {
   const auto room = hot_.end - hot_.next;
   if (size <= layout::kPayloadCeiling && static_cast<std::ptrdiff_t>(layout::frame_span(size)) <= room) [[likely]] {
     // seal: the store below, the light fence (a compiler fence, here), then the look at `revoked`; a sealer stores
@@ -193,7 +284,7 @@ class Writer {
     hot_.slot->progress.store(hot_.progress | layout::Progress::kBusy, std::memory_order_relaxed);
     std::atomic_signal_fence(std::memory_order_seq_cst);
     if (hot_.slot->revoked.load(std::memory_order_relaxed) < hot_.generation) [[likely]] {
-      return {&hot_, hot_.next + layout::kUnitBytes, size, std::exchange(hot_.end, nullptr), hot_.progress, type};
+      return {hot_.next + layout::kUnitBytes, std::exchange(hot_.end, nullptr), hot_.progress, Status::ok};
     }
     hot_.slot->progress.store(hot_.progress, std::memory_order_relaxed);
   }
@@ -201,12 +292,24 @@ class Writer {
   hot_.next = reserved.next;
   hot_.generation = reserved.generation;
   hot_.progress = reserved.progress;
-  if (reserved.payload == nullptr) {
-    hot_.end = reserved.end;
-    return {&hot_, reserved.status};
-  }
-  hot_.end = nullptr;
-  return {&hot_, reserved.payload, size, reserved.end, reserved.progress, type};
+  hot_.end = reserved.payload == nullptr ? reserved.end : nullptr;
+  return {reserved.payload, reserved.end, reserved.progress, reserved.status};
+}
+
+[[gnu::always_inline]] inline Reservation Writer::reserve(std::size_t size, std::uint16_t type) noexcept {
+  const Opening opening = open(size);
+  return {&hot_, opening.payload, opening.payload == nullptr ? 0 : size, opening.end, opening.progress,
+          type,  opening.status};
+}
+
+[[gnu::always_inline]] inline Batch Writer::reserve_batch(std::size_t messages, std::size_t payload_bytes) noexcept {
+  // Each message takes a header and up to 7 bytes of padding; the first header is the reservation's own.
+  constexpr std::size_t kOverhead = 2 * layout::kUnitBytes - 1;
+  const bool fits = messages <= layout::kPayloadCeiling / kOverhead && payload_bytes <= layout::kPayloadCeiling;
+  const std::size_t size =
+      fits ? payload_bytes + std::max<std::size_t>(messages, 1) * kOverhead - layout::kUnitBytes : ~std::size_t{0};
+  const Opening opening = open(size);
+  return {&hot_, opening.payload, size, opening.end, opening.progress, opening.status};
 }
 
 [[gnu::always_inline]] inline Status Writer::write(std::span<const std::byte> message, std::uint16_t type) noexcept {
@@ -221,27 +324,33 @@ class Writer {
   if (payload_ == nullptr) return;
   if (size > size_) size = size_;
   size_ = 0;
-  std::byte* const payload = std::exchange(payload_, nullptr);
-  detail::WriterHot& w = *writer_;
-  if (end_ == nullptr) [[unlikely]]
-    return detail::commit_slow(*w.state, payload, size, type_);
-  std::byte* const header = payload - layout::kUnitBytes;
+  std::byte* const header = std::exchange(payload_, nullptr) - layout::kUnitBytes;
+  detail::publish(*writer_, header, layout::FrameHeader::message(size, type_).word, header + layout::frame_span(size),
+                  end_, progress_ + layout::Progress::kOneFrame + size);
+}
+
+[[gnu::always_inline]] inline std::span<std::byte> Batch::append(std::size_t size, std::uint16_t type) noexcept {
   const std::uint64_t span = layout::frame_span(size);
-  // frame-publish: the next header is zero before this one is released, and release puts the payload before the header;
-  // a reader that acquires the header sees both.
-  layout::word_at(header + span).store(0, std::memory_order_relaxed);
-  layout::word_at(header).store(layout::FrameHeader::message(size, type_).word, std::memory_order_release);
-  SAPBUF_KILL_POINT("commit.published");
-  w.next = header + span;
-  w.end = end_;
-  w.progress = progress_ + layout::Progress::kOneFrame + size;
-  // seal: release, so that a sealer that finds the writer idle also sees its frame. The same store counts the frame.
-  w.slot->progress.store(w.progress, std::memory_order_release);
-  // sleep: the light fence keeps the look at `sleepers` behind the header's store; the sleeper's heavy fence stands
-  // between its announcement and its last look at the stream. One of the two sees the other.
-  std::atomic_signal_fence(std::memory_order_seq_cst);
-  if (w.data->sleepers.load(std::memory_order_relaxed) != 0) [[unlikely]]
-    detail::wake_sleepers(*w.data);
+  if (size > layout::kPayloadCeiling || span > static_cast<std::size_t>(limit_ - next_)) return {};
+  const std::uint64_t word = layout::FrameHeader::message(size, type).word;
+  if (next_ == first_) {
+    word_ = word;
+  } else {
+    layout::word_at(next_).store(word, std::memory_order_relaxed);
+  }
+  std::byte* const payload = next_ + layout::kUnitBytes;
+  next_ += span;
+  progress_ += layout::Progress::kOneFrame + size;
+  ++messages_;
+  return {payload, size};
+}
+
+[[gnu::always_inline]] inline void Batch::commit() noexcept {
+  if (messages_ == 0) return abort();
+  messages_ = 0;
+  std::byte* const first = std::exchange(first_, nullptr);
+  detail::publish(*writer_, first, word_, std::exchange(next_, nullptr), end_, progress_);
+  limit_ = nullptr;
 }
 
 }  // namespace sapbuf
