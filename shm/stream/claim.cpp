@@ -27,7 +27,8 @@ constexpr auto relaxed = std::memory_order_relaxed;
 
 constexpr int kTries = 8;                                 // before a blocked writer sleeps
 constexpr int kSpins = 200;                               // looks between two tries
-constexpr std::uint64_t kNapNs = 1'000'000;               // a sleep, until it looks again by itself
+constexpr std::uint64_t kShortestNapNs = 1'000'000;       // a sleep, until it looks again by itself; each is twice as
+constexpr std::uint64_t kLongestNapNs = 16'000'000;       // long as the one before
 constexpr std::uint64_t kPatienceNs = 2'000'000;          // then it looks for the dead
 constexpr std::uint64_t kFlipperPatienceNs = 10'000'000;  // drop, overwrite: for a live holder of the maintenance lock
 
@@ -79,7 +80,8 @@ class SpaceWait {
     const SleepTicket ticket{core_.control().space, false, core_.full_fences()};
     if (flip(core_, generation_) == FlipResult::done) return true;
     beat(*writer_.slot);
-    ticket.sleep_until(std::min(deadline_ns_, now + kNapNs));
+    ticket.sleep_until(std::min(deadline_ns_, now + nap_ns_));
+    nap_ns_ = std::min(2 * nap_ns_, kLongestNapNs);
     if (platform::monotonic_ns() - started_ns_ > kPatienceNs) {
       recover_while_waiting(core_, writer_.recovery_tried_ns);
     }
@@ -91,6 +93,7 @@ class SpaceWait {
   const std::uint64_t generation_;
   const std::uint64_t deadline_ns_;
   std::uint64_t started_ns_ = 0;
+  std::uint64_t nap_ns_ = kShortestNapNs;
   bool gave_the_dead_a_chance_ = false;
 };
 
