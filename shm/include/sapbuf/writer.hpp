@@ -142,9 +142,17 @@ class [[nodiscard]] Reservation {
  private:
   friend class Writer;
 
+  [[gnu::always_inline]] Reservation(detail::WriterHot* writer, Status status) noexcept
+      : writer_(writer), status_(status) {}
   [[gnu::always_inline]] Reservation(detail::WriterHot* writer, std::byte* payload, std::size_t size, std::byte* end,
-                                     std::uint64_t progress, std::uint16_t type, Status status) noexcept
-      : writer_(writer), payload_(payload), size_(size), end_(end), progress_(progress), type_(type), status_(status) {}
+                                     std::uint64_t progress, std::uint16_t type) noexcept
+      : writer_(writer),
+        payload_(payload),
+        size_(size),
+        end_(end),
+        progress_(progress),
+        type_(type),
+        status_(Status::ok) {}
 
   // Never null: were it null where there is no reservation, compilers would keep the Writer in memory.
   detail::WriterHot* writer_;
@@ -198,21 +206,24 @@ class [[nodiscard]] Batch {
  private:
   friend class Writer;
 
+  [[gnu::always_inline]] Batch(detail::WriterHot* writer, Status status) noexcept : writer_(writer), status_(status) {}
   [[gnu::always_inline]] Batch(detail::WriterHot* writer, std::byte* payload, std::size_t size, std::byte* end,
-                               std::uint64_t progress, Status status) noexcept
-      : writer_(writer), end_(end), progress_(progress), status_(status) {
-    if (payload == nullptr) return;
-    first_ = next_ = payload - layout::kUnitBytes;
-    limit_ = first_ + layout::frame_span(size);
-  }
+                               std::uint64_t progress, std::uint16_t) noexcept
+      : writer_(writer),
+        first_(payload - layout::kUnitBytes),
+        next_(first_),
+        limit_(first_ + layout::frame_span(size)),
+        end_(end),
+        progress_(progress),
+        status_(Status::ok) {}
 
   detail::WriterHot* writer_;   // never null, as in Reservation
   std::byte* first_ = nullptr;  // header of the first message; null: nothing is open
   std::byte* next_ = nullptr;   // header of the next one
   std::byte* limit_ = nullptr;
-  std::byte* end_;          // as in Reservation
-  std::uint64_t progress_;  // with what was appended
-  std::uint64_t word_ = 0;  // of the first header
+  std::byte* end_ = nullptr;    // as in Reservation
+  std::uint64_t progress_ = 0;  // with what was appended
+  std::uint64_t word_ = 0;      // of the first header
   std::size_t messages_ = 0;
   Status status_;
 };
@@ -265,18 +276,15 @@ class Writer {
   }
 
  private:
-  struct Opening {
-    std::byte* payload;  // null: see status
-    std::byte* end;      // see WriterHot; null: publication is not inlined
-    std::uint64_t progress;
-    Status status;
-  };
-  Opening open(std::size_t size) noexcept;
+  // A Reservation or a Batch for a payload of `size` bytes.
+  template <typename Handle>
+  Handle open(std::size_t size, std::uint16_t type) noexcept;
 
   detail::WriterHot hot_;
 };
 
-[[gnu::always_inline]] inline Writer::Opening Writer::open(std::size_t size) noexcept {
+template <typename Handle>
+[[gnu::always_inline]] inline Handle Writer::open(std::size_t size, std::uint16_t type) noexcept {
   const auto room = hot_.end - hot_.next;
   if (size <= layout::kPayloadCeiling && static_cast<std::ptrdiff_t>(layout::frame_span(size)) <= room) [[likely]] {
     // seal: the store below, the light fence (a compiler fence, here), then the look at `revoked`; a sealer stores
@@ -284,7 +292,7 @@ class Writer {
     hot_.slot->progress.store(hot_.progress | layout::Progress::kBusy, std::memory_order_relaxed);
     std::atomic_signal_fence(std::memory_order_seq_cst);
     if (hot_.slot->revoked.load(std::memory_order_relaxed) < hot_.generation) [[likely]] {
-      return {hot_.next + layout::kUnitBytes, std::exchange(hot_.end, nullptr), hot_.progress, Status::ok};
+      return {&hot_, hot_.next + layout::kUnitBytes, size, std::exchange(hot_.end, nullptr), hot_.progress, type};
     }
     hot_.slot->progress.store(hot_.progress, std::memory_order_relaxed);
   }
@@ -292,24 +300,24 @@ class Writer {
   hot_.next = reserved.next;
   hot_.generation = reserved.generation;
   hot_.progress = reserved.progress;
-  hot_.end = reserved.payload == nullptr ? reserved.end : nullptr;
-  return {reserved.payload, reserved.end, reserved.progress, reserved.status};
+  if (reserved.payload == nullptr) {
+    hot_.end = reserved.end;
+    return {&hot_, reserved.status};
+  }
+  hot_.end = nullptr;
+  return {&hot_, reserved.payload, size, reserved.end, reserved.progress, type};
 }
 
 [[gnu::always_inline]] inline Reservation Writer::reserve(std::size_t size, std::uint16_t type) noexcept {
-  const Opening opening = open(size);
-  return {&hot_, opening.payload, opening.payload == nullptr ? 0 : size, opening.end, opening.progress,
-          type,  opening.status};
+  return open<Reservation>(size, type);
 }
 
 [[gnu::always_inline]] inline Batch Writer::reserve_batch(std::size_t messages, std::size_t payload_bytes) noexcept {
   // Each message takes a header and up to 7 bytes of padding; the first header is the reservation's own.
   constexpr std::size_t kOverhead = 2 * layout::kUnitBytes - 1;
   const bool fits = messages <= layout::kPayloadCeiling / kOverhead && payload_bytes <= layout::kPayloadCeiling;
-  const std::size_t size =
-      fits ? payload_bytes + std::max<std::size_t>(messages, 1) * kOverhead - layout::kUnitBytes : ~std::size_t{0};
-  const Opening opening = open(size);
-  return {&hot_, opening.payload, size, opening.end, opening.progress, opening.status};
+  return open<Batch>(
+      fits ? payload_bytes + std::max<std::size_t>(messages, 1) * kOverhead - layout::kUnitBytes : ~std::size_t{0}, 0);
 }
 
 [[gnu::always_inline]] inline Status Writer::write(std::span<const std::byte> message, std::uint16_t type) noexcept {
