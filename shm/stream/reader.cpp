@@ -164,6 +164,7 @@ void ReaderState::end_walk(const std::byte* at, std::uint64_t handed) noexcept {
   if (walk_window < windows.size()) leave_place(at, handed);  // the loop was left early
   pinned = false;
   follows = false;
+  forget_held_back();  // an extent is left out once, however long its owner fills it
   unpin_windows();
   forget_finished();
 }

@@ -89,6 +89,7 @@ struct ReaderState final : ForkHook {
   // Set by a wait amid much, for the next range: extents that are opened only now are left to the one after it. To read
   // an extent that a busy writer is filling would take from it each line that it needs next.
   bool follows = false;
+  bool any_held_back = false;
   bool pinned = false;  // a range is alive
   bool forked = false;
   bool corrupt = false;  // the walk found bytes that make no sense

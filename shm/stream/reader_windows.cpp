@@ -143,6 +143,7 @@ void ReaderState::discover(Window& window, const ActiveSlab& active) {
     const std::byte* const first = begin + extent_index * extent_bytes;
     const std::byte* const end = first + extents * extent_bytes;
     const bool held_back = follows && extent.state() == ExtentState::open;
+    any_held_back = any_held_back || held_back;
     window.places.push_back({.at = first,
                              .end = end,
                              .stop = end,
@@ -193,7 +194,7 @@ void ReaderState::refresh() {
     forget_finished();
   }
   for (auto window = windows.rbegin(); window != windows.rend(); ++window) discover(*window, active);
-  if (follows) hold_back_open_only();
+  if (any_held_back) hold_back_open_only();
 }
 
 // Held back is what its owner is filling, and nothing else: not what was closed meanwhile, and not what its owner has
@@ -257,11 +258,12 @@ bool ReaderState::find_in_places() noexcept {
 
 // Whether there was anything.
 bool ReaderState::forget_held_back() noexcept {
-  bool any = false;
+  if (!any_held_back) return false;
+  any_held_back = false;
   for (Window& window : windows) {
-    for (Place& place : window.places) any = std::exchange(place.held_back, false) || any;
+    for (Place& place : window.places) place.held_back = false;
   }
-  return any;
+  return true;
 }
 
 ReaderState::Found ReaderState::find_message() {

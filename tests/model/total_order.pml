@@ -1,6 +1,6 @@
 /* Total order: claims of single frames, holes and their grace period, busy frames of the dead, flip, and cleaning.
  *
- * Mirrors   stream/claim.cpp (claim_frame, take), stream/writer.cpp (commit_claimed), stream/repair.cpp
+ * Mirrors   stream/claim.cpp (claim_frame, take), stream/writer.cpp (publish_slow), stream/repair.cpp
  *           (repair_holes, repair_frames, repair_busy_frame), stream/seal.cpp (no_frame_is_open, may_write_into,
  *           record_closed), stream/flip.cpp, stream/reclaim.cpp (clean: the whole slab), and a reader that walks the
  *           headers.
@@ -295,7 +295,7 @@ inline claim_frame() {
 }
 
 /* Of two reserved units, one or both are committed; the payload, or the filler, comes before the header. */
-inline commit_claimed() {
+inline publish() {
   if
   :: span == 2 -> STORE(assert(is_mine); slab_word[place + 1] = PAYLOAD)
 #ifndef NO_FILLER
@@ -324,7 +324,7 @@ proctype writer(byte me) {
      :: span = 2
      fi;
      claim_frame();
-     commit_claimed();
+     publish();
      LOAD(span = 0; taken = 0; place = 0; generation = 0; has_room = false)
   :: else -> break
   od;

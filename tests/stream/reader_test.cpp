@@ -442,6 +442,17 @@ BOOST_FIXTURE_TEST_CASE(without_a_wait_a_range_has_all_that_is_there, Following)
   BOOST_TEST(log.is_complete(1, 3));
 }
 
+BOOST_FIXTURE_TEST_CASE(a_slow_writers_extent_is_left_out_only_once, Following) {
+  Writer slow{segment};
+  put(slow, {2, 0});
+  for (int range = 0; range < 2; ++range) {
+    put(writer, {1, 3 + static_cast<std::uint32_t>(range)}, 10000);
+    BOOST_TEST(reader.wait_for(0ns));
+    log.read(reader);
+  }
+  BOOST_TEST(log.by_writer().contains(2));
+}
+
 // A sealer that died behind its revocation leaves the extent open; its owner finds itself revoked, and goes on
 // elsewhere.
 BOOST_AUTO_TEST_CASE(an_extent_that_was_left_open_does_not_come_behind_its_owners_next_one) {
