@@ -56,8 +56,8 @@ struct alignas(kLineBytes) ParticipantSlot {
   // the hold does, and this only tells people.
   //   edge        pin: seq_cst store, then the slab's state is read <-> the state is stored, then pins are read
   Word pins;
-  Word delivered;  // reader: messages of ranges that were unpinned
-  Word lost;       // reader: messages overwritten before it came to them
+  Word delivered;      // reader: messages of ranges that were unpinned
+  Word lost;           // reader: messages overwritten before it came to them
   Word claimed_bytes;  // writer, total order: of the located claim, which may hold a batch of messages
 
   // Writer: "no extent of this generation or of an older one is yours any more". Only ever rises.
