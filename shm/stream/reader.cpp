@@ -29,6 +29,8 @@ constexpr std::uint64_t kObstructedNapNs = 2'000'000;  // a sleep of a reader th
 // Looks for a message, and pins the slabs for it: in an `overwrite` stream nothing may be taken for a frame that is not
 // pinned. False: there is none now, and nothing is pinned.
 bool pin_message(ReaderState& reader) {
+  const ReaderState::Found glanced = reader.glance();
+  if (glanced != ReaderState::Found::unclear) return glanced == ReaderState::Found::message;
   for (;;) {
     reader.refresh();
     if (!reader.pin_windows()) return false;
@@ -51,7 +53,7 @@ bool look(ReaderState& reader) {
 // Per-writer order: until a writer goes on to its next extent, or for so long that one would have filled it.
 void wait_for_claim(ReaderState& reader) {
   for (int i = 0; i < kClaimPauses; ++i) {
-    if (reader.core->control().cursor.load(relaxed) != reader.last_cursor) return;
+    if (reader.cursor.load(relaxed) != reader.last_cursor) return;
     platform::spin_pause();
   }
 }
@@ -110,12 +112,28 @@ Stretch next_stretch(ReaderState& state, const std::byte* at, std::uint64_t hand
 
 void unpin(ReaderState& state, const std::byte* at, std::uint64_t handed) noexcept { state.end_walk(at, handed); }
 
-Walk ReaderState::begin_walk() noexcept {
+Stretch ReaderState::begin_walk() noexcept {
   pinned = true;
   last_range_bytes = 0;
-  walk_window = walk_place = 0;
-  const Stretch first = enter_place();
-  return {.at = first.at, .end = first.end, .state = this};
+  walk_window = 0;
+  walk_place = 0;
+  if (const Place* const place = sole_place()) return {place->at, place->stop};
+  return enter_place();
+}
+
+ReaderState::Found ReaderState::glance() const noexcept {
+  const Place* const place = sole_place();
+  if (place == nullptr || !is_up_to_date()) return Found::unclear;
+  if (place->at >= place->stop) return Found::nothing;
+  switch (FrameHeader{layout::word_at(place->at).load(std::memory_order_acquire)}.kind()) {
+    case FrameKind::message:
+      return overwrites() ? Found::unclear : Found::message;  // not without a pin
+    case FrameKind::none:
+    case FrameKind::busy:
+      return Found::nothing;
+    default:
+      return Found::unclear;
+  }
 }
 
 // From the walk's place on, the first that is to be read now.
@@ -164,9 +182,9 @@ void ReaderState::end_walk(const std::byte* at, std::uint64_t handed) noexcept {
   if (walk_window < windows.size()) leave_place(at, handed);  // the loop was left early
   pinned = false;
   follows = false;
-  forget_held_back();  // an extent is left out once, however long its owner fills it
+  if (any_held_back) forget_held_back();  // an extent is left out once, however long its owner fills it
   unpin_windows();
-  forget_finished();
+  if (sole_place() == nullptr) forget_finished();
 }
 
 }  // namespace detail
@@ -190,17 +208,22 @@ void Reader::close() noexcept { delete std::exchange(state_, nullptr); }
 
 namespace {
 
-detail::ReaderState& open_state(detail::ReaderState* state) {
+[[noreturn, gnu::cold, gnu::noinline]] void throw_not_ready(const detail::ReaderState* state) {
   if (state == nullptr) throw Error(Errc::invalid_argument, "this reader was closed or moved from");
   state->check_usable();
-  if (state->pinned) throw Error(Errc::busy, "the reader's last range is still alive: let it go first");
+  throw Error(Errc::busy, "the reader's last range is still alive: let it go first");
+}
+
+inline detail::ReaderState& ready(detail::ReaderState* state) {
+  if (state == nullptr || state->pinned || !state->is_usable()) [[unlikely]]
+    throw_not_ready(state);
   return *state;
 }
 
 }  // namespace
 
 bool Reader::wait_for(std::chrono::nanoseconds timeout) {
-  detail::ReaderState& reader = open_state(state_);
+  detail::ReaderState& reader = ready(state_);
   if (detail::paced_look(reader)) return true;
   if (timeout.count() <= 0) return false;
   const std::uint64_t now = platform::monotonic_ns();
@@ -208,9 +231,9 @@ bool Reader::wait_for(std::chrono::nanoseconds timeout) {
   return detail::wait(reader, wanted > ~now ? ~std::uint64_t{0} : now + wanted);
 }
 
-detail::Walk Reader::walk() {
-  detail::ReaderState& reader = open_state(state_);
-  if (!detail::pin_message(reader)) return {};
+detail::Stretch Reader::begin_walk() {
+  detail::ReaderState& reader = ready(state_);
+  if (!detail::pin_message(reader)) return {nullptr, nullptr};
   // Where holds keep the slabs, the pins only tell people that a range is open.
   if (!reader.overwrites()) reader.slot->pins.store(reader.window_mask(), std::memory_order_relaxed);
   detail::beat(*reader.slot);

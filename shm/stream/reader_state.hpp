@@ -9,7 +9,6 @@
 // claim to the oldest, and draining from the oldest to the newest.
 #pragma once
 
-#include <deque>
 #include <vector>
 
 #include <sapbuf/reader.hpp>
@@ -46,22 +45,28 @@ struct ReaderState final : ForkHook {
 
   void after_fork_in_child() noexcept override { forked = true; }
 
-  // Learns of new generations and extents, and forgets what is finished. Throws Errc::corrupt.
+  // Learns of new generations and extents. Throws Errc::corrupt.
   void refresh();
+  // Nothing was claimed since a look that left nothing to be learned of.
+  bool is_up_to_date() const noexcept { return knows_all && cursor.load(std::memory_order_relaxed) == last_cursor; }
   // Whether a message stands at the beginning of some place; walks over filler on the way. At the end of a generation
   // the next one may have to be learned of first.
-  enum class Found { message, end_of_generation, nothing };
+  enum class Found { message, end_of_generation, nothing, unclear };
   Found find_message();
+  // The same for a reader that knows all and has one place only, at next to no cost: for those who spin. In other
+  // situations it is unclear.
+  Found glance() const noexcept;
   // In `overwrite` streams: pins the slabs of all windows, and counts what was overwritten before. Elsewhere true at
   // once. False: a slab is just being reclaimed, or the window was lost; nothing is pinned.
   bool pin_windows();
-  void unpin_windows() noexcept;
+  // hold-release: release, as for holds.
+  void unpin_windows() noexcept { slot->pins.store(0, std::memory_order_release); }
   std::uint64_t window_mask() const noexcept;  // one bit for the slab of each window
   // Whether something is claimed that this reader cannot pass, so that it may be waiting for the dead.
   bool is_obstructed() noexcept;
 
   // The walk of one range, through all places of all windows. `handed` are messages that are not counted yet.
-  Walk begin_walk() noexcept;
+  Stretch begin_walk() noexcept;
   Stretch next_stretch(const std::byte* at, std::uint64_t handed) noexcept;
   void end_walk(const std::byte* at, std::uint64_t handed) noexcept;
 
@@ -72,18 +77,21 @@ struct ReaderState final : ForkHook {
 
   bool overwrites() const noexcept { return core->geometry().on_full == OnFull::overwrite; }
   bool in_total_order() const noexcept { return core->geometry().order == Order::total; }
+  bool is_usable() const noexcept { return !corrupt && !core->forked(); }
   void check_usable() const;
 
   const std::shared_ptr<SegmentCore> core;
+  const layout::Word& cursor;
   std::uint32_t index = 0;
   layout::ParticipantSlot* slot = nullptr;
-  std::deque<Window> windows;   // oldest first; never empty
+  std::vector<Window> windows;  // oldest first; never empty
   std::size_t walk_window = 0;  // where the range's walk is
   std::size_t walk_place = 0;
   std::uint64_t expected = 0;          // overwrite: the generation that follows the last finished one
   std::uint64_t passed_before = 0;     // overwrite: messages passed in generations before the first window
   std::uint64_t last_range_bytes = 0;  // that the walk of the last range went over
-  std::uint64_t last_cursor = 0;       // at the last look
+  std::uint64_t last_cursor = 0;       // at the last look that was not up to date
+  bool knows_all = false;              // behind it: every generation, and the trace of every claim
   int pace = 0;                        // pauses before a look: see paced_look
   std::uint64_t recovery_tried_ns = 0;
   // Set by a wait amid much, for the next range: extents that are opened only now are left to the one after it. To read
@@ -99,6 +107,11 @@ struct ReaderState final : ForkHook {
   void add_window(Placed place);
   void check_number_of_windows() const;  // throws Errc::corrupt
   void discover(Window& window, const ActiveSlab& active);
+  const Place* sole_place() const noexcept {  // null if there is another, or it is finished
+    if (windows.size() != 1 || windows.front().places.size() != 1) return nullptr;
+    const Place& place = windows.front().places.front();
+    return place.at < place.end ? &place : nullptr;
+  }
   bool forget_finished() noexcept;  // whether a generation was left
   bool step_over_filler(Place& place) noexcept;
   bool find_in_places() noexcept;

@@ -32,7 +32,7 @@ constexpr int kPinTries = 1000;
 }  // namespace
 
 ReaderState::ReaderState(std::shared_ptr<SegmentCore> segment, const ReaderOptions& options)
-    : core(std::move(segment)) {
+    : core(std::move(segment)), cursor(core->control().cursor) {
   core->check_not_forked();
   core->slab_for_reading(0);
   recover_core(*core);
@@ -174,7 +174,8 @@ void ReaderState::check_number_of_windows() const {
 
 void ReaderState::refresh() {
   if (!follows) forget_held_back();
-  last_cursor = core->control().cursor.load(relaxed);
+  if (is_up_to_date()) return;
+  last_cursor = cursor.load(relaxed);
   const ActiveSlab active = load_active(*core);
   if (!active.valid()) throw_corrupt(*core, "the cursor points nowhere");
   while (windows.back().generation < active.generation) {
@@ -195,6 +196,8 @@ void ReaderState::refresh() {
   }
   for (auto window = windows.rbegin(); window != windows.rend(); ++window) discover(*window, active);
   if (any_held_back) hold_back_open_only();
+  knows_all = windows.back().generation == active.generation && !any_held_back &&
+              std::all_of(windows.begin(), windows.end(), [](const Window& window) { return window.untraced.empty(); });
 }
 
 // Held back is what its owner is filling, and nothing else: not what was closed meanwhile, and not what its owner has
@@ -220,7 +223,7 @@ bool ReaderState::forget_finished() noexcept {
   while (windows.size() > 1 && windows.front().finished()) {
     passed_before += windows.front().passed;
     expected = windows.front().generation + 1;
-    windows.pop_front();
+    windows.erase(windows.begin());
     released = true;
   }
   if (!released || overwrites()) return released;
@@ -295,11 +298,6 @@ std::uint64_t ReaderState::window_mask() const noexcept {
   return mask;
 }
 
-void ReaderState::unpin_windows() noexcept {
-  // hold-release: release, as for holds.
-  slot->pins.store(0, std::memory_order_release);
-}
-
 // pin: the pins are stored before the slabs' states are read here; a reclaimer stores the state before it reads the
 // pins.
 bool ReaderState::verify_pins(bool& reclaiming) {
@@ -314,6 +312,7 @@ bool ReaderState::verify_pins(bool& reclaiming) {
   }
   if (lost == 0) return true;
   unpin_windows();
+  knows_all = false;
   if (reclaiming) return false;
   // Generations are overwritten in their order; what was lost comes before all that is left.
   for (std::size_t i = 0; i < lost; ++i) {
@@ -323,7 +322,7 @@ bool ReaderState::verify_pins(bool& reclaiming) {
       add_window(*place);
     }
     passed_before += windows.front().passed;
-    windows.pop_front();
+    windows.erase(windows.begin());
   }
   return false;
 }

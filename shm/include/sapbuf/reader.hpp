@@ -141,7 +141,10 @@ class Reader {
   // What can be read now; empty if nothing. In a busy stream, the range behind a wait_for() leaves to the next one what
   // a writer has only begun: reading where it writes would slow both down. One range at a time. Throws Errc::forked,
   // Errc::corrupt, and Errc::busy if the previous range is still alive.
-  [[gnu::always_inline]] PinnedRange pin() { return PinnedRange{walk()}; }
+  [[gnu::always_inline]] PinnedRange pin() {
+    const detail::Stretch first = begin_walk();
+    return PinnedRange{{first.at, first.end, 0, first.at == nullptr ? nullptr : state_}};
+  }
 
   std::uint64_t delivered() const noexcept;  // messages, of all ranges that were unpinned
   std::uint64_t lost() const noexcept;       // messages that were overwritten before this reader came to them: exact
@@ -150,7 +153,8 @@ class Reader {
   void close() noexcept;
 
  private:
-  detail::Walk walk();
+  // Pins what is there; null if there is nothing.
+  detail::Stretch begin_walk();
 
   detail::ReaderState* state_;
 };
