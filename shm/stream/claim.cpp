@@ -113,18 +113,16 @@ void announce(WriterState& writer) noexcept {
 void withdraw(WriterState& writer) noexcept { writer.slot->claim.store(0, std::memory_order_release); }
 
 // False: the cursor points nowhere.
-bool take(WriterState& writer, std::uint64_t bytes, Taken& taken) noexcept {
+[[gnu::always_inline]] inline bool take(WriterState& writer, std::uint64_t bytes, Taken& taken) noexcept {
   SegmentCore& core = *writer.core;
   const std::uint64_t slab_bytes = core.geometry().slab_bytes;
   // claim: acquire, so that the new generation's descriptor is seen; release, so that the announcement is seen before
   // it.
-  const Cursor cursor{core.control().cursor.fetch_add(bytes / layout::kUnitBytes, std::memory_order_acq_rel)};
+  const Cursor cursor{writer.cursor.fetch_add(bytes / layout::kUnitBytes, std::memory_order_acq_rel)};
   SAPBUF_KILL_POINT("claim.taken");
-  taken = {};
-  if (cursor.offset_bytes() >= slab_bytes) return true;
-  if (cursor.slab() >= core.geometry().slabs) return false;
-  taken.slab = cursor.slab();
-  taken.offset = cursor.offset_bytes();
+  taken = {.slab = cursor.slab(), .offset = cursor.offset_bytes()};
+  if (taken.offset >= slab_bytes) return true;
+  if (taken.slab >= core.geometry().slabs) return false;
   taken.bytes = std::min(bytes, slab_bytes - taken.offset);
   // The slab cannot be given another generation while this claim has left no trace.
   taken.generation = layout::SlabLife{core.descriptor(taken.slab).life.load(std::memory_order_acquire)}.generation();
@@ -203,8 +201,10 @@ Status claim_extent(WriterState& writer, std::uint64_t span, std::uint64_t deadl
   return Status::ok;
 }
 
-std::byte* claim_frame(WriterState& writer, std::uint64_t span, std::uint64_t deadline_ns, Status& status) noexcept {
+std::byte* claim_frame(WriterState& writer, std::uint64_t span, Status& status) noexcept {
   SegmentCore& core = *writer.core;
+  const std::uint64_t slab_bytes = core.geometry().slab_bytes;
+  std::uint64_t deadline_ns = 0;
   // The announcement replaces the place of the last message before the writer is busy, so that repair cannot take that
   // message for this one. Release keeps the two stores in this order.
   announce(writer);
@@ -212,10 +212,12 @@ std::byte* claim_frame(WriterState& writer, std::uint64_t span, std::uint64_t de
   writer.slot->progress.store(writer.slot->progress.load(relaxed) | layout::Progress::kBusy, std::memory_order_release);
   Taken taken;
   for (;;) {
-    // The common case needs no more than the cursor: claims are made of it alone.
-    const Cursor seen{core.control().cursor.load(relaxed)};
-    if (seen.offset_bytes() + span > core.geometry().slab_bytes) {
+    // The last claim was a look, too: a writer alone need not read the line that the next one is going to write. Who
+    // went past the slab's end looks anew, so each participant does so once at the most.
+    if (writer.seen_offset + span > slab_bytes) writer.seen_offset = Cursor{writer.cursor.load(relaxed)}.offset_bytes();
+    if (writer.seen_offset + span > slab_bytes) [[unlikely]] {
       withdraw(writer);
+      if (deadline_ns == 0) deadline_ns = deadline_of(writer);
       status = look_for_room(writer, span, deadline_ns);
       if (status != Status::ok) return nullptr;
       announce(writer);
@@ -225,14 +227,16 @@ std::byte* claim_frame(WriterState& writer, std::uint64_t span, std::uint64_t de
       status = Status::corrupt;
       return nullptr;
     }
-    if (taken.bytes == span) break;
+    writer.seen_offset = taken.offset + span;
+    if (taken.bytes == span) [[likely]]
+      break;
     if (taken.bytes != 0) {
-      word_at(core.slab_for_writing(taken.slab) + taken.offset)
+      word_at(writer.slabs + taken.slab * slab_bytes + taken.offset)
           .store(FrameHeader::nop(taken.bytes).word, std::memory_order_release);
     }
     announce(writer);
   }
-  std::byte* const header = core.slab_for_writing(taken.slab) + taken.offset;
+  std::byte* const header = writer.slabs + taken.slab * slab_bytes + taken.offset;
   // The lines ahead were last written by whoever cleaned the slab, and the next fetch_add waits for every store before
   // it: ask for them now.
   __builtin_prefetch(header + kPrefetchBytes, 1);

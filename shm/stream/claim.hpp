@@ -20,6 +20,6 @@ Status claim_extent(WriterState& writer, std::uint64_t span, std::uint64_t deadl
 
 // Total order: makes the writer busy, claims one frame of `span` bytes and leaves a busy header. Returns the header's
 // address, or null and a status.
-std::byte* claim_frame(WriterState& writer, std::uint64_t span, std::uint64_t deadline_ns, Status& status) noexcept;
+std::byte* claim_frame(WriterState& writer, std::uint64_t span, Status& status) noexcept;
 
 }  // namespace sapbuf::detail

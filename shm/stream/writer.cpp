@@ -42,7 +42,7 @@ void end_attempt(WriterState& writer, std::uint64_t LedgerValues::*counter) noex
 }
 
 // The same for an attempt that found no room. One that was stopped is no attempt: the caller may repeat it.
-Status end_without_room(WriterState& writer, Status status) noexcept {
+[[gnu::cold]] Status end_without_room(WriterState& writer, Status status) noexcept {
   if (status == Status::stopped) {
     store_ledger(*writer.slot, load_ledger(*writer.slot), false);
   } else {
@@ -90,7 +90,7 @@ void close_own_extent(WriterState& writer) noexcept {
   writer.drop_extent();
 }
 
-Status reserve_in_extent(WriterState& writer, std::size_t size) noexcept {
+[[gnu::noinline]] Status reserve_in_extent(WriterState& writer, std::size_t size) noexcept {
   const std::uint64_t span = layout::frame_span(size);
   const std::uint64_t deadline = deadline_of(writer);
   set_busy(writer);
@@ -118,13 +118,12 @@ Status reserve_in_extent(WriterState& writer, std::size_t size) noexcept {
 
 Status reserve_in_total_order(WriterState& writer, std::size_t size) noexcept {
   const Progress progress{writer.slot->progress.load(relaxed)};
-  if (progress.frames() >= kFoldAtFrames || progress.bytes() + size >= kFoldAtBytes) {
+  if (progress.frames() >= kFoldAtFrames || progress.bytes() + size >= kFoldAtBytes) [[unlikely]] {
     store_ledger(*writer.slot, load_ledger(*writer.slot), false);
   }
   Status status = Status::ok;
   const std::uint64_t span = layout::frame_span(size);
-  const std::uint64_t deadline = writer.timeout == kForever ? ~std::uint64_t{0} : deadline_of(writer);
-  std::byte* const header = claim_frame(writer, span, deadline, status);
+  std::byte* const header = claim_frame(writer, span, status);
   if (writer.forked) return end_in_forked_child(writer);
   if (header == nullptr) return end_without_room(writer, status);
   writer.next = header;
@@ -135,7 +134,7 @@ Status reserve_in_total_order(WriterState& writer, std::size_t size) noexcept {
 // On success the message's header goes to `writer.next`.
 Status reserve(WriterState& writer, std::size_t size) noexcept {
   if (writer.forked) return Status::forked;
-  if (size > writer.core->geometry().max_payload_bytes()) return Status::too_large;
+  if (size > writer.max_payload_bytes) return Status::too_large;
   if (Progress{writer.slot->progress.load(relaxed)}.busy()) return Status::reserved;
   return writer.total ? reserve_in_total_order(writer, size) : reserve_in_extent(writer, size);
 }
@@ -199,7 +198,12 @@ std::uint64_t abort_reserved(WriterState& writer, std::byte* payload) noexcept {
 }
 
 WriterState::WriterState(std::shared_ptr<SegmentCore> segment, const WriterOptions& options)
-    : core(std::move(segment)), timeout(options.timeout), stop(options.stop) {
+    : core(std::move(segment)),
+      timeout(options.timeout),
+      stop(options.stop),
+      cursor(core->control().cursor),
+      slabs(core->slab_for_writing(0)),
+      max_payload_bytes(core->geometry().max_payload_bytes()) {
   core->check_not_forked();
   full_fences = core->full_fences();
   total = core->geometry().order == Order::total;
@@ -210,7 +214,6 @@ WriterState::WriterState(std::shared_ptr<SegmentCore> segment, const WriterOptio
         "membarrier(2) is not available here (old kernel, or a seccomp filter): make the segment with full fences "
         "(SegmentOptions{.fences = Fences::full})");
   }
-  core->slab_for_writing(0);
   recover_core(*core);
   index = attach(*core, layout::SlotRole::writer, options.name);
   slot = &core->slot(index);

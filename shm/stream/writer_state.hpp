@@ -20,6 +20,9 @@ struct WriterState final : ForkHook {
   const std::shared_ptr<SegmentCore> core;
   const std::chrono::milliseconds timeout;
   const std::atomic<bool>* const stop;
+  layout::Word& cursor;
+  std::byte* const slabs;  // mapped for writing
+  const std::uint64_t max_payload_bytes;
   std::uint32_t index = 0;           // of the slot
   std::uint64_t claim_sequence = 0;  // of the last announcement
   std::uint64_t recovery_tried_ns = 0;
@@ -35,6 +38,7 @@ struct WriterState final : ForkHook {
   ExtentPlace extent;  // while `end` is not null
   std::byte* extent_end = nullptr;
   std::uint64_t reserved_span = 0;  // total order: of the open frame
+  std::uint64_t seen_offset = 0;    // total order: where the cursor was when this writer last saw it, in bytes
   bool forked = false;
 };
 

@@ -123,6 +123,24 @@ BOOST_DATA_TEST_CASE(a_dropping_writer_drops_the_newest_and_counts_it, data::mak
   BOOST_TEST(log.is_complete(1, accepted + 1));
 }
 
+// The cursor has bits for one claim of each participant behind the slab's end: writers that are refused again and again
+// must not push it on, whatever each of them saw when there was room.
+BOOST_AUTO_TEST_CASE(writers_that_are_refused_leave_the_cursor_alone) {
+  Stream stream{Order::total, OnFull::drop};
+  Reader slow{stream.segment};
+  Writer early{stream.segment};
+  Writer late{stream.segment};
+  BOOST_TEST(put(early, {1, 0}, 100) == Status::ok);
+  Status refusal = Status::ok;
+  stream.fill_up(late, refusal);
+  for (int i = 0; i < 1000; ++i) {
+    BOOST_TEST(put(early, {1, 1}, 100) == Status::full);
+    BOOST_TEST(put(late, {2, 1}, 100) == Status::full);
+  }
+  const layout::Cursor cursor{stream.segment.core()->control().cursor.load()};
+  BOOST_TEST(cursor.offset_bytes() < stream.options.slab_bytes + 2 * 200);
+}
+
 // What does not fit the rest of the slab is dropped; what fits still goes in.
 BOOST_DATA_TEST_CASE(a_small_message_may_fit_where_a_large_one_was_dropped, data::make(kOrders), order) {
   Stream stream{order, OnFull::drop};
