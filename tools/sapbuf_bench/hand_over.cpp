@@ -26,8 +26,11 @@ double hand_over(Peer& peer, const Load& load) {
   const Pipe go;
   const Pipe results;
   std::vector<pid_t> children;
+  // Where there are not enough cores, the kernel knows best who waits for whom.
+  const bool a_core_each = load.producers + load.consumers <= cores();
+  const auto core = [&](unsigned index) { return a_core_each ? std::optional{index} : std::nullopt; };
   for (unsigned i = 0; i < load.consumers; ++i) {
-    children.push_back(start(cores() - 1 + i, results, [&] {
+    children.push_back(start(core(cores() - 1 - i), results, [&] {
       const std::uint64_t sum = peer.consume(
           load, [](void* pipe) { static_cast<const Pipe*>(pipe)->send(1); }, const_cast<Pipe*>(&ready));
       results.send(sum);
@@ -35,7 +38,7 @@ double hand_over(Peer& peer, const Load& load) {
     ready.receive();
   }
   for (unsigned i = 0; i < load.producers; ++i) {
-    children.push_back(start(i, results, [&] {
+    children.push_back(start(core(i), results, [&] {
       ready.send(1);
       go.receive();
       peer.produce(load);

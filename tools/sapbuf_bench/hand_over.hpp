@@ -66,7 +66,7 @@ inline std::uint64_t sum_of(const std::byte* payload, std::size_t bytes) noexcep
   return sum;
 }
 
-// Runs it once: the first consumer on the last core, a lone producer on the first, more of them on all in turn.
+// Runs it once. Where there is a core for each process: producers from the first core on, consumers from the last on.
 // Messages a second, from the producers' start to the last consumer's last message. Throws if a message is missing or
 // damaged.
 double hand_over(Peer& peer, const Load& load);

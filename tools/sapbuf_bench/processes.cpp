@@ -6,20 +6,39 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cstdio>
 #include <stdexcept>
 
 namespace sapbuf::bench {
 
-unsigned cores() noexcept { return static_cast<unsigned>(std::max(1L, ::sysconf(_SC_NPROCESSORS_ONLN))); }
+namespace {
+
+// The cores that this program was given, before it pinned itself to one.
+const cpu_set_t kGiven = [] {
+  cpu_set_t given;
+  CPU_ZERO(&given);
+  if (::sched_getaffinity(0, sizeof given, &given) != 0) CPU_SET(0, &given);
+  return given;
+}();
+
+}  // namespace
+
+unsigned cores() noexcept { return static_cast<unsigned>(CPU_COUNT(&kGiven)); }
 
 void pin_to(unsigned core) noexcept {
   cpu_set_t set;
   CPU_ZERO(&set);
-  CPU_SET(core % cores(), &set);
+  int index = -1;
+  for (unsigned i = 0; i <= core % cores(); ++i) {
+    do {
+      ++index;
+    } while (!CPU_ISSET(index, &kGiven));
+  }
+  CPU_SET(index, &set);
   ::sched_setaffinity(0, sizeof set, &set);
 }
+
+void unpin() noexcept { ::sched_setaffinity(0, sizeof kGiven, &kGiven); }
 
 Pipe::Pipe() {
   if (::pipe(ends_) != 0) throw std::runtime_error("no pipe");
@@ -40,12 +59,12 @@ std::uint64_t Pipe::receive() const {
   return value;
 }
 
-pid_t start(unsigned core, const Pipe& results, const std::function<void()>& code) {
+pid_t start(std::optional<unsigned> core, const Pipe& results, const std::function<void()>& code) {
   const pid_t pid = ::fork();
   if (pid < 0) throw std::runtime_error("cannot fork");
   if (pid != 0) return pid;
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-  pin_to(core);
+  core ? pin_to(*core) : unpin();
   int status = 0;
   try {
     code();

@@ -5,12 +5,14 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 
 namespace sapbuf::bench {
 
 unsigned cores() noexcept;
-// A hint: where it is not allowed, the run is only noisier.
+// Of those that the program was given, counted from 0. Hints: where they are not allowed, the run is only noisier.
 void pin_to(unsigned core) noexcept;
+void unpin() noexcept;
 
 class Pipe {
  public:
@@ -28,8 +30,8 @@ class Pipe {
 // What a child that fails sends instead of its result.
 inline constexpr std::uint64_t kFailed = ~std::uint64_t{0};
 
-// A child that runs `code` on a core and ends; if `code` throws, it says why, and sends kFailed.
-pid_t start(unsigned core, const Pipe& results, const std::function<void()>& code);
+// A child that runs `code` on a core (or on any) and ends; if `code` throws, it says why, and sends kFailed.
+pid_t start(std::optional<unsigned> core, const Pipe& results, const std::function<void()>& code);
 void wait_for_end(pid_t child) noexcept;
 
 }  // namespace sapbuf::bench
