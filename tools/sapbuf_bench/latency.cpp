@@ -41,7 +41,7 @@ class Stream {
   pid_t owner_;
 };
 
-// The two ends of a conversation. A message is its number.
+// The two ends of a conversation. A message is its number, and there is never more than one on its way.
 struct End {
   Segment to;
   Segment from;
@@ -51,15 +51,15 @@ struct End {
   void send(std::uint64_t number) {
     if (writer.write(std::as_bytes(std::span{&number, 1})) != Status::ok) throw std::runtime_error("no room");
   }
-  std::uint64_t receive() {
-    for (;;) {
-      for (const Frame& frame : reader.pin()) {
-        std::uint64_t number = 0;
-        std::memcpy(&number, frame.bytes().data(), sizeof number);
-        return number;  // there is never more than one on its way
-      }
-      spin_pause();
+  // Calls `answer(number)` with what has come, where it stands; it may send.
+  template <typename Answer>
+  void listen(Answer answer) {
+    for (const Frame& frame : reader.pin()) {
+      std::uint64_t number = 0;
+      std::memcpy(&number, frame.bytes().data(), sizeof number);
+      answer(number);
     }
+    spin_pause();
   }
 };
 
@@ -68,64 +68,84 @@ struct Percentiles {
   double p99 = 0;
 };
 
-Percentiles percentiles_of(std::vector<double>& figures) { return {percentile(figures, 50), percentile(figures, 99)}; }
-
-// `talk(number)` sends a message and waits for its echo.
-template <typename Talk>
-Percentiles half_round_trips(unsigned count, Talk talk) {
-  std::vector<double> figures;
-  figures.reserve(count);
-  for (unsigned i = 0; i < count + count / 10; ++i) {
-    const std::uint64_t begin = now_ns();
-    talk(i);
-    if (i >= count / 10) figures.push_back(static_cast<double>(now_ns() - begin) / 2);
+// The times of round trips, of which the first tenth is to warm up.
+class RoundTrips {
+ public:
+  explicit RoundTrips(unsigned count) : count_(count) { figures_.reserve(count); }
+  std::uint64_t total() const noexcept { return count_ + count_ / 10; }
+  void begin() noexcept { begin_ns_ = now_ns(); }
+  void end() {
+    const std::uint64_t took_ns = now_ns() - begin_ns_;
+    if (++ended_ > total() - count_) figures_.push_back(static_cast<double>(took_ns) / 2);
   }
-  return percentiles_of(figures);
-}
+  std::uint64_t ended() const noexcept { return ended_; }
+  Percentiles halves() { return {percentile(figures_, 50), percentile(figures_, 99)}; }
+
+ private:
+  const unsigned count_;
+  std::vector<double> figures_;
+  std::uint64_t begin_ns_ = 0;
+  std::uint64_t ended_ = 0;
+};
 
 Percentiles ping_pong_of_a_line(unsigned count) {
   const SharedMemory memory{4096};
   auto* const ping = new (memory.get()) std::atomic<std::uint64_t>{0};
   auto* const pong = new (memory.get() + 256) std::atomic<std::uint64_t>{0};
   const Pipe results;
-  const std::uint64_t last = count + count / 10;
+  RoundTrips trips{count};
   const pid_t echo = start(1, results, [&] {
-    for (std::uint64_t number = 1; number <= last; ++number) {
+    for (std::uint64_t number = 1; number <= trips.total(); ++number) {
       while (ping->load(std::memory_order_acquire) != number) {
       }
       pong->store(number, std::memory_order_release);
     }
   });
   pin_to(0);
-  const Percentiles result = half_round_trips(count, [&](std::uint64_t number) {
-    ping->store(number + 1, std::memory_order_release);
-    while (pong->load(std::memory_order_acquire) != number + 1) {
+  while (trips.ended() < trips.total()) {
+    trips.begin();
+    ping->store(trips.ended() + 1, std::memory_order_release);
+    while (pong->load(std::memory_order_acquire) != trips.ended() + 1) {
     }
-  });
+    trips.end();
+  }
   wait_for_end(echo);
-  return result;
+  return trips.halves();
 }
 
+// Both answer in place, from within the range, as a server would.
 Percentiles ping_pong_of_streams(unsigned count) {
   const Stream there{"ping"};
   const Stream back{"pong"};
   const Pipe results;
   const Pipe ready;
-  const std::uint64_t last = count + count / 10;
+  RoundTrips trips{count};
   const pid_t echo = start(1, results, [&] {
     End end{back.open(), there.open()};
     ready.send(1);
-    for (std::uint64_t i = 0; i < last; ++i) end.send(end.receive());
+    for (std::uint64_t seen = 0; seen < trips.total();) {
+      end.listen([&](std::uint64_t number) {
+        end.send(number);
+        ++seen;
+      });
+    }
   });
   pin_to(0);
   End end{there.open(), back.open()};
   ready.receive();
-  const Percentiles result = half_round_trips(count, [&](std::uint64_t number) {
-    end.send(number);
-    if (end.receive() != number) throw std::runtime_error("the echo is another");
-  });
+  trips.begin();
+  end.send(0);
+  while (trips.ended() < trips.total()) {
+    end.listen([&](std::uint64_t number) {
+      if (number != trips.ended()) throw std::runtime_error("the echo is another");
+      trips.end();
+      if (trips.ended() == trips.total()) return;
+      trips.begin();
+      end.send(trips.ended());
+    });
+  }
   wait_for_end(echo);
-  return result;
+  return trips.halves();
 }
 
 // From when each message was due to when it was read, in microseconds, sorted.
