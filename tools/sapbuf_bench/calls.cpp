@@ -8,6 +8,7 @@
 #include <cstring>
 #include <map>
 #include <sapbuf/sapbuf.hpp>
+#include <span>
 #include <stdexcept>
 #include <vector>
 
@@ -16,26 +17,25 @@
 namespace sapbuf::bench {
 namespace {
 
-// Nobody reads, so slabs are reclaimed as they are needed.
-class Stream {
- public:
-  explicit Stream(SegmentOptions options) : memory_(Segment::bytes_needed(options) + 64) {
-    auto* base =
-        reinterpret_cast<std::byte*>((reinterpret_cast<std::uintptr_t>(memory_.data()) + 63) & ~std::uintptr_t{63});
-    segment_.emplace_back(Segment::create_in({{base, Segment::bytes_needed(options)}}, options));
-  }
-  const Segment& segment() const { return segment_.front(); }
+// Memory for one stream at a time: always the same, so that no stream has luckier pages than another.
+std::span<std::byte> memory_of(std::size_t bytes) {
+  constexpr std::size_t kUsual = 8 << 20;
+  static std::vector<std::byte> memory;
+  if (memory.size() < bytes + 64) memory.resize(std::max(bytes + 64, kUsual));
+  const auto at = reinterpret_cast<std::uintptr_t>(memory.data());
+  return {memory.data() + ((at + 63) / 64 * 64 - at), bytes};
+}
 
- private:
-  std::vector<std::byte> memory_;
-  std::vector<Segment> segment_;
-};
+// Nobody reads, so slabs are reclaimed as they are needed.
+Segment make_stream(const SegmentOptions& options) {
+  return Segment::create_in({memory_of(Segment::bytes_needed(options))}, options);
+}
 
 // The size is known when it is compiled, as it is to most who write records.
 template <std::size_t Bytes>
 void reserve_commit(benchmark::State& state, const SegmentOptions& options) {
-  const Stream stream{options};
-  Writer writer{stream.segment()};
+  const Segment stream = make_stream(options);
+  Writer writer{stream};
   const std::array<std::byte, Bytes> payload{};
   for (auto _ : state) {
     Reservation reservation = writer.reserve(Bytes);
@@ -48,8 +48,8 @@ void reserve_commit(benchmark::State& state, const SegmentOptions& options) {
 template <std::size_t Bytes>
 void batches(benchmark::State& state) {
   constexpr std::size_t kMessages = 32;
-  const Stream stream{{}};
-  Writer writer{stream.segment()};
+  const Segment stream = make_stream({});
+  Writer writer{stream};
   const std::array<std::byte, Bytes> payload{};
   while (state.KeepRunningBatch(kMessages)) {
     Batch batch = writer.reserve_batch(kMessages, kMessages * Bytes);
@@ -60,8 +60,8 @@ void batches(benchmark::State& state) {
 }
 
 void reserve_commit_of_any_size(benchmark::State& state) {
-  const Stream stream{{}};
-  Writer writer{stream.segment()};
+  const Segment stream = make_stream({});
+  Writer writer{stream};
   std::size_t size = 16;
   const std::array<std::byte, 64> payload{};
   for (auto _ : state) {
@@ -103,21 +103,21 @@ void bare_fetch_add(benchmark::State& state) {
 
 template <typename Handle>
 void attach_detach(benchmark::State& state) {
-  const Stream stream{{}};
-  for (auto _ : state) Handle{stream.segment()};
+  const Segment stream = make_stream({});
+  for (auto _ : state) Handle{stream};
 }
 
 void sweep(benchmark::State& state, std::uint32_t participants) {
-  const Stream stream{{.participants = std::max<std::uint32_t>(participants, 2)}};
+  const Segment stream = make_stream({.participants = std::max<std::uint32_t>(participants, 2)});
   std::vector<Writer> writers;
-  for (std::uint32_t i = 0; i < participants; ++i) writers.emplace_back(stream.segment());
-  for (auto _ : state) benchmark::DoNotOptimize(recover(stream.segment()));
+  for (std::uint32_t i = 0; i < participants; ++i) writers.emplace_back(stream);
+  for (auto _ : state) benchmark::DoNotOptimize(recover(stream));
 }
 
 // Each flip finds a free slab, and nobody waits. The payload stays as it is.
 void flip(benchmark::State& state, const SegmentOptions& options) {
-  const Stream stream{options};
-  Writer writer{stream.segment()};
+  const Segment stream = make_stream(options);
+  Writer writer{stream};
   const std::size_t most = options.slab_bytes - layout::kExtentFrameBytes - layout::kExtentTailBytes - 64;
   for (auto _ : state) {
     Reservation reservation = writer.reserve(most);
@@ -152,15 +152,17 @@ class Collector final : public benchmark::BenchmarkReporter {
 // All calls in turn, round by round.
 std::vector<Column> run_calls(const std::vector<Call>& calls, const Options& options, double ns_in_unit) {
   for (const Call& call : calls) benchmark::RegisterBenchmark(call.column.c_str(), call.body)->UseRealTime();
-  std::vector<std::string> words{"sapbuf-bench", fmt::format("--benchmark_min_time={}", options.quick ? 0.02 : 0.2),
-                                 fmt::format("--benchmark_repetitions={}", options.rounds_that_count()),
+  // Short turns, and many: what else goes on here lasts longer than one, and so meets all calls alike.
+  const unsigned turns = 5 * options.rounds_that_count();
+  std::vector<std::string> words{"sapbuf-bench", fmt::format("--benchmark_min_time={}", options.quick ? 0.005 : 0.04),
+                                 fmt::format("--benchmark_repetitions={}", turns),
                                  "--benchmark_enable_random_interleaving=true"};
   std::vector<char*> arguments;
   for (std::string& word : words) arguments.push_back(word.data());
   int count = static_cast<int>(arguments.size());
   benchmark::Initialize(&count, arguments.data());
   Collector collector;
-  fmt::print(stderr, "\r\033[Kcalls: {} rounds of {}", options.rounds_that_count(), calls.size());
+  fmt::print(stderr, "\r\033[Kcalls: {} turns of {}", turns, calls.size());
   benchmark::RunSpecifiedBenchmarks(&collector);
   fmt::print(stderr, "\r\033[K");
   benchmark::ClearRegisteredBenchmarks();
@@ -201,16 +203,17 @@ void measure_calls(Report& report) {
 }
 
 void measure_registries(Report& report) {
+  std::vector<Call> writes;
+  std::vector<Call> looks;
   for (const std::uint32_t participants : {64u, 256u, 1000u}) {
-    const auto write = [=](benchmark::State& state) { reserve_commit<16>(state, {.participants = participants}); };
-    report.add({"registry", fmt::format("16 bytes into a stream for {} participants", participants), "ns",
-                run_calls({{"reserve and commit", write}}, report.options(), 1), static_cast<double>(participants)});
+    const std::string column = fmt::format("{} participants", participants);
+    writes.push_back(
+        {column, [=](benchmark::State& state) { reserve_commit<16>(state, {.participants = participants}); }});
+    looks.push_back({column, [=](benchmark::State& state) { sweep(state, participants); }});
   }
-  for (const std::uint32_t participants : {64u, 256u, 1000u}) {
-    const auto look = [=](benchmark::State& state) { sweep(state, participants); };
-    report.add({"sweep", fmt::format("a look at {} participants", participants), "ms",
-                run_calls({{"all alive", look}}, report.options(), 1e6), static_cast<double>(participants)});
-  }
+  report.add(
+      {"registry", "reserve, write and commit 16 bytes, with room for", "ns", run_calls(writes, report.options(), 1)});
+  report.add({"sweep", "a look for the dead that finds all alive", "ms", run_calls(looks, report.options(), 1e6)});
 }
 
 void measure_upkeep(Report& report) {
