@@ -117,6 +117,9 @@ bool Audience::read_until(const std::function<bool()>& condition, std::chrono::m
     if (std::chrono::steady_clock::now() > deadline) return false;
     read_some(1ms);
   }
+  // A victim may have ended before the first look, with all slabs full.
+  while (read_some(0ms) != 0) {
+  }
   return true;
 }
 

@@ -68,7 +68,7 @@ class Audience {
   explicit Audience(const Segment& segment) : reader_(segment, {.name = "audience"}) {}
   // Reads what is there now; returns how many messages that was.
   std::size_t read_some(std::chrono::milliseconds patience);
-  // Reads until `condition` holds; false if it does not in time.
+  // Reads until `condition` holds, and then what is there; false if it does not in time.
   bool read_until(const std::function<bool()>& condition, std::chrono::milliseconds patience = kPatience);
 
   const std::vector<std::uint32_t>& numbers_of(std::uint32_t writer) { return numbers_[writer]; }
