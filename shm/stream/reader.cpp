@@ -122,12 +122,13 @@ Stretch ReaderState::begin_walk() noexcept {
 }
 
 ReaderState::Found ReaderState::glance() const noexcept {
+  if (overwrites()) return Found::unclear;  // without a pin, even the header may be somebody's payload by now
   const Place* const place = sole_place();
   if (place == nullptr || !is_up_to_date()) return Found::unclear;
   if (place->at >= place->stop) return Found::nothing;
   switch (FrameHeader{layout::word_at(place->at).load(std::memory_order_acquire)}.kind()) {
     case FrameKind::message:
-      return overwrites() ? Found::unclear : Found::message;  // not without a pin
+      return Found::message;
     case FrameKind::none:
     case FrameKind::busy:
       return Found::nothing;

@@ -53,8 +53,8 @@ struct ReaderState final : ForkHook {
   // the next one may have to be learned of first.
   enum class Found { message, end_of_generation, nothing, unclear };
   Found find_message();
-  // The same for a reader that knows all and has one place only, at next to no cost: for those who spin. In other
-  // situations it is unclear.
+  // The same for a lossless reader that knows all and has one place only, at next to no cost: for those who spin. In
+  // other situations it is unclear.
   Found glance() const noexcept;
   // In `overwrite` streams: pins the slabs of all windows, and counts what was overwritten before. Elsewhere true at
   // once. False: a slab is just being reclaimed, or the window was lost; nothing is pinned.
