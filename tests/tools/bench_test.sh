@@ -32,6 +32,18 @@ test_leaves_no_stream_behind() {
   equal "$left" '' 'streams left behind'
 }
 
+test_ends_cleanly_when_it_is_asked_to() {
+  "$SAPBUF_BENCH" one-to-one &>"$directory/out" &
+  local -r bench=$!
+  eventually compgen -G '/dev/shm/sapbuf.bench.*' >/dev/null
+  kill -TERM "$bench"
+  local status=0
+  wait "$bench" || status=$?
+  equal "$status" "$failure" 'exit code'
+  grep --quiet 'ended before it was done' "$directory/out" || die "it does not say so"
+  equal "$(compgen -G '/dev/shm/sapbuf.bench.*' || true)" '' 'streams left behind'
+}
+
 test_wrong_arguments() {
   expect "$usage" "$SAPBUF_BENCH" no-such-scenario
   said '--list'

@@ -8,6 +8,7 @@
 #include "goals.hpp"
 #include "pictures.hpp"
 #include "scenarios.hpp"
+#include "supervisor.hpp"
 
 namespace sapbuf::bench {
 
@@ -21,6 +22,23 @@ std::string find_watchdog() {
     if (std::filesystem::exists(own / place, error)) return own / place;
   }
   return {};
+}
+
+bool is_wanted(const std::string& name, const Options& options) {
+  return options.scenarios.empty() ||
+         std::find(options.scenarios.begin(), options.scenarios.end(), name) != options.scenarios.end();
+}
+
+int measure(const Options& options) {
+  Report report{options};
+  for (const Scenario& scenario : scenarios()) {
+    if (is_wanted(scenario.name, options)) scenario.run(report);
+  }
+  const std::vector<Goal> goals = goals_of(report);
+  show(goals, options);
+  if (!options.pictures.empty()) write_pictures(report, options.pictures);
+  if (!options.html.empty()) write_page(report, goals, options.html);
+  return 0;
 }
 
 int run(int argc, char** argv) {
@@ -50,10 +68,6 @@ int run(int argc, char** argv) {
     for (const Scenario& scenario : scenarios()) fmt::print("{:<14}{}\n", scenario.name, scenario.what);
     return 0;
   }
-  const auto is_wanted = [&](const std::string& name) {
-    return options.scenarios.empty() ||
-           std::find(options.scenarios.begin(), options.scenarios.end(), name) != options.scenarios.end();
-  };
   const auto exists = [](const std::string& name) {
     return std::any_of(scenarios().begin(), scenarios().end(), [&](const Scenario& one) { return name == one.name; });
   };
@@ -62,15 +76,7 @@ int run(int argc, char** argv) {
     fmt::print(stderr, "sapbuf-bench: there is no scenario '{}'; --list names them\n", name);
     return 2;
   }
-  Report report{options};
-  for (const Scenario& scenario : scenarios()) {
-    if (is_wanted(scenario.name)) scenario.run(report);
-  }
-  const std::vector<Goal> goals = goals_of(report);
-  show(goals, options);
-  if (!options.pictures.empty()) write_pictures(report, options.pictures);
-  if (!options.html.empty()) write_page(report, goals, options.html);
-  return 0;
+  return supervise([&] { return measure(options); });
 }
 
 }  // namespace
