@@ -204,7 +204,7 @@ Status claim_extent(WriterState& writer, std::uint64_t span, std::uint64_t deadl
 std::byte* claim_frame(WriterState& writer, std::uint64_t span, Status& status) noexcept {
   SegmentCore& core = *writer.core;
   const std::uint64_t slab_bytes = core.geometry().slab_bytes;
-  std::uint64_t deadline_ns = 0;
+  std::uint64_t deadline_ns = 0;  // known when it is needed: it takes a look at the clock
   // The announcement replaces the place of the last message before the writer is busy, so that repair cannot take that
   // message for this one. Release keeps the two stores in this order.
   announce(writer);

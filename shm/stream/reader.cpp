@@ -126,6 +126,7 @@ ReaderState::Found ReaderState::glance() const noexcept {
   const Place* const place = sole_place();
   if (place == nullptr || !is_up_to_date()) return Found::unclear;
   if (place->at >= place->stop) return Found::nothing;
+  // frame-publish: acquire, as in the walk.
   switch (FrameHeader{layout::word_at(place->at).load(std::memory_order_acquire)}.kind()) {
     case FrameKind::message:
       return Found::message;

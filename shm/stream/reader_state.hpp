@@ -47,7 +47,8 @@ struct ReaderState final : ForkHook {
 
   // Learns of new generations and extents. Throws Errc::corrupt.
   void refresh();
-  // Nothing was claimed since a look that left nothing to be learned of.
+  // Nothing was claimed since a look that left nothing to be learned of. Relaxed: the same word says nothing new, and
+  // for another one refresh() looks again, with acquire.
   bool is_up_to_date() const noexcept { return knows_all && cursor.load(std::memory_order_relaxed) == last_cursor; }
   // Whether a message stands at the beginning of some place; walks over filler on the way. At the end of a generation
   // the next one may have to be learned of first.

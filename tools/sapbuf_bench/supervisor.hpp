@@ -5,8 +5,8 @@
 
 namespace sapbuf::bench {
 
-// What `work` returns, which runs in a child. Where it ends in another way, or a signal asks to end it (SIGINT,
-// SIGTERM, SIGHUP), its processes are killed, its files in shared memory are removed, and the result is 1.
+// What `work` returns, which runs in a child; 1 if it ends in another way, or if a signal asks to end it (SIGINT,
+// SIGTERM, SIGHUP): then its processes are killed. In any case its files are removed.
 int supervise(const std::function<int()>& work);
 
 }  // namespace sapbuf::bench
