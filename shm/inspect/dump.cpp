@@ -4,14 +4,13 @@
 #include <sapbuf/inspect.hpp>
 
 #include "segment/creation.hpp"
-#include "stream/slabs.hpp"
+#include "stream/extents.hpp"
 
 namespace sapbuf {
 namespace detail {
 namespace {
 
 using layout::Extent;
-using layout::ExtentState;
 using layout::FrameHeader;
 using layout::FrameKind;
 using layout::SlabLife;
@@ -46,19 +45,22 @@ class SlabDump {
       walk(0, claimed, 0);
       return;
     }
-    const std::uint64_t extent_bytes = core_.geometry().extent_bytes;
-    const std::uint64_t count = claimed / extent_bytes;
-    for (std::uint64_t index = 0; index < count;) {
-      const Extent extent{core_.extent(place_.slab, index).load(std::memory_order_acquire)};
-      const std::uint64_t extents = std::clamp<std::uint64_t>(extent.extents(), 1, count - index);
-      const std::uint64_t begin = index * extent_bytes;
-      if (extent.state() == ExtentState::free || extent.state() == ExtentState::continuation) {
-        tell(begin, "hole", extents * extent_bytes, 0, {}, 0);
+    const std::uint64_t granule_bytes = core_.geometry().granule_bytes;
+    std::uint64_t hole = 0;  // bytes without an extent, up to where this is
+    const auto tell_hole = [&](std::uint64_t end) {
+      if (hole != 0) tell(end - hole, "hole", hole, 0, {}, 0);
+      hole = 0;
+    };
+    for_each_extent(core_, place_, claimed, [&](std::uint64_t index, Extent extent, std::uint64_t granules) {
+      const std::uint64_t begin = index * granule_bytes;
+      if (extent.begins()) {
+        tell_hole(begin);
+        walk(begin, begin + granules * granule_bytes, extent.owner());
       } else {
-        walk(begin, begin + extents * extent_bytes, extent.owner());
+        hole += granule_bytes;
       }
-      index += extents;
-    }
+    });
+    tell_hole(claimed / granule_bytes * granule_bytes);
   }
 
  private:

@@ -1,14 +1,18 @@
-// The extent table: one word for each extent of each slab (per-writer order). It is the truth about who may write
+// The extent table: one word for each granule of each slab (per-writer order). It is the truth about who may write
 // where; the frames inside the slab repeat it, so that a closed slab can be read without it.
+//
+// An extent is a row of granules. Its first word says what it is; if it has more than one granule, its last word says
+// how far back the first one is, and those between stay free. So a row can be found from both its ends.
 //
 //   63     62 61      50 49                  30 29            0
 //   +--------+----------+----------------------+--------------+
-//   | state  |  owner   |  extents in a row    | frames       |
+//   | state  |  owner   |  granules            | messages     |
 //   +--------+----------+----------------------+--------------+
+//                         of the row; in a `last` word: back to the first one
 //
+//   free -> last            the claimer, before it opens the extent; repair of a hole
 //   free -> open            the claimer, after its fetch_add                     (release: the extent frame is there)
 //   free -> closed          a claimer whose claim ran over the end; repair of a hole
-//   free -> continuation    the claimer of several extents in a row, before it opens the first; repair of a hole
 //   open -> closed          the owner; the sealer of an idle owner; repair of a dead one   (release: the NOP is there)
 //   any  -> free            cleaning, under the maintenance lock
 #pragma once
@@ -17,28 +21,33 @@
 
 namespace sapbuf::layout {
 
-enum class ExtentState : std::uint8_t { free = 0, open = 1, closed = 2, continuation = 3 };
+enum class ExtentState : std::uint8_t { free = 0, open = 1, closed = 2, last = 3 };
 
 struct Extent {
   static constexpr std::size_t kMaxOwners = 1u << 12;  // that the word can tell from each other
 
   std::uint64_t word = 0;
 
-  static constexpr Extent make(ExtentState state, std::uint32_t owner, std::uint64_t extents,
-                               std::uint64_t frames = 0) noexcept {
-    return {std::uint64_t{static_cast<std::uint8_t>(state)} << 62 | std::uint64_t{owner} << 50 | extents << 30 |
-            (frames & kFrames)};
+  static constexpr Extent make(ExtentState state, std::uint32_t owner, std::uint64_t granules,
+                               std::uint64_t messages = 0) noexcept {
+    return {std::uint64_t{static_cast<std::uint8_t>(state)} << 62 | std::uint64_t{owner} << 50 | granules << 30 |
+            (messages & kMessages)};
   }
   constexpr ExtentState state() const noexcept { return static_cast<ExtentState>(word >> 62); }
   constexpr std::uint32_t owner() const noexcept { return static_cast<std::uint32_t>(bits(word, 50, 12)); }
-  constexpr std::uint64_t extents() const noexcept { return bits(word, 30, 20); }  // 0 is never stored
-  constexpr std::uint64_t frames() const noexcept { return word & kFrames; }       // messages; only once closed
+  constexpr std::uint64_t granules() const noexcept { return bits(word, 30, 20); }  // 0 is never stored
+  constexpr std::uint64_t messages() const noexcept { return word & kMessages; }    // only once closed
+  // Whether an extent begins here.
+  constexpr bool begins() const noexcept { return state() == ExtentState::open || state() == ExtentState::closed; }
 
  private:
-  static constexpr std::uint64_t kFrames = (std::uint64_t{1} << 30) - 1;
+  static constexpr std::uint64_t kMessages = (std::uint64_t{1} << 30) - 1;
 };
 
 inline constexpr std::uint64_t kMaxExtentsPerSlab = (std::uint64_t{1} << 20) - 1;
+inline constexpr std::uint64_t kMinGranuleBytes = 512;
+inline constexpr std::uint64_t kMaxGranulesPerExtent = 32;
+inline constexpr std::uint64_t kManyGranules = std::uint64_t{1} << 17;  // of a slab: a table of 1 MiB
 static_assert(kMaxSlabBytes / kUnitBytes < std::uint64_t{1} << 30);
 
 }  // namespace sapbuf::layout

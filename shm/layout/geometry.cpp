@@ -58,7 +58,7 @@ std::optional<std::string> problem_with(const Geometry& g) {
            " bytes; it must be a multiple of 64 that divides the slab size (" + number(g.slab_bytes) +
            "): " + extents_that_fit(g.slab_bytes, g.extent_bytes) + " would do";
   }
-  if (g.extents_per_slab() > kMaxExtentsPerSlab) {
+  if (g.slab_bytes / g.extent_bytes > kMaxExtentsPerSlab) {
     return "a slab of " + number(g.slab_bytes) + " bytes has room for " + number(kMaxExtentsPerSlab) +
            " extents at most: extents of " + extents_that_fit(g.slab_bytes, g.extent_bytes) + " bytes would do";
   }

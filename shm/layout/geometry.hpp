@@ -1,12 +1,12 @@
 // Geometry: what a segment is made of and where each part begins. Computed once at creation, stored in the header, and
 // recomputed and compared by everybody who opens the segment; nobody reads it from shared memory again.
 //
-//   0            4096       control    + slots          + descriptors      + extent tables     page-aligned
-//   +------------+----------+----------+----------------+------------------+-------------------+---------+-----
-//   | header     | control  | slots: participants x 448 | slabs x 64       | slabs x extents x 8 | slab 0  | ...
-//   +------------+----------+---------------------------+------------------+---------------------+---------+-----
-//   \________________ mapped read-write by every participant ____________________________________/ \ read-only by
-//   readers
+//   0            4096       + control                   + slots       + descriptors          page-aligned
+//   +------------+----------+---------------------------+-------------+----------------------+---------+-----
+//   | header     | control  | slots: participants x 448 | slabs x 64  | slabs x granules x 8 | slab 0  | ...
+//   +------------+----------+---------------------------+-------------+----------------------+---------+-----
+//   \______________ mapped read-write by every participant __________________________________/ \ read-only
+//                                                                                                by readers
 #pragma once
 
 #include <optional>
@@ -59,6 +59,9 @@ struct Geometry {
   std::uint64_t extents_at = 0;
   std::uint64_t slabs_at = 0;
   std::uint64_t total_bytes = 0;
+  // Per-writer order: extents are claimed in multiples of it, and the extent table has a word for each. From
+  // extent_bytes.
+  std::uint64_t granule_bytes = 0;
 
   bool operator==(const Geometry&) const = default;
 
@@ -68,7 +71,7 @@ struct Geometry {
     }
     return false;
   }
-  constexpr std::uint64_t extents_per_slab() const noexcept { return slab_bytes / extent_bytes; }
+  constexpr std::uint64_t granules_per_slab() const noexcept { return slab_bytes / granule_bytes; }
   constexpr std::uint64_t slab_at(std::uint32_t slab) const noexcept { return slabs_at + slab * slab_bytes; }
   // The largest payload that a message may have.
   constexpr std::uint64_t max_payload_bytes() const noexcept {
@@ -76,15 +79,27 @@ struct Geometry {
                                  : slab_bytes - kExtentFrameBytes - kUnitBytes - kExtentTailBytes;
   }
 };
-static_assert(sizeof(Geometry) == 80);
+static_assert(sizeof(Geometry) == 88);
+
+// So fine that rounding an extent up to it wastes little, and so coarse that a slab's table stays small beside the
+// slab. A divisor of extent_bytes, and so of the slab.
+constexpr std::uint64_t granule_of(std::uint64_t slab_bytes, std::uint64_t extent_bytes) noexcept {
+  std::uint64_t granule = extent_bytes;
+  while (granule % (2 * kLineBytes) == 0 && granule / 2 >= kMinGranuleBytes &&
+         extent_bytes / (granule / 2) <= kMaxGranulesPerExtent && slab_bytes / (granule / 2) <= kManyGranules) {
+    granule /= 2;
+  }
+  return granule;
+}
 
 // Fills in the offsets from the choices above them.
 constexpr void place(Geometry& g) noexcept {
+  g.granule_bytes = granule_of(g.slab_bytes, g.extent_bytes);
   g.control_at = kPageBytes;
   g.slots_at = g.control_at + round_up(sizeof(Control), kPageBytes);
   g.descriptors_at = g.slots_at + g.participants * sizeof(ParticipantSlot);
   g.extents_at = g.descriptors_at + g.slabs * sizeof(SlabDescriptor);
-  const std::uint64_t table = g.order == Order::per_writer ? g.slabs * g.extents_per_slab() * sizeof(Word) : 0;
+  const std::uint64_t table = g.order == Order::per_writer ? g.slabs * g.granules_per_slab() * sizeof(Word) : 0;
   g.slabs_at = round_up(g.extents_at + table, kPageBytes);
   g.total_bytes = g.slabs_at + g.slabs * g.slab_bytes;
 }

@@ -55,10 +55,10 @@ class SegmentCore {
   layout::SlabDescriptor& descriptor(std::uint32_t slab) noexcept {
     return at<layout::SlabDescriptor>(geometry_.descriptors_at + slab * sizeof(layout::SlabDescriptor));
   }
-  // The word of the `index`-th extent of a slab (per-writer order).
+  // The word of the `index`-th granule of a slab (per-writer order).
   layout::Word& extent(std::uint32_t slab, std::uint64_t index) noexcept {
     return at<layout::Word>(geometry_.extents_at +
-                            (slab * geometry_.extents_per_slab() + index) * sizeof(layout::Word));
+                            (slab * geometry_.granules_per_slab() + index) * sizeof(layout::Word));
   }
   // One past the highest slot in use so far; never more than there are.
   std::uint32_t high_slot() noexcept;

@@ -5,14 +5,14 @@
 #include <sapbuf/detail/kill_point.hpp>
 
 #include "platform/clock.hpp"
-#include "platform/spin.hpp"
+#include "platform/zero.hpp"
 #include "segment/event.hpp"
 #include "segment/maintenance_lock.hpp"
-#include "segment/recovery.hpp"
 #include "segment/registry.hpp"
-#include "stream/flip.hpp"
+#include "stream/extent_size.hpp"
 #include "stream/reclaim.hpp"
 #include "stream/seal.hpp"
+#include "stream/space_wait.hpp"
 
 namespace sapbuf::detail {
 namespace {
@@ -25,77 +25,7 @@ using layout::word_at;
 
 constexpr auto relaxed = std::memory_order_relaxed;
 
-constexpr int kTries = 8;                                 // before a blocked writer sleeps
-constexpr int kSpins = 200;                               // looks between two tries
-constexpr std::uint64_t kShortestNapNs = 1'000'000;       // a sleep, until it looks again by itself; each is twice as
-constexpr std::uint64_t kLongestNapNs = 16'000'000;       // long as the one before
-constexpr std::uint64_t kPatienceNs = 2'000'000;          // then it looks for the dead
-constexpr std::uint64_t kFlipperPatienceNs = 10'000'000;  // drop, overwrite: for a live holder of the maintenance lock
-
 constexpr std::size_t kPrefetchBytes = 640;
-
-// A wait for space: how long it has lasted, and what comes next.
-class SpaceWait {
- public:
-  SpaceWait(WriterState& writer, std::uint64_t generation, std::uint64_t deadline_ns) noexcept
-      : writer_(writer), core_(*writer.core), generation_(generation), deadline_ns_(deadline_ns) {}
-
-  // Until the stream has moved on from the generation: by our own flip or somebody else's.
-  Status run() noexcept {
-    for (int tries = 0;; ++tries) {
-      const FlipResult result = flip(core_, generation_);
-      if (result == FlipResult::done) return Status::ok;
-      if (result == FlipResult::corrupt) return Status::corrupt;
-      const std::uint64_t now = platform::monotonic_ns();
-      if (started_ns_ == 0) started_ns_ = now;
-      const bool blocks = core_.geometry().on_full == OnFull::block;
-      if (!blocks && (result == FlipResult::full || now - started_ns_ > kFlipperPatienceNs)) {
-        if (gave_the_dead_a_chance_) return Status::full;
-        // Nobody else may ever come to take back what the dead hold.
-        gave_the_dead_a_chance_ = true;
-        recover_while_waiting(core_, writer_.recovery_tried_ns);
-        continue;
-      }
-      if (blocks && now >= deadline_ns_) return Status::timeout;
-      if (writer_.stop != nullptr && writer_.stop->load(relaxed)) return Status::stopped;
-      if (tries < kTries) {
-        spin_briefly();
-      } else if (sleep(now)) {
-        return Status::ok;
-      }
-    }
-  }
-
- private:
-  // Some microseconds; less if somebody else flips, or a slab comes free.
-  void spin_briefly() const noexcept {
-    for (int i = 0; i < kSpins; ++i) {
-      platform::spin_pause();
-      if (!Cursor{core_.control().cursor.load(relaxed)}.is_in(generation_) || may_have_free_slab(core_)) return;
-    }
-  }
-
-  // Whether the look after the announcement found the way free.
-  bool sleep(std::uint64_t now) noexcept {
-    const SleepTicket ticket{core_.control().space, false, core_.full_fences()};
-    if (flip(core_, generation_) == FlipResult::done) return true;
-    beat(*writer_.slot);
-    ticket.sleep_until(std::min(deadline_ns_, now + nap_ns_));
-    nap_ns_ = std::min(2 * nap_ns_, kLongestNapNs);
-    if (platform::monotonic_ns() - started_ns_ > kPatienceNs) {
-      recover_while_waiting(core_, writer_.recovery_tried_ns);
-    }
-    return false;
-  }
-
-  WriterState& writer_;
-  SegmentCore& core_;
-  const std::uint64_t generation_;
-  const std::uint64_t deadline_ns_;
-  std::uint64_t started_ns_ = 0;
-  std::uint64_t nap_ns_ = kShortestNapNs;
-  bool gave_the_dead_a_chance_ = false;
-};
 
 // What a claim got: room for all of it, part of it at the slab's end, or nothing.
 struct Taken {
@@ -106,8 +36,9 @@ struct Taken {
 };
 
 void announce(WriterState& writer) noexcept {
-  // announce: relaxed, because the fetch_add that follows releases it.
-  writer.slot->claim.store(Claim::claiming(++writer.claim_sequence).word, relaxed);
+  // announce: release. The fetch_add that follows would release it for those who come by the cursor; repair and sealers
+  // look at this word alone, and take its change for a sign that the claim before has left its trace.
+  writer.slot->claim.store(Claim::claiming(++writer.claim_sequence).word, std::memory_order_release);
 }
 
 void withdraw(WriterState& writer) noexcept { writer.slot->claim.store(0, std::memory_order_release); }
@@ -129,18 +60,6 @@ void withdraw(WriterState& writer) noexcept { writer.slot->claim.store(0, std::m
   return cursor.is_in(taken.generation);
 }
 
-// Makes sure that the cursor shows room for `bytes`: looks before it adds, and flips where there is none.
-Status look_for_room(WriterState& writer, std::uint64_t bytes, std::uint64_t deadline_ns) noexcept {
-  SegmentCore& core = *writer.core;
-  for (;;) {
-    const ActiveSlab active = load_active(core);
-    if (!active.valid()) return Status::corrupt;
-    if (active.offset_bytes + bytes <= core.geometry().slab_bytes) return Status::ok;
-    const Status status = SpaceWait{writer, active.generation, deadline_ns}.run();
-    if (status != Status::ok) return status;
-  }
-}
-
 // Half-way through a slab, those who write have left the one before; the extents that idle writers still have open
 // there are closed, so that readers can finish it before it is needed.
 void seal_at_half(SegmentCore& core, const Taken& taken) noexcept {
@@ -159,23 +78,37 @@ void seal_at_half(SegmentCore& core, const Taken& taken) noexcept {
   notify(core.control().space);
 }
 
-}  // namespace
-
-std::uint64_t deadline_of(const WriterState& writer) noexcept {
-  if (writer.timeout == kForever) return ~std::uint64_t{0};
-  const auto milliseconds = static_cast<std::uint64_t>(std::max<std::int64_t>(0, writer.timeout.count()));
-  const std::uint64_t now = platform::monotonic_ns();
-  return milliseconds > (~now) / 1'000'000u ? ~std::uint64_t{0} : now + milliseconds * 1'000'000u;
+// Total order: whether this claim came past one of the places, in the last quarter of a large slab, where the next one
+// is cleaned a little further: so that a flip finds it clean, and nobody cleans much at once.
+bool is_time_to_clean(SegmentCore& core, const Taken& taken) noexcept {
+  const std::uint64_t slab_bytes = core.geometry().slab_bytes;
+  if (slab_bytes <= 2 * kCleanAtOnce || taken.offset < slab_bytes / 4 * 3) return false;
+  constexpr std::uint64_t kStep = kCleanAtOnce / 4;
+  return taken.offset / kStep != (taken.offset + taken.bytes) / kStep;
 }
 
-Status claim_extent(WriterState& writer, std::uint64_t span, std::uint64_t deadline_ns) noexcept {
+void clean_ahead(SegmentCore& core) noexcept {
+  try {
+    const MaintenanceLock lock{core};
+    if (!lock) return;
+    const ActiveSlab active = load_active(core);
+    bool cleaning = false;
+    if (active.valid()) take_free_slab(core, active, cleaning);
+  } catch (const std::exception&) {
+    return;  // the flip will do it
+  }
+}
+
+}  // namespace
+
+Status claim_extent(WriterState& writer, std::uint64_t span) noexcept {
   SegmentCore& core = *writer.core;
-  const std::uint64_t extent_bytes = core.geometry().extent_bytes;
-  const std::uint64_t bytes =
-      layout::round_up(layout::kExtentFrameBytes + span + layout::kExtentTailBytes, extent_bytes);
+  const std::uint64_t granule_bytes = core.geometry().granule_bytes;
+  const std::uint64_t least = layout::round_up(kExtentOverhead + span, granule_bytes);
   Taken taken;
   for (;;) {
-    const Status status = look_for_room(writer, bytes, deadline_ns);
+    std::uint64_t bytes = wanted_bytes(writer, span);
+    const Status status = look_for_room(writer, least, bytes);
     if (status != Status::ok) return status;
     announce(writer);
     SAPBUF_KILL_POINT("claim.announced");
@@ -183,19 +116,24 @@ Status claim_extent(WriterState& writer, std::uint64_t span, std::uint64_t deadl
       withdraw(writer);
       return Status::corrupt;
     }
-    if (taken.bytes == bytes) break;
+    if (taken.bytes >= least) break;
     // Others were faster: what little there was at the slab's end is of no use.
-    if (taken.bytes != 0) close_hole(core, {taken.slab, taken.offset / extent_bytes}, taken.bytes / extent_bytes);
+    if (taken.bytes != 0) close_hole(core, {taken.slab, taken.offset / granule_bytes}, taken.bytes / granule_bytes);
     withdraw(writer);
   }
-  writer.extent = {taken.slab, taken.offset / extent_bytes};
-  std::byte* const first = open_extent(core, writer.extent, bytes / extent_bytes, writer.index);
+  writer.extent = {taken.slab, taken.offset / granule_bytes};
+  std::byte* const first = open_extent(core, writer.extent, taken.bytes / granule_bytes, writer.index);
   SAPBUF_KILL_POINT("claim.opened");
   writer.next = first;
-  writer.extent_end = first - layout::kExtentFrameBytes + bytes;
+  writer.extent_end = first - layout::kExtentFrameBytes + taken.bytes;
   writer.end = writer.extent_end - layout::kExtentTailBytes;
   writer.generation = taken.generation;
   writer.slot->claim.store(Claim::located(taken.generation, taken.slab, taken.offset).word, std::memory_order_release);
+  // The word at `first` is zero by now, and a reader may be looking at it.
+  if (writer.clearing.begin(taken.bytes, platform::ticks())) {
+    platform::zero(first + layout::kUnitBytes, static_cast<std::size_t>(writer.end - first));
+  }
+  aim_higher_after_claim(writer);
   beat(*writer.slot);
   seal_at_half(core, taken);
   return Status::ok;
@@ -204,7 +142,6 @@ Status claim_extent(WriterState& writer, std::uint64_t span, std::uint64_t deadl
 std::byte* claim_frame(WriterState& writer, std::uint64_t span, Status& status) noexcept {
   SegmentCore& core = *writer.core;
   const std::uint64_t slab_bytes = core.geometry().slab_bytes;
-  std::uint64_t deadline_ns = 0;  // known when it is needed: it takes a look at the clock
   // The announcement replaces the place of the last message before the writer is busy, so that repair cannot take that
   // message for this one. Release keeps the two stores in this order.
   announce(writer);
@@ -217,8 +154,8 @@ std::byte* claim_frame(WriterState& writer, std::uint64_t span, Status& status) 
     if (writer.seen_offset + span > slab_bytes) writer.seen_offset = Cursor{writer.cursor.load(relaxed)}.offset_bytes();
     if (writer.seen_offset + span > slab_bytes) [[unlikely]] {
       withdraw(writer);
-      if (deadline_ns == 0) deadline_ns = deadline_of(writer);
-      status = look_for_room(writer, span, deadline_ns);
+      std::uint64_t bytes = span;
+      status = look_for_room(writer, span, bytes);
       if (status != Status::ok) return nullptr;
       announce(writer);
     }
@@ -246,6 +183,8 @@ std::byte* claim_frame(WriterState& writer, std::uint64_t span, Status& status) 
   // announce: release, so that who sees the place sees the busy header, and how far it goes.
   writer.slot->claim.store(Claim::located(taken.generation, taken.slab, taken.offset).word, std::memory_order_release);
   if ((writer.claim_sequence & 0xff) == 0) beat(*writer.slot);
+  if (is_time_to_clean(core, taken)) [[unlikely]]
+    clean_ahead(core);
   return header;
 }
 

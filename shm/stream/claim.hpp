@@ -12,11 +12,8 @@
 
 namespace sapbuf::detail {
 
-// When a call that waits must give up, in nanoseconds of the monotonic clock.
-std::uint64_t deadline_of(const WriterState& writer) noexcept;
-
 // Per-writer order: opens an extent with room for a frame of `span` bytes. The writer is busy, and its claim is none.
-Status claim_extent(WriterState& writer, std::uint64_t span, std::uint64_t deadline_ns) noexcept;
+Status claim_extent(WriterState& writer, std::uint64_t span) noexcept;
 
 // Total order: makes the writer busy, claims one frame of `span` bytes and leaves a busy header. Returns the header's
 // address, or null and a status.

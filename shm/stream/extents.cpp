@@ -17,20 +17,20 @@ namespace {
 constexpr auto relaxed = std::memory_order_relaxed;
 
 std::byte* address_of(SegmentCore& core, ExtentPlace place) {
-  return core.slab_for_writing(place.slab) + place.index * core.geometry().extent_bytes;
+  return core.slab_for_writing(place.slab) + place.index * core.geometry().granule_bytes;
 }
 
-// Extents in a row at `place`, whatever the word says, end at the slab's end.
-std::uint64_t fitting(SegmentCore& core, ExtentPlace place, std::uint64_t extents) noexcept {
-  return std::clamp<std::uint64_t>(extents, 1, core.geometry().extents_per_slab() - place.index);
+// The granules at `place`, whatever the word says, end at the slab's end.
+std::uint64_t fitting(SegmentCore& core, ExtentPlace place, std::uint64_t granules) noexcept {
+  return std::clamp<std::uint64_t>(granules, 1, core.geometry().granules_per_slab() - place.index);
 }
 
-// A reader looks at each claimed word by itself: none of a row may stay free. Before the first, and from the last on,
-// so that repair finds the rest of a row that death cut off.
-void mark_continuations(SegmentCore& core, ExtentPlace place, std::uint64_t extents, std::uint32_t owner) noexcept {
-  for (std::uint64_t i = extents; i-- > 1;) {
-    core.extent(place.slab, place.index + i).store(Extent::make(ExtentState::continuation, owner, 1).word, relaxed);
-  }
+// A reader comes from behind: the last word leads it to the first. It is written before that one, so that repair finds
+// how far a row goes that death cut off.
+void mark_last(SegmentCore& core, ExtentPlace place, std::uint64_t granules, std::uint32_t owner) noexcept {
+  if (granules == 1) return;
+  const std::uint64_t back = granules - 1;
+  core.extent(place.slab, place.index + back).store(Extent::make(ExtentState::last, owner, back).word, relaxed);
 }
 
 }  // namespace
@@ -50,23 +50,23 @@ ExtentContent walk_extent(const std::byte* begin, std::uint64_t size, std::uint6
   return content;
 }
 
-std::byte* open_extent(SegmentCore& core, ExtentPlace place, std::uint64_t extents, std::uint32_t owner) {
+std::byte* open_extent(SegmentCore& core, ExtentPlace place, std::uint64_t granules, std::uint32_t owner) {
   std::byte* const begin = address_of(core, place);
   word_at(begin + layout::kUnitBytes).store(owner, relaxed);
   word_at(begin).store(FrameHeader::make(FrameKind::extent, layout::kUnitBytes).word, relaxed);
   word_at(begin + layout::kExtentFrameBytes).store(0, relaxed);
-  mark_continuations(core, place, extents, owner);
+  mark_last(core, place, granules, owner);
   SAPBUF_KILL_POINT("extent.written");
   // extent-open: release, so that who sees the word sees the extent frame and the zero header behind it.
   core.extent(place.slab, place.index)
-      .store(Extent::make(ExtentState::open, owner, extents).word, std::memory_order_release);
+      .store(Extent::make(ExtentState::open, owner, granules).word, std::memory_order_release);
   return begin + layout::kExtentFrameBytes;
 }
 
 void close_extent(SegmentCore& core, ExtentPlace place, Extent open) {
   std::byte* const begin = address_of(core, place);
-  const std::uint64_t extents = fitting(core, place, open.extents());
-  const std::uint64_t size = extents * core.geometry().extent_bytes;
+  const std::uint64_t granules = fitting(core, place, open.granules());
+  const std::uint64_t size = granules * core.geometry().granule_bytes;
   const ExtentContent content = walk_extent(begin, size);
   // frame-publish: a reader that walks through the NOP comes to the extent's end.
   if (content.end < size)
@@ -77,19 +77,19 @@ void close_extent(SegmentCore& core, ExtentPlace place, Extent open) {
   std::uint64_t expected = open.word;
   core.extent(place.slab, place.index)
       .compare_exchange_strong(expected,
-                               Extent::make(ExtentState::closed, open.owner(), extents, content.messages).word,
+                               Extent::make(ExtentState::closed, open.owner(), granules, content.messages).word,
                                std::memory_order_release, relaxed);
 }
 
-void close_hole(SegmentCore& core, ExtentPlace place, std::uint64_t extents) {
-  extents = fitting(core, place, extents);
-  const std::uint64_t size = extents * core.geometry().extent_bytes;
+void close_hole(SegmentCore& core, ExtentPlace place, std::uint64_t granules) {
+  granules = fitting(core, place, granules);
+  const std::uint64_t size = granules * core.geometry().granule_bytes;
   word_at(address_of(core, place)).store(FrameHeader::nop(size).word, relaxed);
-  mark_continuations(core, place, extents, 0);
+  mark_last(core, place, granules, 0);
   SAPBUF_KILL_POINT("hole.filled");
   // extent-close: as above.
   core.extent(place.slab, place.index)
-      .store(Extent::make(ExtentState::closed, 0, extents).word, std::memory_order_release);
+      .store(Extent::make(ExtentState::closed, 0, granules).word, std::memory_order_release);
 }
 
 }  // namespace sapbuf::detail

@@ -57,8 +57,9 @@ FlipResult flip_locked(SegmentCore& core, std::uint64_t generation) {
   if (active.generation != generation) return FlipResult::done;
   auto slab = find_prepared(core, generation + 1);
   if (!slab) {
-    slab = take_free_slab(core, active);
-    if (!slab) return FlipResult::full;
+    bool cleaning = false;
+    slab = take_free_slab(core, active, cleaning);
+    if (!slab) return cleaning ? FlipResult::cleaning : FlipResult::full;
     SAPBUF_KILL_POINT("flip.taken");
     prepare(core, *slab, generation + 1);
   }

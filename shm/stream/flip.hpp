@@ -18,10 +18,11 @@
 namespace sapbuf::detail {
 
 enum class FlipResult {
-  done,     // the cursor is in a later generation than the one given: by us, or by somebody else
-  full,     // no slab can be had now
-  busy,     // somebody else holds the maintenance lock
-  corrupt,  // the words contradict themselves
+  done,      // the cursor is in a later generation than the one given: by us, or by somebody else
+  full,      // no slab can be had now
+  cleaning,  // a slab was cleaned a little further: call again
+  busy,      // somebody else holds the maintenance lock
+  corrupt,   // the words contradict themselves
 };
 
 // Moves the stream on from `generation`, in which the caller found no room.

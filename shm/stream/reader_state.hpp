@@ -22,19 +22,25 @@ struct Place {
   const std::byte* at = nullptr;    // the next header
   const std::byte* end = nullptr;   // at or behind `at`; nothing more is to come at `at == end`
   const std::byte* stop = nullptr;  // as far as it is read now: `end`, or what was claimed (total order)
-  std::uint64_t extent = 0;         // per-writer order: its index in the slab
+  std::uint64_t extent = 0;         // per-writer order: its first granule
   std::uint32_t owner = 0;          // and its owner's slot
   bool held_back = false;           // not in this range: see ReaderState::follows
+};
+
+// Granules of a slab, from `begin` up to `end`.
+struct Granules {
+  std::uint64_t begin;
+  std::uint64_t end;
 };
 
 struct Window {
   std::uint64_t generation = 0;
   std::uint32_t slab = 0;
-  std::uint64_t discovered = 0;         // extents (or, in total order, 1 once the place is there)
-  bool ended = false;                   // the cursor has left it: no more claims will come
-  std::vector<std::uint64_t> untraced;  // claimed extents that were not open yet when they were looked at
-  std::vector<Place> places;            // oldest claim first
-  std::uint64_t passed = 0;             // messages handed out, or skipped by a reader that started at the newest
+  std::uint64_t discovered = 0;    // granules (or, in total order, 1 once the place is there)
+  bool ended = false;              // the cursor has left it: no more claims will come
+  std::vector<Granules> untraced;  // claimed, and not opened yet when they were looked at
+  std::vector<Place> places;       // oldest claim first
+  std::uint64_t passed = 0;        // messages handed out, or skipped by a reader that started at the newest
 
   bool finished() const noexcept { return ended && untraced.empty() && discovered != 0 && places.empty(); }
 };
@@ -104,10 +110,15 @@ struct ReaderState final : ForkHook {
   bool corrupt = false;  // the walk found bytes that make no sense
 
  private:
+  std::vector<Granules> still_untraced;  // of the window that is being looked at
+
   void skip_what_is_there();
   void add_window(Placed place);
   void check_number_of_windows() const;  // throws Errc::corrupt
   void discover(Window& window, const ActiveSlab& active);
+  void trace(Window& window, Granules claimed);
+  void distrust(Window& window, Granules rest);
+  void add_place(Window& window, Granules row, layout::Extent extent);
   const Place* sole_place() const noexcept {  // null if there is another, or it is finished
     if (windows.size() != 1 || windows.front().places.size() != 1) return nullptr;
     const Place& place = windows.front().places.front();

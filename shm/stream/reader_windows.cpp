@@ -24,7 +24,7 @@ constexpr auto relaxed = std::memory_order_relaxed;
 constexpr std::chrono::milliseconds kAttachPatience{2000};
 constexpr int kPinTries = 1000;
 
-[[noreturn]] void throw_corrupt(const SegmentCore& core, const char* what) {
+[[noreturn]] void throw_corrupt(const SegmentCore& core, const std::string& what) {
   throw Error(Errc::corrupt, "segment '" + core.name() + "' is corrupt: " + what +
                                  "; look at it with 'sapbuf dump', then make it anew");
 }
@@ -116,6 +116,64 @@ void ReaderState::skip_what_is_there() {
   }
 }
 
+// Looks for extents in granules that are claimed, from behind, and makes places of them. What has left no trace yet
+// goes to `still_untraced`, the newest first.
+void ReaderState::trace(Window& window, Granules claimed) {
+  std::uint64_t at = claimed.end;
+  std::uint64_t free_end = at;  // from `at` to here, nothing has left a trace
+  const auto leave_behind = [&](std::uint64_t begin) {
+    if (begin < free_end) still_untraced.push_back({begin, free_end});
+  };
+  const auto word_of = [&](std::uint64_t granule) {
+    // extent-open: acquire, so that the extent frame, and the end of the owner's extent before this one, are seen.
+    return Extent{core->extent(window.slab, granule).load(std::memory_order_acquire)};
+  };
+  while (at > claimed.begin) {
+    std::uint64_t begin = at - 1;
+    Extent extent = word_of(begin);
+    if (extent.state() == ExtentState::last) {
+      if (extent.granules() > begin - claimed.begin) return distrust(window, {claimed.begin, free_end});
+      begin -= extent.granules();
+      extent = word_of(begin);
+    }
+    if (extent.state() == ExtentState::free) {  // claimed, but not opened yet
+      at = begin;
+      continue;
+    }
+    // The last word of a row may have come between the look at it and this one.
+    const std::uint64_t end = begin + extent.granules();
+    if (!extent.begins() || end < at || end > free_end) return distrust(window, {claimed.begin, free_end});
+    leave_behind(end);
+    add_place(window, {begin, end}, extent);
+    at = free_end = begin;
+  }
+  leave_behind(claimed.begin);
+}
+
+// Words that contradict each other: in an `overwrite` stream the slab may be somebody else's by now, which shows when
+// it is pinned.
+void ReaderState::distrust(Window& window, Granules rest) {
+  if (!overwrites()) {
+    corrupt = true;
+    throw_corrupt(*core, "the extent table of slab " + std::to_string(window.slab) + " contradicts itself");
+  }
+  still_untraced.push_back(rest);
+}
+
+void ReaderState::add_place(Window& window, Granules row, Extent extent) {
+  const std::uint64_t granule_bytes = core->geometry().granule_bytes;
+  const std::byte* const slab = core->slab_for_reading(window.slab);
+  const std::byte* const end = slab + row.end * granule_bytes;
+  const bool held_back = follows && extent.state() == ExtentState::open;
+  any_held_back = any_held_back || held_back;
+  window.places.push_back({.at = slab + row.begin * granule_bytes,
+                           .end = end,
+                           .stop = end,
+                           .extent = row.begin,
+                           .owner = extent.owner(),
+                           .held_back = held_back});
+}
+
 void ReaderState::discover(Window& window, const ActiveSlab& active) {
   window.ended = window.generation < active.generation;
   const std::uint64_t claimed = claimed_bytes(*core, active, {window.generation, window.slab});
@@ -127,36 +185,16 @@ void ReaderState::discover(Window& window, const ActiveSlab& active) {
     }
     return;
   }
-  const std::uint64_t extent_bytes = core->geometry().extent_bytes;
-  const std::uint64_t known = claimed / extent_bytes;
-  for (; window.discovered < known; ++window.discovered) window.untraced.push_back(window.discovered);
+  const std::uint64_t known = claimed / core->geometry().granule_bytes;
+  if (window.discovered < known) window.untraced.push_back({window.discovered, known});
+  window.discovered = std::max(window.discovered, known);
   if (window.untraced.empty()) return;
 
   const std::size_t before = window.places.size();
-  const auto open = [&](std::uint64_t extent_index) {
-    // extent-open: acquire, so that the extent frame, and the end of the owner's extent before this one, are seen.
-    const Extent extent{core->extent(window.slab, extent_index).load(std::memory_order_acquire)};
-    if (extent.state() == ExtentState::free) return false;
-    if (extent.state() == ExtentState::continuation) return true;
-    const std::uint64_t extents =
-        std::clamp<std::uint64_t>(extent.extents(), 1, core->geometry().extents_per_slab() - extent_index);
-    const std::byte* const first = begin + extent_index * extent_bytes;
-    const std::byte* const end = first + extents * extent_bytes;
-    const bool held_back = follows && extent.state() == ExtentState::open;
-    any_held_back = any_held_back || held_back;
-    window.places.push_back({.at = first,
-                             .end = end,
-                             .stop = end,
-                             .extent = extent_index,
-                             .owner = extent.owner(),
-                             .held_back = held_back});
-    return true;
-  };
+  still_untraced.clear();
   // From the newest to the oldest: see the top of reader_state.hpp.
-  for (auto it = window.untraced.rbegin(); it != window.untraced.rend(); ++it) {
-    if (open(*it)) *it = ~std::uint64_t{0};
-  }
-  std::erase(window.untraced, ~std::uint64_t{0});
+  for (auto run = window.untraced.rbegin(); run != window.untraced.rend(); ++run) trace(window, *run);
+  window.untraced.assign(still_untraced.rbegin(), still_untraced.rend());
   // An older claim may leave its trace later than a newer one: keep the places in the order of the claims.
   if (window.places.size() != before) {
     std::sort(window.places.begin(), window.places.end(), [](const Place& a, const Place& b) { return a.end < b.end; });

@@ -39,23 +39,30 @@ bool is_pinned(SegmentCore& core, std::uint32_t slab) noexcept {
   });
 }
 
-// Makes a slab that nobody may read any more ready for the next generation.
-//   killed in between: it still says `cleaning`, and the next one begins anew
-void clean(SegmentCore& core, std::uint32_t slab, std::uint64_t generation) {
+// Makes a slab that nobody may read any more ready for the next generation, or takes a step towards it: whether it is
+// free now.
+//   killed in between: it still says `cleaning`, and the next one repeats the step
+bool clean(SegmentCore& core, std::uint32_t slab, std::uint64_t generation) {
   const layout::Geometry& geometry = core.geometry();
+  layout::SlabDescriptor& descriptor = core.descriptor(slab);
   if (geometry.order == Order::per_writer) {
-    for (std::uint64_t index = 0; index < geometry.extents_per_slab(); ++index)
+    for (std::uint64_t index = 0; index < geometry.granules_per_slab(); ++index)
       core.extent(slab, index).store(0, relaxed);
   } else {
     // All of it: behind the limit stands a NOP, and a claimer that ran over the end may have been killed with half its
     // work done.
-    std::memset(core.slab_for_writing(slab), 0, geometry.slab_bytes);
+    const std::uint64_t begin = std::min(descriptor.cleaned_bytes.load(relaxed), geometry.slab_bytes);
+    const std::uint64_t bytes = std::min(kCleanAtOnce, geometry.slab_bytes - begin);
+    std::memset(core.slab_for_writing(slab) + begin, 0, bytes);
+    descriptor.cleaned_bytes.store(begin + bytes, relaxed);
+    if (begin + bytes < geometry.slab_bytes) return false;
   }
   SAPBUF_KILL_POINT("reclaim.cleaned");
-  core.descriptor(slab).life.store(SlabLife::make(generation, SlabState::free).word, std::memory_order_release);
+  descriptor.life.store(SlabLife::make(generation, SlabState::free).word, std::memory_order_release);
+  return true;
 }
 
-// Takes a closed slab that no reader holds. False if a pin is in the way.
+// Begins to clean a closed slab that no reader holds. False if a pin is in the way.
 //   pin: the state is stored, then pins are read; a reader stores its pin, then reads the state. One of the two sees
 //   the other. killed while `reclaiming`: the next one seals it again.  while `cleaning`: the decision stands
 bool reclaim(SegmentCore& core, Placed place) {
@@ -67,26 +74,22 @@ bool reclaim(SegmentCore& core, Placed place) {
     life.store(SlabLife::make(place.generation, SlabState::sealed).word, std::memory_order_release);
     return false;
   }
+  core.descriptor(place.slab).cleaned_bytes.store(0, relaxed);
   life.store(SlabLife::make(place.generation, SlabState::cleaning).word, std::memory_order_release);
   SAPBUF_KILL_POINT("reclaim.cleaning");
-  clean(core, place.slab, place.generation);
   return true;
 }
 
-// A slab that is free, or that somebody who died was about to free.
-std::optional<std::uint32_t> find_free(SegmentCore& core) {
+std::optional<std::uint32_t> find_in_state(SegmentCore& core, SlabState state) noexcept {
   for (std::uint32_t slab = 0; slab < core.geometry().slabs; ++slab) {
-    const SlabLife life{core.descriptor(slab).life.load(std::memory_order_acquire)};
-    if (life.state() == SlabState::cleaning) clean(core, slab, life.generation());
-    if (life.state() == SlabState::cleaning || life.state() == SlabState::free) return slab;
+    if (SlabLife{core.descriptor(slab).life.load(std::memory_order_acquire)}.state() == state) return slab;
   }
   return std::nullopt;
 }
 
-}  // namespace
-
-std::optional<std::uint32_t> take_free_slab(SegmentCore& core, const ActiveSlab& active) {
-  if (const auto slab = find_free(core)) return slab;
+// A slab that is to be cleaned: one that somebody began with, or the oldest that can be reclaimed.
+std::optional<std::uint32_t> find_to_clean(SegmentCore& core, const ActiveSlab& active) {
+  if (const auto slab = find_in_state(core, SlabState::cleaning)) return slab;
   close_ended(core, active);
   const std::uint64_t closed = core.control().closed_through.load(relaxed);
   std::uint64_t from = 1;
@@ -99,6 +102,16 @@ std::optional<std::uint32_t> take_free_slab(SegmentCore& core, const ActiveSlab&
     from = oldest->generation + 1;
   }
   return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<std::uint32_t> take_free_slab(SegmentCore& core, const ActiveSlab& active, bool& cleaning) {
+  if (const auto slab = find_in_state(core, SlabState::free)) return slab;
+  const auto slab = find_to_clean(core, active);
+  if (!slab) return std::nullopt;
+  cleaning = !clean(core, *slab, SlabLife{core.descriptor(*slab).life.load(relaxed)}.generation());
+  return cleaning ? std::nullopt : slab;
 }
 
 bool may_have_free_slab(SegmentCore& core) noexcept {

@@ -53,7 +53,7 @@ std::optional<OpenExtent> open_extent_of(SegmentCore& core, std::uint32_t slot) 
   const Claim claim{core.slot(slot).claim.load(std::memory_order_acquire)};
   const auto slab = place_of(core, claim);
   if (!slab || !is_in_order(core, Order::per_writer)) return std::nullopt;
-  const ExtentPlace place{claim.slab(), claim.offset_bytes() / core.geometry().extent_bytes};
+  const ExtentPlace place{claim.slab(), claim.offset_bytes() / core.geometry().granule_bytes};
   const Extent extent{core.extent(place.slab, place.index).load(std::memory_order_acquire)};
   if (extent.state() != ExtentState::open || extent.owner() != slot) return std::nullopt;
   return OpenExtent{*slab, place, extent};
@@ -80,27 +80,33 @@ bool wait_for_claimers(SegmentCore& core) noexcept {
 }
 
 void repair_table(SegmentCore& core, std::uint32_t dead, Placed place, std::uint64_t claimed, RepairTally& tally) {
-  const std::uint64_t count = claimed / core.geometry().extent_bytes;
-  for (std::uint64_t index = 0; index < count;) {
-    const ExtentPlace at{place.slab, index};
-    const Extent extent{core.extent(place.slab, index).load(std::memory_order_acquire)};
-    std::uint64_t extents = std::max<std::uint64_t>(1, extent.extents());
+  std::uint64_t hole = 0;  // granules without an extent, up to where the walk is
+  const auto close = [&](std::uint64_t behind) {
+    if (hole == 0) return;
+    close_hole(core, {place.slab, behind - hole}, hole);
+    ++tally.frames;
+    tally.bytes += hole * core.geometry().granule_bytes;
+    hole = 0;
+  };
+  for_each_extent(core, place, claimed, [&](std::uint64_t index, Extent extent, std::uint64_t) {
     if (extent.state() == ExtentState::free) {
-      // The dead claimer of several extents marks the others before it opens the first: they are part of this hole.
-      extents = 1;
-      while (index + extents < count &&
-             Extent{core.extent(place.slab, index + extents).load(relaxed)}.state() == ExtentState::continuation) {
-        ++extents;
+      ++hole;
+    } else if (extent.state() == ExtentState::last) {
+      // The dead claimer of a row marked its last granule, and had not opened it yet: the row is a hole of its own.
+      const std::uint64_t row = std::min(extent.granules(), hole);
+      hole -= row;
+      close(index - row);
+      hole = row + 1;
+      close(index + 1);
+    } else {
+      close(index);
+      if (extent.state() == ExtentState::open && extent.owner() == dead) {
+        close_extent(core, {place.slab, index}, extent);
+        ++tally.frames;
       }
-      close_hole(core, at, extents);
-      ++tally.frames;
-      tally.bytes += extents * core.geometry().extent_bytes;
-    } else if (extent.state() == ExtentState::open && extent.owner() == dead) {
-      close_extent(core, at, extent);
-      ++tally.frames;
     }
-    index += extents;
-  }
+  });
+  close(claimed / core.geometry().granule_bytes);
 }
 
 void repair_frames(SegmentCore& core, std::uint32_t dead, Placed place, std::uint64_t claimed, RepairTally& tally) {
@@ -157,10 +163,10 @@ void repair_extent(SegmentCore& core, std::uint32_t dead, RepairTally& tally) {
   const auto open = open_extent_of(core, dead);
   bool committed_uncounted = false;
   if (open) {
-    const std::uint64_t size = open->extent.extents() * core.geometry().extent_bytes;
-    const std::uint64_t rest = core.geometry().slab_bytes - open->place.index * core.geometry().extent_bytes;
+    const std::uint64_t size = open->extent.granules() * core.geometry().granule_bytes;
+    const std::uint64_t rest = core.geometry().slab_bytes - open->place.index * core.geometry().granule_bytes;
     const std::byte* const begin =
-        core.slab_for_writing(open->place.slab) + open->place.index * core.geometry().extent_bytes;
+        core.slab_for_writing(open->place.slab) + open->place.index * core.geometry().granule_bytes;
     const ExtentContent content = walk_extent(begin, std::min(size, rest), ledger.in_extent);
     if (busy && content.messages > ledger.in_extent) {
       committed_uncounted = true;

@@ -22,24 +22,13 @@ constexpr auto relaxed = std::memory_order_relaxed;
 // How often a writer that seems to be between a claim and its trace is looked at again: some microseconds.
 constexpr int kLooks = 200;
 
-// Calls `visit(index, extent)` for every claimed extent of a slab.
-template <typename Visit>
-void for_each_extent(SegmentCore& core, Placed place, std::uint64_t claimed, Visit visit) {
-  const std::uint64_t count = claimed / core.geometry().extent_bytes;
-  for (std::uint64_t index = 0; index < count;) {
-    const Extent extent{core.extent(place.slab, index).load(std::memory_order_acquire)};
-    visit(index, extent);
-    index += std::max<std::uint64_t>(1, extent.state() == ExtentState::free ? 1 : extent.extents());
-  }
-}
-
 bool may_close(SegmentCore& core, Placed place, std::uint64_t index, Extent extent) noexcept {
   const layout::ParticipantSlot& owner = core.slot(extent.owner());
   // seal: after the heavy fence. An idle writer will see `revoked` before it touches the extent again; a writer whose
   // claim is elsewhere has left it.
   const Claim claim{owner.claim.load(std::memory_order_acquire)};
   const bool here = claim.is_in(place.generation) && claim.slab() == place.slab &&
-                    claim.offset_bytes() == index * core.geometry().extent_bytes;
+                    claim.offset_bytes() == index * core.geometry().granule_bytes;
   return !here || !Progress{owner.progress.load(std::memory_order_acquire)}.busy();
 }
 
@@ -53,8 +42,8 @@ bool is_revoked(SegmentCore& core, Placed place, Extent extent) noexcept {
 bool seal_extents(SegmentCore& core, Placed place, std::uint64_t claimed) {
   bool unfinished = false;
   bool any_open = false;
-  for_each_extent(core, place, claimed, [&](std::uint64_t, Extent extent) {
-    if (extent.state() == ExtentState::free) unfinished = true;
+  for_each_extent(core, place, claimed, [&](std::uint64_t, Extent extent, std::uint64_t) {
+    if (!extent.begins()) unfinished = true;
     if (extent.state() != ExtentState::open) return;
     if (extent.owner() >= core.geometry().participants) {
       unfinished = true;
@@ -68,7 +57,7 @@ bool seal_extents(SegmentCore& core, Placed place, std::uint64_t claimed) {
   if (!any_open) return !unfinished;
   SAPBUF_KILL_POINT("seal.revoked");
   platform::heavy_fence(core.full_fences());
-  for_each_extent(core, place, claimed, [&](std::uint64_t index, Extent extent) {
+  for_each_extent(core, place, claimed, [&](std::uint64_t index, Extent extent, std::uint64_t) {
     if (extent.state() != ExtentState::open) return;
     if (extent.owner() < core.geometry().participants && is_revoked(core, place, extent) &&
         may_close(core, place, index, extent)) {
@@ -109,8 +98,8 @@ bool no_frame_is_open(SegmentCore& core, Placed place) {
 std::uint64_t count_messages(SegmentCore& core, Placed place, std::uint64_t claimed) {
   std::uint64_t messages = 0;
   if (core.geometry().order == Order::per_writer) {
-    for_each_extent(core, place, claimed, [&](std::uint64_t, Extent extent) {
-      if (extent.state() == ExtentState::closed) messages += extent.frames();
+    for_each_extent(core, place, claimed, [&](std::uint64_t, Extent extent, std::uint64_t) {
+      if (extent.state() == ExtentState::closed) messages += extent.messages();
     });
     return messages;
   }

@@ -44,7 +44,7 @@ std::uint64_t claimed_bytes(SegmentCore& core, const ActiveSlab& active, Placed 
   const std::uint64_t claimed = place.generation == active.generation
                                     ? active.offset_bytes
                                     : core.descriptor(place.slab).limit_bytes.load(std::memory_order_acquire);
-  const std::uint64_t unit = core.geometry().order == Order::total ? layout::kUnitBytes : core.geometry().extent_bytes;
+  const std::uint64_t unit = core.geometry().order == Order::total ? layout::kUnitBytes : core.geometry().granule_bytes;
   return std::min(claimed, core.geometry().slab_bytes) / unit * unit;
 }
 

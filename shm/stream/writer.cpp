@@ -1,11 +1,13 @@
 #include <sapbuf/writer.hpp>
 
 #include <sapbuf/detail/kill_point.hpp>
+#include "platform/clock.hpp"
 #include "platform/fence.hpp"
 #include "segment/ledger.hpp"
 #include "segment/recovery.hpp"
 #include "segment/registry.hpp"
 #include "stream/claim.hpp"
+#include "stream/extent_size.hpp"
 #include "stream/writer_state.hpp"
 
 namespace sapbuf::detail {
@@ -77,22 +79,25 @@ bool may_be_revoked(const WriterState& writer) noexcept {
 
 // Gives up the rest of the writer's extent. The writer is busy, and the extent was not revoked before it was.
 void close_own_extent(WriterState& writer) noexcept {
-  const std::uint64_t rest = static_cast<std::uint64_t>(writer.extent_end - writer.next);
+  const auto rest = static_cast<std::uint64_t>(writer.extent_end - writer.next);
   if (rest != 0) word_at(writer.next).store(FrameHeader::nop(rest).word, std::memory_order_release);
   SAPBUF_KILL_POINT("writer.filled");
   layout::Word& word = writer.core->extent(writer.extent.slab, writer.extent.index);
   const Extent open{word.load(relaxed)};
   // extent-close: release, as in close_extent.
   word.store(
-      Extent::make(layout::ExtentState::closed, writer.index, open.extents(), load_ledger(*writer.slot).in_extent).word,
+      Extent::make(layout::ExtentState::closed, writer.index, open.granules(), load_ledger(*writer.slot).in_extent)
+          .word,
       std::memory_order_release);
   SAPBUF_KILL_POINT("writer.closed");
+  const std::uint64_t bytes = open.granules() * writer.core->geometry().granule_bytes;
+  writer.clearing.end(bytes, platform::ticks());
+  aim_higher_after_waste(writer, bytes, rest);
   writer.drop_extent();
 }
 
 [[gnu::noinline]] Status reserve_in_extent(WriterState& writer, std::size_t size) noexcept {
   const std::uint64_t span = layout::frame_span(size);
-  const std::uint64_t deadline = deadline_of(writer);
   set_busy(writer);
   for (;;) {
     if (writer.end != nullptr && is_revoked(writer)) {
@@ -110,7 +115,7 @@ void close_own_extent(WriterState& writer) noexcept {
     LedgerValues ledger = load_ledger(*writer.slot);
     ledger.in_extent = 0;
     store_ledger(*writer.slot, ledger, true);
-    const Status status = claim_extent(writer, span, deadline);
+    const Status status = claim_extent(writer, span);
     if (writer.forked) return end_in_forked_child(writer);
     if (status != Status::ok) return end_without_room(writer, status);
   }
@@ -136,6 +141,7 @@ Status reserve(WriterState& writer, std::size_t size) noexcept {
   if (writer.forked) return Status::forked;
   if (size > writer.max_payload_bytes) return Status::too_large;
   if (Progress{writer.slot->progress.load(relaxed)}.busy()) return Status::reserved;
+  writer.deadline_ns = 0;
   return writer.total ? reserve_in_total_order(writer, size) : reserve_in_extent(writer, size);
 }
 
@@ -203,7 +209,9 @@ WriterState::WriterState(std::shared_ptr<SegmentCore> segment, const WriterOptio
       stop(options.stop),
       cursor(core->control().cursor),
       slabs(core->slab_for_writing(0)),
-      max_payload_bytes(core->geometry().max_payload_bytes()) {
+      max_payload_bytes(core->geometry().max_payload_bytes()),
+      claim_bytes(core->geometry().granule_bytes),
+      seen_offset(core->geometry().slab_bytes) {
   core->check_not_forked();
   full_fences = core->full_fences();
   total = core->geometry().order == Order::total;

@@ -4,6 +4,7 @@
 #include <sapbuf/writer.hpp>
 
 #include "segment/segment_core.hpp"
+#include "stream/clearing.hpp"
 #include "stream/extents.hpp"
 
 namespace sapbuf::detail {
@@ -26,6 +27,7 @@ struct WriterState final : ForkHook {
   std::uint32_t index = 0;           // of the slot
   std::uint64_t claim_sequence = 0;  // of the last announcement
   std::uint64_t recovery_tried_ns = 0;
+  std::uint64_t deadline_ns = 0;  // of the call in hand; 0 until it is needed, for it takes a look at the clock
   layout::ParticipantSlot* slot = nullptr;
   layout::Event* data = nullptr;
   bool full_fences = false;
@@ -37,8 +39,12 @@ struct WriterState final : ForkHook {
   std::uint64_t generation = 0;
   ExtentPlace extent;  // while `end` is not null
   std::byte* extent_end = nullptr;
+  Clearing clearing;
+  std::uint64_t claim_bytes;        // what the next claim aims at: see extent_size.hpp
   std::uint64_t reserved_span = 0;  // total order: of the open frame
-  std::uint64_t seen_offset = 0;    // total order: where the cursor was when this writer last saw it, in bytes
+  // Total order: where the cursor was when this writer last saw it, in bytes. At first the slab's end, so that a writer
+  // that never saw it looks before it adds: otherwise one after another could push the cursor on in a full slab.
+  std::uint64_t seen_offset;
   bool forked = false;
 };
 

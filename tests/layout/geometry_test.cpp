@@ -102,7 +102,7 @@ BOOST_AUTO_TEST_CASE(places_do_not_overlap_and_slabs_begin_at_pages) {
           BOOST_TEST(g.control_at + sizeof(layout::Control) <= g.slots_at);
           BOOST_TEST(g.slots_at + participants * sizeof(layout::ParticipantSlot) <= g.descriptors_at);
           BOOST_TEST(g.descriptors_at + slabs * sizeof(layout::SlabDescriptor) <= g.extents_at);
-          const std::uint64_t table = order == Order::per_writer ? slabs * g.extents_per_slab() * 8 : 0;
+          const std::uint64_t table = order == Order::per_writer ? slabs * g.granules_per_slab() * 8 : 0;
           BOOST_TEST(g.extents_at + table <= g.slabs_at);
           BOOST_TEST(g.slabs_at + slabs * slab_bytes == g.total_bytes);
           BOOST_TEST(g.slab_at(slabs - 1) + slab_bytes == g.total_bytes);

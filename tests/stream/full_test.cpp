@@ -1,13 +1,16 @@
 // Full: what writers do when no slab can be had, and what readers of an overwriting stream are told.
 #include <signal.h>
 
+#include <algorithm>
 #include <boost/test/data/test_case.hpp>
 #include <boost/test/unit_test.hpp>
 #include <thread>
 
 #include <sapbuf/detail/kill_point.hpp>
 
+#include "segment/maintenance_lock.hpp"
 #include "segment/segment_core.hpp"
+#include "stream/reclaim.hpp"
 #include "support/child.hpp"
 #include "support/stream.hpp"
 
@@ -319,6 +322,89 @@ BOOST_DATA_TEST_CASE(received_and_lost_is_what_was_committed,
     BOOST_TEST(now.departed.dropped == refused);
     BOOST_TEST(now.departed.committed + now.departed.dropped == attempts);
   }
+}
+
+// Attaching, reserving and detaching are allowed at any time: they must not move the cursor of a slab that is full.
+BOOST_DATA_TEST_CASE(writers_that_come_to_a_full_stream_leave_the_cursor_alone, data::make(kOrders), order) {
+  Stream stream{order, OnFull::block};
+  Reader slow{stream.segment};
+  {
+    Writer writer{stream.segment, {.timeout = 0ms}};
+    Status refusal = Status::ok;
+    stream.fill_up(writer, refusal);
+    BOOST_TEST(refusal == Status::timeout);
+  }
+  const auto cursor = [&] { return stream.segment.core()->control().cursor.load(); };
+  const std::uint64_t before = cursor();
+  for (int i = 0; i < 100; ++i) {
+    Writer fresh{stream.segment, {.timeout = 0ms}};
+    BOOST_TEST(fresh.reserve(100).status() == Status::timeout);
+  }
+  BOOST_TEST(cursor() == before);
+}
+
+// Where somebody else is flipping, there will be room in a moment.
+BOOST_DATA_TEST_CASE(not_yet_is_no_refusal, data::make(kOrders) * data::make({OnFull::block, OnFull::drop}), order,
+                     on_full) {
+  Status status = Status::ok;
+  for (int round = 0; round < 20; ++round) {  // it waits 10 ms for the flipper, which a busy machine may not give it
+    Stream stream{order, on_full, 4};
+    Writer flipper{stream.segment};
+    Writer other{stream.segment, {.timeout = 0ms}};
+    std::atomic<bool> ended{false};
+    std::thread meanwhile;
+    const layout::Event& space = stream.segment.core()->control().space;
+    kill_point::arm("flip.prepared", [&] {  // in the middle of the flip, the lock in hand
+      meanwhile = std::thread{[&] {
+        status = other.write(std::string(2000, 'x'));
+        ended = true;
+      }};
+      eventually([&] { return space.sleepers.load() != 0 || ended; });
+    });
+    while (!meanwhile.joinable()) BOOST_REQUIRE(flipper.write(std::string(1000, 'x')) == Status::ok);
+    meanwhile.join();
+    if (status == Status::ok) break;
+  }
+  BOOST_TEST(status == Status::ok);
+}
+
+BOOST_AUTO_TEST_CASE(a_large_slab_is_cleaned_in_steps) {
+  constexpr std::uint64_t kSlabBytes = 4 * detail::kCleanAtOnce;
+  const SegmentOptions options{.slab_bytes = kSlabBytes, .order = Order::total};
+  const HeapMemory memory{options};
+  const Segment segment = Segment::create_in(memory, options);
+  Writer writer{segment};
+  const std::string message(65536 - 8, 'x');
+  for (int i = 0; i < 64 + 1; ++i) BOOST_REQUIRE(writer.write(message) == Status::ok);
+  BOOST_TEST(inspect(segment).generation == 2U);
+
+  detail::SegmentCore& core = *segment.core();
+  int steps = 0;
+  for (bool more = true; more; ++steps) {
+    more = false;
+    const detail::MaintenanceLock lock{core};
+    BOOST_REQUIRE(!!lock);
+    const auto slab = detail::take_free_slab(core, detail::load_active(core), more);
+    BOOST_TEST(slab.has_value() == !more);
+  }
+  BOOST_TEST(steps == 4);
+  const std::byte* const first = core.slab_for_reading(0);
+  BOOST_TEST(std::all_of(first, first + kSlabBytes, [](std::byte byte) { return byte == std::byte{0}; }));
+}
+
+BOOST_AUTO_TEST_CASE(the_next_slab_of_a_large_stream_is_clean_before_it_is_needed) {
+  const SegmentOptions options{.slab_bytes = 4 * detail::kCleanAtOnce, .order = Order::total};
+  const HeapMemory memory{options};
+  const Segment segment = Segment::create_in(memory, options);
+  Writer writer{segment};
+  const std::string message(65536 - 8, 'x');
+  for (int i = 0; i < 2 * 64; ++i) {
+    BOOST_REQUIRE(writer.write(message) == Status::ok);
+    // What stands in the other slab is there for late readers, until it is nearly needed.
+    if (i == 64 + 40) BOOST_TEST(inspect(segment).slabs[0].state == "sealed");
+  }
+  BOOST_TEST(inspect(segment).generation == 2U);
+  BOOST_TEST(inspect(segment).slabs[0].state == "free");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

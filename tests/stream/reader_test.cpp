@@ -110,7 +110,7 @@ BOOST_AUTO_TEST_CASE(a_reader_passes_a_hole_of_several_extents) {
   Stream stream{Order::per_writer, OnFull::block};
   detail::SegmentCore& core = *stream.segment.core();
   core.control().cursor.fetch_add(stream.options.slab_bytes / layout::kUnitBytes);
-  detail::close_hole(core, {.slab = 0, .index = 0}, core.geometry().extents_per_slab());
+  detail::close_hole(core, {.slab = 0, .index = 0}, core.geometry().granules_per_slab());
   Reader reader{stream.segment};
   Log log;
   for (std::uint32_t number = 0; number < 100; ++number) {

@@ -1,0 +1,44 @@
+#include "stream/extent_size.hpp"
+
+#include <algorithm>
+
+namespace sapbuf::detail {
+namespace {
+
+constexpr std::uint64_t kLittle = 32;            // part of an extent that may stay empty: 3 %
+constexpr std::uint64_t kFramesWorthAClaim = 4;  // large ones
+constexpr std::uint64_t kExtentsAtMost = 4;      // that a writer aims at; and
+constexpr std::uint64_t kPartOfSlabAtMost = 16;  // no more than this part of a slab: others write, too
+
+std::uint64_t highest_aim(const layout::Geometry& geometry) noexcept {
+  const std::uint64_t part = geometry.slab_bytes / kPartOfSlabAtMost / geometry.granule_bytes * geometry.granule_bytes;
+  return std::max(geometry.extent_bytes, std::min(kExtentsAtMost * geometry.extent_bytes, part));
+}
+
+}  // namespace
+
+std::uint64_t wanted_bytes(const WriterState& writer, std::uint64_t span) noexcept {
+  const layout::Geometry& geometry = writer.core->geometry();
+  const std::uint64_t aim = writer.claim_bytes;
+  const std::uint64_t room = aim - kExtentOverhead;
+  const bool grown = aim >= geometry.extent_bytes;
+  if (span <= room && (!grown || room % span <= aim / kLittle)) return aim;
+  const std::uint64_t worthwhile = grown ? std::min(kFramesWorthAClaim, highest_aim(geometry) / span) : 1;
+  const std::uint64_t frames = std::max((room + span - 1) / span, worthwhile);
+  return layout::round_up(kExtentOverhead + frames * span, geometry.granule_bytes);
+}
+
+void aim_higher_after_claim(WriterState& writer) noexcept {
+  const std::uint64_t extent_bytes = writer.core->geometry().extent_bytes;
+  if (writer.claim_bytes < extent_bytes) writer.claim_bytes = std::min(2 * writer.claim_bytes, extent_bytes);
+}
+
+void aim_higher_after_waste(WriterState& writer, std::uint64_t bytes, std::uint64_t left_over) noexcept {
+  const layout::Geometry& geometry = writer.core->geometry();
+  // What is less than a granule is rounding; a larger extent would be rounded, too.
+  if (left_over < geometry.granule_bytes || left_over <= bytes / kLittle) return;
+  if (writer.claim_bytes < geometry.extent_bytes) return;
+  writer.claim_bytes = std::min(2 * writer.claim_bytes, highest_aim(geometry));
+}
+
+}  // namespace sapbuf::detail

@@ -1,0 +1,115 @@
+#include "stream/space_wait.hpp"
+
+#include <algorithm>
+
+#include "platform/clock.hpp"
+#include "platform/spin.hpp"
+#include "segment/event.hpp"
+#include "segment/recovery.hpp"
+#include "segment/registry.hpp"
+#include "stream/flip.hpp"
+#include "stream/reclaim.hpp"
+
+namespace sapbuf::detail {
+namespace {
+
+constexpr auto relaxed = std::memory_order_relaxed;
+
+constexpr int kTries = 8;                                 // before a blocked writer sleeps
+constexpr int kSpins = 200;                               // looks between two tries
+constexpr std::uint64_t kShortestNapNs = 1'000'000;       // a sleep, until it looks again by itself; each is twice as
+constexpr std::uint64_t kLongestNapNs = 16'000'000;       // long as the one before
+constexpr std::uint64_t kPatienceNs = 2'000'000;          // then it looks for the dead
+constexpr std::uint64_t kFlipperPatienceNs = 10'000'000;  // of who may not wait, for a live holder of the lock
+
+std::uint64_t deadline_of(const WriterState& writer) noexcept {
+  if (writer.timeout == kForever) return ~std::uint64_t{0};
+  const auto milliseconds = static_cast<std::uint64_t>(std::max<std::int64_t>(0, writer.timeout.count()));
+  const std::uint64_t now = platform::monotonic_ns();
+  return milliseconds > (~now) / 1'000'000u ? ~std::uint64_t{0} : now + milliseconds * 1'000'000u;
+}
+
+// How long a wait for space has lasted, and what comes next.
+class SpaceWait {
+ public:
+  SpaceWait(WriterState& writer, std::uint64_t generation) noexcept
+      : writer_(writer), core_(*writer.core), generation_(generation), deadline_ns_(writer.deadline_ns) {}
+
+  // Until the stream has moved on from the generation: by our own flip or somebody else's.
+  Status run() noexcept {
+    const bool blocks = core_.geometry().on_full == OnFull::block;
+    for (int tries = 0;; ++tries) {
+      const FlipResult result = flip(core_, generation_);
+      if (result == FlipResult::done) return Status::ok;
+      if (result == FlipResult::corrupt) return Status::corrupt;
+      const std::uint64_t now = platform::monotonic_ns();
+      if (started_ns_ == 0 || result == FlipResult::cleaning) started_ns_ = now;
+      if (result == FlipResult::cleaning) continue;
+      // Somebody else is at it: not yet is no `full`, also for those who may not wait.
+      const bool not_yet = result == FlipResult::busy && now - started_ns_ <= kFlipperPatienceNs;
+      if (!not_yet && (!blocks || now >= deadline_ns_)) {
+        if (gave_the_dead_a_chance_) return blocks ? Status::timeout : Status::full;
+        // Nobody else may ever come to take back what the dead hold.
+        gave_the_dead_a_chance_ = true;
+        recover_while_waiting(core_, writer_.recovery_tried_ns);
+        continue;
+      }
+      if (writer_.stop != nullptr && writer_.stop->load(relaxed)) return Status::stopped;
+      if (tries < kTries) {
+        spin_briefly();
+      } else if (sleep(now)) {
+        return Status::ok;
+      }
+    }
+  }
+
+ private:
+  // Some microseconds; less if somebody else flips, or a slab comes free.
+  void spin_briefly() const noexcept {
+    for (int i = 0; i < kSpins; ++i) {
+      platform::spin_pause();
+      if (!layout::Cursor{core_.control().cursor.load(relaxed)}.is_in(generation_) || may_have_free_slab(core_)) return;
+    }
+  }
+
+  // Whether the look after the announcement found the way free.
+  bool sleep(std::uint64_t now) noexcept {
+    const SleepTicket ticket{core_.control().space, false, core_.full_fences()};
+    if (flip(core_, generation_) == FlipResult::done) return true;
+    beat(*writer_.slot);
+    const std::uint64_t last_ns = std::max(deadline_ns_, started_ns_ + kFlipperPatienceNs);
+    ticket.sleep_until(std::min(last_ns, now + nap_ns_));
+    nap_ns_ = std::min(2 * nap_ns_, kLongestNapNs);
+    if (platform::monotonic_ns() - started_ns_ > kPatienceNs) {
+      recover_while_waiting(core_, writer_.recovery_tried_ns);
+    }
+    return false;
+  }
+
+  WriterState& writer_;
+  SegmentCore& core_;
+  const std::uint64_t generation_;
+  const std::uint64_t deadline_ns_;
+  std::uint64_t started_ns_ = 0;  // or when a slab was last cleaned a little further
+  std::uint64_t nap_ns_ = kShortestNapNs;
+  bool gave_the_dead_a_chance_ = false;
+};
+
+}  // namespace
+
+Status look_for_room(WriterState& writer, std::uint64_t least, std::uint64_t& bytes) noexcept {
+  SegmentCore& core = *writer.core;
+  for (;;) {
+    const ActiveSlab active = load_active(core);
+    if (!active.valid()) return Status::corrupt;
+    if (active.offset_bytes + least <= core.geometry().slab_bytes) {
+      bytes = std::min(bytes, core.geometry().slab_bytes - active.offset_bytes);
+      return Status::ok;
+    }
+    if (writer.deadline_ns == 0) writer.deadline_ns = deadline_of(writer);
+    const Status status = SpaceWait{writer, active.generation}.run();
+    if (status != Status::ok) return status;
+  }
+}
+
+}  // namespace sapbuf::detail
