@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "platform/clock.hpp"
 #include "platform/spin.hpp"
 #include "segment/event.hpp"
 #include "segment/recovery.hpp"
@@ -17,9 +18,9 @@ using layout::FrameHeader;
 using layout::FrameKind;
 
 constexpr auto relaxed = std::memory_order_relaxed;
-constexpr std::uint64_t kShortRange = 4096;            // bytes: shorter ranges slow the pace down
-constexpr std::uint64_t kLongRange = 32768;            // bytes: longer ones quicken it
-constexpr int kSlowestPace = 255;                      // pauses: about 7 microseconds
+constexpr std::uint64_t kShortCycle = 24;              // looks: shorter ones slow the pace down
+constexpr std::uint64_t kLongCycle = 96;               // looks: longer ones quicken it
+constexpr int kSlowestPace = 4095;                     // pauses: about 100 microseconds
 constexpr int kLittlePerPause = 2;                     // bytes: about 70 MB/s
 constexpr int kPausesOfALook = 8;                      // that a look takes as long as
 constexpr int kClaimPauses = 200;                      // about 6 microseconds
@@ -58,8 +59,9 @@ void wait_for_claim(ReaderState& reader) {
   }
 }
 
-// Otherwise: so long that it finds some lines full, if messages come fast enough for that. One that finds little gets
-// messages one by one, and looks at once, for the sake of latency.
+// Otherwise: so long that looking is a small part of what it does, whatever a look costs on this machine, if messages
+// come fast enough for that. One that finds little gets messages one by one, and looks at once, for the sake of
+// latency.
 bool paced_look(ReaderState& reader) {
   reader.follows = reader.is_amid_much();
   if (reader.follows) {
@@ -67,11 +69,15 @@ bool paced_look(ReaderState& reader) {
     return look(reader);
   }
   for (int i = 0; i < reader.pace; ++i) platform::spin_pause();
+  const std::uint64_t begin = platform::ticks();
   const bool found = look(reader);
+  const std::uint64_t end = platform::ticks();
+  const std::uint64_t cycle = end - std::exchange(reader.last_look_ticks, end);  // from one look to the next
+  reader.look_ticks = (3 * reader.look_ticks + (end - begin)) / 4;
   const auto little = static_cast<std::uint64_t>(kLittlePerPause * (reader.pace + kPausesOfALook));
-  if (!found || reader.last_range_bytes < little || reader.last_range_bytes > kLongRange) {
+  if (!found || reader.last_range_bytes < little || cycle > kLongCycle * reader.look_ticks) {
     reader.pace /= 2;
-  } else if (reader.last_range_bytes < kShortRange) {
+  } else if (cycle < kShortCycle * reader.look_ticks) {
     reader.pace = std::min(2 * reader.pace + 1, kSlowestPace);
   }
   return found;
