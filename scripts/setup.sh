@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that building, testing and the demo need, if they are missing.
+# Installs the Debian packages that building, testing and the demo need, if they are missing; says what it is doing.
 #   scripts/setup.sh             what scripts/test.sh and scripts/demo.sh need
 #   scripts/setup.sh --ci        also what .ci/run needs: clang, its sanitizer runtimes, clang-format
 #   scripts/setup.sh --aarch64   also what scripts/test_aarch64.sh needs: a cross compiler and qemu-user
@@ -13,6 +13,7 @@ ci_packages=(clang clang-format libclang-rt-14-dev)
 aarch64_packages=(g++-aarch64-linux-gnu qemu-user)
 bench_packages=(pkg-config libdpdk-dev libzmq3-dev)
 model_packages=(spin gcc libc6-dev)
+tell_every_s=5
 
 fail() {
   printf 'setup.sh: %s\n' "$*" >&2
@@ -34,18 +35,38 @@ is_installed() {
   [[ $(dpkg-query --show --showformat='${db:Status-Status}' "$1" 2>/dev/null) == installed ]]
 }
 
-# Runs a command as root, without a word unless it fails.
-quietly_as_root() {
-  local -a as_root=()
-  local output
-  if ((EUID != 0)); then
-    command -v sudo >/dev/null || fail "needs root, or sudo, to install: ${missing[*]}"
-    as_root=(sudo)
-  fi
-  if ! output=$("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive "$@" 2>&1 </dev/null); then
-    printf '%s\n' "$output" >&2
-    fail "failed: $*"
-  fi
+# as_root COMMAND...: its output goes to $log, and the latest line of it to the terminal every few seconds
+as_root() {
+  local -a become_root=()
+  if ((EUID != 0)); then become_root=(sudo); fi
+  "${become_root[@]}" env DEBIAN_FRONTEND=noninteractive "$@" >"$log" 2>&1 </dev/null &
+  local pid=$! told_at=$SECONDS line
+  while kill -0 "$pid" 2>/dev/null; do
+    sleep 0.1
+    if ((SECONDS - told_at >= tell_every_s)); then
+      told_at=$SECONDS
+      line=$(tail -n 1 "$log" | tr -cd '[:print:]' | cut -c 1-100)
+      printf 'setup: %3d s: %s\n' "$SECONDS" "${line:-waiting for an answer}"
+    fi
+  done
+  wait "$pid"
+}
+
+fail_with_log() {
+  tail -n 20 "$log" >&2
+  fail "$1"
+}
+
+# apt-get takes lists that it could not fetch for no error, unless it is told otherwise.
+fetch_lists() {
+  printf 'setup: fetching the lists of packages (apt-get update)\n'
+  as_root apt-get update --error-on=any ||
+    fail_with_log "apt-get update failed: no network, or /etc/apt names an archive that cannot be reached; missing: ${missing[*]}"
+}
+
+install_packages() {
+  printf 'setup: installing %s (apt-get install; a minute or two)\n' "${missing[*]}"
+  as_root apt-get install --yes --no-install-recommends "${missing[@]}" || fail_with_log "apt-get install failed"
 }
 
 main() {
@@ -62,9 +83,12 @@ main() {
     printf 'setup: nothing is missing\n'
     return
   fi
-  printf 'setup: installing %s\n' "${missing[*]}"
-  quietly_as_root apt-get update
-  quietly_as_root apt-get install --yes --no-install-recommends "${missing[@]}"
+  if ((EUID != 0)) && ! command -v sudo >/dev/null; then fail "needs root, or sudo, to install: ${missing[*]}"; fi
+  log=$(mktemp)
+  trap 'rm -f "$log"' EXIT
+  fetch_lists
+  install_packages
+  printf 'setup: done in %d s\n' "$SECONDS"
 }
 
 main "$@"
