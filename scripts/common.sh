@@ -40,12 +40,14 @@ build() {
   alone "$1" cmake --build "$1" --parallel "$(nproc)" "${targets[@]}"
 }
 
-# run_tests DIRECTORY [CTEST-OPTION...]: and says at the end what the surroundings did not allow to be tried. Two tests at a time, but only
-# where each has a /dev/shm of its own: one may fill it.
+# run_tests DIRECTORY [PRESET]: all that was built there, or what a preset names of it; says at the end what the surroundings did not allow
+# to be tried. Two tests at a time, but only where each has a /dev/shm of its own: one may fill it.
 run_tests() {
   local jobs=1 status=0
   if "$root/tests/support/own_shm.sh" --possible; then jobs=2; fi
-  ctest --test-dir "$1" --parallel "$jobs" --output-on-failure --no-tests=error "${@:2}" || status=$?
+  local -a which=(--test-dir "$1")
+  if (($# > 1)); then which=(--preset "$2"); fi
+  ctest "${which[@]}" --parallel "$jobs" --output-on-failure --no-tests=error || status=$?
   tell_skipped "$1"
   return "$status"
 }
