@@ -24,10 +24,10 @@ declare -A may_end             # names of those that were told to
 declare -A killed_at           # name -> microseconds since the epoch
 declare -A killed_pid
 
-wanted_lines=3000000   # when there are so many, the producers are told to stop
-some_lines=150000      # between two things that happen: many slabs full
-stopped_ms=1000        # how long a process is stopped
-needed_mib=1000        # of space for input and archives
+wanted_lines=3000000     # when there are so many, the producers are told to stop
+some_lines=150000        # between two things that happen: many slabs full
+stopped_ms=1000          # how long a process is stopped
+needed_mib=1000          # of space for input and archives
 patience_lines=10000000  # that may go by while something is waited for that takes a moment
 patience_looks=5000      # at a stream in which nothing moves at all; a minute and more
 problems=0
@@ -357,7 +357,8 @@ kill_a_reader() {
   wait_until "the stream to go on" committed_at_least $((committed + some_lines))
   tell "SIGSTOP archive-b"
   stop_keeping archive-b
-  check "archive-b holds a slab that the producers need" keeps_a_full_slab archive-b
+  look
+  check "archive-b still holds the slab that the producers need" keeps_a_full_slab archive-b
   tell_holders
   tell "kill -9 archive-b"
   kill_hard archive-b
