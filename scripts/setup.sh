@@ -35,21 +35,31 @@ is_installed() {
   [[ $(dpkg-query --show --showformat='${db:Status-Status}' "$1" 2>/dev/null) == installed ]]
 }
 
-# as_root COMMAND...: its output goes to $log, and the latest line of it to the terminal every few seconds
+# The latest line of $log, every few seconds.
+tell_progress() {
+  local line
+  while sleep "$tell_every_s" &>/dev/null; do
+    line=$(tail -n 1 "$log" | tr -cd '[:print:]' | cut -c 1-100)
+    printf 'setup: %3d s: %s\n' "$SECONDS" "${line:-waiting for an answer}"
+  done
+}
+
+clean_up() {
+  if [[ -n $teller ]]; then kill "$teller" 2>/dev/null || true; fi
+  rm -f "$log"
+}
+
+# as_root COMMAND...: its output goes to $log
 as_root() {
   local -a become_root=()
+  local status=0
   if ((EUID != 0)); then become_root=(sudo); fi
-  "${become_root[@]}" env DEBIAN_FRONTEND=noninteractive "$@" >"$log" 2>&1 </dev/null &
-  local pid=$! told_at=$SECONDS line
-  while kill -0 "$pid" 2>/dev/null; do
-    sleep 0.1
-    if ((SECONDS - told_at >= tell_every_s)); then
-      told_at=$SECONDS
-      line=$(tail -n 1 "$log" | tr -cd '[:print:]' | cut -c 1-100)
-      printf 'setup: %3d s: %s\n' "$SECONDS" "${line:-waiting for an answer}"
-    fi
-  done
-  wait "$pid"
+  tell_progress &
+  teller=$!
+  "${become_root[@]}" env DEBIAN_FRONTEND=noninteractive "$@" >"$log" 2>&1 </dev/null || status=$?
+  { kill "$teller" && wait "$teller"; } 2>/dev/null || true
+  teller=
+  return "$status"
 }
 
 fail_with_log() {
@@ -85,7 +95,8 @@ main() {
   fi
   if ((EUID != 0)) && ! command -v sudo >/dev/null; then fail "needs root, or sudo, to install: ${missing[*]}"; fi
   log=$(mktemp)
-  trap 'rm -f "$log"' EXIT
+  teller=
+  trap clean_up EXIT
   fetch_lists
   install_packages
   printf 'setup: done in %d s\n' "$SECONDS"

@@ -9,7 +9,7 @@ own_shm=$SAPBUF_SOURCE/tests/support/own_shm.sh
 
 needs_own() { "$own_shm" --possible || skip "this process may not have a /dev/shm of its own"; }
 
-watches_all() { grep --quiet 'every stream' "$directory/$1.err"; }
+watches_all() { grep --quiet --no-messages 'every stream' "$directory/$1.err"; }
 
 # As root in a container: it may not mount.
 without_mounts() { setpriv --bounding-set=-sys_admin --inh-caps=-sys_admin "$@"; }
@@ -58,6 +58,8 @@ test_beside_a_watchdog_of_everything_it_is_skipped_and_says_so() {
   eventually watches_all watchdog
   expect 77 without_mounts "$own_shm" true
   printed "skipped: .*(pid ${process[watchdog]})"
+  expect "$done" unshare --mount --propagation private bash -c \
+    'mount -t tmpfs none /dev/shm; "$@"' . setpriv --bounding-set=-sys_admin,-sys_ptrace --inh-caps=-all "$own_shm" true
   kill_hard watchdog
   start harmless "$watchdog" --all --dry-run
   eventually watches_all harmless

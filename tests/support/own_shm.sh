@@ -54,14 +54,18 @@ run_in_own() {
 
 is_possible() { "${in_namespaces[@]}" "$BASH" "$0" --in-own true &>/dev/null; }
 
-# watches_here PID: whether that process is a watchdog that recovers every stream in this /dev/shm, as far as one can see
+# shm_device PID: which file system that process has on /dev/shm
+shm_device() {
+  awk '$5 == "/dev/shm" || $5 == "/dev" || $5 == "/" { if (length($5) >= length(place)) { place = $5; device = $3 } }
+       END { print device }' "/proc/$1/mountinfo"
+}
+
+# watches_here PID: whether that process is a watchdog that recovers every stream in this /dev/shm
 watches_here() {
   local -a words
-  local there
   mapfile -d '' -t words <"/proc/$1/cmdline" || return 1
-  [[ ${words[0]-} == *sapbuf-watchdog && " ${words[*]} " == *' --all '* && " ${words[*]} " != *' --dry-run '* ]] || return 1
-  there=$(stat --dereference --format=%d "/proc/$1/root/dev/shm" 2>/dev/null) || return 0
-  [[ $there == "$(stat --format=%d /dev/shm)" ]]
+  [[ ${words[0]-} == *sapbuf-watchdog && " ${words[*]} " == *' --all '* && " ${words[*]} " != *' --dry-run '* ]] &&
+    [[ $(shm_device "$1") == "$(shm_device self)" ]]
 }
 
 run_in_common() {
