@@ -12,6 +12,11 @@ fail() {
   exit 1
 }
 
+# A bare chroot may lack what sapbuf finds processes by.
+need_proc() {
+  if [[ ! -r /proc/self/stat ]]; then fail "needs /proc: mount -t proc proc /proc"; fi
+}
+
 # alone DIRECTORY COMMAND...: while no other script builds there; says so if it has to wait
 alone() {
   local directory=$1 lock status=0

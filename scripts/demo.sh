@@ -519,6 +519,7 @@ parse_arguments() {
 }
 
 prepare() {
+  need_proc
   "$root/scripts/setup.sh"
   configure "$build_dir" -DCMAKE_BUILD_TYPE=RelWithDebInfo "${cmake_options[@]}" >/dev/null
   build "$build_dir" sapbuf_cli sapbuf_watchdog

@@ -7,6 +7,7 @@ set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
+need_proc
 "$root/scripts/setup.sh"
 configure "$build_dir" -DCMAKE_BUILD_TYPE=RelWithDebInfo "$@"
 build "$build_dir"
