@@ -8,6 +8,6 @@ source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 cd "$root"
 
 scripts/setup.sh --bench
-configure build/bench -DSAPBUF_TESTS=OFF >/dev/null
-build build/bench sapbuf_bench sapbuf_watchdog
-build/bench/tools/sapbuf_bench/sapbuf-bench --pictures shm/docs --report build/bench/report.html "$@"
+configure "$build_dir/bench" -DSAPBUF_TESTS=OFF >/dev/null
+build "$build_dir/bench" sapbuf_bench sapbuf_watchdog
+"$build_dir/bench/tools/sapbuf_bench/sapbuf-bench" --pictures shm/docs --report "$build_dir/bench/report.html" "$@"

@@ -7,6 +7,6 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 "$root/scripts/setup.sh"
-configure "$root/build" -DCMAKE_BUILD_TYPE=RelWithDebInfo >/dev/null
-build "$root/build" crash_sweep
-exec "$root/build/tests/crash_sweep" "$@"
+configure "$build_dir" -DCMAKE_BUILD_TYPE=RelWithDebInfo >/dev/null
+build "$build_dir" crash_sweep
+exec "$build_dir/tests/crash_sweep" "$@"

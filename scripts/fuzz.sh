@@ -6,7 +6,7 @@ set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
-directory=$root/build/fuzz
+directory=$build_dir/fuzz
 finds=$directory/finds
 grow=false
 seconds=10

@@ -7,6 +7,6 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 "$root/scripts/setup.sh"
-configure "$root/build" -DCMAKE_BUILD_TYPE=RelWithDebInfo >/dev/null
-build "$root/build" interleavings
-exec "$root/build/tests/interleavings" "$@"
+configure "$build_dir" -DCMAKE_BUILD_TYPE=RelWithDebInfo >/dev/null
+build "$build_dir" interleavings
+exec "$build_dir/tests/interleavings" "$@"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that building, testing and the demo need, if they are missing.
+# Installs the Debian packages that building, testing and the demo need, if they are missing; says what it is doing.
 #   scripts/setup.sh             what scripts/test.sh and scripts/demo.sh need
 #   scripts/setup.sh --ci        also what .ci/run needs: clang, its sanitizer runtimes, clang-format
 #   scripts/setup.sh --aarch64   also what scripts/test_aarch64.sh needs: a cross compiler and qemu-user
@@ -13,6 +13,7 @@ ci_packages=(clang clang-format libclang-rt-14-dev)
 aarch64_packages=(g++-aarch64-linux-gnu qemu-user)
 bench_packages=(pkg-config libdpdk-dev libzmq3-dev)
 model_packages=(spin gcc libc6-dev)
+tell_every_s=5
 
 fail() {
   printf 'setup.sh: %s\n' "$*" >&2
@@ -34,18 +35,48 @@ is_installed() {
   [[ $(dpkg-query --show --showformat='${db:Status-Status}' "$1" 2>/dev/null) == installed ]]
 }
 
-# Runs a command as root, without a word unless it fails.
-quietly_as_root() {
-  local -a as_root=()
-  local output
-  if ((EUID != 0)); then
-    command -v sudo >/dev/null || fail "needs root, or sudo, to install: ${missing[*]}"
-    as_root=(sudo)
-  fi
-  if ! output=$("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive "$@" 2>&1 </dev/null); then
-    printf '%s\n' "$output" >&2
-    fail "failed: $*"
-  fi
+# The latest line of $log, every few seconds.
+tell_progress() {
+  local line
+  while sleep "$tell_every_s" &>/dev/null; do
+    line=$(tail -n 1 "$log" | tr -cd '[:print:]' | cut -c 1-100)
+    printf 'setup: %3d s: %s\n' "$SECONDS" "${line:-waiting for an answer}"
+  done
+}
+
+clean_up() {
+  if [[ -n $teller ]]; then kill "$teller" 2>/dev/null || true; fi
+  rm -f "$log"
+}
+
+# as_root COMMAND...: its output goes to $log
+as_root() {
+  local -a become_root=()
+  local status=0
+  if ((EUID != 0)); then become_root=(sudo); fi
+  tell_progress &
+  teller=$!
+  "${become_root[@]}" env DEBIAN_FRONTEND=noninteractive "$@" >"$log" 2>&1 </dev/null || status=$?
+  { kill "$teller" && wait "$teller"; } 2>/dev/null || true
+  teller=
+  return "$status"
+}
+
+fail_with_log() {
+  tail -n 20 "$log" >&2
+  fail "$1"
+}
+
+# apt-get takes lists that it could not fetch for no error, unless it is told otherwise.
+fetch_lists() {
+  printf 'setup: fetching the lists of packages (apt-get update)\n'
+  as_root apt-get update --error-on=any ||
+    fail_with_log "apt-get update failed: no network, or /etc/apt names an archive that cannot be reached; missing: ${missing[*]}"
+}
+
+install_packages() {
+  printf 'setup: installing %s (apt-get install; a minute or two)\n' "${missing[*]}"
+  as_root apt-get install --yes --no-install-recommends "${missing[@]}" || fail_with_log "apt-get install failed"
 }
 
 main() {
@@ -62,9 +93,13 @@ main() {
     printf 'setup: nothing is missing\n'
     return
   fi
-  printf 'setup: installing %s\n' "${missing[*]}"
-  quietly_as_root apt-get update
-  quietly_as_root apt-get install --yes --no-install-recommends "${missing[@]}"
+  if ((EUID != 0)) && ! command -v sudo >/dev/null; then fail "needs root, or sudo, to install: ${missing[*]}"; fi
+  log=$(mktemp)
+  teller=
+  trap clean_up EXIT
+  fetch_lists
+  install_packages
+  printf 'setup: done in %d s\n' "$SECONDS"
 }
 
 main "$@"

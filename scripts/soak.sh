@@ -11,10 +11,10 @@ if [[ ${1-} =~ ^[0-9]+$ ]]; then
   minutes=$1
   shift
 fi
-report=(--report "$root/build/soak")
+report=(--report "$build_dir/soak")
 if [[ " $* " == *" --report"[\ =]* ]]; then report=(); fi
 
 "$root/scripts/setup.sh"
-configure "$root/build" -DCMAKE_BUILD_TYPE=RelWithDebInfo >/dev/null
-build "$root/build" soak
-exec "$root/build/tests/soak" --seconds $((minutes * 60)) "${report[@]}" "$@"
+configure "$build_dir" -DCMAKE_BUILD_TYPE=RelWithDebInfo >/dev/null
+build "$build_dir" soak
+exec "$build_dir/tests/soak" --seconds $((minutes * 60)) "${report[@]}" "$@"

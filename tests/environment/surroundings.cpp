@@ -3,20 +3,23 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/statvfs.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-#include <boost/test/unit_test.hpp>
-
+#include <algorithm>
+#include <array>
 #include <atomic>
 #include <filesystem>
 #include <fstream>
 #include <stdexcept>
 
+#include "support/skip.hpp"
 #include "support/stream.hpp"
 
 namespace sapbuf::test {
@@ -60,7 +63,7 @@ bool may_unshare(int namespaces) {
     }
   }};
   const bool possible = child.hear() == 1;
-  if (!possible) BOOST_TEST_MESSAGE("skipped: this process may not make the namespaces that are needed");
+  if (!possible) skip("this process may not make the namespaces that are needed");
   return possible;
 }
 
@@ -99,6 +102,32 @@ void set_monotonic_offset(long seconds) {
   write_file("/proc/self/timens_offsets", "monotonic " + std::to_string(seconds) + " 0");
 }
 
+bool may_mount_shm() {
+  if (!may_unshare(CLONE_NEWNS)) return false;
+  Child child{[](Link&) { mount_own_shm("size=1m"); }};
+  const bool possible = child.wait() == 0;
+  if (!possible) skip("this process may not mount a /dev/shm of its own");
+  return possible;
+}
+
+void mount_own_shm(const std::string& options) {
+  unshare(CLONE_NEWNS);
+  // A mount under a shared one would appear outside as well. In a chroot, / may be no mount point, and then what
+  // /dev/shm stands on has to be one.
+  constexpr std::array kPlaces{"/", "/dev", "/dev/shm"};
+  const bool is_private = std::any_of(kPlaces.begin(), kPlaces.end(), [](const char* place) {
+    return ::mount("none", place, nullptr, MS_REC | MS_PRIVATE, nullptr) == 0;
+  });
+  require(is_private, "cannot make the mounts private");
+  require(::mount("tmpfs", "/dev/shm", "tmpfs", 0, options.c_str()) == 0, "cannot mount a tmpfs");
+}
+
+std::uint64_t shm_room() {
+  struct statvfs space {};
+  require(::statvfs("/dev/shm", &space) == 0, "cannot look at /dev/shm");
+  return std::uint64_t{space.f_bavail} * space.f_frsize;
+}
+
 long uptime_seconds() {
   timespec now{};
   ::clock_gettime(CLOCK_MONOTONIC, &now);
@@ -107,7 +136,7 @@ long uptime_seconds() {
 
 bool may_change_user() {
   if (::getuid() == 0) return true;
-  BOOST_TEST_MESSAGE("skipped: only root can become another user");
+  skip("only root can become another user");
   return false;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <vector>
@@ -25,6 +26,13 @@ void unshare(int namespaces);
 // Goes on in a process that is the first one of a new pid namespace, or lives in a new time namespace: only children
 // enter those. The process that called waits, dies with it, and takes it along when it is killed.
 void go_on_in_child();
+
+// Whether this process may have a /dev/shm of its own. Says that the case is skipped if not.
+bool may_mount_shm();
+// Gives the calling process an empty /dev/shm of its own; `options` are tmpfs's.
+void mount_own_shm(const std::string& options);
+// How many bytes /dev/shm has left.
+std::uint64_t shm_room();
 
 // For a new time namespace that nobody has entered yet: how far its monotonic clock is ahead.
 void set_monotonic_offset(long seconds);

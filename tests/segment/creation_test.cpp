@@ -15,6 +15,7 @@
 #include "platform/lock_file.hpp"
 #include "segment/segment_core.hpp"
 #include "support/child.hpp"
+#include "support/skip.hpp"
 #include "support/stream.hpp"
 
 namespace sapbuf::test {
@@ -245,7 +246,7 @@ BOOST_AUTO_TEST_CASE(a_segment_that_does_not_fit_is_refused_and_leaves_nothing_b
   const std::uint64_t size = std::uint64_t{space.f_blocks} * space.f_frsize;
   const SegmentOptions huge{.slabs = 64, .slab_bytes = std::uint64_t{1} << 32};
   if (size == 0 || size >= Segment::bytes_needed(huge)) {
-    BOOST_TEST_MESSAGE("skipped: /dev/shm has room for 256 GiB");
+    skip("/dev/shm has room for 256 GiB");
     return;
   }
   const TestName name;
@@ -271,7 +272,7 @@ BOOST_AUTO_TEST_CASE(the_mode_is_0600_unless_asked_and_the_umask_does_not_matter
 // Runs `code` in a child that is another user; false if this process may not do that.
 bool as_nobody(const std::function<void()>& code) {
   if (::getuid() != 0) {
-    BOOST_TEST_MESSAGE("skipped: only root can become another user");
+    skip("only root can become another user");
     return false;
   }
   Child child{[&](Link&) {

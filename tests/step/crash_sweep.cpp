@@ -288,7 +288,7 @@ int run(int argc, char** argv) {
     return 0;
   }
   if (!can_step()) {
-    std::printf("this machine does not let a process step through its child (ptrace): nothing was tried\n");
+    std::printf("skipped: this machine does not let a process step through its child (ptrace)\n");
     return 77;  // ctest: skipped
   }
   return sweep_all(options);

@@ -223,7 +223,7 @@ int run(int argc, char** argv) {
   app.add_flag("--list", options.list, "Name the stages and leave");
   CLI11_PARSE(app, argc, argv);
   if (!options.list && !can_step()) {
-    std::printf("this machine does not let a process step through its child (ptrace): nothing was tried\n");
+    std::printf("skipped: this machine does not let a process step through its child (ptrace)\n");
     return 77;  // ctest: skipped
   }
   Chance chance{options.seed};

@@ -4,8 +4,8 @@ source "$(dirname "$0")/support.sh"
 
 # A watchdog and participants in different pid and time namespaces, as containers have them.
 
-# needs OPTION...: of unshare
-needs() { unshare "$@" true 2>/dev/null || skip "may not make the namespaces that are needed: unshare $*"; }
+# needs UNSHARE-COMMAND...
+needs() { "$@" true 2>/dev/null || skip "may not make the namespaces that are needed: $*"; }
 
 # A stream with a reader that holds the oldest slab, started by what the arguments say.
 stream_with_holder() {

@@ -10,7 +10,8 @@ as_other_user() { setpriv --reuid=65534 --regid=65534 --clear-groups "$@"; }
 choose_user() {
   if ((EUID != 0)); then
     as_user=()
-    expect "$done" "$sapbuf" create "$stream" --mode 0000
+    expect "$done" "$sapbuf" create "$stream"
+    chmod 0000 "/dev/shm/sapbuf.$stream"
     return
   fi
   as_user=(as_other_user)

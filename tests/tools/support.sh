@@ -113,6 +113,7 @@ clean_up() {
 
 run_case() (
   set -e
+  case=$1
   stream=test.tools.$BASHPID
   directory=$(mktemp -d)
   trap clean_up EXIT
@@ -138,6 +139,6 @@ run_cases() {
 }
 
 skip() {
-  printf '  skipped: %s\n' "$*"
+  printf '  skipped: %s: %s\n' "$case" "$*"
   exit 77
 }

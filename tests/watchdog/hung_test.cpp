@@ -5,6 +5,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include "sapbuf_watchdog/hung.hpp"
+#include "support/skip.hpp"
 #include "watchdog/daemon.hpp"
 
 namespace sapbuf::test {
@@ -105,7 +106,7 @@ BOOST_AUTO_TEST_CASE(one_that_has_left_is_not_mistaken_for_the_next_one_in_its_s
 
 BOOST_AUTO_TEST_CASE(a_watchdog_without_the_right_to_kill_says_so) {
   if (::getuid() != 0) {
-    BOOST_TEST_MESSAGE("skipped: only root can become another user");
+    skip("only root can become another user");
     return;
   }
   Scene scene{0666};
