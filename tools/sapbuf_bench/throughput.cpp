@@ -66,7 +66,7 @@ void measure_throughput(Report& report, unsigned producers) {
   const char* const scenario = producers == 1 ? "one-to-one" : "two-to-one";
   for (const std::size_t bytes : {16, 64, 256, 1024, 4096}) {
     const std::uint64_t usual =
-        std::max<std::uint64_t>(100'000, 640'000'000 / bytes) / (report.options().quick ? 20 : 1);
+        std::max<std::uint64_t>(100'000, 640'000'000 / bytes) / (report.options().quick ? 100 : 1);
     std::vector<Column> columns;
     const auto add = [&](const std::string& name, const Contender& contender, unsigned of_these) {
       const std::uint64_t messages = std::max<std::uint64_t>(usual / of_these / contender.slowness, 5'000);
