@@ -12,7 +12,7 @@ namespace sapbuf::bench {
 // One way between two cores of those that the program was given, in nanoseconds.
 Percentiles ping_pong_of_a_line(unsigned here, unsigned there, unsigned count);
 
-// One way between the cores that a hand-over uses, in the median; takes some milliseconds. There must be two.
+// One way between the cores that a hand-over uses, in the median; takes about a millisecond. There must be two.
 double cache_line_ns();
 
 // Two words for people: from so many nanoseconds on, lines go further than between neighbours that share a cache.
