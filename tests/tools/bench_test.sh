@@ -7,7 +7,7 @@ source "$(dirname "$0")/support.sh"
 test_names_its_scenarios() {
   expect "$done" "$SAPBUF_BENCH" --list
   local scenario
-  for scenario in calls one-to-one latency recovery memory; do printed "^$scenario "; done
+  for scenario in calls one-to-one latency recovery waste memory; do printed "^$scenario "; done
 }
 
 test_tells_figures_and_goals_to_programs() {
@@ -16,6 +16,52 @@ test_tells_figures_and_goals_to_programs() {
     "$directory/out" >/dev/null || die "no recovery with the watchdog"
   jq --slurp --exit-status 'map(select(.goal != null and .unit == "MiB" and .met)) | length == 1' "$directory/out" \
     >/dev/null || die "a default segment is too big"
+}
+
+test_says_which_share_of_a_slab_holds_no_message() {
+  expect "$done" "$SAPBUF_BENCH" --quick --json waste
+  waste_holds() { jq --slurp --exit-status "$1" "$directory/out" >/dev/null || die "not so: $1"; }
+  local at
+  for at in 8 4096 8192 61440; do
+    waste_holds "def of(\$what): map(select(.scenario == \"waste\" and .at == $at and .what == \$what)) | first.median;
+      of(\"limit: whole messages\") as \$least |
+      [of(\"sapbuf per_writer\"), of(\"sapbuf total\")] | all(. >= \$least and . < 100)"
+  done
+  # In total order, messages stand back to back.
+  waste_holds 'map(select(.scenario == "waste-beyond" and .what == "sapbuf total")) | first.median < 1'
+  local order
+  for order in per_writer 'per_writer batch 32' total 'total batch 32'; do
+    waste_holds "map(select(.goal == \"waste of a slab, $order, any size, beyond whole messages\" and .bound == 5)) | length == 1"
+  done
+}
+
+test_says_how_far_apart_the_cores_were() {
+  expect "$done" "$SAPBUF_BENCH" --quick --json one-to-one
+  if (($(nproc) > 1)); then
+    jq --slurp --exit-status 'map(select(.what)) | all(.cache_line_ns > 0)' "$directory/out" >/dev/null ||
+      die "a figure without the distance of its cores"
+    jq --slurp --exit-status 'map(select(.goal)) | all(.cores | IN("near", "far", "mixed"))' "$directory/out" >/dev/null ||
+      die "a goal without the distance of its cores"
+  fi
+  jq --slurp --exit-status 'map(select(.what == "limit")) | length == 5 and
+    all(.note | IN("stores in place", "memcpy", "rep movsb", "streaming stores"))' "$directory/out" >/dev/null ||
+    die "no limit, or nobody knows which"
+  local goal
+  for goal in 'one to one, 64 B, against the limit>=0.95' 'one to one, 4096 B, against the limit>=0.95' \
+    'one to one, 16 B, batches of 32 against single messages>=1' \
+    'total order, 16 B, batches of 32 against single messages>=1'; do
+    jq --slurp --exit-status --arg goal "${goal%>=*}" --argjson bound "${goal#*>=}" \
+      'map(select(.goal == $goal and .bound == $bound and .at_least)) | length >= 1' "$directory/out" >/dev/null ||
+      die "no such goal: $goal"
+  done
+  # Where DPDK is installed.
+  jq --slurp --exit-status 'any(.what == "DPDK rte_ring") | not' "$directory/out" >/dev/null && return
+  for goal in 'one to one, 16 B, against rte_ring>=6' 'one to one, 64 B, against rte_ring bulk 32>=1.8' \
+    'total order, one to one, 16 B, against rte_ring>=2'; do
+    jq --slurp --exit-status --arg goal "${goal%>=*}" --argjson bound "${goal#*>=}" \
+      'map(select(.goal == $goal and .bound == $bound and .at_least)) | length >= 1' "$directory/out" >/dev/null ||
+      die "no such goal: $goal"
+  done
 }
 
 test_writes_pictures_and_a_page() {
@@ -44,10 +90,34 @@ test_ends_cleanly_when_it_is_asked_to() {
   equal "$(compgen -G '/dev/shm/sapbuf.bench.*' || true)" '' 'streams left behind'
 }
 
+# children PID: those of its first thread
+children() { cat "/proc/$1/task/$1/children" 2>/dev/null || true; }
+
+test_does_not_wait_for_ever_for_a_peer_that_delivers_nothing() {
+  "$SAPBUF_BENCH" one-to-one --longest 2 &>"$directory/out" &
+  local -r bench=$!
+  local run process
+  local -r deadline=$((SECONDS + patience_s))
+  # Whoever is to write, read or answer in a run is stopped: then its figure never comes.
+  while kill -0 "$bench" 2>/dev/null; do
+    for run in $(children "$bench"); do
+      for process in $(children "$run"); do kill -STOP "$process" 2>/dev/null || true; done
+    done
+    if ((SECONDS > deadline)); then die "it waits for ever"; fi
+    sleep 0.02
+  done
+  local status=0
+  wait "$bench" || status=$?
+  equal "$status" "$failure" 'exit code'
+  printed 'one to one, 16 bytes, .*: nothing came of it for 2 s'
+  equal "$(compgen -G '/dev/shm/sapbuf.bench.*' || true)" '' 'streams left behind'
+}
+
 test_wrong_arguments() {
   expect "$usage" "$SAPBUF_BENCH" no-such-scenario
   said '--list'
   expect "$usage" "$SAPBUF_BENCH" --rounds 0 memory
+  expect "$usage" "$SAPBUF_BENCH" --longest 0 memory
   expect "$failure" "$SAPBUF_BENCH" memory --report "$directory/no/such/folder/page.html"
   said 'cannot write'
 }

@@ -166,7 +166,7 @@ void measure_allocation(Report& report) {
     };
     report.measure({std::string("allocation-") + how,
                     "8 " + std::string(how) + " x " + std::to_string(count) + " allocations of 16 bytes", "M/s",
-                    std::move(columns)});
+                    std::move(columns), 0, true});
   }
 }
 

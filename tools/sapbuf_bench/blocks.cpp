@@ -35,7 +35,7 @@ void measure_blocks(Report& report) {
 #endif
       report.measure({fmt::format("blocks-{}", blocks),
                       fmt::format("{} to {}, blocks of {} bytes, {} a reservation", ends, ends, kBlockBytes, blocks),
-                      "M blocks/s", std::move(columns), static_cast<double>(ends)});
+                      "M blocks/s", std::move(columns), static_cast<double>(ends), true});
     }
   }
 }

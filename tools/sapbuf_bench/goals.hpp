@@ -1,4 +1,5 @@
-// What sapbuf wants to reach, as ratios of figures of the same run.
+// What sapbuf wants to reach, as ratios of figures of the same run: where cores are near each other, and where they are
+// far apart.
 #pragma once
 
 #include <string>
@@ -13,7 +14,8 @@ struct Goal {
   bool at_least;  // else: at most
   double bound;
   double reached;
-  std::string unit;  // of bound and reached; empty for a ratio
+  std::string unit;   // of bound and reached; empty for a ratio
+  std::string cores;  // near, far: of the rounds that it is judged by; mixed; empty where it does not matter
 
   bool met() const noexcept { return at_least ? reached >= bound : reached <= bound; }
 };

@@ -13,6 +13,50 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+constexpr std::uint64_t kReady = 1;
+
+// The processes of a run. Those that are still there at its end are killed.
+class Crew {
+ public:
+  Crew() = default;
+  Crew(const Crew&) = delete;
+  Crew& operator=(const Crew&) = delete;
+  ~Crew() {
+    for (const pid_t member : members_) ::kill(member, SIGKILL);
+    wait_for_ends();
+  }
+  void add(pid_t member) { members_.push_back(member); }
+  void wait_for_ends() noexcept {
+    for (const pid_t member : members_) wait_for_end(member);
+    members_.clear();
+  }
+
+ private:
+  std::vector<pid_t> members_;
+};
+
+class Prepared {
+ public:
+  Prepared(Peer& peer, const Load& load) : peer_(peer) { peer.prepare(load); }
+  Prepared(const Prepared&) = delete;
+  Prepared& operator=(const Prepared&) = delete;
+  ~Prepared() { peer_.clean_up(); }
+
+ private:
+  Peer& peer_;
+};
+
+// From each consumer, what it added up.
+bool all_arrived(const Peer& peer, const Load& load, const Pipe& results) {
+  std::uint64_t shared_sum = 0;
+  for (unsigned i = 0; i < load.consumers; ++i) {
+    const std::uint64_t sum = results.receive();
+    if (sum == kFailed || (!peer.shares() && sum != expected_sum(load))) return false;
+    shared_sum += sum;
+  }
+  return !peer.shares() || shared_sum == expected_sum(load);
+}
+
 }  // namespace
 
 std::uint64_t expected_sum(const Load& load) noexcept {
@@ -21,47 +65,32 @@ std::uint64_t expected_sum(const Load& load) noexcept {
 }
 
 double hand_over(Peer& peer, const Load& load) {
-  peer.prepare(load);
-  const Pipe ready;
+  const Prepared prepared{peer, load};
   const Pipe go;
   const Pipe results;
-  std::vector<pid_t> children;
+  Crew crew;
   // Where there are not enough cores, the kernel knows best who waits for whom.
   const bool a_core_each = load.producers + load.consumers <= cores();
-  const auto core = [&](unsigned index) { return a_core_each ? std::optional{index} : std::nullopt; };
+  const auto open_end = [&](unsigned core, const std::function<void()>& code) {
+    crew.add(start(a_core_each ? std::optional{core} : std::nullopt, results, code));
+    if (results.receive() != kReady) throw std::runtime_error("an end did not open");
+  };
   for (unsigned i = 0; i < load.consumers; ++i) {
-    children.push_back(start(core(cores() - 1 - i), results, [&] {
-      const std::uint64_t sum = peer.consume(
-          load, [](void* pipe) { static_cast<const Pipe*>(pipe)->send(1); }, const_cast<Pipe*>(&ready));
-      results.send(sum);
-    }));
-    ready.receive();
+    open_end(cores() - 1 - i, [&] { results.send(peer.consume(load, [&] { results.send(kReady); })); });
   }
   for (unsigned i = 0; i < load.producers; ++i) {
-    children.push_back(start(core(i), results, [&] {
-      ready.send(1);
-      go.receive();
-      peer.produce(load);
-    }));
-    ready.receive();
+    open_end(i, [&] {
+      peer.produce(load, [&] {
+        results.send(kReady);
+        go.receive();
+      });
+    });
   }
   const auto begin = Clock::now();
   for (unsigned i = 0; i < load.producers; ++i) go.send(1);
-  bool fine = true;
-  std::uint64_t shared_sum = 0;
-  for (unsigned i = 0; i < load.consumers && fine; ++i) {
-    const std::uint64_t sum = results.receive();
-    shared_sum += sum;
-    fine = peer.shares() ? sum != kFailed : sum == expected_sum(load);
-  }
-  if (peer.shares()) fine = fine && shared_sum == expected_sum(load);
+  if (!all_arrived(peer, load, results)) throw std::runtime_error("messages were lost or damaged");
   const std::chrono::duration<double> seconds = Clock::now() - begin;
-  for (const pid_t child : children) {
-    if (!fine) ::kill(child, SIGKILL);
-    wait_for_end(child);
-  }
-  peer.clean_up();
-  if (!fine) throw std::runtime_error("messages were lost or damaged");
+  crew.wait_for_ends();
   return static_cast<double>(load.messages) * load.producers / seconds.count();
 }
 

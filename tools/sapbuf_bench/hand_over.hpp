@@ -4,8 +4,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <functional>
 #include <memory>
 #include <sapbuf/options.hpp>
+#include <span>
 #include <string>
 
 namespace sapbuf::bench {
@@ -17,14 +19,18 @@ struct Load {
   unsigned consumers = 1;
 };
 
+// What each end calls when it is open: nothing that is done before belongs to the figure. A producer's returns when all
+// ends are open.
+using Ready = std::function<void()>;
+
 // Something that hands over messages. Made before the processes are; each process opens its own end by `name`.
 class Peer {
  public:
   virtual ~Peer() = default;
-  virtual void prepare(const Load& load) = 0;  // in the parent
-  virtual void produce(const Load& load) = 0;  // in each producer
+  virtual void prepare(const Load& load) = 0;                      // in the parent
+  virtual void produce(const Load& load, const Ready& begin) = 0;  // in each producer
   // In each consumer; returns the sum of all words.
-  virtual std::uint64_t consume(const Load& load, void (*ready)(void*), void* context) = 0;
+  virtual std::uint64_t consume(const Load& load, const Ready& ready) = 0;
   virtual void clean_up() noexcept = 0;  // in the parent
   // Several consumers: whether each message goes to one of them, or to all.
   virtual bool shares() const noexcept { return false; }
@@ -38,7 +44,12 @@ std::unique_ptr<Peer> make_pipe();
 std::unique_ptr<Peer> make_unix_socket();
 std::unique_ptr<Peer> make_rte_ring(unsigned batch);  // messages a call; SAPBUF_BENCH_RTE_RING
 std::unique_ptr<Peer> make_zeromq();                  // SAPBUF_BENCH_ZEROMQ
-std::unique_ptr<Peer> make_memory_copy();             // one producer
+
+// Ways to bring bytes from one core to another, for what the machine itself allows. One producer only.
+enum class Copying { stores, memcpy, rep_movsb, streaming_stores };
+std::span<const Copying> ways_of_copying() noexcept;  // those that this machine has
+const char* to_string(Copying copying) noexcept;
+std::unique_ptr<Peer> make_copy(Copying copying);
 
 // Each peer gets about as many bytes to queue messages in as a slab of sapbuf has.
 inline constexpr std::size_t kSlabBytes = 1 << 20;
@@ -67,8 +78,8 @@ inline std::uint64_t sum_of(const std::byte* payload, std::size_t bytes) noexcep
 }
 
 // Runs it once. Where there is a core for each process: producers from the first core on, consumers from the last on.
-// Messages a second, from the producers' start to the last consumer's last message. Throws if a message is missing or
-// damaged.
+// Messages a second, from the producers' start to the last consumer's last message. Throws if an end fails, or a
+// message is missing or damaged; no process of the run is left then, either.
 double hand_over(Peer& peer, const Load& load);
 
 }  // namespace sapbuf::bench

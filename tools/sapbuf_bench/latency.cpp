@@ -7,10 +7,10 @@
 #include <sapbuf/sapbuf.hpp>
 #include <stdexcept>
 
+#include "cache_line.hpp"
 #include "hand_over.hpp"
 #include "processes.hpp"
 #include "scenarios.hpp"
-#include "shared_memory.hpp"
 
 namespace sapbuf::bench {
 namespace {
@@ -63,56 +63,6 @@ struct End {
   }
 };
 
-struct Percentiles {
-  double p50 = 0;
-  double p99 = 0;
-};
-
-// The times of round trips, of which the first tenth is to warm up.
-class RoundTrips {
- public:
-  explicit RoundTrips(unsigned count) : count_(count) { figures_.reserve(count); }
-  std::uint64_t total() const noexcept { return count_ + count_ / 10; }
-  void begin() noexcept { begin_ns_ = now_ns(); }
-  void end() {
-    const std::uint64_t took_ns = now_ns() - begin_ns_;
-    if (++ended_ > total() - count_) figures_.push_back(static_cast<double>(took_ns) / 2);
-  }
-  std::uint64_t ended() const noexcept { return ended_; }
-  Percentiles halves() { return {percentile(figures_, 50), percentile(figures_, 99)}; }
-
- private:
-  const unsigned count_;
-  std::vector<double> figures_;
-  std::uint64_t begin_ns_ = 0;
-  std::uint64_t ended_ = 0;
-};
-
-Percentiles ping_pong_of_a_line(unsigned count) {
-  const SharedMemory memory{4096};
-  auto* const ping = new (memory.get()) std::atomic<std::uint64_t>{0};
-  auto* const pong = new (memory.get() + 256) std::atomic<std::uint64_t>{0};
-  const Pipe results;
-  RoundTrips trips{count};
-  const pid_t echo = start(1, results, [&] {
-    for (std::uint64_t number = 1; number <= trips.total(); ++number) {
-      while (ping->load(std::memory_order_acquire) != number) {
-      }
-      pong->store(number, std::memory_order_release);
-    }
-  });
-  pin_to(0);
-  while (trips.ended() < trips.total()) {
-    trips.begin();
-    ping->store(trips.ended() + 1, std::memory_order_release);
-    while (pong->load(std::memory_order_acquire) != trips.ended() + 1) {
-    }
-    trips.end();
-  }
-  wait_for_end(echo);
-  return trips.halves();
-}
-
 // Both answer in place, from within the range, as a server would.
 Percentiles ping_pong_of_streams(unsigned count) {
   const Stream there{"ping"};
@@ -130,7 +80,7 @@ Percentiles ping_pong_of_streams(unsigned count) {
       });
     }
   });
-  pin_to(0);
+  const Pinned pinned{0};
   End end{there.open(), back.open()};
   ready.receive();
   trips.begin();
@@ -166,7 +116,7 @@ std::vector<double> delays_at_rate(double per_second, unsigned count) {
       if (writer.write(std::as_bytes(std::span{&due, 1})) != Status::ok) throw std::runtime_error("no room");
     }
   });
-  pin_to(0);
+  const Pinned pinned{0};
   std::vector<double> delays;
   delays.reserve(count);
   while (delays.size() < count) {
@@ -200,7 +150,7 @@ std::vector<double> calls_under_load(unsigned count) {
     }
   });
   ready.receive();
-  pin_to(0);
+  const Pinned pinned{0};
   std::vector<double> times;
   times.reserve(count);
   {
@@ -240,7 +190,7 @@ void measure_latency(Report& report) {
   Percentiles line;
   Percentiles streams;
   std::vector<Column> columns{
-      {"cache line, p50", [&] { return (line = ping_pong_of_a_line(count)).p50; }},
+      {"cache line, p50", [&] { return (line = ping_pong_of_a_line(0, 1, count)).p50; }},
       {"cache line, p99", [&] { return line.p99; }},
       {"sapbuf, p50", [&] { return (streams = ping_pong_of_streams(count)).p50; }},
       {"sapbuf, p99", [&] { return streams.p99; }},

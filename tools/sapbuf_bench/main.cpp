@@ -50,6 +50,9 @@ int run(int argc, char** argv) {
   app.add_option("--rounds", options.rounds, "Rounds that count, after one to warm up")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
+  app.add_option("--longest", options.longest_s, "Seconds that one figure may take before the run ends with an error")
+      ->check(CLI::Range(1, 86'400))
+      ->capture_default_str();
   app.add_flag("--quick", options.quick, "Short runs, to see that it works; not to be quoted");
   app.add_flag("--json", options.json, "One JSON object a line");
   app.add_option("--report", options.html, "Write a page with the figures and pictures into this file")

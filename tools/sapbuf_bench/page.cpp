@@ -48,23 +48,25 @@ std::string escaped(const std::string& text) {
 }
 
 std::string table_of(const std::vector<Goal>& goals) {
-  std::string out = "<h2>Goals</h2>\n<table><tr><th></th><th>goal</th><th>reached</th><th></th></tr>\n";
+  std::string out = "<h2>Goals</h2>\n<table><tr><th></th><th>cores</th><th>goal</th><th>reached</th><th></th></tr>\n";
   for (const Goal& goal : goals) {
-    out += fmt::format("<tr><td>{}</td><td>{} {} {}</td><td>{:.2f} {}</td><td>{}</td></tr>\n", escaped(goal.what),
-                       goal.at_least ? "&ge;" : "&le;", goal.bound, goal.unit, goal.reached, goal.unit,
-                       goal.met() ? "" : "missed");
+    out += fmt::format("<tr><td>{}</td><td>{}</td><td>{} {} {}</td><td>{:.2f} {}</td><td>{}</td></tr>\n",
+                       escaped(goal.what), escaped(goal.cores), goal.at_least ? "&ge;" : "&le;", goal.bound, goal.unit,
+                       goal.reached, goal.unit, goal.met() ? "" : "missed");
   }
   return out + "</table>\n";
 }
 
 std::string table_of(const Measurement& measurement) {
-  std::string out =
-      fmt::format("<h3>{}</h3>\n<table><tr><th>{}</th><th>median</th><th>min</th><th>max</th><th>rounds</th></tr>\n",
-                  escaped(measurement.title), escaped(measurement.unit));
+  std::string out = fmt::format(
+      "<h3>{}</h3>\n<p>{}</p>\n<table><tr><th>{}</th><th>median</th><th>min</th><th>max</th><th>rounds</th>"
+      "<th></th></tr>\n",
+      escaped(measurement.title), escaped(distance_of(measurement)), escaped(measurement.unit));
   for (const Column& column : measurement.columns) {
     const auto [low, high] = std::minmax_element(column.figures.begin(), column.figures.end());
-    out += fmt::format("<tr><td>{}</td><td>{:.2f}</td><td>{:.2f}</td><td>{:.2f}</td><td>{}</td></tr>\n",
-                       escaped(column.name), median(column.figures), *low, *high, column.figures.size());
+    out += fmt::format("<tr><td>{}</td><td>{:.2f}</td><td>{:.2f}</td><td>{:.2f}</td><td>{}</td><td>{}</td></tr>\n",
+                       escaped(column.name), median(column.figures), *low, *high, column.figures.size(),
+                       escaped(column.note ? column.note() : ""));
   }
   return out + "</table>\n";
 }

@@ -13,8 +13,9 @@ namespace {
 
 class KernelPeer : public Peer {
  public:
-  void produce(const Load& load) override {
+  void produce(const Load& load, const Ready& begin) override {
     std::vector<std::byte> message(load.message_bytes);
+    begin();
     for (std::uint64_t number = 0; number < load.messages; ++number) {
       fill(message.data(), message.size(), number);
       if (::write(ends_[1], message.data(), message.size()) != static_cast<ssize_t>(message.size())) {
@@ -23,9 +24,9 @@ class KernelPeer : public Peer {
     }
   }
 
-  std::uint64_t consume(const Load& load, void (*ready)(void*), void* context) override {
+  std::uint64_t consume(const Load& load, const Ready& ready) override {
     std::vector<std::byte> messages(64 << 10);
-    ready(context);
+    ready();
     std::uint64_t sum = 0;
     for (std::uint64_t left = load.messages * load.producers * load.message_bytes; left > 0;) {
       // A pipe gives as many whole messages as it has (their size divides the buffer's), a socket one.

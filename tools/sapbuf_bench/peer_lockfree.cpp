@@ -29,17 +29,18 @@ class LockfreePeer final : public Peer {
     queue_ = new (memory_.get()) Queue;
   }
 
-  void produce(const Load& load) override {
+  void produce(const Load& load, const Ready& begin) override {
     Message<Bytes> message;
+    begin();
     for (std::uint64_t number = 0; number < load.messages; ++number) {
       fill(message.bytes.data(), Bytes, number);
       while (!queue_->push(message)) spin_pause();
     }
   }
 
-  std::uint64_t consume(const Load& load, void (*ready)(void*), void* context) override {
+  std::uint64_t consume(const Load& load, const Ready& ready) override {
     Message<Bytes> message;
-    ready(context);
+    ready();
     std::uint64_t sum = 0;
     for (std::uint64_t seen = 0; seen < load.messages * load.producers;) {
       if (!queue_->pop(message)) {

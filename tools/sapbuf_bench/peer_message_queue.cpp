@@ -18,19 +18,20 @@ class MessageQueuePeer final : public Peer {
     bip::message_queue{bip::create_only, name_.c_str(), 2 * kSlabBytes / load.message_bytes, load.message_bytes};
   }
 
-  void produce(const Load& load) override {
+  void produce(const Load& load, const Ready& begin) override {
     bip::message_queue queue{bip::open_only, name_.c_str()};
     std::vector<std::byte> message(load.message_bytes);
+    begin();
     for (std::uint64_t number = 0; number < load.messages; ++number) {
       fill(message.data(), message.size(), number);
       queue.send(message.data(), message.size(), 0);
     }
   }
 
-  std::uint64_t consume(const Load& load, void (*ready)(void*), void* context) override {
+  std::uint64_t consume(const Load& load, const Ready& ready) override {
     bip::message_queue queue{bip::open_only, name_.c_str()};
     std::vector<std::byte> message(load.message_bytes);
-    ready(context);
+    ready();
     std::uint64_t sum = 0;
     for (std::uint64_t seen = 0; seen < load.messages * load.producers; ++seen) {
       bip::message_queue::size_type bytes = 0;

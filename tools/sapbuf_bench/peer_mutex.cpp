@@ -27,14 +27,15 @@ class MutexPeer final : public Peer {
     if (::pthread_mutex_init(&shared->mutex, &attributes) != 0) throw std::runtime_error("no process-shared mutex");
   }
 
-  void produce(const Load& load) override {
+  void produce(const Load& load, const Ready& begin) override {
+    begin();
     for (std::uint64_t number = 0; number < load.messages; ++number) {
       while (!append(load.message_bytes, number)) spin_pause();
     }
   }
 
-  std::uint64_t consume(const Load& load, void (*ready)(void*), void* context) override {
-    ready(context);
+  std::uint64_t consume(const Load& load, const Ready& ready) override {
+    ready();
     std::uint64_t sum = 0;
     for (std::uint64_t left = load.messages * load.producers * load.message_bytes; left > 0;) {
       const auto [at, bytes] = take();

@@ -29,10 +29,11 @@ class RteRingPeer final : public Peer {
     }
   }
 
-  void produce(const Load& load) override {
+  void produce(const Load& load, const Ready& begin) override {
     const std::size_t bytes = load.message_bytes;
     std::vector<std::byte> messages(bytes * batch_);
     const auto size = static_cast<unsigned>(bytes);
+    begin();
     for (std::uint64_t number = 0; number < load.messages;) {
       const unsigned count = static_cast<unsigned>(std::min<std::uint64_t>(batch_, load.messages - number));
       for (unsigned i = 0; i < count; ++i) fill(messages.data() + i * bytes, bytes, number + i);
@@ -41,10 +42,10 @@ class RteRingPeer final : public Peer {
     }
   }
 
-  std::uint64_t consume(const Load& load, void (*ready)(void*), void* context) override {
+  std::uint64_t consume(const Load& load, const Ready& ready) override {
     const std::size_t bytes = load.message_bytes;
     std::vector<std::byte> messages(bytes * batch_);
-    ready(context);
+    ready();
     const std::uint64_t wanted = load.messages * load.producers;
     std::uint64_t sum = 0;
     for (std::uint64_t seen = 0; seen < wanted;) {

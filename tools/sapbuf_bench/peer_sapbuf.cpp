@@ -21,9 +21,10 @@ class SapbufPeer final : public Peer {
     Segment::create(name_, options_);
   }
 
-  void produce(const Load& load) override {
+  void produce(const Load& load, const Ready& begin) override {
     const Segment segment = Segment::open(name_);
     Writer writer{segment, {.name = "producer"}};
+    begin();
     if (batch_ == 1) {
       produce_singly(writer, load);
     } else {
@@ -31,10 +32,10 @@ class SapbufPeer final : public Peer {
     }
   }
 
-  std::uint64_t consume(const Load& load, void (*ready)(void*), void* context) override {
+  std::uint64_t consume(const Load& load, const Ready& ready) override {
     const Segment segment = Segment::open(name_);
     Reader reader{segment, {.name = "consumer"}};
-    ready(context);
+    ready();
     const std::uint64_t wanted = load.messages * load.producers;
     std::uint64_t sum = 0;
     for (std::uint64_t seen = 0; seen < wanted;) {

@@ -44,9 +44,10 @@ class ZeroMqPeer final : public Peer {
     new (memory_.get()) std::atomic<bool>{false};
   }
 
-  void produce(const Load& load) override {
+  void produce(const Load& load, const Ready& begin) override {
     const Socket socket{ZMQ_PUSH, "ipc://" + path_};
     std::vector<std::byte> message(load.message_bytes);
+    begin();
     for (std::uint64_t number = 0; number < load.messages; ++number) {
       fill(message.data(), message.size(), number);
       if (::zmq_send(socket.get(), message.data(), message.size(), 0) < 0) throw std::runtime_error("zmq_send failed");
@@ -55,10 +56,10 @@ class ZeroMqPeer final : public Peer {
     while (!all_read().load(std::memory_order_acquire)) ::usleep(100);
   }
 
-  std::uint64_t consume(const Load& load, void (*ready)(void*), void* context) override {
+  std::uint64_t consume(const Load& load, const Ready& ready) override {
     const Socket socket{ZMQ_PULL, "ipc://" + path_};
     std::vector<std::byte> message(load.message_bytes);
-    ready(context);
+    ready();
     std::uint64_t sum = 0;
     for (std::uint64_t seen = 0; seen < load.messages * load.producers; ++seen) {
       const int bytes = ::zmq_recv(socket.get(), message.data(), message.size(), 0);

@@ -14,6 +14,15 @@ unsigned cores() noexcept;
 void pin_to(unsigned core) noexcept;
 void unpin() noexcept;
 
+// For a part of what the parent does: what it does next must not depend on what it did before.
+class Pinned {
+ public:
+  explicit Pinned(unsigned core) noexcept { pin_to(core); }
+  Pinned(const Pinned&) = delete;
+  Pinned& operator=(const Pinned&) = delete;
+  ~Pinned() { unpin(); }
+};
+
 class Pipe {
  public:
   Pipe();

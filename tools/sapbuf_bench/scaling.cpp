@@ -5,17 +5,12 @@
 
 #include "hand_over.hpp"
 #include "scenarios.hpp"
+#include "sizes.hpp"
 
 namespace sapbuf::bench {
 namespace {
 
 constexpr std::size_t kMiB = 1 << 20;
-
-std::string human_bytes(std::size_t bytes) {
-  if (bytes >= 1024 * kMiB) return fmt::format("{} GiB", bytes / kMiB / 1024);
-  if (bytes >= kMiB) return fmt::format("{} MiB", bytes / kMiB);
-  return bytes >= 1024 ? fmt::format("{} KiB", bytes >> 10) : fmt::format("{} B", bytes);
-}
 
 // So much is sent each time: more than any of the slabs hold, and enough to take a while.
 std::uint64_t messages_of(std::size_t bytes, const Options& options, std::uint64_t volume = 640'000'000) {
@@ -41,7 +36,7 @@ void measure_message_sizes(Report& report) {
     std::vector<Column> columns;
     add_both_orders(columns, options, load, static_cast<double>(bytes) / 1e9);
     report.measure({"messages", fmt::format("messages of {}", human_bytes(bytes)), "GB/s", std::move(columns),
-                    static_cast<double>(bytes)});
+                    static_cast<double>(bytes), true});
   }
 }
 
@@ -54,7 +49,7 @@ void measure_producers(Report& report) {
     report.measure(
         {"producers",
          fmt::format("{} to one, 16 bytes", producers == 1 ? "1 producer" : fmt::format("{} producers", producers)),
-         "M msg/s", std::move(columns), static_cast<double>(producers)});
+         "M msg/s", std::move(columns), static_cast<double>(producers), true});
   }
 }
 
@@ -64,7 +59,7 @@ void measure_readers(Report& report) {
     std::vector<Column> columns;
     add_both_orders(columns, {}, load, 1e-6);
     report.measure({"readers", fmt::format("one producer to {} readers, 64 bytes", readers), "M msg/s written",
-                    std::move(columns), static_cast<double>(readers)});
+                    std::move(columns), static_cast<double>(readers), true});
   }
 }
 
@@ -77,14 +72,14 @@ void measure_slabs(Report& report) {
     std::vector<Column> columns;
     add_both_orders(columns, {.slab_bytes = bytes}, load, 1e-6);
     report.measure({"slab-bytes", fmt::format("2 slabs of {}, 64 bytes", human_bytes(bytes)), "M msg/s",
-                    std::move(columns), static_cast<double>(bytes)});
+                    std::move(columns), static_cast<double>(bytes), true});
   }
   for (const std::uint32_t slabs : {2u, 4u, 8u, 16u}) {
     const Load load{64, messages_of(64, report.options())};
     std::vector<Column> columns;
     add_both_orders(columns, {.slabs = slabs, .slab_bytes = kMiB}, load, 1e-6);
     report.measure({"slabs", fmt::format("{} slabs of 1 MiB, 64 bytes", slabs), "M msg/s", std::move(columns),
-                    static_cast<double>(slabs)});
+                    static_cast<double>(slabs), true});
   }
 }
 

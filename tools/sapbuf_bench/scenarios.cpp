@@ -21,6 +21,7 @@ std::span<const Scenario> scenarios() {
       {"registry", "cost of a message and of a sweep with 64 to 1,000 participants", measure_registries},
       {"upkeep", "attach and detach, flip, cleaning, recovery: a call each", measure_upkeep},
       {"idleness", "processor time of those who wait, and of the watchdog", measure_idleness},
+      {"waste", "bytes of a slab that hold no message, for messages of 8 B to 300 KiB", measure_waste},
       {"memory", "size of a segment", measure_memory},
   };
   return all;
