@@ -209,12 +209,12 @@ std::string_view to_string(OnFull on_full) noexcept {
 }
 
 Snapshot inspect(const Segment& segment, const InspectOptions& options) {
-  return detail::inspect_core(*segment.core(), options);
+  return segment.core()->unless_truncated([&] { return detail::inspect_core(*segment.core(), options); });
 }
 
 Snapshot inspect(std::string_view name, const InspectOptions& options) {
   const auto core = detail::open_named(name, platform::FileAccess::read_only);
-  return detail::inspect_core(*core, options);
+  return core->unless_truncated([&] { return detail::inspect_core(*core, options); });
 }
 
 }  // namespace sapbuf
