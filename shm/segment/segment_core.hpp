@@ -48,6 +48,7 @@ class SegmentCore final : platform::TruncationTarget {
   std::uint64_t created_at_ns() const noexcept { return created_at_ns_; }
   bool full_fences() const noexcept { return geometry_.fences == Fences::full; }
   platform::LockFile& locks() noexcept { return locks_; }
+  const platform::SharedFile& file() const noexcept { return file_; }  // none if the memory was supplied
 
   layout::Control& control() noexcept { return at<layout::Control>(geometry_.control_at); }
   layout::ParticipantSlot& slot(std::uint32_t index) noexcept {
