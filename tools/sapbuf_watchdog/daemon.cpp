@@ -7,6 +7,8 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <functional>
+#include <mutex>
 #include <optional>
 
 #include "common/exit_code.hpp"
@@ -96,6 +98,12 @@ class Daemon {
     for (const std::string& name : options.names) list_.add(name);
     if (options.all) follower_.emplace(workers_);
   }
+  Daemon(const Daemon&) = delete;
+  Daemon& operator=(const Daemon&) = delete;
+  // Threads that are still at something need what would be destroyed now.
+  ~Daemon() {
+    if (!workers_.end(kPatienceAtTheEnd)) std::_Exit(stop_requested() ? kDone : kFailure);
+  }
 
   int run() {
     while (!stop_requested()) {
@@ -108,8 +116,6 @@ class Daemon {
     }
     manager_.stopping();
     spdlog::info("stopped");
-    // Threads that are still at something need what would be destroyed now.
-    if (!workers_.end(kPatienceAtTheEnd)) std::_Exit(kDone);
     return kDone;
   }
 
@@ -125,7 +131,8 @@ class Daemon {
     if (!sweeps_) {
       list_.begin_sweep();
       sweeps_ = true;
-    } else if (list_.is_sweep_over()) {
+    }
+    if (list_.is_sweep_over()) {
       manager_.swept(list_.sweep_completed() && !(follower_ && follower_->has_trouble()), list_.status());
       sweeps_ = false;
     }

@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <algorithm>
 #include <chrono>
 #include <string>
 #include <vector>
@@ -46,7 +47,9 @@ class SegmentDirectory {
   // Whoever fills the directory does not keep this process busy with it: a look that took long is not followed by
   // another one at once.
   bool is_due();
-  std::chrono::steady_clock::time_point next() const noexcept { return changed_ ? not_before_ : next_; }
+  std::chrono::steady_clock::time_point next() const noexcept {
+    return changed_ ? not_before_ : std::max(not_before_, next_);
+  }
   // That look is over.
   void looked(std::chrono::steady_clock::duration it_took);
 

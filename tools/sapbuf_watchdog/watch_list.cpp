@@ -116,7 +116,7 @@ void WatchList::end(Watched& watched) {
   watched.is_open = watched.watch.is_open();
   watched.is_recovery_pending = watched.watch.is_recovery_pending();
   watched.has_trouble = watched.watch.has_trouble();
-  if (watched.slow_told) spdlog::info("{}: that look has ended", printable_name(watched.watch.name()));
+  if (watched.slow_told) spdlog::info("{}: that look has ended", watched.watch.name());
   watched.slow_told = false;
   if (watched.sweep == sweep_ && !watched.completed) sweep_completed_ = false;
   if (const std::string output = watched.watch.take_output(); !output.empty()) print(output);
@@ -136,7 +136,7 @@ void WatchList::end(Watched& watched) {
 void WatchList::drop(Watched& watched) {
   due_.erase({watched.due, &watched});
   const std::string name = watched.watch.name();
-  if (watched.is_open) spdlog::info("{}: removed", printable_name(name));
+  if (watched.is_open) spdlog::info("{}: removed", name);
   watched_.erase(name);
 }
 
@@ -150,8 +150,7 @@ void WatchList::tell_slow() {
   for (Watched* const watched : started_) {
     if (watched->slow_told || now < watched->since + kSlow) continue;
     watched->slow_told = true;
-    spdlog::warn("{}: this look takes long; the other streams do not wait for it",
-                 printable_name(watched->watch.name()));
+    spdlog::warn("{}: this look takes long; the other streams do not wait for it", watched->watch.name());
   }
 }
 

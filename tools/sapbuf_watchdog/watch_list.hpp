@@ -51,8 +51,9 @@ class WatchList {
   // before anything else is called here.
   template <class Visit>
   void each_process(Visit visit) {
-    for (const auto& [name, watched] : watched_) {
-      if (watched->state != State::running) watched->watch.processes().each([&](int fd) { visit(fd, *watched); });
+    for (const auto& entry : watched_) {
+      Watched& watched = *entry.second;
+      if (watched.state != State::running) watched.watch.processes().each([&](int fd) { visit(fd, watched); });
     }
   }
 
