@@ -125,15 +125,19 @@ void dump_core(SegmentCore& core, const Visitor& visit) {
   for_each_readable(core, [&](Placed place) { SlabDump{core, place, visit}.run(claimed_bytes(core, active, place)); });
 }
 
+void dump_unless_truncated(SegmentCore& core, const Visitor& visit) {
+  core.unless_truncated([&] { return dump_core(core, visit), true; });
+}
+
 }  // namespace
 }  // namespace detail
 
 void dump(std::string_view name, const std::function<void(const FrameRecord&)>& visit) {
-  detail::dump_core(*detail::open_named(name, platform::FileAccess::read_only), visit);
+  detail::dump_unless_truncated(*detail::open_named(name, platform::FileAccess::read_only), visit);
 }
 
 void dump(const Segment& segment, const std::function<void(const FrameRecord&)>& visit) {
-  detail::dump_core(*segment.core(), visit);
+  detail::dump_unless_truncated(*segment.core(), visit);
 }
 
 }  // namespace sapbuf

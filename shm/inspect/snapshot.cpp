@@ -1,4 +1,6 @@
 // What a segment looks like now. Reads only; believes nothing that it has not checked.
+#include <sys/stat.h>
+
 #include <algorithm>
 
 #include <sapbuf/inspect.hpp>
@@ -158,6 +160,16 @@ void look_at_journal(SegmentCore& core, Snapshot& snapshot) {
   }
 }
 
+BackingFile look_at_file(const SegmentCore& core) noexcept {
+  struct stat file {};
+  if (core.name().empty() || ::fstat(core.file().descriptor(), &file) != 0) return {};
+  return {.device = file.st_dev,
+          .inode = file.st_ino,
+          .owner = file.st_uid,
+          .group = file.st_gid,
+          .mode = file.st_mode & 07777u};
+}
+
 Snapshot inspect_core(SegmentCore& core, const InspectOptions& options) {
   core.check_not_forked();
   const ActiveSlab active = load_active(core);
@@ -166,6 +178,7 @@ Snapshot inspect_core(SegmentCore& core, const InspectOptions& options) {
   }
   Snapshot snapshot;
   snapshot.name = core.name();
+  snapshot.file = look_at_file(core);
   snapshot.bytes = core.geometry().total_bytes;
   snapshot.abi = layout::kAbiVersion;
   snapshot.created_ns = core.created_at_ns();
@@ -209,12 +222,12 @@ std::string_view to_string(OnFull on_full) noexcept {
 }
 
 Snapshot inspect(const Segment& segment, const InspectOptions& options) {
-  return detail::inspect_core(*segment.core(), options);
+  return segment.core()->unless_truncated([&] { return detail::inspect_core(*segment.core(), options); });
 }
 
 Snapshot inspect(std::string_view name, const InspectOptions& options) {
   const auto core = detail::open_named(name, platform::FileAccess::read_only);
-  return detail::inspect_core(*core, options);
+  return core->unless_truncated([&] { return detail::inspect_core(*core, options); });
 }
 
 }  // namespace sapbuf

@@ -25,8 +25,12 @@ std::string_view to_string(Role role) noexcept {
   return "unknown";
 }
 
-RecoveryReport recover(const Segment& segment) { return detail::recover_core(*segment.core()); }
-RecoveryReport find_dead(const Segment& segment) { return detail::find_dead_core(*segment.core()); }
+RecoveryReport recover(const Segment& segment) {
+  return segment.core()->unless_truncated([&] { return detail::recover_core(*segment.core()); });
+}
+RecoveryReport find_dead(const Segment& segment) {
+  return segment.core()->unless_truncated([&] { return detail::find_dead_core(*segment.core()); });
+}
 
 namespace detail {
 namespace {

@@ -99,6 +99,7 @@ std::uint32_t attach(SegmentCore& core, layout::SlotRole role, std::string_view 
 
 void detach(SegmentCore& core, std::uint32_t index) noexcept {
   if (core.forked()) return;
+  if (core.truncated()) return core.locks().unlock(layout::kSlotLocks + index);  // nothing else is left of it here
   ParticipantSlot& slot = core.slot(index);
   const SlotTenure tenure{slot.tenure.load(relaxed)};
   slot.tenure.store(SlotTenure::make(tenure.incarnation(), tenure.role(), SlotState::leaving).word,

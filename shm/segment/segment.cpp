@@ -1,4 +1,5 @@
 #include <sapbuf/segment.hpp>
+#include <sapbuf/truncation.hpp>
 
 #include <dirent.h>
 
@@ -55,5 +56,8 @@ const std::string& Segment::name() const noexcept { return core_->name(); }
 SegmentOptions Segment::options() const { return detail::options_of(core_->geometry()); }
 std::size_t Segment::bytes() const noexcept { return core_->geometry().total_bytes; }
 std::size_t Segment::max_message_bytes() const noexcept { return core_->geometry().max_payload_bytes(); }
+
+void survive_truncation() { platform::handle_sigbus(); }
+bool was_truncated(const Segment& segment) noexcept { return segment.core()->truncated(); }
 
 }  // namespace sapbuf

@@ -9,15 +9,12 @@
 namespace sapbuf::detail {
 namespace {
 
-// In a child made by fork: the pages that the parent shares become private zeros at the same addresses, so that no
-// handle that was inherited can reach the segment any more, whatever the child does with it.
-void replace_by_private_zeros(void* address, std::size_t bytes) noexcept {
-  if (bytes == 0 || reinterpret_cast<std::uintptr_t>(address) % layout::kPageBytes != 0) return;
-  ::mmap(address, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0);
-}
-
-void replace_by_private_zeros(const boost::interprocess::mapped_region& region) noexcept {
-  replace_by_private_zeros(region.get_address(), region.get_size());
+// Pages that are shared become private zeros at the same addresses. Async-signal-safe: mmap is a bare system call.
+// False if the system refuses, or cannot (huge pages).
+bool replace_by_private_zeros(std::byte* address, std::size_t bytes) noexcept {
+  if (reinterpret_cast<std::uintptr_t>(address) % layout::kPageBytes != 0) return false;
+  return ::mmap(address, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1,
+                0) != MAP_FAILED;
 }
 
 }  // namespace
@@ -32,6 +29,7 @@ SegmentCore::SegmentCore(std::string name, platform::SharedFile file, const layo
       locks_(file_.descriptor(), access == platform::FileAccess::read_write),
       control_region_(file_.map(access, 0, geometry_.slabs_at)),
       base_(static_cast<std::byte*>(control_region_.get_address())) {
+  control_guard_.watch(base_, geometry_.slabs_at, *this);
   ForkGuard::watch(*this);
 }
 
@@ -46,6 +44,8 @@ SegmentCore::SegmentCore(Memory memory, int lock_descriptor, std::shared_ptr<con
       supplied_slabs_(memory.bytes.data() + geometry_.slabs_at),
       writing_(supplied_slabs_),
       reading_(supplied_slabs_) {
+  // Without a descriptor there is no file behind it.
+  if (lock_owner_ == nullptr) control_guard_.watch(base_, geometry_.total_bytes, *this);
   ForkGuard::watch(*this);
 }
 
@@ -65,6 +65,7 @@ std::byte* SegmentCore::slab_for_writing(std::uint32_t slab) {
       writing_region_ =
           file_.map(platform::FileAccess::read_write, geometry_.slabs_at, geometry_.slabs * geometry_.slab_bytes);
       slabs = static_cast<std::byte*>(writing_region_.get_address());
+      writing_guard_.watch(slabs, writing_region_.get_size(), *this);
       writing_.store(slabs, std::memory_order_release);
     }
   }
@@ -80,6 +81,7 @@ const std::byte* SegmentCore::slab_for_reading(std::uint32_t slab) {
       reading_region_ =
           file_.map(platform::FileAccess::read_only, geometry_.slabs_at, geometry_.slabs * geometry_.slab_bytes);
       slabs = static_cast<const std::byte*>(reading_region_.get_address());
+      reading_guard_.watch(slabs, reading_region_.get_size(), *this);
       reading_.store(slabs, std::memory_order_release);
     }
   }
@@ -103,14 +105,42 @@ void SegmentCore::check_not_forked() const {
   }
 }
 
+void SegmentCore::check_not_truncated() const {
+  if (!truncated()) return;
+  throw Error(Errc::corrupt, (name_.empty() ? "the segment in the supplied memory" : "segment '" + name_ + "'") +
+                                 " is corrupt: its file was truncated while this process had it open; make it anew");
+}
+
+// No handle of this process can reach the segment any more, whatever is done with it.
+bool SegmentCore::leave_memory() noexcept {
+  if (supplied_slabs_ != nullptr) return replace_by_private_zeros(base_, geometry_.total_bytes);
+  bool done = replace_by_private_zeros(base_, geometry_.slabs_at);
+  for (const std::byte* slabs : {const_cast<const std::byte*>(writing_.load(std::memory_order_acquire)),
+                                 reading_.load(std::memory_order_acquire)}) {
+    if (slabs == nullptr) continue;
+    done = replace_by_private_zeros(const_cast<std::byte*>(slabs), geometry_.slabs * geometry_.slab_bytes) && done;
+  }
+  return done;
+}
+
+// All of the segment goes, not the missing page alone: what is done to the rest of it by a process that sees zeros in
+// between would not be right. The words that every step begins with then say so: the cursor is in no slab's generation,
+// and behind every slab's end, however much is claimed by those who look at neither; and each writer is revoked.
+bool SegmentCore::on_truncation() noexcept {
+  truncated_.store(true, std::memory_order_relaxed);
+  if (!leave_memory()) return false;
+  control().cursor.store(layout::Cursor::make(1, 0, std::uint64_t{1} << 39).word, std::memory_order_relaxed);
+  for (std::uint32_t index = 0; index < geometry_.participants; ++index) {
+    slot(index).revoked.store(~std::uint64_t{0}, std::memory_order_relaxed);
+  }
+  return true;
+}
+
 void SegmentCore::after_fork_in_child() noexcept {
   forked_ = true;
   locks_.close_after_fork();
-  replace_by_private_zeros(control_region_);
-  replace_by_private_zeros(writing_region_);
-  replace_by_private_zeros(reading_region_);
   // Memory of this process alone was copied by fork; memory with a descriptor is shared with the parent.
-  if (supplied_slabs_ != nullptr && lock_owner_ == nullptr) replace_by_private_zeros(base_, geometry_.total_bytes);
+  if (supplied_slabs_ == nullptr || lock_owner_ == nullptr) leave_memory();
   for (ForkHook* hook : hooks_) hook->after_fork_in_child();
 }
 

@@ -14,6 +14,7 @@
 
 #include "platform/lock_file.hpp"
 #include "platform/shared_file.hpp"
+#include "platform/truncation_guard.hpp"
 
 namespace sapbuf::detail {
 
@@ -29,7 +30,7 @@ class ForkHook {
 
 // Thread-safe but for what callers do with the words. Everything that is read from shared memory and decides an address
 // is taken from `geometry()`, a private copy that was validated when the segment was opened.
-class SegmentCore {
+class SegmentCore final : platform::TruncationTarget {
  public:
   // A named object whose header was validated; `access` read_only is for looking on only.
   SegmentCore(std::string name, platform::SharedFile file, const layout::SegmentHeader& header,
@@ -47,6 +48,7 @@ class SegmentCore {
   std::uint64_t created_at_ns() const noexcept { return created_at_ns_; }
   bool full_fences() const noexcept { return geometry_.fences == Fences::full; }
   platform::LockFile& locks() noexcept { return locks_; }
+  const platform::SharedFile& file() const noexcept { return file_; }  // none if the memory was supplied
 
   layout::Control& control() noexcept { return at<layout::Control>(geometry_.control_at); }
   layout::ParticipantSlot& slot(std::uint32_t index) noexcept {
@@ -73,9 +75,28 @@ class SegmentCore {
   bool forked() const noexcept { return forked_; }
   void check_not_forked() const;
 
+  // Whether this process has met a page of the segment that is gone, and survived (see <sapbuf/truncation.hpp>).
+  bool truncated() const noexcept { return truncated_.load(std::memory_order_relaxed); }
+  void check_not_truncated() const;
+  // Runs `call`, which throws Error or returns something. What it found in a segment that is truncated by the end of it
+  // is worth nothing: then this throws Errc::corrupt.
+  template <typename Call>
+  auto unless_truncated(Call call) const {
+    try {
+      auto result = call();
+      check_not_truncated();
+      return result;
+    } catch (const Error&) {
+      check_not_truncated();
+      throw;
+    }
+  }
+
  private:
   friend class ForkGuard;
   void after_fork_in_child() noexcept;
+  bool on_truncation() noexcept override;
+  bool leave_memory() noexcept;
 
   template <typename T>
   T& at(std::uint64_t offset) noexcept {
@@ -97,6 +118,11 @@ class SegmentCore {
   std::mutex mapping_mutex_;
   std::atomic<std::byte*> writing_{nullptr};
   std::atomic<const std::byte*> reading_{nullptr};
+  platform::GuardedRange control_guard_;  // behind the regions: forgotten before they are unmapped
+  platform::GuardedRange writing_guard_;
+  platform::GuardedRange reading_guard_;
+  // Relaxed: whoever still reads zeros for a word of the segment finds them as odd as any.
+  std::atomic<bool> truncated_{false};
   std::vector<ForkHook*> hooks_;  // guarded by the fork guard's mutex
   bool forked_ = false;
 };

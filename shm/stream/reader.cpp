@@ -100,6 +100,7 @@ bool wait(ReaderState& reader, std::uint64_t deadline_ns) {
   for (;;) {
     const SleepTicket ticket{core.control().data, true, core.full_fences()};
     if (look(reader)) return true;
+    core.check_not_truncated();
     const std::uint64_t now = platform::monotonic_ns();
     if (now >= deadline_ns) return false;
     beat(*reader.slot);
@@ -198,7 +199,9 @@ void ReaderState::end_walk(const std::byte* at, std::uint64_t handed) noexcept {
 }  // namespace detail
 
 Reader::Reader(const Segment& segment, const ReaderOptions& options)
-    : state_(new detail::ReaderState{segment.core(), options}) {}
+    : state_(segment.core()
+                 ->unless_truncated([&] { return std::make_unique<detail::ReaderState>(segment.core(), options); })
+                 .release()) {}
 
 Reader::Reader(Reader&& other) noexcept : state_(std::exchange(other.state_, nullptr)) {}
 

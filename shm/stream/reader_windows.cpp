@@ -25,6 +25,7 @@ constexpr std::chrono::milliseconds kAttachPatience{2000};
 constexpr int kPinTries = 1000;
 
 [[noreturn]] void throw_corrupt(const SegmentCore& core, const std::string& what) {
+  core.check_not_truncated();
   throw Error(Errc::corrupt, "segment '" + core.name() + "' is corrupt: " + what +
                                  "; look at it with 'sapbuf dump', then make it anew");
 }
@@ -213,6 +214,7 @@ void ReaderState::check_number_of_windows() const {
 void ReaderState::refresh() {
   if (!follows) forget_held_back();
   if (is_up_to_date()) return;
+  core->check_not_truncated();
   last_cursor = cursor.load(relaxed);
   const ActiveSlab active = load_active(*core);
   if (!active.valid()) throw_corrupt(*core, "the cursor points nowhere");

@@ -41,7 +41,7 @@ class SpaceWait {
     for (int tries = 0;; ++tries) {
       const FlipResult result = flip(core_, generation_);
       if (result == FlipResult::done) return Status::ok;
-      if (result == FlipResult::corrupt) return Status::corrupt;
+      if (result == FlipResult::corrupt || core_.truncated()) return Status::corrupt;
       const std::uint64_t now = platform::monotonic_ns();
       if (started_ns_ == 0 || result == FlipResult::cleaning) started_ns_ = now;
       if (result == FlipResult::cleaning) continue;
@@ -101,7 +101,7 @@ Status look_for_room(WriterState& writer, std::uint64_t least, std::uint64_t& by
   SegmentCore& core = *writer.core;
   for (;;) {
     const ActiveSlab active = load_active(core);
-    if (!active.valid()) return Status::corrupt;
+    if (!active.valid() || core.truncated()) return Status::corrupt;
     if (active.offset_bytes + least <= core.geometry().slab_bytes) {
       bytes = std::min(bytes, core.geometry().slab_bytes - active.offset_bytes);
       return Status::ok;

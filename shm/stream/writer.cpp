@@ -241,7 +241,9 @@ void WriterState::after_fork_in_child() noexcept {
 }
 
 Opened open_writer(const Segment& segment, const WriterOptions& options) {
-  auto* const state = new WriterState{segment.core(), options};
+  auto* const state = segment.core()
+                          ->unless_truncated([&] { return std::make_unique<WriterState>(segment.core(), options); })
+                          .release();
   return {state, state->slot, state->data, progress_without_busy(*state)};
 }
 

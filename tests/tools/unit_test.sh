@@ -13,6 +13,26 @@ test_systemd_finds_nothing_wrong_with_it() {
   [[ ! -s $directory/err ]] || die 'it complains'
 }
 
+test_it_names_the_places_that_it_was_installed_to() {
+  command -v cmake >/dev/null || skip 'needs cmake'
+  local script unit
+  script=$(dirname "$SAPBUF_UNIT")/cmake_install.cmake
+  expect "$done" cmake "-DCMAKE_INSTALL_PREFIX=$directory/usr" -P "$script"
+  unit=$directory/usr/lib/systemd/system/sapbuf-watchdog.service
+  grep --quiet "^ExecStart=$directory/usr/bin/sapbuf-watchdog " "$unit" || die 'another program'
+  [[ -x $directory/usr/bin/sapbuf-watchdog ]] || die 'no program there'
+  grep --quiet "^Documentation=file:$directory/usr/" "$unit" || die 'other documentation'
+  [[ -r $(sed -n 's/^Documentation=file://p' "$unit") ]] || die 'no documentation there'
+  DESTDIR=$directory/stage expect "$done" cmake -DCMAKE_INSTALL_PREFIX=/usr -P "$script"
+  grep --quiet '^ExecStart=/usr/bin/sapbuf-watchdog ' "$directory/stage/usr/lib/systemd/system/sapbuf-watchdog.service" ||
+    die 'a staged installation names the stage'
+}
+
+test_its_options_come_from_a_file() {
+  grep --quiet --line-regexp 'EnvironmentFile=-/etc/default/sapbuf-watchdog' "$SAPBUF_UNIT" || die 'no such file'
+  grep --quiet '^ExecStart=.* \$SAPBUF_WATCHDOG_OPTIONS$' "$SAPBUF_UNIT" || die 'they are not used'
+}
+
 test_it_is_told_when_the_watchdog_is_ready_and_well() {
   grep --quiet --line-regexp 'Type=notify' "$SAPBUF_UNIT" || die 'systemd would not wait until it is ready'
   grep --quiet '^WatchdogSec=' "$SAPBUF_UNIT" || die 'systemd would not see that it is stuck'

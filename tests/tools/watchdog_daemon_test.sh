@@ -118,6 +118,89 @@ test_kills_the_hung_when_told_to() {
   eventually status_holds '.participants == [] and (.journal | length) == 1'
 }
 
+test_survives_the_truncation_of_a_stream_and_goes_on_with_the_others() {
+  expect "$done" "$sapbuf" create "$stream.2" --slab-bytes 64KiB
+  expect "$done" "$sapbuf" create "$stream"
+  echo line | "$sapbuf" pub "$stream" 2>/dev/null
+  start watchdog "$watchdog" "$stream" "$stream.2" --interval 10
+  eventually log_has "$stream: watching"
+  eventually log_has "$stream.2: watching"
+  truncate --size 0 "/dev/shm/sapbuf.$stream.2"
+  eventually log_has "'$stream.2' is corrupt: its file was truncated"
+  start_holder
+  kill_hard holder
+  eventually status_holds '.journal | length == 1'
+  equal "$(grep --count "'$stream.2'" "$directory/watchdog.err")" 1 'messages about it'
+  expect "$done" "$sapbuf" rm "$stream.2" --force
+  expect "$done" "$sapbuf" create "$stream.2" --slab-bytes 64KiB
+  watched_again() { (($(grep --count "$stream.2: watching" "$directory/watchdog.err") == 2)); }
+  eventually watched_again
+  signal TERM watchdog
+  ends watchdog "$done"
+}
+
+test_all_passes_over_what_is_no_file() {
+  mkfifo "/dev/shm/sapbuf.$stream.fifo"
+  mkdir "/dev/shm/sapbuf.$stream.directory"
+  ln --symbolic /dev/zero "/dev/shm/sapbuf.$stream.link"
+  start watchdog "$watchdog" --all --dry-run --interval 10
+  expect "$done" "$sapbuf" create "$stream"
+  eventually log_has "$stream: watching"
+  rmdir "/dev/shm/sapbuf.$stream.directory"
+  ! log_has "$stream\\.[fdl]" || die 'it tells of them'
+  "$watchdog" --once --all --dry-run --json >"$directory/out" 2>"$directory/err" || (($? == problems))
+  json_holds "[.segments[].name | select(startswith(\"$stream.\"))] == []"
+  signal TERM watchdog
+  ends watchdog "$done"
+}
+
+test_all_says_once_what_belongs_to_others() {
+  if ((EUID != 0)); then skip 'needs a second user'; fi
+  local -a as_nobody=(setpriv --reuid=65534 --regid=65534 --clear-groups)
+  "${as_nobody[@]}" "$sapbuf" --version >/dev/null 2>&1 || skip 'another user cannot run the tools from where they are'
+  local number
+  for number in 1 2 3; do expect "$done" "$sapbuf" create "$stream.$number" --slab-bytes 64KiB; done
+  start watchdog "${as_nobody[@]}" "$watchdog" --all --interval 10
+  eventually log_has 'only other users may open them'
+  expect "$done" "${as_nobody[@]}" "$sapbuf" create "$stream" --slab-bytes 64KiB
+  eventually log_has "$stream: watching"
+  equal "$(grep --count 'other users' "$directory/watchdog.err")" 1 'messages about them'
+  ! log_has 'no permission' || die 'it complains'
+  "${as_nobody[@]}" "$watchdog" --once --all >"$directory/out" 2>"$directory/err" || (($? == problems))
+  said 'only other users may open them'
+  ! grep --quiet 'no permission' "$directory/err" || die 'it complains'
+}
+
+test_gives_up_the_powers_that_it_does_not_need() {
+  if ((EUID != 0)); then skip 'needs root'; fi
+  expect "$done" "$sapbuf" create "$stream"
+  has_capabilities() { grep --quiet "^CapEff:[[:space:]]*0*$1\$" "/proc/${process[watchdog]}/status"; }
+  start_watching "$stream"
+  has_capabilities 2 || die 'more than CAP_DAC_OVERRIDE'  # bit 1
+  signal TERM watchdog
+  ends watchdog "$done"
+  start_watching "$stream" --hung-after 1000 --on-hung kill
+  has_capabilities 80022 || die 'not what killing takes'  # and bits 5 and 19: CAP_KILL, CAP_SYS_PTRACE
+}
+
+test_tells_the_journal_how_much_it_matters() {
+  : >"$directory/journal"
+  local journal
+  journal=$(stat --format %d:%i "$directory/journal")
+  expect "$done" "$sapbuf" create "$stream"
+  start_holder
+  JOURNAL_STREAM=$journal "$watchdog" "$stream" --interval 10 2>>"$directory/journal" &
+  process[watchdog]=$!
+  journal_has() { grep --quiet -- "$1" "$directory/journal"; }
+  eventually journal_has "^<6>$stream: watching\$"
+  kill_hard holder
+  eventually journal_has "^<4>$stream: reader holder .*died"
+  JOURNAL_STREAM=$journal "$watchdog" --once "$stream.2" 2>>"$directory/journal" || true
+  journal_has '^<3>there is no segment' || die 'an error does not look like one'
+  JOURNAL_STREAM=1:1 "$watchdog" --once "$stream" 2>"$directory/err"
+  said "^sapbuf-watchdog: $stream: healthy"
+}
+
 test_ends_when_asked() {
   local signal
   expect "$done" "$sapbuf" create "$stream"

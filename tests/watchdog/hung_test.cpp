@@ -1,8 +1,14 @@
 // --on-hung kill: nobody is killed who is not the one that hung, or does not hang any more.
+#include <fcntl.h>
+#include <grp.h>
 #include <signal.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <boost/test/unit_test.hpp>
+
+#include <sapbuf/layout/header.hpp>
 
 #include "sapbuf_watchdog/hung.hpp"
 #include "support/skip.hpp"
@@ -110,16 +116,157 @@ BOOST_AUTO_TEST_CASE(a_watchdog_without_the_right_to_kill_says_so) {
     return;
   }
   Scene scene{0666};
+  BOOST_TEST(::chmod(("/dev/shm/sapbuf." + scene.name.str()).c_str(), 0666) == 0);  // whatever the umask
   const ParticipantSnapshot seen = scene.hung();
   Child unprivileged{[&](Link&) {
     require(::setgid(kNobody) == 0 && ::setuid(kNobody) == 0, "cannot become another user");
     const Segment own = Segment::open(scene.name);
     Descriptor process;
     const HungParticipant result = act_on_hung(own, scene.options, seen, process);
-    require(!result.killed && result.action.find("not permitted") != std::string::npos, result.action);
+    require(!result.killed && result.action.find("Permission denied") != std::string::npos, result.action);
   }};
   BOOST_TEST(unprivileged.wait() == 0);
   BOOST_TEST(scene.lives());
+}
+
+// --- Claims that are not true ----------------------------------------------------------------------------------------
+
+std::string path_of(const std::string& name) { return "/dev/shm/sapbuf." + name; }
+
+// What whoever may write to a segment can do to a slot of it.
+class Forger {
+ public:
+  explicit Forger(const std::string& name) {
+    const int file = ::open(path_of(name).c_str(), O_RDWR | O_CLOEXEC);
+    struct stat information {};
+    require(file >= 0 && ::fstat(file, &information) == 0, "cannot open the segment");
+    bytes_ = static_cast<std::size_t>(information.st_size);
+    base_ = static_cast<std::byte*>(::mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0));
+    ::close(file);
+    require(base_ != MAP_FAILED, "cannot map the segment");
+    ::madvise(base_, bytes_, MADV_DONTFORK);  // a child would have the segment mapped, too
+  }
+  Forger(const Forger&) = delete;
+  Forger& operator=(const Forger&) = delete;
+  ~Forger() { ::munmap(base_, bytes_); }
+
+  void claim_to_be(pid_t pid) const {
+    slot().pid.store(static_cast<std::uint64_t>(pid));
+    slot().start_time.store(tools::process_start_time(pid).value());
+  }
+  void claim_to_be_the_next_one() const {
+    const layout::SlotTenure now{slot().tenure.load()};
+    slot().tenure.store(layout::SlotTenure::make(now.incarnation() + 1, now.role(), now.state()).word);
+  }
+
+ private:
+  layout::ParticipantSlot& slot() const {
+    const auto& header = *reinterpret_cast<const layout::SegmentHeader*>(base_);
+    return *reinterpret_cast<layout::ParticipantSlot*>(base_ + header.geometry.slots_at);
+  }
+
+  std::byte* base_ = nullptr;
+  std::size_t bytes_ = 0;
+};
+
+// Somebody who has nothing to do with the stream, or only what `prepare` does.
+Child bystander(const std::function<void()>& prepare = {}) {
+  return Child{[=](Link& link) {
+    if (prepare) prepare();
+    link.say(1);
+    link.hear();
+  }};
+}
+
+void map(const std::string& path, int flags) {
+  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  require(file >= 0, "cannot open it");
+  require(::mmap(nullptr, 4096, PROT_READ, flags, file, 0) != MAP_FAILED, "cannot map it");
+}
+
+BOOST_AUTO_TEST_CASE(a_process_that_does_not_have_the_segment_mapped_is_left_alone) {
+  Scene scene;
+  const TestName other;
+  const Segment another = Segment::create(other, {.slab_bytes = 4096});
+  const std::function<void()> lives[] = {
+      [] {},
+      [&] { map(path_of(other), MAP_SHARED); },
+      [&] { map(path_of(scene.name), MAP_PRIVATE); },
+      [&] { static_cast<void>(::open(path_of(scene.name).c_str(), O_RDWR)); },
+  };
+  const Forger forger{scene.name};
+  for (const auto& life : lives) {
+    Child innocent = bystander(life);
+    innocent.hear();
+    forger.claim_to_be(innocent.pid());
+    const HungParticipant result = scene.act(scene.hung());
+    BOOST_TEST(!result.killed);
+    BOOST_TEST(result.action.find("does not have this segment mapped") != std::string::npos, result.action);
+    BOOST_TEST(innocent.running());
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_looker_who_may_not_write_is_left_alone_and_one_who_may_is_not) {
+  if (::getuid() != 0) {
+    BOOST_TEST_MESSAGE("skipped: only root can become another user");
+    return;
+  }
+  const struct {
+    mode_t mode;
+    bool member;  // of the file's group
+    bool killed;
+  } cases[] = {{0644, true, false}, {0664, false, false}, {0664, true, true}, {0646, false, true}, {0646, true, false}};
+  for (const auto& it : cases) {
+    Scene scene;
+    BOOST_TEST(::chown(path_of(scene.name).c_str(), 0, kNobody) == 0);
+    BOOST_TEST(::chmod(path_of(scene.name).c_str(), it.mode) == 0);
+    Child looker = bystander([&] {
+      map(path_of(scene.name), MAP_SHARED);
+      const gid_t group = kNobody;
+      require(::setgroups(it.member ? 1 : 0, &group) == 0 && ::setgid(kNobody - 1) == 0 && ::setuid(kNobody) == 0,
+              "cannot become another user");
+    });
+    looker.hear();
+    const Forger forger{scene.name};
+    forger.claim_to_be(looker.pid());
+    BOOST_TEST_CONTEXT("mode " << it.mode << ", member " << it.member) {
+      const HungParticipant result = scene.act(scene.hung());
+      BOOST_TEST(result.killed == it.killed, result.action);
+      if (!it.killed) {
+        BOOST_TEST(result.action.find("may not write to this segment") != std::string::npos, result.action);
+        BOOST_TEST(looker.running());
+      }
+    }
+  }
+}
+
+// The daemon says so once for each slot, whatever is made up next, and goes on to kill who really hangs.
+BOOST_AUTO_TEST_CASE(the_daemon_spares_the_innocent_and_says_so_once) {
+  Scene scene;
+  Child innocent = bystander();
+  innocent.hear();
+  const pid_t reader = inspect(scene.segment).participants.at(0).pid;
+  const Forger forger{scene.name};
+  forger.claim_to_be(innocent.pid());
+  Daemon daemon{{scene.name, "--interval", "1", "--hung-after", "20", "--on-hung", "kill"}};
+  const auto times_told = [&] {
+    std::size_t times = 0;
+    const std::string text = daemon.messages();
+    for (std::size_t at = 0; (at = text.find("not killed", at)) != std::string::npos; ++at) ++times;
+    return times;
+  };
+  BOOST_TEST(eventually([&] { return times_told() == 1; }));
+  for (int i = 0; i < 20; ++i) {  // most of which a look falls between
+    forger.claim_to_be_the_next_one();
+    ::usleep(2000);
+  }
+  BOOST_TEST(times_told() == 1U);
+  BOOST_TEST(innocent.running());
+  forger.claim_to_be(reader);
+  forger.claim_to_be_the_next_one();
+  BOOST_TEST(scene.reader.wait() == -SIGKILL);
+  BOOST_TEST(innocent.running());
+  BOOST_TEST(daemon.end() == 0);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

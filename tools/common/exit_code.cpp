@@ -24,6 +24,7 @@ ExitCode exit_code(Errc error) noexcept {
 int run_and_report(const std::function<int()>& tool) noexcept {
   try {
     keep_standard_descriptors();
+    survive_truncation();  // streams belong to others
     return tool();
   } catch (const Failure& failure) {
     spdlog::error(failure.what());

@@ -8,6 +8,8 @@ enum class LogStyle {
   stamped,  // the same behind the time of day, for a daemon's log
 };
 
+// Where standard error is the journal, which knows the program and the time by itself, neither: then messages carry
+// their level for it instead.
 void set_up_log(const char* program, LogStyle style);
 
 }  // namespace sapbuf::tools

@@ -24,7 +24,7 @@ std::string segment_path(std::string_view name) { return fmt::format("{}/{}{}", 
 
 std::optional<FileIdentity> identify_segment(std::string_view name) {
   struct stat file {};
-  if (::stat(segment_path(name).c_str(), &file) != 0) return std::nullopt;
+  if (::lstat(segment_path(name).c_str(), &file) != 0) return std::nullopt;
   return FileIdentity{file.st_dev, file.st_ino};
 }
 

@@ -1,41 +1,117 @@
-// sapbuf-watchdog as a daemon: sleeps in one poll() until a process ends, a segment appears, or an interval is over.
+// sapbuf-watchdog as a daemon: sleeps in one poll() until a process ends, a segment appears, a look ends, or an
+// interval is over. What may take its time happens in other threads.
 #include <fmt/format.h>
 #include <poll.h>
 #include <spdlog/spdlog.h>
 #include <sys/resource.h>
 
 #include <algorithm>
-#include <memory>
+#include <cstdlib>
+#include <functional>
+#include <mutex>
+#include <optional>
 
 #include "common/exit_code.hpp"
 #include "common/human.hpp"
 #include "common/stop.hpp"
 #include "sapbuf_watchdog/options.hpp"
+#include "sapbuf_watchdog/privileges.hpp"
 #include "sapbuf_watchdog/segment_directory.hpp"
-#include "sapbuf_watchdog/segment_watch.hpp"
 #include "sapbuf_watchdog/service_manager.hpp"
+#include "sapbuf_watchdog/watch_list.hpp"
+#include "sapbuf_watchdog/workers.hpp"
 
 namespace sapbuf::tools {
 
 namespace {
 
-using Clock = SegmentWatch::Clock;
+using Clock = WatchList::Clock;
+
+constexpr std::chrono::milliseconds kPatienceAtTheEnd{1000};
+
+// The list of segments, looked at in another thread: whoever fills the directory delays nothing but that.
+class Follower {
+ public:
+  explicit Follower(Workers& workers) : workers_(workers) {}
+
+  void look_if_due() {
+    if (looks_ || !directory_.is_due()) return;
+    looks_ = workers_.start([this] { look(); });
+  }
+
+  // The streams of a look that has ended since.
+  std::optional<std::vector<ListedStream>> take() {
+    std::optional<Result> result;
+    {
+      const std::lock_guard guard{mutex_};
+      result.swap(result_);
+    }
+    if (!result) return std::nullopt;
+    looks_ = false;
+    directory_.looked(result->it_took);
+    if (result->trouble != trouble_ && !result->trouble.empty()) spdlog::error("{}", result->trouble);
+    trouble_ = result->trouble;
+    if (!trouble_.empty()) return std::nullopt;
+    has_looked_ = true;
+    left_out_.tell(result->listing);
+    return std::move(result->listing.streams);
+  }
+
+  bool has_looked() const noexcept { return has_looked_; }
+  bool has_trouble() const noexcept { return !trouble_.empty(); }
+  int fd() const noexcept { return looks_ ? -1 : directory_.fd(); }
+  Clock::time_point next() const noexcept { return looks_ ? Clock::time_point::max() : directory_.next(); }
+
+ private:
+  struct Result {
+    Listing listing;
+    std::string trouble;
+    Clock::duration it_took{};
+  };
+
+  void look() noexcept {
+    Result result;
+    const Clock::time_point begin = Clock::now();
+    try {
+      result.listing = list_streams();
+    } catch (const std::exception& error) {
+      result.trouble = error.what();
+    }
+    result.it_took = Clock::now() - begin;
+    const std::lock_guard guard{mutex_};
+    result_ = std::move(result);
+  }
+
+  Workers& workers_;
+  SegmentDirectory directory_;
+  LeftOut left_out_;
+  std::string trouble_;  // told already
+  bool has_looked_ = false;
+  bool looks_ = false;  // in this moment
+  std::mutex mutex_;
+  std::optional<Result> result_;  // guarded by the mutex
+};
 
 class Daemon {
  public:
-  explicit Daemon(const WatchdogOptions& options) : options_(options) {
-    for (const std::string& name : options.names) watch(name);
-    if (options.all) directory_.emplace();
+  explicit Daemon(const WatchdogOptions& options) : list_(options, workers_) {
+    for (const std::string& name : options.names) list_.add(name);
+    if (options.all) follower_.emplace(workers_);
+  }
+  Daemon(const Daemon&) = delete;
+  Daemon& operator=(const Daemon&) = delete;
+  // Threads that are still at something need what would be destroyed now.
+  ~Daemon() {
+    if (!workers_.end(kPatienceAtTheEnd)) std::_Exit(stop_requested() ? kDone : kFailure);
   }
 
   int run() {
     while (!stop_requested()) {
-      if (directory_ && directory_->is_due()) follow_directory_if_possible();
-      if (manager_.wants_sweep()) {
-        sweep();
-      } else {
-        tick_those_due();
-      }
+      workers_.clear();
+      list_.collect();
+      if (follower_) follow();
+      sweep_if_wanted();
+      list_.start_due();
       wait();
     }
     manager_.stopping();
@@ -44,84 +120,51 @@ class Daemon {
   }
 
  private:
-  void watch(const std::string& name) { watches_.push_back(std::make_unique<SegmentWatch>(name, options_)); }
-
-  void follow_directory_if_possible() {
-    try {
-      follow_directory();
-      directory_trouble_.clear();
-    } catch (const std::exception& error) {
-      if (directory_trouble_ != error.what()) spdlog::error("{}", error.what());
-      directory_trouble_ = error.what();
-    }
+  void follow() {
+    follower_->look_if_due();
+    if (const auto streams = follower_->take()) list_.follow(*streams);
   }
 
-  void follow_directory() {
-    std::vector<std::string> names = Segment::list();
-    for (const std::string& name : names) {
-      const auto is_it = [&](const auto& known) { return known->name() == name; };
-      if (std::none_of(watches_.begin(), watches_.end(), is_it)) watch(name);
+  // A look at every stream, due or not, of which the service manager is told. The first one needs the list of them.
+  void sweep_if_wanted() {
+    if (!manager_.wants_sweep() || (follower_ && !follower_->has_looked())) return;
+    if (!sweeps_) {
+      list_.begin_sweep();
+      sweeps_ = true;
     }
-    std::erase_if(watches_, [&](const auto& known) {
-      const bool gone = !std::binary_search(names.begin(), names.end(), known->name());
-      if (gone && known->is_open()) spdlog::info("{}: removed", known->name());
-      return gone;
-    });
-  }
-
-  void tick_those_due() {
-    const Clock::time_point now = Clock::now();
-    for (const auto& watch : watches_) {
-      if (watch->next_due() <= now) watch->tick();
+    if (list_.is_sweep_over()) {
+      manager_.swept(list_.sweep_completed() && !(follower_ && follower_->has_trouble()), list_.status());
+      sweeps_ = false;
     }
-  }
-
-  // A look at every stream, due or not, of which the service manager is told.
-  void sweep() {
-    bool completed = directory_trouble_.empty();
-    for (const auto& watch : watches_) completed = watch->tick() && completed;
-    manager_.swept(completed, status());
-  }
-
-  std::string status() const {
-    const auto those = [&](auto property) {
-      return std::count_if(watches_.begin(), watches_.end(), [&](const auto& watch) { return (*watch.*property)(); });
-    };
-    std::string text = "watching " + counted(static_cast<std::uint64_t>(those(&SegmentWatch::is_open)), "stream");
-    if (const auto pending = those(&SegmentWatch::is_recovery_pending)) {
-      text += fmt::format("; recovery pending in {}", pending);
-    }
-    if (const auto troubled = those(&SegmentWatch::has_trouble)) text += fmt::format("; trouble with {}", troubled);
-    return text;
   }
 
   void wait() {
     polled_.clear();
     owners_.clear();
-    Clock::time_point until = std::min(Clock::now() + std::chrono::seconds{1}, manager_.next_sweep());
-    for (const auto& watch : watches_) {
-      until = std::min(until, watch->next_due());
-      watch->processes().each([&](int fd) {
-        polled_.push_back({fd, POLLIN, 0});
-        owners_.push_back(watch.get());
-      });
-    }
-    if (directory_ && directory_->fd() >= 0) polled_.push_back({directory_->fd(), POLLIN, 0});
+    Clock::time_point until = std::min(Clock::now() + std::chrono::seconds{1}, list_.next_due());
+    until = std::min(until, sweeps_ ? list_.sweep_ends() : manager_.next_sweep());
+    if (follower_) until = std::min(until, follower_->next());
+    list_.each_process([&](int fd, auto& watched) {
+      polled_.push_back({fd, POLLIN, 0});
+      owners_.push_back([this, &watched](int ended) { list_.process_ended(watched, ended); });
+    });
+    polled_.push_back({workers_.fd(), POLLIN, 0});
+    if (follower_ && follower_->fd() >= 0) polled_.push_back({follower_->fd(), POLLIN, 0});
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - Clock::now());
     const int timeout = static_cast<int>(std::max<std::int64_t>(0, left.count()));
     if (::poll(polled_.data(), polled_.size(), timeout) <= 0) return;
     for (std::size_t at = 0; at < owners_.size(); ++at) {
-      if (polled_[at].revents != 0) owners_[at]->process_ended(polled_[at].fd);
+      if (polled_[at].revents != 0) owners_[at](polled_[at].fd);
     }
   }
 
-  const WatchdogOptions& options_;
   ServiceManager manager_;
-  std::vector<std::unique_ptr<SegmentWatch>> watches_;
-  std::optional<SegmentDirectory> directory_;
-  std::string directory_trouble_;  // told already
+  Workers workers_;
+  WatchList list_;
+  std::optional<Follower> follower_;
+  bool sweeps_ = false;  // a sweep has begun, and is not over
   std::vector<pollfd> polled_;
-  std::vector<SegmentWatch*> owners_;  // of the first so many in `polled_`
+  std::vector<std::function<void(int)>> owners_;  // of the first so many in `polled_`
 };
 
 // A descriptor for each process, and a few for each segment: more than the usual 1,024 may be needed.
@@ -136,6 +179,7 @@ void raise_descriptor_limit() {
 
 int run_daemon(const WatchdogOptions& options) {
   raise_descriptor_limit();
+  keep_needed_capabilities(options.on_hung == OnHung::kill);
   spdlog::info("watching {}{}, every {}", options.all ? "every stream" : counted(options.names.size(), "stream"),
                options.dry_run ? " without touching anything" : "", human_duration(options.interval));
   return Daemon{options}.run();

@@ -12,6 +12,7 @@ struct HungParticipant {
   ParticipantSnapshot participant;
   std::string action;  // "report", "killed", or why it was not killed
   bool killed = false;
+  bool spared = false;  // what the slot said does not hold
 };
 
 struct Findings {

@@ -7,6 +7,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "sapbuf_watchdog/suspect.hpp"
+
 namespace sapbuf::tools {
 
 namespace {
@@ -16,8 +18,7 @@ bool is_same(const ParticipantSnapshot& one, const ParticipantSnapshot& other) {
   return one.slot == other.slot && one.incarnation == other.incarnation;
 }
 
-bool still_hangs(const Segment& segment, const WatchdogOptions& options, const ParticipantSnapshot& participant) {
-  const Snapshot now = inspect(segment, {.hung_after = options.hung_after});
+bool hangs_in(const Snapshot& now, const ParticipantSnapshot& participant) {
   return std::any_of(now.participants.begin(), now.participants.end(), [&](const ParticipantSnapshot& candidate) {
     return candidate.state == Liveness::hung && is_same(candidate, participant);
   });
@@ -25,13 +26,23 @@ bool still_hangs(const Segment& segment, const WatchdogOptions& options, const P
 
 // What was done, or why it was not.
 std::string kill_hung(const Segment& segment, const WatchdogOptions& options, const ParticipantSnapshot& participant,
-                      Descriptor& process) {
+                      HungParticipant& hung, Descriptor& process) {
   if (participant.pid_namespace != own_pid_namespace()) {
     return "not killed: it lives in another pid namespace, where its pid says nothing here";
   }
   process = open_process(participant);
   if (!process) return "not killed: its process cannot be identified";
-  if (!still_hangs(segment, options, participant)) return "not killed: it goes on again";
+  const Snapshot now = inspect(segment, {.hung_after = options.hung_after});
+  if (!hangs_in(now, participant)) {
+    hung.spared = true;
+    return "not killed: it goes on again";
+  }
+  if (const std::string reason = reason_to_spare(participant.pid, now.file); !reason.empty()) {
+    hung.spared = true;
+    return "not killed: " + reason;
+  }
+  // As long as the process behind the descriptor has not ended, its pid was nobody else's: all that is its own.
+  if (has_ended(process)) return "not killed: it has ended by itself";
   if (!kill_process(process)) return fmt::format("not killed: {}", std::strerror(errno));
   return "killed";
 }
@@ -40,9 +51,9 @@ std::string kill_hung(const Segment& segment, const WatchdogOptions& options, co
 
 HungParticipant act_on_hung(const Segment& segment, const WatchdogOptions& options,
                             const ParticipantSnapshot& participant, Descriptor& process) {
-  HungParticipant hung{participant, "report", false};
+  HungParticipant hung{participant, "report"};
   if (options.on_hung == OnHung::kill) {
-    hung.action = options.dry_run ? "would be killed" : kill_hung(segment, options, participant, process);
+    hung.action = options.dry_run ? "would be killed" : kill_hung(segment, options, participant, hung, process);
     hung.killed = hung.action == "killed";
   }
   return hung;
@@ -56,8 +67,11 @@ std::vector<HungParticipant> HungWatch::update(const std::string& name, const Se
     if (participant.state != Liveness::hung || is_known(participant)) continue;
     known_.push_back(participant);
     Descriptor process;  // its death is found like any other: through the pidfd that is polled, or at the next interval
-    found.push_back(act_on_hung(segment, options_, participant, process));
-    log_hung(name, found.back());
+    HungParticipant hung = act_on_hung(segment, options_, participant, process);
+    // Whoever writes such claims can write a new one each time: one answer for each slot is enough.
+    if (hung.spared && !spared_.insert(participant.slot).second) continue;
+    log_hung(name, hung);
+    found.push_back(std::move(hung));
   }
   return found;
 }

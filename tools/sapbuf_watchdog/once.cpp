@@ -11,6 +11,7 @@
 #include "sapbuf_watchdog/findings.hpp"
 #include "sapbuf_watchdog/hung.hpp"
 #include "sapbuf_watchdog/options.hpp"
+#include "sapbuf_watchdog/segment_directory.hpp"
 
 namespace sapbuf::tools {
 
@@ -65,6 +66,15 @@ Findings look(const std::string& name, const WatchdogOptions& options) {
   return findings;
 }
 
+std::vector<std::string> names_of(const WatchdogOptions& options) {
+  if (!options.all) return options.names;
+  const Listing listing = list_streams();
+  LeftOut{}.tell(listing);
+  std::vector<std::string> names;
+  for (const ListedStream& stream : listing.streams) names.push_back(stream.name);
+  return names;
+}
+
 bool left_something(const Findings& findings, const WatchdogOptions& options) {
   if (findings.pending || (options.dry_run && !findings.dead.empty())) return true;
   for (const HungParticipant& hung : findings.hung) {
@@ -88,7 +98,7 @@ int run_once(const WatchdogOptions& options) {
   std::optional<ExitCode> failed;  // why the first segment that could not be looked at could not
   bool left = false;
   Json segments = Json::array();
-  for (const std::string& name : options.all ? Segment::list() : options.names) {
+  for (const std::string& name : names_of(options)) {
     if (stop_requested()) break;
     try {
       const Findings findings = look(name, options);

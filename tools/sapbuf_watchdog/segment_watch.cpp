@@ -4,8 +4,6 @@
 
 #include <algorithm>
 
-#include "common/output.hpp"
-
 namespace sapbuf::tools {
 
 namespace {
@@ -20,23 +18,16 @@ constexpr std::chrono::seconds kAfterTrouble{1};
 
 bool SegmentWatch::tick() {
   next_due_ = Clock::now() + options_.interval;
-  return look();
-}
-
-void SegmentWatch::process_ended(int fd) {
-  processes_.drop(fd);
-  look();
-}
-
-bool SegmentWatch::look() {
   try {
     look_or_throw();
+    if (given_up_) return true;
     if (!trouble_.empty() && segment_) spdlog::info("{}: can be watched again", name_);
     trouble_.clear();
     return true;
   } catch (const Error& error) {
     // Not finished yet by whoever makes it, or gone in this moment: the next interval will tell.
     if (error.errc() != Errc::not_found) tell_trouble(error.what());
+    give_up_if_truncated();
     return error.errc() != Errc::resource_exhausted;
   } catch (const std::exception& error) {
     tell_trouble(error.what());
@@ -64,7 +55,8 @@ void SegmentWatch::follow_name() {
     let_go();
     waiting_told_ = true;
   }
-  if (segment_) return;
+  if (segment_ || (now && now == given_up_)) return;
+  given_up_.reset();
   if (now) {
     segment_ = Segment::open(name_);
     identity_ = *now;  // should another one have taken the name just now, the next look finds out
@@ -83,6 +75,13 @@ void SegmentWatch::let_go() {
   dead_told_.clear();
   pending_ = false;
   quick_retries_ = 0;
+}
+
+// Whoever did that would do it again.
+void SegmentWatch::give_up_if_truncated() {
+  if (!segment_ || !was_truncated(*segment_)) return;
+  given_up_ = identity_;
+  let_go();
 }
 
 RecoveryReport SegmentWatch::recover_now() {
@@ -121,9 +120,9 @@ void SegmentWatch::tell_trouble(const std::string& text) {
   spdlog::error("{}", text);
 }
 
-void SegmentWatch::tell_json(const Findings& findings) const {
+void SegmentWatch::tell_json(const Findings& findings) {
   if (!options_.json || findings.nothing()) return;
-  print(json_line({{"schema_version", kSchemaVersion}, {"segments", Json::array({to_json(findings)})}}));
+  output_ += json_line({{"schema_version", kSchemaVersion}, {"segments", Json::array({to_json(findings)})}});
 }
 
 }  // namespace sapbuf::tools

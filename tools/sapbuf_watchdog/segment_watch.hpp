@@ -32,25 +32,28 @@ class SegmentWatch {
   bool has_trouble() const noexcept { return !trouble_.empty(); }
   bool is_recovery_pending() const noexcept { return pending_; }
 
-  // An interval's work: the name, recovery, and who is there. False if this process lacks the resources for it.
+  // A look: the name, recovery, and who is there. False if this process lacks the resources for it.
   bool tick();
-  // The same at once, because a process that was watched has ended.
-  void process_ended(int fd);
+  // A process that was watched has ended: a look should follow soon.
+  void process_ended(int fd) { processes_.drop(fd); }
+  // The findings of the looks so far, as JSON, where the options ask for it; forgets them.
+  std::string take_output() { return std::exchange(output_, {}); }
 
  private:
-  bool look();
   void look_or_throw();
   void follow_name();
   void let_go();
+  void give_up_if_truncated();
   RecoveryReport recover_now();
   void refresh();
   void tell_trouble(const std::string& text);
-  void tell_json(const Findings& findings) const;
+  void tell_json(const Findings& findings);
 
   std::string name_;
   const WatchdogOptions& options_;
   std::optional<Segment> segment_;
   FileIdentity identity_;
+  std::optional<FileIdentity> given_up_;  // was truncated in use: not opened again
   ProcessWatch processes_;
   HungWatch hung_;
   JournalWatch journal_;
@@ -60,6 +63,7 @@ class SegmentWatch {
   int quick_retries_ = 0;      // since recovery last had nothing pending
   bool waiting_told_ = false;  // that there is no such segment
   std::string trouble_;        // told already
+  std::string output_;
 };
 
 }  // namespace sapbuf::tools

@@ -68,8 +68,18 @@ struct JournalRecord {
   std::uint64_t reclaimed_slabs = 0;
 };
 
+// The file behind a segment, as fstat(2) has it; all zero for memory that the caller supplied.
+struct BackingFile {
+  std::uint64_t device = 0;
+  std::uint64_t inode = 0;
+  std::uint32_t owner = 0;
+  std::uint32_t group = 0;
+  std::uint32_t mode = 0;  // permission bits
+};
+
 struct Snapshot {
   std::string name;
+  BackingFile file;
   std::uint64_t bytes = 0;
   std::uint32_t abi = 0;
   std::uint64_t created_ns = 0;  // wall clock

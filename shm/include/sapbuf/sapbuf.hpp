@@ -8,5 +8,6 @@
 #include <sapbuf/recovery.hpp>
 #include <sapbuf/segment.hpp>
 #include <sapbuf/status.hpp>
+#include <sapbuf/truncation.hpp>
 #include <sapbuf/version.hpp>
 #include <sapbuf/writer.hpp>
