@@ -197,7 +197,11 @@ std::vector<Operation> make_operations() {
                  }});
   all.push_back({.name = "wait_for_room",
                  .options = small(),
-                 .before = attach_both,
+                 .before =
+                     [](World& world) {
+                       attach_both(world);
+                       world.writer.emplace(*world.segment, WriterOptions{.timeout = 5ms});
+                     },
                  .act =
                      [](World& world) {
                        while (put(*world.writer, {kWriter, world.number++}, kBytes) == Status::ok) ++world.accepted;
