@@ -61,7 +61,7 @@ struct Victim {
   }
   layout::Word& own_extent_of(const Writer& who) {
     const Claim claim{slot_of(who).claim.load()};
-    return core().extent(claim.slab(), claim.offset_bytes() / core().geometry().extent_bytes);
+    return core().extent(claim.slab(), claim.offset_bytes() / core().geometry().granule_bytes);
   }
   layout::SlabDescriptor& oldest() { return core().descriptor(detail::find_oldest(core(), 1)->slab); }
   std::uint32_t free_slab() {  // per-writer order: there is one
@@ -127,12 +127,17 @@ const Break kBreaks[] = {
      [](Victim& v) { v.word_in(v.slab_of(v.closed()), 16) = 0; }},
     {"messages in an extent, and its table says", kPer, kBlock,
      [](Victim& v) { v.core().extent(v.slab_of(v.closed()), 0) += 1; }},
-    {"a row of extents is broken", kPer, kBlock,
+    {"does not lead back to its first", kPer, kBlock,
      [](Victim& v) {
        layout::Word& word = v.core().extent(v.slab_of(v.closed()), 0);
        word = Extent::make(ExtentState::closed, 0, 2).word;
      }},
-    {"extents in a row", kPer, kBlock,
+    {"a row of granules is broken", kPer, kBlock,
+     [](Victim& v) {
+       layout::Word& word = v.core().extent(v.slab_of(v.closed()), 0);
+       word = Extent::make(ExtentState::closed, 0, 3).word;
+     }},
+    {"granules in a row", kPer, kBlock,
      [](Victim& v) { v.own_extent_of(v.second) = Extent::make(ExtentState::open, v.second.slot(), 9).word; }},
     {"open, in a closed generation", kPer, kBlock,
      [](Victim& v) { v.core().extent(v.slab_of(v.closed()), 0) = Extent::make(ExtentState::open, 0, 1).word; }},

@@ -29,7 +29,7 @@ class SlabWalk {
 
   std::uint64_t run(std::uint64_t claimed) {
     if (g_.order == Order::per_writer) {
-      walk_table(claimed / g_.extent_bytes);
+      walk_table(claimed / g_.granule_bytes);
     } else {
       walk_frames(claimed);
     }
@@ -55,33 +55,39 @@ class SlabWalk {
   void walk_table(std::uint64_t count) {
     for (std::uint64_t index = 0; index < count;) {
       const Extent extent = extent_at(index);
-      if (extent.state() == ExtentState::open || extent.state() == ExtentState::closed) {
+      if (extent.begins()) {
         look_at_row(index, extent, count);
-        index += extent.extents();
+        index += extent.granules();
         continue;
       }
-      // The claimer of several marks the others before it opens the first.
-      if (closed_ || still_) wrong(index * g_.extent_bytes, "claimed, and opened by nobody");
+      // The claimer of several marks the last one before it opens the first.
+      if (closed_ || still_) wrong(index * g_.granule_bytes, "claimed, and opened by nobody");
       ++index;
     }
-    for (std::uint64_t index = count; index < g_.extents_per_slab(); ++index) {
-      if (extent_at(index).word != 0) wrong(index * g_.extent_bytes, "in the table, and not claimed");
+    for (std::uint64_t index = count; index < g_.granules_per_slab(); ++index) {
+      if (extent_at(index).word != 0) wrong(index * g_.granule_bytes, "in the table, and not claimed");
     }
   }
 
   void look_at_row(std::uint64_t index, Extent extent, std::uint64_t count) {
-    const std::uint64_t begin = index * g_.extent_bytes;
-    if (extent.extents() == 0 || extent.extents() > count - index) wrong(begin, extent.extents(), " extents in a row");
+    const std::uint64_t begin = index * g_.granule_bytes;
+    if (extent.granules() == 0 || extent.granules() > count - index)
+      wrong(begin, extent.granules(), " granules in a row");
     if (extent.owner() >= g_.participants) wrong(begin, "an extent of slot ", extent.owner());
-    for (std::uint64_t i = 1; i < extent.extents(); ++i) {
-      if (extent_at(index + i).state() != ExtentState::continuation) wrong(begin, "a row of extents is broken");
+    const std::uint64_t back = extent.granules() - 1;
+    for (std::uint64_t i = 1; i < back; ++i) {
+      if (extent_at(index + i).word != 0) wrong(begin, "a row of granules is broken");
+    }
+    const Extent last = extent_at(index + back);
+    if (back != 0 && (last.state() != ExtentState::last || last.granules() != back)) {
+      wrong(begin, "a row of granules does not lead back to its first");
     }
     const bool open = extent.state() == ExtentState::open;
     if (closed_ && open) wrong(begin, "open, in a closed generation");
-    const std::uint64_t end = begin + extent.extents() * g_.extent_bytes;
+    const std::uint64_t end = begin + extent.granules() * g_.granule_bytes;
     const std::uint64_t messages = open ? walk_open(begin, end, extent.owner()) : walk_closed(begin, end);
-    if (!open && messages != extent.frames()) {
-      wrong(begin, messages, " messages in an extent, and its table says ", extent.frames());
+    if (!open && messages != extent.messages()) {
+      wrong(begin, messages, " messages in an extent, and its table says ", extent.messages());
     }
     messages_ += messages;
   }
@@ -173,11 +179,11 @@ std::uint64_t messages_in(SegmentCore& core, Placed place, std::uint64_t claimed
 std::optional<std::uint64_t> messages_in_own_extent(SegmentCore& core, std::uint32_t writer, Claim claim) {
   const layout::Geometry& g = core.geometry();
   if (g.order != Order::per_writer) return std::nullopt;
-  const Extent extent{core.extent(claim.slab(), claim.offset_bytes() / g.extent_bytes).load()};
+  const Extent extent{core.extent(claim.slab(), claim.offset_bytes() / g.granule_bytes).load()};
   if (extent.state() != ExtentState::open || extent.owner() != writer) return std::nullopt;
   const std::byte* const begin = core.slab_for_reading(claim.slab()) + claim.offset_bytes();
   std::uint64_t messages = 0;
-  const std::uint64_t size = extent.extents() * g.extent_bytes;
+  const std::uint64_t size = extent.granules() * g.granule_bytes;
   for (std::uint64_t at = layout::kExtentFrameBytes; at < size; ++messages) {
     const FrameHeader header{word_at(begin + at).load()};
     if (header.kind() != FrameKind::message) break;
@@ -189,7 +195,7 @@ std::optional<std::uint64_t> messages_in_own_extent(SegmentCore& core, std::uint
 void check_clean(SegmentCore& core, std::uint32_t slab) {
   const layout::Geometry& g = core.geometry();
   if (g.order == Order::per_writer) {
-    for (std::uint64_t index = 0; index < g.extents_per_slab(); ++index) {
+    for (std::uint64_t index = 0; index < g.granules_per_slab(); ++index) {
       if (core.extent(slab, index).load() != 0) broken("slab ", slab, " is free, and extent ", index, " is not");
     }
     return;
