@@ -24,6 +24,8 @@ namespace sapbuf::detail {
 
 // Nobody sleeps longer than this without looking: a waker may die between its change and its wake.
 inline constexpr std::uint64_t kLongestSleepNs = 50'000'000;
+// Nor longer than this without the heavy fence: wakers may not have seen that anybody sleeps.
+inline constexpr std::uint64_t kUnfencedSleepNs = 1'000'000;
 
 class SleepTicket {
  public:
@@ -32,18 +34,19 @@ class SleepTicket {
       : event_(event), sequence_(event.sequence.load(std::memory_order_acquire)) {
     event_.sleepers.store(1, std::memory_order_seq_cst);
     if (light_wakers) {
-      platform::heavy_fence(full_fences);
+      if (!platform::heavy_fence(full_fences)) longest_ns_ = kUnfencedSleepNs;
     } else {
       std::atomic_thread_fence(std::memory_order_seq_cst);
     }
   }
   void sleep_until(std::uint64_t deadline_ns) const noexcept {
-    platform::futex_wait(event_.sequence, sequence_, std::min(deadline_ns, platform::monotonic_ns() + kLongestSleepNs));
+    platform::futex_wait(event_.sequence, sequence_, std::min(deadline_ns, platform::monotonic_ns() + longest_ns_));
   }
 
  private:
   layout::Event& event_;
   std::uint32_t sequence_;
+  std::uint64_t longest_ns_ = kLongestSleepNs;
 };
 
 void wake_sleepers(layout::Event& event) noexcept;

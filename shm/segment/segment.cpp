@@ -29,17 +29,20 @@ bool Segment::remove(std::string_view name) { return platform::SharedFile::remov
 std::vector<std::string> Segment::list() {
   constexpr std::string_view kPrefix = "sapbuf.";
   std::vector<std::string> names;
-  DIR* const directory = ::opendir("/dev/shm");
+  const std::unique_ptr<DIR, int (*)(DIR*)> directory{::opendir("/dev/shm"), &::closedir};
   if (directory == nullptr) {
     const int error = errno;
     if (error == ENOENT) return names;
     platform::throw_system_error(error, "cannot read /dev/shm");
   }
-  while (const dirent* entry = ::readdir(directory)) {
+  for (;;) {
+    errno = 0;  // tells the end from an error
+    const dirent* const entry = ::readdir(directory.get());
+    if (entry == nullptr && errno != 0) platform::throw_system_error(errno, "cannot read /dev/shm to its end");
+    if (entry == nullptr) break;
     const std::string_view file{entry->d_name};
     if (file.size() > kPrefix.size() && file.starts_with(kPrefix)) names.emplace_back(file.substr(kPrefix.size()));
   }
-  ::closedir(directory);
   std::sort(names.begin(), names.end());
   return names;
 }

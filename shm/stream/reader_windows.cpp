@@ -193,9 +193,15 @@ void ReaderState::discover(Window& window, const ActiveSlab& active) {
 
   const std::size_t before = window.places.size();
   still_untraced.clear();
-  // From the newest to the oldest: see the top of reader_state.hpp.
-  for (auto run = window.untraced.rbegin(); run != window.untraced.rend(); ++run) trace(window, *run);
-  window.untraced.assign(still_untraced.rbegin(), still_untraced.rend());
+  try {
+    // From the newest to the oldest: see the top of reader_state.hpp.
+    for (auto run = window.untraced.rbegin(); run != window.untraced.rend(); ++run) trace(window, *run);
+    window.untraced.assign(still_untraced.rbegin(), still_untraced.rend());
+  } catch (...) {
+    // Memory ran out: all of them count as untraced still, and the next look must not find their places a second time.
+    window.places.erase(window.places.begin() + static_cast<std::ptrdiff_t>(before), window.places.end());
+    throw;
+  }
   // An older claim may leave its trace later than a newer one: keep the places in the order of the claims.
   if (window.places.size() != before) {
     std::sort(window.places.begin(), window.places.end(), [](const Place& a, const Place& b) { return a.end < b.end; });
@@ -215,6 +221,7 @@ void ReaderState::refresh() {
   if (!follows) forget_held_back();
   if (is_up_to_date()) return;
   core->check_not_truncated();
+  knows_all = false;  // until the end of this look: memory may run out in it
   last_cursor = cursor.load(relaxed);
   const ActiveSlab active = load_active(*core);
   if (!active.valid()) throw_corrupt(*core, "the cursor points nowhere");

@@ -56,7 +56,8 @@ bool seal_extents(SegmentCore& core, Placed place, std::uint64_t claimed) {
   });
   if (!any_open) return !unfinished;
   SAPBUF_KILL_POINT("seal.revoked");
-  platform::heavy_fence(core.full_fences());
+  // Without it an owner may be busy unseen: the extents stay revoked, and whoever can make the fence closes them.
+  if (!platform::heavy_fence(core.full_fences())) return false;
   for_each_extent(core, place, claimed, [&](std::uint64_t index, Extent extent, std::uint64_t) {
     if (extent.state() != ExtentState::open) return;
     if (extent.owner() < core.geometry().participants && is_revoked(core, place, extent) &&

@@ -7,6 +7,7 @@
 #include <csignal>
 
 #include "crash/victim.hpp"
+#include "support/invariants.hpp"
 
 namespace sapbuf::test {
 namespace {
@@ -96,6 +97,7 @@ void kill_writer_at(const Setting& setting, std::uint32_t nth, Diary& diary) {
     Child victim{[&](Link&) { live_as_writer(setting, name, nth, diary, kill_self); }};
     BOOST_TEST(audience.read_until([&] { return has_ended(victim); }));
     victim.kill();
+    BOOST_TEST(broken_invariant(segment, Motion::stopped) == "");
 
     // A fresh participant attaches and makes progress, whatever the victim left.
     {
@@ -113,6 +115,7 @@ void kill_writer_at(const Setting& setting, std::uint32_t nth, Diary& diary) {
     }
     check_victims_messages(setting, diary, audience);
     check_ledger(name, audience);
+    BOOST_TEST(broken_invariant(segment) == "");
     if (setting.batches) return;  // a batch is one attempt, and its messages are counted once it is committed
     const Ledger& departed = inspect(name).departed;
     const std::uint64_t attempts = departed.committed + departed.aborted + departed.abandoned;  // one for each message
@@ -182,7 +185,9 @@ BOOST_DATA_TEST_CASE(a_reader_may_be_killed_anywhere, data::make(kSettings), set
         for (int i = 0; i < 40; ++i) write_one();
       }
       victim.kill();
+      BOOST_TEST(broken_invariant(segment, Motion::stopped) == "");
       recover(segment);
+      BOOST_TEST(broken_invariant(segment) == "");
       while (audience.read_some(0ms) != 0) {
       }
       const Snapshot now = inspect(name);
@@ -219,6 +224,7 @@ BOOST_DATA_TEST_CASE(a_stopped_writer_loses_nothing, data::make({kSettings[0], k
           audience.read_some(0ms);
         }
         BOOST_TEST(recover(segment).dead.empty());
+        BOOST_TEST(broken_invariant(segment, Motion::stopped) == "");
       }
       victim.resume();
       BOOST_TEST(audience.read_until([&] { return has_ended(victim); }));
@@ -229,6 +235,7 @@ BOOST_DATA_TEST_CASE(a_stopped_writer_loses_nothing, data::make({kSettings[0], k
       BOOST_TEST(audience.numbers_of(kVictim) == committed_numbers(0, kMessages), boost::test_tools::per_element());
       recover(segment);  // a survivor that could not detach past the stopped one left its slot to recovery
       check_ledger(name, audience);
+      BOOST_TEST(broken_invariant(segment) == "");
       if (!stopped) break;
     }
     BOOST_TEST_REQUIRE(nth < 5000U);
@@ -277,12 +284,14 @@ BOOST_DATA_TEST_CASE(a_recoverer_may_be_killed_anywhere, data::make({kSettings[0
           recovery->done.store(true);
         }};
         recoverer.wait();
+        BOOST_TEST(broken_invariant(segment, Motion::stopped) == "");
         const auto left = recover(segment);
         BOOST_TEST(!left.pending);
         while (audience.read_some(0ms) != 0) {
         }
         check_victims_messages(setting, *diary, audience);
         check_ledger(name, audience);
+        BOOST_TEST(broken_invariant(segment) == "");
         BOOST_TEST(inspect(segment).departed_participants == 1U);
         BOOST_TEST(inspect(segment).journal.size() == (died ? 1U : 0U));  // some points belong to the other order
         ++tried;
@@ -332,6 +341,7 @@ void settle_another_in_between(bool by_death, std::uint32_t nth, Diary& recovery
   while (audience.read_some(0ms) != 0) {
   }
   check_ledger(name, audience);
+  BOOST_TEST(broken_invariant(segment) == "");
   const Snapshot now = inspect(segment);
   BOOST_TEST(now.departed_participants == 2U);
   BOOST_TEST(now.journal.size() == (by_death ? 2U : 1U));
@@ -368,6 +378,7 @@ BOOST_AUTO_TEST_CASE(a_creator_may_be_killed_anywhere) {
     write_messages(writer, kSurvivor, 0, 3, nullptr);
     audience.read_some(1s);
     BOOST_TEST(audience.total() == 3U);
+    BOOST_TEST(broken_invariant(segment) == "");
     if (diary->done.load()) break;
     BOOST_TEST_REQUIRE(nth < 100U);
   }

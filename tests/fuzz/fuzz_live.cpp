@@ -1,9 +1,10 @@
 // Readers, writers, open ranges and reservations that live on while the words under them change: the input is a script
-// of steps.
+// of steps. Where the input is peaceful, every step leaves the segment as it must be.
 #include <optional>
 
 #include "fuzz/target.hpp"
 #include "fuzz/world.hpp"
+#include "support/invariants.hpp"
 
 namespace sapbuf::fuzz {
 namespace {
@@ -34,10 +35,16 @@ class Script {
   void run() {
     for (unsigned step = 0; step < kMostSteps && !input_.empty(); ++step) {
       tolerate([&] { take_step(); });
+      if (world_.is_peaceful()) look_at_words();
     }
   }
 
  private:
+  void look_at_words() const {
+    const bool settled = find_dead(segment_).dead.empty();
+    test::check_invariants(segment_, settled ? test::Motion::none : test::Motion::stopped);
+  }
+
   void take_step() {
     const std::uint8_t step = input_.byte();
     const std::size_t which = step >> 4 & 3;

@@ -12,9 +12,11 @@ namespace sapbuf::fuzz {
 namespace {
 
 constexpr std::uint8_t kAlive = 1 << 4;
+constexpr std::uint8_t kPeaceful = 1 << 7;
 constexpr unsigned kMostEdits = 16;
 
 //   bit 0 order   bits 1, 2 policy   bit 3 fences   bit 4 alive   bits 5, 6 how many messages were written
+//   bit 7 peaceful
 SegmentOptions options_of(std::uint8_t choice) {
   const Order order = (choice & 1) != 0 ? Order::total : Order::per_writer;
   return {.slabs = 3,
@@ -44,7 +46,9 @@ World::World(Input& input) : World(input.byte()) {
 }
 
 World::World(std::uint8_t choice)
-    : geometry_(original(choice).segment.core()->geometry()), memory_(geometry_.total_bytes) {
+    : peaceful_((choice & kPeaceful) != 0),
+      geometry_(original(choice).segment.core()->geometry()),
+      memory_(geometry_.total_bytes) {
   std::byte* const bytes = memory_.bytes().data();
   std::memcpy(bytes, original(choice).memory.bytes().data(), memory_.bytes().size());
   if ((choice & kAlive) == 0) reinterpret_cast<layout::SegmentHeader*>(bytes)->creation_id += 2;
@@ -52,7 +56,10 @@ World::World(std::uint8_t choice)
 
 World::~World() { kill_point::disarm(); }
 
-void World::edit(Input& input) { edit_word(memory_.bytes().data(), geometry_, input); }
+void World::edit(Input& input) {
+  if (peaceful_ && !spare_) spare_.emplace(geometry_.total_bytes);
+  edit_word((spare_ ? *spare_ : memory_).bytes().data(), geometry_, input);
+}
 
 void World::lie_in_wait(Input input) {
   if (input.empty()) return;

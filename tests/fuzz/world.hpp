@@ -3,6 +3,7 @@
 
 #include <exception>
 #include <memory>
+#include <optional>
 
 #include "fuzz/input.hpp"
 #include "support/hostile.hpp"
@@ -12,7 +13,8 @@ namespace sapbuf::fuzz {
 // The first byte of an input chooses order, policy, fences, how full the stream is, and whether those who were at work
 // in it live or are dead; then come a count and as many edits (see edit.hpp). What is left are pairs of a byte and an
 // edit: the edit is made when the byte's number of kill points has been passed, so that bytes change under those who
-// are just using them, in the same way each time an input is run.
+// are just using them, in the same way each time an input is run. An input whose first byte says *peaceful* damages
+// nothing: its edits are read, and not made.
 class World {
  public:
   explicit World(Input& input);
@@ -20,6 +22,7 @@ class World {
   World& operator=(const World&) = delete;
   ~World();
 
+  bool is_peaceful() const noexcept { return peaceful_; }
   const test::HeapMemory& memory() const noexcept { return memory_; }
   void edit(Input& input);
   // From now on the rest of the input is edits that are made on the way.
@@ -32,8 +35,10 @@ class World {
  private:
   explicit World(std::uint8_t choice);
 
+  const bool peaceful_;
   layout::Geometry geometry_;
   test::HeapMemory memory_;
+  std::optional<test::HeapMemory> spare_;  // takes the edits of a peaceful input
 };
 
 // Calls, and takes an Error for an answer.

@@ -44,7 +44,11 @@ class Producer {
     diary_.pace.begin(now_ns());
     diary_.phase.store(Phase::attached);
     for (std::uint64_t count = 1; !scene_.board.finish.load(relaxed) && !diary_.retire.load(relaxed); ++count) {
-      publish(writer);
+      if (dice_.one_in(16)) {
+        publish_batch(writer, segment.max_message_bytes() / 2);
+      } else {
+        publish(writer);
+      }
       if (manner_.messages != 0 && count % manner_.messages == 0) nap();
     }
     diary_.phase.store(Phase::leaving);
@@ -75,6 +79,40 @@ class Producer {
       diary_.committed.store(number, std::memory_order_release);
     }
     diary_.pace.progress(now_ns());
+  }
+
+  // Several at once, or none of them; one attempt in the ledger, unless it succeeds.
+  void publish_batch(Writer& writer, std::size_t most_bytes) {
+    const std::uint64_t first = diary_.committed.load(relaxed) + 1;
+    std::size_t bytes = 0;
+    for (std::uint64_t number = first; number < first + kBatch; ++number) bytes += scene_.messages.size_of(id_, number);
+    if (bytes > most_bytes) return publish(writer);
+    const bool abort = dice_.one_in(8);
+    add(diary_.attempts, kBatch);
+    Batch batch = writer.reserve_batch(kBatch, bytes);
+    if (!batch) {
+      note_refusal(batch.status());
+      return count_as_one();
+    }
+    for (std::uint64_t number = first; number < first + kBatch; ++number) {
+      const auto message = batch.append(scene_.messages.size_of(id_, number), id_);
+      if (message.data() == nullptr) throw std::runtime_error("a batch has no room for what it was made for");
+      scene_.messages.fill(message, id_, number);
+    }
+    if (abort) {
+      batch.abort();
+      add(diary_.aborted);
+      count_as_one();
+    } else {
+      diary_.begun.store(first + kBatch - 1, std::memory_order_release);
+      batch.commit();
+      diary_.committed.store(first + kBatch - 1, std::memory_order_release);
+    }
+    diary_.pace.progress(now_ns());
+  }
+
+  void count_as_one() {
+    diary_.attempts.store(diary_.attempts.load(relaxed) - (kBatch - 1), std::memory_order_release);
   }
 
   void note_refusal(Status status) {

@@ -9,6 +9,9 @@
 
 namespace sapbuf::soak {
 
+// Messages that a producer publishes together now and then.
+inline constexpr std::uint64_t kBatch = 8;
+
 // What all processes of a round know.
 struct Scene {
   std::string stream;

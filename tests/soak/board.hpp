@@ -60,7 +60,7 @@ struct Diary {
 };
 
 struct alignas(64) ProducerDiary : Diary {
-  Shared<std::uint64_t> attempts;   // before reserve
+  Shared<std::uint64_t> attempts;   // before reserve; a batch that is under way counts as all of its messages
   Shared<std::uint64_t> begun;      // number of the message that may be committed from now on
   Shared<std::uint64_t> committed;  // number of the last one that surely is
   Shared<std::uint64_t> aborted;

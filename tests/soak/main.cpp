@@ -16,6 +16,7 @@
 #include "soak/clock.hpp"
 #include "soak/picture.hpp"
 #include "soak/report.hpp"
+#include "soak/trials.hpp"
 
 namespace sapbuf::soak {
 namespace {
@@ -54,6 +55,21 @@ void tell_progress(const Report& report, const Plan& plan) {
                tools::human_count(report.sum.written), report.sum.violations.size());
 }
 
+// Each trial once; with all its might where there is time for it.
+void run_trials(const Options& options, Report& report) {
+  constexpr std::uint64_t kLong = 120;
+  for (const Trial& trial : trials()) {
+    if (tools::stop_requested() || !report.sum.violations.empty()) return;
+    const std::uint64_t started = now_ns();
+    const std::string problem = run_trial(trial, {options.seed, options.seconds >= kLong});
+    if (!options.quiet) spdlog::info("trial {}: {:.1f} s", trial.name, static_cast<double>(now_ns() - started) / 1e9);
+    if (!problem.empty()) {
+      report.sum.violations.push_back(fmt::format("{}: {}", trial.name, problem));
+      report.repeat = fmt::format("soak --seed {} --rounds 1 --seconds {}", options.seed, options.seconds);
+    }
+  }
+}
+
 Report run_rounds(const Options& options) {
   const std::uint64_t started = now_ns();
   const RoundOptions round_options{options.watchdog, options.report, &tools::detail::stop_flag};
@@ -74,6 +90,7 @@ Report run_rounds(const Options& options) {
                                   plan.length_ns / kMillisecond);
     }
   }
+  run_trials(options, report);
   if (::waitpid(-1, nullptr, WNOHANG) >= 0) report.sum.violations.push_back("a process is left");
   return report;
 }

@@ -20,6 +20,10 @@ Plan plan_round(std::uint64_t seed, std::uint64_t number, std::uint64_t length_n
   plan.watchdog = number / 6 % 2 == 0;
   plan.options.slabs = static_cast<std::uint32_t>(dice.between(2, 8));
   plan.options.slab_bytes = std::uint64_t{4096} << (2 * dice.below(6));  // 4 KiB to 4 MiB
+  if (number % kRoundsOfAllKinds == kRoundsOfAllKinds - 1) {             // and 64 MiB, in long soaks
+    plan.options.slabs = 3;
+    plan.options.slab_bytes = number < kRoundsOfAllKinds ? plan.options.slab_bytes : std::uint64_t{64} << 20;
+  }
   plan.largest_percent = dice.one_of({10u, 50u, 90u});
   plan.producers = static_cast<std::uint32_t>(dice.between(2, 5));
   plan.readers = static_cast<std::uint32_t>(dice.between(2, 4));

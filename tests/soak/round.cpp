@@ -14,6 +14,7 @@
 #include "soak/clock.hpp"
 #include "soak/crew.hpp"
 #include "soak/verdict.hpp"
+#include "support/invariants.hpp"
 
 namespace sapbuf::soak {
 namespace {
@@ -257,6 +258,8 @@ class Round {
   void judge_leftovers() {
     if (!ended_.participants.empty()) complain("a participant slot is left");
     if (!is_unlocked(scene_.stream)) complain("a lock is left");
+    const std::string broken = test::broken_invariant(Segment::open(scene_.stream));
+    if (!broken.empty()) complain(broken);
     Process prober{[this] {
       try {
         probe(scene_);

@@ -140,7 +140,7 @@ class Judge {
     counted("abandoned", e_.ledger.abandoned, {0, killed_producers});
     const std::uint64_t attempts = sum(&ProducerDiary::attempts);
     counted("attempts", e_.ledger.committed + e_.ledger.dropped + e_.ledger.aborted + e_.ledger.abandoned,
-            {attempts - std::min(attempts, killed_producers), attempts});
+            {attempts - std::min(attempts, killed_producers * kBatch), attempts});
   }
 
   void judge_readers_ledger() {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "support/invariants.hpp"
+
 namespace sapbuf::test {
 
 using namespace std::chrono_literals;
@@ -23,6 +25,11 @@ std::string describe(const Snapshot& now) {
     if (one.in_operation) text += ", in operation";
   }
   return text;
+}
+
+std::string check_words(World& world, Motion motion, const char* when) {
+  const std::string problem = broken_invariant(world.segment, motion);
+  return problem.empty() ? problem : std::string(when) + ": " + problem + describe(inspect(world.segment));
 }
 
 // While the bystander is stopped, others take from it what they can: nothing.
@@ -103,15 +110,19 @@ std::string check_ledger(World& world) {
 }  // namespace
 
 std::string judge(World& world, std::span<const Departed> departed, Healer healer) {
-  std::string problem;
+  std::string problem = check_words(world, Motion::stopped, "after the death");
+  if (!problem.empty()) return problem;
   if (world.bystander) {
     problem = beside_the_stopped(world, healer);
+    if (problem.empty()) problem = check_words(world, Motion::stopped, "beside the stopped");
     if (problem.empty()) problem = let_bystander_go_on(world);
     if (!problem.empty()) return problem;
   }
   if (healer == Healer::recoverer && !eventually([&] { return !recover(world.segment).pending; })) {
     return "recovery never ends" + describe(inspect(world.segment));
   }
+  if (healer == Healer::recoverer) problem = check_words(world, Motion::none, "after the recovery");
+  if (!problem.empty()) return problem;
   problem = write_afresh(world);
   if (!problem.empty()) return problem;
   world.write(8);
@@ -119,7 +130,8 @@ std::string judge(World& world, std::span<const Departed> departed, Healer heale
   world.peer->close();
   while (world.audience->read_some(0ms) != 0) {
   }
-  problem = check_messages(world, departed);
+  problem = check_words(world, Motion::none, "in the end");
+  if (problem.empty()) problem = check_messages(world, departed);
   return problem.empty() ? check_ledger(world) : problem;
 }
 
@@ -129,7 +141,7 @@ std::string judge_lifecycle(const std::string& segment_name) {
   Writer writer{segment};
   write_messages(writer, kFreshId, 0, 3, nullptr);
   audience.read_some(10s);
-  return audience.total() == 3 ? "" : "the segment does not work";
+  return audience.total() == 3 ? broken_invariant(segment) : "the segment does not work";
 }
 
 }  // namespace sapbuf::test

@@ -23,8 +23,8 @@ struct Departed {
 
 // Lets the stream go on, and looks at everything: the bystander, if there is one, goes on and comes to its end; a fresh
 // writer and a fresh reader attach; everybody who lives makes progress; each message that was committed is delivered
-// once, whole, and in its writer's order; the ledger balances; no slot is left. Says what is wrong; nothing if all is
-// right.
+// once, whole, and in its writer's order; the ledger balances; no slot is left; and the segment's words are looked at
+// after each step (support/invariants.hpp). Says what is wrong; nothing if all is right.
 std::string judge(World& world, std::span<const Departed> departed, Healer healer);
 
 // The same for what creation and removal leave: whoever wants the segment gets one that works.

@@ -1,0 +1,269 @@
+#include "support/invariants.hpp"
+
+#include <map>
+#include <set>
+#include <sstream>
+#include <stdexcept>
+
+#include "segment/ledger.hpp"
+#include "support/slab_content.hpp"
+
+namespace sapbuf::test {
+namespace {
+
+using detail::ActiveSlab;
+using detail::LedgerValues;
+using detail::Placed;
+using detail::SegmentCore;
+using layout::Claim;
+using layout::Cursor;
+using layout::ParticipantSlot;
+using layout::Progress;
+using layout::SlabDescriptor;
+using layout::SlabLife;
+using layout::SlabState;
+using layout::SlotRole;
+using layout::SlotState;
+using layout::SlotTenure;
+
+class Inspection {
+ public:
+  Inspection(SegmentCore& core, Motion motion)
+      : core_(core), g_(core.geometry()), still_(motion == Motion::none), cursor_{core.control().cursor.load()} {}
+
+  void run() {
+    look_at_control();
+    look_at_cursor();
+    look_at_descriptors();
+    look_at_slabs();
+    for (std::uint32_t slot = 0; slot < g_.participants; ++slot) look_at_slot(slot);
+    if (still_) look_at_ledger();
+  }
+
+ private:
+  SlabLife life_of(std::uint32_t slab) { return {core_.descriptor(slab).life.load()}; }
+  bool is_lossless() const { return g_.on_full != OnFull::overwrite; }
+  bool can_be_read(std::uint64_t generation) const { return readable_.contains(generation); }
+
+  void look_at_control() {
+    layout::Control& control = core_.control();
+    for (const layout::Event* event : {&control.data, &control.space}) {
+      if (event->sleepers.load() > 1) broken("an event says ", event->sleepers.load(), " sleepers");
+    }
+    if (control.high_slot.load() > g_.participants) broken("high_slot is ", control.high_slot.load());
+    const std::uint64_t last = control.journal_last.load();
+    if (control.recoveries.load() > last) {
+      broken(control.recoveries.load(), " were recovered, but the journal has ", last, " entries");
+    }
+    if (!still_) return;
+    if (core_.locks().is_locked(layout::kMaintenanceLock)) broken("the maintenance lock is held");
+    for (const layout::JournalEntry& entry : control.journal) {
+      const std::uint64_t number = entry.number.load();
+      if (number > last) broken("journal entry ", number, " is behind the last one, ", last);
+      if (number != 0 && entry.finished_ns.load() == 0) broken("journal entry ", number, " was never finished");
+    }
+  }
+
+  void look_at_cursor() {
+    if (cursor_.slab() >= g_.slabs) broken("the cursor points into slab ", cursor_.slab());
+    const SlabLife life = life_of(cursor_.slab());
+    if (life.state() != SlabState::active || !cursor_.is_in(life.generation())) {
+      broken("the cursor says generation ", cursor_.generation_tag(), ", slab ", cursor_.slab(), " has ",
+             life.generation(), " in state ", static_cast<int>(life.state()));
+    }
+    active_ = {life.generation(), cursor_.slab(), cursor_.offset_bytes()};
+    const std::uint64_t reach = g_.slab_bytes * (1 + core_.control().high_slot.load());
+    if (active_.offset_bytes > reach) {
+      broken("the cursor's offset is ", active_.offset_bytes, "; a claim of each participant leads to ", reach,
+             " at the most");
+    }
+  }
+
+  void look_at_descriptors() {
+    std::map<std::uint64_t, std::uint32_t> owners;
+    std::uint32_t in_reclaim = 0;
+    for (std::uint32_t slab = 0; slab < g_.slabs; ++slab) {
+      const SlabLife life = life_of(slab);
+      if (life.state() > SlabState::cleaning) broken("slab ", slab, " has state ", static_cast<int>(life.state()));
+      if (life.generation() != 0) {
+        const auto [other, is_new] = owners.try_emplace(life.generation(), slab);
+        if (!is_new) broken("slabs ", other->second, " and ", slab, " both have generation ", life.generation());
+      }
+      if (life.state() == SlabState::active) look_at_other_active(slab, life.generation());
+      in_reclaim += life.state() == SlabState::reclaiming || life.state() == SlabState::cleaning ? 1 : 0;
+      if (still_ && life.state() == SlabState::reclaiming) broken("slab ", slab, " is being reclaimed by nobody");
+      if (is_prepared(life)) continue;
+      if (life.generation() > active_.generation) broken("slab ", slab, " has a generation to come");
+      if (life.readable() || life.state() == SlabState::reclaiming) readable_[life.generation()] = slab;
+    }
+    if (in_reclaim > 1) broken(in_reclaim, " slabs are being reclaimed at once");
+    look_for_gaps();
+    const std::uint64_t closed = core_.control().closed_through.load();
+    if (closed >= active_.generation)
+      broken("generation ", closed, " is closed, and the cursor is in ", active_.generation);
+  }
+
+  bool is_prepared(SlabLife life) const {
+    return life.state() == SlabState::active && life.generation() == active_.generation + 1;
+  }
+
+  // Beside the one that the cursor points into: the next one, prepared; the one before, which its flipper has yet to
+  // seal.
+  void look_at_other_active(std::uint32_t slab, std::uint64_t generation) {
+    if (slab == active_.slab || generation == active_.generation + 1) return;
+    if (still_ || generation + 1 != active_.generation) {
+      broken("slab ", slab, " is active with generation ", generation, ", and the cursor is in ", active_.generation);
+    }
+  }
+
+  // Slabs are reclaimed in the order of their generations, unless a pin is in the way.
+  void look_for_gaps() {
+    if (!is_lossless()) return;
+    std::uint64_t expected = readable_.begin()->first;
+    for (const auto& [generation, slab] : readable_) {
+      if (generation != expected) broken("generation ", expected, " is missing between others");
+      ++expected;
+    }
+  }
+
+  void look_at_slabs() {
+    std::uint64_t before = 0;  // overwrite: messages in all generations before `next`, plus one; 0 while unknown
+    std::uint64_t next = 0;
+    for (const auto& [generation, slab] : readable_) {
+      const bool closed = generation <= core_.control().closed_through.load();
+      SlabDescriptor& descriptor = core_.descriptor(slab);
+      const Placed place{generation, slab};
+      const std::uint64_t messages = messages_in(core_, place, claimed_bytes(core_, active_, place), closed, still_);
+      found_ += messages;
+      if (closed && descriptor.closed.load() != 1) broken("generation ", generation, " is closed, and does not say so");
+      // A sealer says it here before it says it of all.
+      if (descriptor.closed.load() != 0 && generation > core_.control().closed_through.load() + 1) {
+        broken("generation ", generation, " says that it is closed, before one that came earlier");
+      }
+      if (is_lossless()) continue;
+      if (closed && descriptor.frames.load() != messages + 1) {
+        broken("generation ", generation, " has ", messages, " messages, and says ", descriptor.frames.load(), " - 1");
+      }
+      if (before != 0 && generation == next && descriptor.frames_before.load() != before) {
+        broken("generation ", generation, " says ", descriptor.frames_before.load(),
+               " - 1 messages before it; it must be ", before, " - 1");
+      }
+      before = closed && descriptor.frames_before.load() != 0 ? descriptor.frames_before.load() + messages : 0;
+      next = generation + 1;
+    }
+    for (std::uint32_t slab = 0; slab < g_.slabs; ++slab) {
+      const SlabLife life = life_of(slab);
+      if (life.state() == SlabState::free || is_prepared(life)) check_clean(core_, slab);
+    }
+  }
+
+  void look_at_slot(std::uint32_t index) {
+    const ParticipantSlot& slot = core_.slot(index);
+    const SlotTenure tenure{slot.tenure.load()};
+    if (tenure.state() > SlotState::leaving) broken("slot ", index, " has state ", static_cast<int>(tenure.state()));
+    if (tenure.in_use() && index >= core_.control().high_slot.load())
+      broken("slot ", index, " is in use above high_slot");
+    if (tenure.in_use() && tenure.role() != SlotRole::writer && tenure.role() != SlotRole::reader) {
+      broken("slot ", index, " is in use without a role");
+    }
+    if (still_) {
+      const bool locked = core_.locks().is_locked(layout::kSlotLocks + index);
+      if (tenure.in_use() && !locked) broken("slot ", index, " is in use, and its lock is free");
+      if (!tenure.in_use() && locked) broken("slot ", index, " is free, and its lock is held");
+      if (tenure.state() == SlotState::leaving) broken("slot ", index, " says for ever that it is leaving");
+    }
+    if (!tenure.in_use()) return still_ ? look_at_free_slot(index, slot) : void();
+    if (tenure.role() == SlotRole::writer) return look_at_writer(index, slot);
+    look_at_reader(index, slot);
+  }
+
+  void look_at_free_slot(std::uint32_t index, const ParticipantSlot& slot) {
+    if (slot.claim.load() != 0) broken("slot ", index, " is free, and has a claim");
+    if (Progress{slot.progress.load()}.busy()) broken("slot ", index, " is free, and busy");
+    if (slot.pins.load() != 0) broken("slot ", index, " is free, and pins slabs");
+  }
+
+  void look_at_writer(std::uint32_t index, const ParticipantSlot& slot) {
+    const Claim claim{slot.claim.load()};
+    if (still_ && claim.is_claiming()) broken("slot ", index, " is claiming for ever");
+    if (!claim.is_located()) return;
+    if (claim.slab() >= g_.slabs || claim.offset_bytes() >= g_.slab_bytes)
+      broken("slot ", index, " has a claim outside");
+    if (!places_.insert(claim.word).second) broken("slot ", index, " has a claim that another writer has, too");
+    const std::uint64_t generation = life_of(claim.slab()).generation();
+    if (!still_ || !claim.is_in(generation) || !can_be_read(generation)) return;
+    const std::uint64_t counted = detail::load_ledger(slot).in_extent;
+    const auto there = messages_in_own_extent(core_, index, claim);
+    if (there && *there != counted) {
+      broken("the open extent of slot ", index, " has ", *there, " messages, and its ledger says ", counted);
+    }
+  }
+
+  void look_at_reader(std::uint32_t index, const ParticipantSlot& slot) {
+    const std::uint64_t hold = slot.hold.load();
+    if (g_.slabs < 64 && slot.pins.load() >> g_.slabs != 0) broken("slot ", index, " pins slabs that there are not");
+    if (slot.start_generation.load() > active_.generation) broken("slot ", index, " began in a generation to come");
+    if (is_lossless()) {
+      if (!still_ && hold == layout::kNoHold) return;  // settled, but for the last store
+      if (hold > active_.generation) broken("slot ", index, " holds generation ", hold, ", which is to come");
+      if (!can_be_read(hold)) broken("slot ", index, " holds generation ", hold, ", which is gone");
+      return;
+    }
+    if (hold != layout::kNoHold) broken("slot ", index, " holds a generation of a stream that overwrites");
+    for (std::uint32_t slab = 0; still_ && slab < g_.slabs; ++slab) {
+      if ((slot.pins.load() >> slab & 1) != 0 && !life_of(slab).readable()) {
+        broken("slot ", index, " pins slab ", slab, ", which cannot be read");
+      }
+    }
+  }
+
+  void look_at_ledger() {
+    const layout::Control& control = core_.control();
+    std::uint64_t committed = control.departed[control.departed_selector.load() & 1].committed.load();
+    for (std::uint32_t index = 0; index < g_.participants; ++index) {
+      if (SlotTenure{core_.slot(index).tenure.load()}.in_use())
+        committed += detail::load_ledger(core_.slot(index)).committed;
+    }
+    const auto& [oldest, slab] = *readable_.begin();
+    const std::uint64_t before = is_lossless() ? 0 : core_.descriptor(slab).frames_before.load();
+    const bool all_known = oldest == 1 || before != 0;
+    const std::uint64_t gone = before == 0 ? 0 : before - 1;
+    if (all_known && gone + found_ != committed) {
+      broken(committed, " messages were committed; ", found_, " are found, behind ", gone);
+    }
+    if (found_ > committed) broken(committed, " messages were committed; ", found_, " are found");
+    for (std::uint32_t index = 0; index < g_.participants; ++index) {
+      const ParticipantSlot& reader = core_.slot(index);
+      if (SlotTenure{reader.tenure.load()}.role() != SlotRole::reader) continue;
+      if (reader.delivered.load() + reader.lost.load() > committed) {
+        broken("slot ", index, " got ", reader.delivered.load(), " messages and lost ", reader.lost.load(), " of ",
+               committed);
+      }
+      if (is_lossless() && reader.lost.load() != 0) broken("slot ", index, " lost messages of a lossless stream");
+    }
+  }
+
+  SegmentCore& core_;
+  const layout::Geometry& g_;
+  const bool still_;
+  const Cursor cursor_;
+  ActiveSlab active_;
+  std::map<std::uint64_t, std::uint32_t> readable_;  // slabs by generation; none that is prepared only
+  std::set<std::uint64_t> places_;
+  std::uint64_t found_ = 0;  // messages
+};
+
+}  // namespace
+
+std::string broken_invariant(const Segment& segment, Motion motion) {
+  try {
+    Inspection{*segment.core(), motion}.run();
+  } catch (const Broken& found) {
+    return found.what();
+  }
+  return {};
+}
+
+void check_invariants(const Segment& segment, Motion motion) { Inspection{*segment.core(), motion}.run(); }
+
+}  // namespace sapbuf::test
