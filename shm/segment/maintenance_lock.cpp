@@ -9,8 +9,8 @@ namespace sapbuf::detail {
 bool MaintenanceLock::try_lock() noexcept {
   try {
     return core_.locks().try_lock(layout::kMaintenanceLock);
-  } catch (const Error&) {
-    return false;  // the system has no lock to give: as if somebody else had it
+  } catch (const std::exception&) {
+    return false;  // the system has no lock to give, or the file is out of reach: as if somebody else had it
   }
 }
 

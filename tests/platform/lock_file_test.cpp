@@ -16,6 +16,7 @@ namespace sapbuf::test {
 namespace {
 
 using platform::LockFile;
+using platform::LockState;
 
 constexpr std::uint64_t kByte = std::uint64_t{1} << 60;
 
@@ -166,14 +167,13 @@ BOOST_AUTO_TEST_CASE(a_lock_stays_when_another_descriptor_of_the_file_is_closed)
   BOOST_TEST(!file.other.try_lock(kByte));
 }
 
-BOOST_AUTO_TEST_CASE(a_child_of_fork_that_closed_its_copy_does_not_keep_the_lock) {
+BOOST_AUTO_TEST_CASE(a_child_of_fork_does_not_keep_the_lock) {
   File file;
   Child parent{[&](Link& link) {
-    auto locks = std::make_unique<LockFile>(file.memory.descriptor());
-    locks->try_lock(kByte);
+    LockFile locks{file.memory.descriptor()};
+    locks.try_lock(kByte);
     const pid_t child = ::fork();
     if (child == 0) {
-      locks->close_after_fork();
       link.say(static_cast<std::uint64_t>(::getpid()));
       ::pause();
       ::_exit(0);
@@ -188,10 +188,14 @@ BOOST_AUTO_TEST_CASE(a_child_of_fork_that_closed_its_copy_does_not_keep_the_lock
   ::kill(grandchild, SIGKILL);
 }
 
-BOOST_AUTO_TEST_CASE(a_child_of_fork_that_closed_its_copy_does_not_end_the_parents_lock) {
+BOOST_AUTO_TEST_CASE(a_child_of_fork_does_not_end_the_parents_lock_and_can_neither_lock_nor_ask) {
   File file;
   BOOST_TEST(file.mine.try_lock(kByte));
-  Child child{[&](Link&) { file.mine.close_after_fork(); }};
+  Child child{[&](Link&) {
+    file.mine.unlock(kByte);
+    if (error_of([&] { file.mine.try_lock(kByte + 1); }) != Errc::forked) throw std::runtime_error("it locks");
+    if (file.mine.ask(kByte + 1) != LockState::unknown) throw std::runtime_error("it asks");
+  }};
   BOOST_TEST(child.wait() == 0);
   BOOST_TEST(file.other.is_locked(kByte));
   file.mine.unlock(kByte);
