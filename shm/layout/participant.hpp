@@ -78,8 +78,8 @@ struct alignas(kLineBytes) ParticipantSlot {
 
   LedgerRecord records[2];
 
-  // Registry edge: the lock on `life` is taken before the state leaves `free` and dropped only after it is `free` again;
-  // so a slot in use whose life is not locked belongs to the dead.
+  // Registry edge: the lock on `life` is taken before the state leaves `free` and dropped only after it is `free`
+  // again; so a slot in use whose life is not locked belongs to the dead.
   alignas(kLineBytes) Word tenure;
   Word attached_at_ns;  // wall clock, nanoseconds since the epoch
   Word pid;             // in the participant's own pid namespace

@@ -36,9 +36,10 @@ std::uint64_t random_life() {
 
 [[noreturn]] void throw_unreachable(int error) {
   if (errc_of(error) == Errc::resource_exhausted) throw_system_error(error, "cannot open the segment's file anew");
-  throw Error(Errc::system,
-              "the segment's file cannot be reached any more: this process closed descriptors that it did not open, and "
-              "the file has no name, or /proc is not mounted");
+  throw Error(
+      Errc::system,
+      "the segment's file cannot be reached any more: this process closed descriptors that it did not open, and "
+      "the file has no name, or /proc is not mounted");
 }
 
 [[noreturn]] void throw_forked() { throw Error(Errc::forked, "the segment's locks are the parent's"); }

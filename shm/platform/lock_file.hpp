@@ -5,7 +5,8 @@
 // to it. Three of them, because they have different dangers to meet:
 //
 //              kept by                lock                           what a stray close(), or closefrom(), does
-//   life       an anchor              on a byte that nobody else     nothing: there is no descriptor to close, none whose
+//   life       an anchor              on a byte that nobody else     nothing: there is no descriptor to close, none
+//   whose
 //                                     has, as long as the object     number could be used again, and none that a child
 //                                     is there                       could inherit
 //   locks      descriptor + anchor    those of try_lock()            what is held stays held; the next call finds out,
@@ -91,8 +92,8 @@ class LockFile {
   Anchor life_anchor_;
 
   std::mutex mutex_;
-  std::list<Description> descriptions_;     // the first is in use
-  std::atomic<int> lock_descriptor_{-1};    // its number, for those who open the file anew
+  std::list<Description> descriptions_;   // the first is in use
+  std::atomic<int> lock_descriptor_{-1};  // its number, for those who open the file anew
 
   mutable std::mutex probe_mutex_;
   mutable KeptDescriptor probe_;

@@ -20,8 +20,9 @@ namespace sapbuf::platform {
 namespace {
 
 // Of task->flags, as /proc/PID/stat shows them (proc(5), field 9).
-constexpr unsigned long kExiting = 0x4;     // PF_EXITING: set by exit_signals(), in do_exit()
-constexpr unsigned long kSignaled = 0x400;  // PF_SIGNALED: set by get_signal(), before do_coredump() and do_group_exit()
+constexpr unsigned long kExiting = 0x4;  // PF_EXITING: set by exit_signals(), in do_exit()
+constexpr unsigned long kSignaled =
+    0x400;  // PF_SIGNALED: set by get_signal(), before do_coredump() and do_group_exit()
 
 // What /proc/.../stat says of a process or a thread.
 struct Stat {
@@ -91,8 +92,8 @@ std::optional<std::vector<Thread>> list_if_ending(const std::string& directory) 
   return threads;
 }
 
-// A list alone proves little: it is not made at one moment, so a thread that is made by another one, which then ends, or
-// that is skipped because others end, may be missing. But let two lists agree, and the process have as many threads
+// A list alone proves little: it is not made at one moment, so a thread that is made by another one, which then ends,
+// or that is skipped because others end, may be missing. But let two lists agree, and the process have as many threads
 // between them as are listed: then those were all threads that it had at that moment, they were all ending, and nobody
 // was left who could make another one.
 bool all_threads_are_ending(const std::string& directory) {

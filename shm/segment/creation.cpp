@@ -140,10 +140,11 @@ void check_mode(unsigned mode) {
     if ((mode >> shift & 06) != 04) continue;
     char text[8];
     std::snprintf(text, sizeof text, "%04o", mode);
-    throw Error(Errc::invalid_argument,
-                std::string("the mode ") + text + " lets " + (shift == 3 ? "the group" : "others") +
-                    " read but not write: whoever may read can take file locks that stop writers, readers and recovery, "
-                    "and even readers have to write to their own slot. Give both (0660, 0666) or neither (0600)");
+    throw Error(
+        Errc::invalid_argument,
+        std::string("the mode ") + text + " lets " + (shift == 3 ? "the group" : "others") +
+            " read but not write: whoever may read can take file locks that stop writers, readers and recovery, "
+            "and even readers have to write to their own slot. Give both (0660, 0666) or neither (0600)");
   }
 }
 

@@ -35,8 +35,7 @@ layout::JournalEntry& open_entry(SegmentCore& core, std::uint32_t index, layout:
   const layout::ParticipantSlot& slot = core.slot(index);
   layout::JournalEntry& entry = entry_of(core, last + 1);
   entry.number.store(0, std::memory_order_release);  // an onlooker that sees 0 leaves the entry alone
-  const auto kind =
-      proof == Proof::process_ended ? layout::JournalKind::process_ended : layout::JournalKind::lock_free;
+  const auto kind = proof == Proof::process_ended ? layout::JournalKind::process_ended : layout::JournalKind::lock_free;
   entry.kind.store(static_cast<std::uint64_t>(kind), relaxed);
   entry.slot.store(index, relaxed);
   entry.tenure.store(tenure.word, relaxed);

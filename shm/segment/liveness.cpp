@@ -110,7 +110,8 @@ void find_ended(SegmentCore& core) {
     if (!known->ended) continue;
     std::atomic_thread_fence(std::memory_order_acquire);
     // The owner may have detached, and its successor's words been read.
-    if (slot.tenure.load(std::memory_order_acquire) == tenure.word) core.ended_tenure(index).store(tenure.word, relaxed);
+    if (slot.tenure.load(std::memory_order_acquire) == tenure.word)
+      core.ended_tenure(index).store(tenure.word, relaxed);
   }
 }
 

@@ -115,9 +115,7 @@ Attachment attach(SegmentCore& core, layout::SlotRole role, std::string_view nam
                                        "(sapbuf create --participants)");
 }
 
-bool Attachment::is_current() const noexcept {
-  return core_->slot(slot_).tenure.load(relaxed) == tenure_.word;
-}
+bool Attachment::is_current() const noexcept { return core_->slot(slot_).tenure.load(relaxed) == tenure_.word; }
 
 Attachment::~Attachment() {
   if (core_ == nullptr || core_->forked()) return;

@@ -1,5 +1,5 @@
-// Who is attached. A slot belongs to one handle. It names the life of the handle's process: a byte of the segment's file
-// whose OFD lock the process holds for as long as it has the segment's memory (platform/lock_file.hpp).
+// Who is attached. A slot belongs to one handle. It names the life of the handle's process: a byte of the segment's
+// file whose OFD lock the process holds for as long as it has the segment's memory (platform/lock_file.hpp).
 //
 //   attach   take the slot's own lock -> fill the slot -> tenure = attached -> drop the slot's lock
 //   detach   tenure = leaving -> settle (as after a death, but without a journal entry) -> tenure = free

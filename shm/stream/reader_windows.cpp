@@ -40,10 +40,7 @@ ReaderState::ReaderState(std::shared_ptr<SegmentCore> segment, const ReaderOptio
     // Under the lock nothing is reclaimed, so the position that is picked here is held before anybody could take it
     // away.
     const MaintenanceLock lock{*core, kAttachPatience};
-    if (!lock) {
-      throw Error(Errc::busy, "segment '" + core->name() +
-                                  "': a live process holds the maintenance lock (is it stopped?); see 'sapbuf status'");
-    }
+    if (!lock) throw_maintenance_busy(*core);
     std::optional<Placed> first;
     const auto prepare = [&](layout::ParticipantSlot& fresh) {
       const ActiveSlab active = load_active(*core);

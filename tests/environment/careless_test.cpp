@@ -173,11 +173,36 @@ BOOST_AUTO_TEST_CASE(a_looker_with_read_locks_keeps_no_dead_alive) {
   const int looker = ::open(("/dev/shm/sapbuf." + name.str()).c_str(), O_RDONLY | O_CLOEXEC);
   struct flock lock {};
   lock.l_type = F_RDLCK;
-  lock.l_start = static_cast<off_t>(layout::kLifeLocks);
+  lock.l_start = static_cast<off_t>(segment.core()->slot(0).life.load());
+  lock.l_len = 1;
   dead.kill();
-  BOOST_TEST(::fcntl(looker, F_OFD_SETLK, &lock) == 0);  // on all lives there can be
+  BOOST_TEST(::fcntl(looker, F_OFD_SETLK, &lock) == 0);
   BOOST_TEST(recover(segment).dead.size() == 1U);
   ::close(looker);
+}
+
+// A lock for reading on the maintenance lock's byte stops everybody: they are told by whom.
+BOOST_AUTO_TEST_CASE(who_is_stopped_by_a_lock_is_told_whose_it_is) {
+  const TestName name;
+  const Segment segment = Segment::create(name, small(Order::per_writer));
+  Child looker{[&](Link& link) {
+    const int file = ::open(("/dev/shm/sapbuf." + name.str()).c_str(), O_RDONLY | O_CLOEXEC);
+    struct flock lock {};
+    lock.l_type = F_RDLCK;
+    lock.l_start = static_cast<off_t>(layout::kMaintenanceLock);
+    lock.l_len = 1;
+    require(::fcntl(file, F_OFD_SETLK, &lock) == 0, "cannot lock");
+    link.say(1);
+    link.hear();
+  }};
+  looker.hear();
+  const auto attach = [&] { const Reader reader{segment}; };
+  BOOST_TEST(error_of(attach) == Errc::busy);
+  const std::string said = message_of(attach);
+  BOOST_TEST(said.find("(pid " + std::to_string(looker.pid()) + ", ") != std::string::npos);
+  BOOST_TEST(said.find("a lock for reading)") != std::string::npos);
+  looker.kill();
+  BOOST_TEST(error_of(attach) == nothing());
 }
 
 BOOST_AUTO_TEST_SUITE_END()

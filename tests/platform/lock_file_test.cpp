@@ -356,7 +356,8 @@ BOOST_AUTO_TEST_CASE(another_file_that_got_the_numbers_is_not_asked_not_locked_a
       require(locks.ask(kByte + 1) == LockState::free, "what is free is not");
       require(!locks.try_lock(kByte), "it got a lock that another process has");
       require(locks.try_lock(kByte + 1), "no lock can be had");
-      require(strange.ask(kByte) == LockState::free && strange.ask(kByte + 1) == LockState::free, "a stranger is locked");
+      require(strange.ask(kByte) == LockState::free && strange.ask(kByte + 1) == LockState::free,
+              "a stranger is locked");
     }
     require(replaced >= 2, "nothing was replaced: the test shows nothing");
     require(numbers_of(stranger, stranger.descriptor()).size() == replaced, "a stranger's descriptor was closed");

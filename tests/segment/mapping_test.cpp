@@ -10,7 +10,6 @@
 namespace sapbuf::test {
 namespace {
 
-
 const SegmentOptions kSmall{.slab_bytes = 8192, .participants = 4};
 
 // The kernel's flags (VmFlags in smaps, proc(5)) of the mapping that the address lies in.
@@ -26,7 +25,9 @@ std::string flags_of(const void* address) {
   }
   return "not mapped";
 }
-bool has(const std::string& flags, const std::string& flag) { return flags.find(" " + flag + " ") != std::string::npos; }
+bool has(const std::string& flags, const std::string& flag) {
+  return flags.find(" " + flag + " ") != std::string::npos;
+}
 
 BOOST_AUTO_TEST_SUITE(mapping)
 
@@ -37,7 +38,8 @@ BOOST_AUTO_TEST_CASE(children_get_nothing_and_core_files_get_no_slabs) {
   const std::string control = flags_of(&core.control());
   BOOST_TEST(has(control, "dc"));
   BOOST_TEST(!has(control, "dd"));
-  for (const void* slab : {static_cast<const void*>(core.slab_for_reading(0)), static_cast<const void*>(core.slab_for_writing(1))}) {
+  for (const void* slab :
+       {static_cast<const void*>(core.slab_for_reading(0)), static_cast<const void*>(core.slab_for_writing(1))}) {
     BOOST_TEST(has(flags_of(slab), "dc"));
     BOOST_TEST(has(flags_of(slab), "dd"));
   }
