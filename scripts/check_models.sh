@@ -60,7 +60,7 @@ list_models() {
     model overwrite -DDEATHS=2 -DGENERATIONS=3
     model attach -DDEATHS=2
     model attach -DDEATHS=2 -DREADERS=3
-    model attach -DDEATHS=2 -DREADERS=3 -DWRITERS
+    model attach -DDEATHS=2 -DWRITERS
     model ledger -DDEATHS=2
     model ledger -DDEATHS=3 -DATTEMPTS=1
     model ledger -DTOTAL_ORDER -DDEATHS=2

@@ -45,19 +45,32 @@ KeptDescriptor::~KeptDescriptor() {
 }
 
 int KeptDescriptor::open(const char* path, int flags, const FileIdentity& file) {
-  NoFork section;
+  std::optional<NoFork> section;
   return open(section, path, flags, file);
 }
 
-int KeptDescriptor::open(NoFork& section, const char* path, int flags, const FileIdentity& file) {
+int KeptDescriptor::open(std::optional<NoFork>& section, const char* path, int flags, const FileIdentity& file) {
   if (!watched_) {
-    section.watch(*this);
+    NoFork{}.watch(*this);
     watched_ = true;
   }
+  for (;;) {
+    const std::uint64_t forks = fork_count();
+    const int descriptor = ::open(path, flags | O_CLOEXEC | O_NOCTTY);
+    if (descriptor < 0) return errno;
+    section.emplace();
+    if (fork_count() == forks) {
+      const int error = keep(descriptor, file);
+      if (error != 0) section.reset();
+      return error;
+    }
+    ::close(descriptor);  // a child may have a copy: of a description that has no locks, and never will have
+    section.reset();
+  }
+}
+
+int KeptDescriptor::keep(int descriptor, const FileIdentity& file) {
   let_go();
-  open_numbers().reserve(open_numbers().size() + 1);
-  const int descriptor = ::open(path, flags | O_CLOEXEC | O_NOCTTY);
-  if (descriptor < 0) return errno;
   for (std::atomic<int>* number : open_numbers()) {
     if (number->load(std::memory_order_relaxed) == descriptor) number->store(-1, std::memory_order_relaxed);
   }
@@ -65,10 +78,15 @@ int KeptDescriptor::open(NoFork& section, const char* path, int flags, const Fil
     ::close(descriptor);
     return ESTALE;
   }
+  try {
+    open_numbers().push_back(&number_);
+  } catch (...) {
+    ::close(descriptor);
+    throw;
+  }
   file_ = file;
   position_ = set_own_position(descriptor);
   number_.store(descriptor, std::memory_order_relaxed);
-  open_numbers().push_back(&number_);
   return 0;
 }
 

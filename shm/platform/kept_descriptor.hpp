@@ -32,10 +32,11 @@ class KeptDescriptor final : public ForkWatcher {
   ~KeptDescriptor();
 
   // Opens `path`, which must be that file. Returns 0, or errno's value (ESTALE: it is another file). Whatever was kept
-  // before is let go of. May throw std::bad_alloc.
+  // before is let go of. No child made by fork has a copy: one that is made while the system opens the file makes this
+  // open it once more. May throw std::bad_alloc.
   int open(const char* path, int flags, const FileIdentity& file);
-  // The same within a section of the caller's.
-  int open(NoFork& section, const char* path, int flags, const FileIdentity& file);
+  // The same; on success the caller goes on in a section in which no child has a copy either.
+  int open(std::optional<NoFork>& section, const char* path, int flags, const FileIdentity& file);
   void close() noexcept;
   void close(NoFork& section) noexcept;
 
@@ -45,6 +46,7 @@ class KeptDescriptor final : public ForkWatcher {
 
  private:
   void after_fork_in_child() noexcept override;
+  int keep(int descriptor, const FileIdentity& file);
   void let_go() noexcept;
 
   std::atomic<int> number_{-1};  // -1: none

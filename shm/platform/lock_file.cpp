@@ -70,7 +70,7 @@ LockFile::~LockFile() {
 
 // dup() would share the open file description, and with it the locks; only a new open makes a new one. By the thread's
 // own entry in /proc: that of the process is empty once its first thread has ended.
-int LockFile::try_open(NoFork& section, KeptDescriptor& into, int flags) const {
+int LockFile::try_open(std::optional<NoFork>& section, KeptDescriptor& into, int flags) const {
   int error = ENOENT;
   for (const int known : {lock_descriptor_.load(std::memory_order_relaxed), probe_.number(), source_}) {
     if (identity_of(known) != file_) continue;
@@ -86,7 +86,7 @@ int LockFile::try_open(NoFork& section, KeptDescriptor& into, int flags) const {
 
 void LockFile::open_probe() const {
   if (is_forked()) throw_forked();
-  NoFork section;
+  std::optional<NoFork> section;
   if (const int error = try_open(section, probe_, writable_ ? O_RDWR : O_RDONLY); error != 0) throw_unreachable(error);
 }
 
@@ -94,9 +94,9 @@ void LockFile::make_description() {
   std::list<Description> fresh(1);
   Description& description = fresh.front();
   description.held.reserve(layout::kMaxParticipants + 2);  // so that taking a lock never allocates
-  NoFork section;
+  std::optional<NoFork> section;
   if (const int error = try_open(section, description.descriptor, O_RDWR); error != 0) throw_unreachable(error);
-  if (const int error = description.anchor.hold(section, description.descriptor.number()); error != 0) {
+  if (const int error = description.anchor.hold(*section, description.descriptor.number()); error != 0) {
     throw_system_error(error, "cannot map the segment's file for its locks");
   }
   lock_descriptor_.store(description.descriptor.number(), std::memory_order_relaxed);
@@ -106,7 +106,7 @@ void LockFile::make_description() {
 // Locked, mapped and closed within one section: no child inherits the descriptor.
 void LockFile::take_life() {
   KeptDescriptor descriptor;
-  NoFork section;
+  std::optional<NoFork> section;
   if (const int error = try_open(section, descriptor, writable_ ? O_RDWR : O_RDONLY); error != 0) {
     throw_unreachable(error);
   }
@@ -116,10 +116,10 @@ void LockFile::take_life() {
     if (::fcntl(descriptor.number(), F_OFD_SETLK, &lock) == 0) break;
     if (!is_taken(errno)) throw_system_error(errno, "cannot take an OFD lock on the segment's file");
   }
-  if (const int error = life_anchor_.hold(section, descriptor.number()); error != 0) {
+  if (const int error = life_anchor_.hold(*section, descriptor.number()); error != 0) {
     throw_system_error(error, "cannot map the segment's file for its locks");
   }
-  descriptor.close(section);
+  descriptor.close(*section);
 }
 
 bool LockFile::try_lock(std::uint64_t offset) {

@@ -20,6 +20,7 @@
 #include <cstdint>
 #include <list>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -76,7 +77,7 @@ class LockFile {
     std::vector<std::uint64_t> held;  // an OFD lock does not exclude its own description: threads need this
   };
 
-  int try_open(NoFork& section, KeptDescriptor& into, int flags) const;
+  int try_open(std::optional<NoFork>& section, KeptDescriptor& into, int flags) const;
   void open_probe() const;
   void take_life();
   void make_description();

@@ -205,11 +205,10 @@ using OwnedDescriptor = std::shared_ptr<platform::KeptDescriptor>;
 
 OwnedDescriptor make_lock_file() {
   const auto kept = std::make_shared<platform::KeptDescriptor>();
-  platform::NoFork section;
   const int made = ::memfd_create("sapbuf-locks", MFD_CLOEXEC);
   if (made < 0) platform::throw_system_error(errno, "cannot make a memfd for the segment's locks");
   const std::string path = "/proc/thread-self/fd/" + std::to_string(made);
-  const int error = kept->open(section, path.c_str(), O_RDWR, platform::identity_of(made).value());
+  const int error = kept->open(path.c_str(), O_RDWR, platform::identity_of(made).value());
   ::close(made);
   if (error != 0) platform::throw_system_error(error, "cannot open the memfd for the segment's locks");
   return kept;

@@ -31,8 +31,8 @@ struct RecoveryReport {
   std::vector<DeadParticipant> dead;
   std::uint32_t reclaimed_slabs = 0;  // sealed slabs that nobody holds any more
   // Something is left for the next call: a live participant is in the middle of a step that recovery must let it
-  // finish, or holds the maintenance lock; or this process
-  // cannot ask the locks any more, since somebody closed its descriptors. Never an error.
+  // finish, or holds the maintenance lock; or this process cannot ask the locks any more, since somebody closed its
+  // descriptors. Never an error.
   bool pending = false;
 };
 
