@@ -8,6 +8,8 @@
 #include <random>
 #include <vector>
 
+#include <sapbuf/detail/kill_point.hpp>
+
 namespace sapbuf::platform {
 namespace {
 
@@ -58,6 +60,7 @@ int KeptDescriptor::open(std::optional<NoFork>& section, const char* path, int f
     const std::uint64_t forks = fork_count();
     const int descriptor = ::open(path, flags | O_CLOEXEC | O_NOCTTY);
     if (descriptor < 0) return errno;
+    SAPBUF_KILL_POINT("descriptor.opened");
     section.emplace();
     if (fork_count() == forks) {
       const int error = keep(descriptor, file);

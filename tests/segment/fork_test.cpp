@@ -11,6 +11,8 @@
 #include <fstream>
 #include <thread>
 
+#include <sapbuf/detail/kill_point.hpp>
+
 #include "support/child.hpp"
 #include "support/stream.hpp"
 
@@ -251,6 +253,37 @@ bool maps(const std::string& name) {
     if (line.find(name) != std::string::npos) return true;
   }
   return false;
+}
+
+// Behind the open of each descriptor that comes to have locks, before the library can know that it has it.
+BOOST_AUTO_TEST_CASE(a_child_made_while_a_segment_is_being_opened_keeps_no_dead_parent_alive) {
+  const TestName name;
+  const Segment segment = Segment::create(name, {.slab_bytes = 8192});
+  for (unsigned nth = 1; nth <= 3; ++nth) {
+    Child parent{[&](Link& link) {
+      pid_t pid = 0;
+      const auto fork_and_go_on = [&] {
+        pid = ::fork();
+        if (pid == 0) {
+          ::alarm(60);
+          for (;;) ::pause();
+        }
+      };
+      kill_point::arm("descriptor.opened", fork_and_go_on, nth);
+      const Segment own = Segment::open(name);
+      const Reader reader{own, {.name = "parent"}};
+      link.say(static_cast<std::uint64_t>(pid));
+      link.hear();
+    }};
+    const auto child = static_cast<pid_t>(parent.hear());
+    BOOST_TEST_REQUIRE(child > 0);
+    BOOST_TEST(recover(segment).dead.empty());
+    parent.kill();
+    BOOST_TEST(::kill(child, 0) == 0);
+    const RecoveryReport report = recover(segment);
+    BOOST_TEST(report.dead.size() == 1U);
+    ::kill(child, SIGKILL);
+  }
 }
 
 // One thread makes, opens, attaches and lets go without a pause; the other forks. Each child looks what it inherited,
