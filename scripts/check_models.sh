@@ -40,6 +40,7 @@ list_models() {
     model total_order -DNO_READER
     model overwrite -DGENERATIONS=3
     model attach
+    model attach -DWRITERS
     model ledger
     model ledger -DTOTAL_ORDER -DDEATHS=2
   else
@@ -59,6 +60,7 @@ list_models() {
     model overwrite -DDEATHS=2 -DGENERATIONS=3
     model attach -DDEATHS=2
     model attach -DDEATHS=2 -DREADERS=3
+    model attach -DDEATHS=2 -DWRITERS
     model ledger -DDEATHS=2
     model ledger -DDEATHS=3 -DATTEMPTS=1
     model ledger -DTOTAL_ORDER -DDEATHS=2
@@ -85,9 +87,11 @@ list_mutations() {
     without overwrite "$step"
   done
   without overwrite NO_STATE_SETTLING -DGENERATIONS=4
-  for step in ATTACH_WITHOUT_LOCK LOCK_AFTER_TENURE NO_SECOND_LOOK UNLOCK_BEFORE_FREE NO_HOLD_CHECK; do
+  for step in ATTACH_WITHOUT_LOCK NO_SECOND_LOOK LIFE_DROPPED_FIRST NO_LOOK_BEFORE_SETTLING \
+    NO_HOLD_CHECK; do
     without attach "$step"
   done
+  for step in NO_SLOT_LOCK LIFE_AFTER_TENURE; do without attach "$step" -DWRITERS; done
   for step in SWITCH_FIRST COUNT_FIRST CLOSE_FIRST; do without ledger "$step"; done
   for step in DEPARTED_SWITCH_FIRST NO_LAST_DEPARTED NO_COUNTED_MARK; do without ledger "$step" -DDEATHS=2; done
   for step in NO_HEAVY_FENCE SEQUENCE_AFTER_LOOK SEQUENCE_AFTER_ANNOUNCEMENT NO_SEQUENCE NO_LOOK_AGAIN NO_LOOK_AFTER_DEATH; do

@@ -7,7 +7,9 @@
 
 #include "segment/creation.hpp"
 #include "segment/facility.hpp"
+#include "segment/journal.hpp"
 #include "segment/ledger.hpp"
+#include "segment/liveness.hpp"
 #include "segment/registry.hpp"
 #include "stream/slabs.hpp"
 
@@ -47,7 +49,8 @@ bool is_in_operation(const layout::ParticipantSlot& slot, SlotRole role) noexcep
 Liveness liveness_of(SegmentCore& core, std::uint32_t index, const ParticipantSnapshot& seen, std::uint64_t active,
                      const InspectOptions& options) noexcept {
   SlotTenure tenure;
-  if (needs_settling(core, index, tenure)) return Liveness::dead;
+  const Proof proof = LivenessSweep{core}.ask(index, tenure);
+  if (proof == Proof::lock_free || proof == Proof::process_ended) return Liveness::dead;
   const auto limit = static_cast<std::uint64_t>(std::max<std::int64_t>(0, options.hung_after.count()));
   // Whoever holds nothing but the active generation is in nobody's way, however long it has been idle.
   const bool in_the_way =
@@ -146,7 +149,7 @@ void look_at_journal(SegmentCore& core, Snapshot& snapshot) {
                          .role = static_cast<Role>(SlotTenure{entry.tenure.load(relaxed)}.role()),
                          .name = load_name(entry.name),
                          .pid = static_cast<std::int32_t>(entry.pid.load(relaxed)),
-                         .proof = "ofd-lock-free",
+                         .proof = proof_in(entry),
                          .noticed_ns = entry.noticed_ns.load(relaxed),
                          .finished_ns = entry.finished_ns.load(relaxed),
                          .heartbeat_age_ms = entry.heartbeat_age_ns.load(relaxed) / 1'000'000,
@@ -160,9 +163,10 @@ void look_at_journal(SegmentCore& core, Snapshot& snapshot) {
   }
 }
 
-BackingFile look_at_file(const SegmentCore& core) noexcept {
+BackingFile look_at_file(SegmentCore& core) {
   struct stat file {};
-  if (core.name().empty() || ::fstat(core.file().descriptor(), &file) != 0) return {};
+  if (core.name().empty()) return {};
+  if (core.locks().with_descriptor([&](int descriptor) { return ::fstat(descriptor, &file); }) != 0) return {};
   return {.device = file.st_dev,
           .inode = file.st_ino,
           .owner = file.st_uid,

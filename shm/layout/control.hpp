@@ -18,7 +18,12 @@ struct alignas(kLineBytes) Event {
 };
 static_assert(sizeof(Event) == 64);
 
-enum class JournalKind : std::uint8_t { none = 0, death = 1 };
+// By what proof a participant was known to be dead.
+enum class JournalKind : std::uint8_t {
+  none = 0,
+  lock_free = 1,      // the lock on its life was free
+  process_ended = 2,  // its process runs no more code, although the kernel has not dropped the lock yet
+};
 
 // What was taken from whom, on what proof. An entry is opened when the repair of one participant begins, and finished
 // when its slot is free: the next recoverer goes on in the same entry if the first one died.

@@ -24,6 +24,7 @@ constexpr std::uint64_t layout_hash() noexcept {
       offsetof(Control, departed),
       offsetof(ParticipantSlot, tenure),
       offsetof(ParticipantSlot, time_namespace),
+      offsetof(ParticipantSlot, life),
       sizeof(JournalEntry),
       offsetof(Control, journal),
       offsetof(ParticipantSlot, name),
@@ -69,6 +70,9 @@ inline constexpr std::uint64_t kLockBase = std::uint64_t{1} << 60;
 inline constexpr std::uint64_t kCreationLock = kLockBase;  // held while a segment is being initialised or removed
 inline constexpr std::uint64_t kMaintenanceLock =
     kLockBase + 1;  // held while slabs change their state or the dead are repaired
-inline constexpr std::uint64_t kSlotLocks = kLockBase + 4096;  // + slot index: its participant is alive
+inline constexpr std::uint64_t kSlotLocks = kLockBase + 4096;  // + slot index: held by whoever is attaching there
+// + a number that a process takes by chance, its life. As long as it can reach the segment's memory, it holds the lock.
+inline constexpr std::uint64_t kLifeLocks = std::uint64_t{1} << 61;
+inline constexpr std::uint64_t kLifeMask = (std::uint64_t{1} << 56) - 1;
 
 }  // namespace sapbuf::layout

@@ -35,6 +35,7 @@ struct SlotTenure {
 
 inline constexpr std::size_t kNameBytes = 64;
 inline constexpr std::uint64_t kNoHold = ~std::uint64_t{0};
+inline constexpr std::uint64_t kSettledByOthers = ~std::uint64_t{0};  // in `revoked`
 
 struct alignas(kLineBytes) ParticipantSlot {
   // Writer: `busy` while a reservation is open, and the frames committed since the selected record.
@@ -60,8 +61,9 @@ struct alignas(kLineBytes) ParticipantSlot {
   Word lost;           // reader: messages overwritten before it came to them
   Word claimed_bytes;  // writer, total order: of the located claim, which may hold a batch of messages
 
-  // Writer: "no extent of this generation or of an older one is yours any more". Only ever rises.
-  //   written by  a sealer, under the maintenance lock;  read by  the owner;  crash  harmless
+  // Writer: "no extent of this generation or of an older one is yours any more". Only ever rises. All ones: recovery
+  // settled the slot, so whoever still uses it was taken for dead; stays so until somebody else attaches there.
+  //   written by  a sealer, or recovery, under the maintenance lock;  read by  the owner;  crash  harmless
   alignas(kLineBytes) Word revoked;
   // Reader of an `overwrite` stream: messages committed in all generations before its first one, plus one; 0 while
   // unknown.
@@ -76,8 +78,8 @@ struct alignas(kLineBytes) ParticipantSlot {
 
   LedgerRecord records[2];
 
-  // Registry edge: the liveness lock is taken before the state leaves `free` and dropped only after it is `free` again;
-  // so a slot in use whose lock is free belongs to the dead.
+  // Registry edge: the lock on `life` is taken before the state leaves `free` and dropped only after it is `free`
+  // again; so a slot in use whose life is not locked belongs to the dead.
   alignas(kLineBytes) Word tenure;
   Word attached_at_ns;  // wall clock, nanoseconds since the epoch
   Word pid;             // in the participant's own pid namespace
@@ -85,7 +87,10 @@ struct alignas(kLineBytes) ParticipantSlot {
   Word start_time;      // clock ticks after boot, as in /proc/PID/stat: with pid and boot it names one process
   Word boot_id;         // first 64 bits of the machine's boot id
   Word time_namespace;  // inode number of the namespace whose monotonic clock the heartbeat was read from
-  Word reserved_identity;
+  // The byte of the segment's file (kLifeLocks) that the owner's process holds a lock on for as long as it has the
+  // segment's memory. No two processes ever have the same.
+  //   written by  the owner, before the tenure says `attached`;  read by  recovery;  crash  the kernel drops the lock
+  Word life;
   Word name[kNameBytes / 8];  // UTF-8, padded with zero bytes
   Word reserved_tail[8];
 };

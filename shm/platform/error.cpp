@@ -35,6 +35,8 @@ class Category final : public std::error_category {
         return "out of descriptors, mappings or memory";
       case Errc::system:
         return "a system call failed";
+      case Errc::declared_dead:
+        return "the participant was taken for dead";
     }
     return "unknown error";
   }
@@ -69,6 +71,8 @@ std::string_view to_string(Status status) noexcept {
       return "forked";
     case Status::corrupt:
       return "corrupt";
+    case Status::declared_dead:
+      return "declared_dead";
   }
   return "unknown";
 }

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <sstream>
 
 #include "platform/system_error.hpp"
@@ -45,7 +46,7 @@ std::uint64_t start_time_in(const std::string& stat) {
   return start_time;
 }
 
-std::uint64_t boot_id() {
+std::uint64_t read_boot_id() {
   std::string digits;
   for (const char c : text_of("/proc/sys/kernel/random/boot_id")) {
     if (c != '-' && digits.size() < 16) digits += c;
@@ -58,14 +59,22 @@ std::uint64_t boot_id() {
 ProcessIdentity this_process() {
   ProcessIdentity identity;
   identity.pid = ::getpid();
-  identity.pid_namespace = inode_of("/proc/thread-self/ns/pid");
+  identity.pid_namespace = own_pid_namespace();
   identity.time_namespace = own_time_namespace();
   identity.start_time = start_time_in(text_of("/proc/self/stat"));
-  identity.boot_id = boot_id();
+  identity.boot_id = own_boot_id();
   identity.program = text_of("/proc/self/comm");
   return identity;
 }
 
 std::uint64_t own_time_namespace() noexcept { return inode_of("/proc/thread-self/ns/time"); }
+std::uint64_t own_pid_namespace() noexcept { return inode_of("/proc/thread-self/ns/pid"); }
+
+std::uint64_t own_boot_id() {
+  static std::atomic<std::uint64_t> known{0};
+  std::uint64_t id = known.load(std::memory_order_relaxed);
+  if (id == 0) known.store(id = read_boot_id(), std::memory_order_relaxed);
+  return id;
+}
 
 }  // namespace sapbuf::platform

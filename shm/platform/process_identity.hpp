@@ -1,4 +1,4 @@
-// Who a process is, for people and for pidfds. Never a proof of anything.
+// Who a process is: for people, for pidfds, and for the question whether it has ended (platform/process_end.hpp).
 #pragma once
 
 #include <cstdint>
@@ -20,5 +20,7 @@ ProcessIdentity this_process();
 
 // The namespace whose monotonic clock this process reads; 0 if the system knows none.
 std::uint64_t own_time_namespace() noexcept;
+std::uint64_t own_pid_namespace() noexcept;  // 0 if unknown
+std::uint64_t own_boot_id();                 // 0 if unknown; throws as this_process() does
 
 }  // namespace sapbuf::platform

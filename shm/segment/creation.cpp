@@ -1,9 +1,11 @@
 #include "segment/creation.hpp"
 
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <ctime>
 #include <map>
 #include <new>
@@ -128,6 +130,24 @@ void initialise(std::byte* base, const layout::Geometry& geometry) {
   header.init_state.store(static_cast<std::uint64_t>(InitState::ready), std::memory_order_release);
 }
 
+// Whoever may read a file may take locks for reading on it, and a lock for reading on the byte of the maintenance lock
+// keeps everybody from flips and recovery. So nobody may read who is not trusted to write.
+void check_mode(unsigned mode) {
+  if (mode > 0777 || (mode & 0600) != 0600) {
+    throw Error(Errc::invalid_argument, "the mode must be between 0600 and 0777 and let the owner read and write");
+  }
+  for (const unsigned shift : {3u, 0u}) {
+    if ((mode >> shift & 06) != 04) continue;
+    char text[8];
+    std::snprintf(text, sizeof text, "%04o", mode);
+    throw Error(
+        Errc::invalid_argument,
+        std::string("the mode ") + text + " lets " + (shift == 3 ? "the group" : "others") +
+            " read but not write: whoever may read can take file locks that stop writers, readers and recovery, "
+            "and even readers have to write to their own slot. Give both (0660, 0666) or neither (0600)");
+  }
+}
+
 void nap() noexcept {
   const timespec millisecond{0, 1'000'000};
   ::nanosleep(&millisecond, nullptr);
@@ -174,31 +194,37 @@ std::shared_ptr<SegmentCore> try_create(std::string_view name, const SegmentOpti
     }
   }
   validate(copy.header, copy.file_bytes, name);
-  return std::make_shared<SegmentCore>(std::string(name), std::move(file), copy.header, FileAccess::read_write);
+  return std::make_shared<SegmentCore>(std::string(name), file, copy.header, FileAccess::read_write);
 }
 
 // --- Memory that the caller supplies -------------------------------------------------------------------------------
 
 // Memory without a descriptor belongs to one process. Its locks live in a memfd that all segments on that memory share,
 // and that this process finds by the creation id as long as one of them is open.
-using OwnedDescriptor = std::shared_ptr<const int>;
+using OwnedDescriptor = std::shared_ptr<platform::KeptDescriptor>;
+
+OwnedDescriptor make_lock_file() {
+  const auto kept = std::make_shared<platform::KeptDescriptor>();
+  const int made = ::memfd_create("sapbuf-locks", MFD_CLOEXEC);
+  if (made < 0) platform::throw_system_error(errno, "cannot make a memfd for the segment's locks");
+  const std::string path = "/proc/thread-self/fd/" + std::to_string(made);
+  const int error = kept->open(path.c_str(), O_RDWR, platform::identity_of(made).value());
+  ::close(made);
+  if (error != 0) platform::throw_system_error(error, "cannot open the memfd for the segment's locks");
+  return kept;
+}
 
 OwnedDescriptor private_lock_file(std::uint64_t creation_id) {
   static std::mutex mutex;
   // By process, too: a child made by fork has a copy of the memory, and must not share its parent's locks.
-  static auto* const files = new std::map<std::pair<std::uint64_t, pid_t>, std::weak_ptr<const int>>;
+  static auto* const files = new std::map<std::pair<std::uint64_t, pid_t>, std::weak_ptr<platform::KeptDescriptor>>;
   const std::lock_guard guard{mutex};
   std::erase_if(*files, [](const auto& file) { return file.second.expired(); });
   const std::pair key{creation_id, ::getpid()};
   if (const auto found = files->find(key); found != files->end()) {
     if (OwnedDescriptor file = found->second.lock()) return file;
   }
-  const int descriptor = ::memfd_create("sapbuf-locks", MFD_CLOEXEC);
-  if (descriptor < 0) platform::throw_system_error(errno, "cannot make a memfd for the segment's locks");
-  const OwnedDescriptor file{new int{descriptor}, [](const int* owned) {
-                               ::close(*owned);
-                               delete owned;
-                             }};
+  const OwnedDescriptor file = make_lock_file();
   files->insert_or_assign(key, file);
   return file;
 }
@@ -206,7 +232,7 @@ OwnedDescriptor private_lock_file(std::uint64_t creation_id) {
 std::shared_ptr<SegmentCore> core_in_memory(const Memory& memory, const SegmentHeader& header) {
   if (memory.descriptor >= 0) return std::make_shared<SegmentCore>(memory, memory.descriptor, nullptr, header);
   OwnedDescriptor file = private_lock_file(header.creation_id);
-  const int descriptor = *file;
+  const int descriptor = file->is_ours() ? file->number() : -1;
   return std::make_shared<SegmentCore>(memory, descriptor, std::move(file), header);
 }
 
@@ -257,9 +283,7 @@ SegmentOptions options_of(const layout::Geometry& geometry) {
 
 std::shared_ptr<SegmentCore> create_named(std::string_view name, const SegmentOptions& options, IfExists if_exists) {
   const layout::Geometry geometry = geometry_of(options);
-  if (options.mode > 0777 || (options.mode & 0600) != 0600) {
-    throw Error(Errc::invalid_argument, "the mode must be between 0600 and 0777 and let the owner read and write");
-  }
+  check_mode(options.mode);
   const std::uint64_t deadline = platform::monotonic_ns() + kPatienceNs;
   for (;;) {
     if (auto core = try_create(name, options, geometry, if_exists)) return core;
@@ -278,7 +302,7 @@ std::shared_ptr<SegmentCore> open_named(std::string_view name, FileAccess access
     read_header(file, copy);
     if (!is_unfinished(copy.header)) {
       validate(copy.header, copy.file_bytes, name);
-      return std::make_shared<SegmentCore>(std::string(name), std::move(file), copy.header, access);
+      return std::make_shared<SegmentCore>(std::string(name), file, copy.header, access);
     }
     if (!at_work) {
       throw Error(Errc::not_found, quoted(name) + " was never finished: its creator died; create it again");

@@ -27,14 +27,16 @@ layout::JournalEntry* find_entry(SegmentCore& core, std::uint32_t index, layout:
 
 }  // namespace
 
-layout::JournalEntry& open_entry(SegmentCore& core, std::uint32_t index, layout::SlotTenure tenure) noexcept {
+layout::JournalEntry& open_entry(SegmentCore& core, std::uint32_t index, layout::SlotTenure tenure,
+                                 Proof proof) noexcept {
   if (layout::JournalEntry* const begun = find_entry(core, index, tenure)) return *begun;
   layout::Control& control = core.control();
   const std::uint64_t last = control.journal_last.load(relaxed);
   const layout::ParticipantSlot& slot = core.slot(index);
   layout::JournalEntry& entry = entry_of(core, last + 1);
   entry.number.store(0, std::memory_order_release);  // an onlooker that sees 0 leaves the entry alone
-  entry.kind.store(static_cast<std::uint64_t>(layout::JournalKind::death), relaxed);
+  const auto kind = proof == Proof::process_ended ? layout::JournalKind::process_ended : layout::JournalKind::lock_free;
+  entry.kind.store(static_cast<std::uint64_t>(kind), relaxed);
   entry.slot.store(index, relaxed);
   entry.tenure.store(tenure.word, relaxed);
   entry.pid.store(slot.pid.load(relaxed), relaxed);
@@ -51,6 +53,11 @@ layout::JournalEntry& open_entry(SegmentCore& core, std::uint32_t index, layout:
   entry.number.store(last + 1, std::memory_order_release);
   control.journal_last.store(last + 1, std::memory_order_release);
   return entry;
+}
+
+const char* proof_in(const layout::JournalEntry& entry) noexcept {
+  const bool ended = entry.kind.load(relaxed) == static_cast<std::uint64_t>(layout::JournalKind::process_ended);
+  return to_text(ended ? Proof::process_ended : Proof::lock_free);
 }
 
 void note_held(layout::JournalEntry& entry, std::span<const std::uint64_t> generations) noexcept {

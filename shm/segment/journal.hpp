@@ -2,12 +2,18 @@
 #pragma once
 
 #include "segment/facility.hpp"
+#include "segment/liveness.hpp"
 #include "segment/segment_core.hpp"
 
 namespace sapbuf::detail {
 
-// Opens the entry for a death, or finds the one that a recoverer before us opened and could not finish.
-layout::JournalEntry& open_entry(SegmentCore& core, std::uint32_t slot, layout::SlotTenure tenure) noexcept;
+// Opens the entry for a death, or finds the one that a recoverer before us opened and could not finish: then its proof
+// stands there.
+layout::JournalEntry& open_entry(SegmentCore& core, std::uint32_t slot, layout::SlotTenure tenure,
+                                 Proof proof) noexcept;
+
+// By what proof the entry's participant was known to be dead, for people.
+const char* proof_in(const layout::JournalEntry& entry) noexcept;
 
 // Notes what is held; kept if an earlier recoverer noted it already.
 void note_held(layout::JournalEntry& entry, std::span<const std::uint64_t> generations) noexcept;

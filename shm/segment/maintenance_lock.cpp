@@ -3,14 +3,15 @@
 #include <ctime>
 
 #include "platform/clock.hpp"
+#include "platform/lock_holders.hpp"
 
 namespace sapbuf::detail {
 
 bool MaintenanceLock::try_lock() noexcept {
   try {
     return core_.locks().try_lock(layout::kMaintenanceLock);
-  } catch (const Error&) {
-    return false;  // the system has no lock to give: as if somebody else had it
+  } catch (const std::exception&) {
+    return false;  // the system has no lock to give, or the file is out of reach: as if somebody else had it
   }
 }
 
@@ -30,6 +31,12 @@ MaintenanceLock::MaintenanceLock(SegmentCore& core, std::chrono::milliseconds pa
 
 MaintenanceLock::~MaintenanceLock() {
   if (held_) core_.locks().unlock(layout::kMaintenanceLock);
+}
+
+void throw_maintenance_busy(SegmentCore& core) {
+  const std::string who = platform::named_holders_of(core.locks().file(), layout::kMaintenanceLock);
+  throw Error(Errc::busy, "segment '" + core.name() + "': a live process holds the maintenance lock" + who +
+                              "; is it stopped? See 'sapbuf status'");
 }
 
 }  // namespace sapbuf::detail

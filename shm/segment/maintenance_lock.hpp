@@ -28,4 +28,7 @@ class MaintenanceLock {
   bool held_ = false;
 };
 
+// The error of those who waited for it in vain. Names who holds it, as far as this process may see that.
+[[noreturn]] void throw_maintenance_busy(SegmentCore& core);
+
 }  // namespace sapbuf::detail

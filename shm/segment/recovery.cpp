@@ -8,6 +8,7 @@
 #include "segment/facility.hpp"
 #include "segment/journal.hpp"
 #include "segment/ledger.hpp"
+#include "segment/liveness.hpp"
 #include "segment/maintenance_lock.hpp"
 #include "segment/registry.hpp"
 
@@ -40,19 +41,25 @@ using layout::SlotTenure;
 
 constexpr std::chrono::milliseconds kPatience{5};
 constexpr std::uint64_t kRetryNs = 3'000'000;
-constexpr const char* kProof = "ofd-lock-free";
 
 struct Candidate {
   std::uint32_t slot;
   SlotTenure tenure;
+  Proof proof;
+
+  bool died() const noexcept { return tenure.state() == SlotState::attached; }
 };
 
-std::vector<Candidate> find_candidates(SegmentCore& core) {
+// `pending` becomes true if the locks cannot be asked: nobody is taken for dead then.
+std::vector<Candidate> find_candidates(SegmentCore& core, bool& pending) {
   std::vector<Candidate> found;
+  LivenessSweep sweep{core};
   const std::uint32_t high = core.high_slot();
   for (std::uint32_t index = 0; index < high; ++index) {
     SlotTenure tenure;
-    if (needs_settling(core, index, tenure)) found.push_back({index, tenure});
+    const Proof proof = sweep.ask(index, tenure);
+    if (is_proof(proof)) found.push_back({index, tenure, proof});
+    pending = pending || proof == Proof::unknown;
   }
   return found;
 }
@@ -69,7 +76,7 @@ DeadParticipant describe(SegmentCore& core, const Candidate& candidate) {
           .role = static_cast<Role>(candidate.tenure.role()),
           .name = load_name(slot.name),
           .pid = static_cast<std::int32_t>(slot.pid.load(std::memory_order_relaxed)),
-          .proof = kProof,
+          .proof = to_text(candidate.proof),
           .held_generations = held_by(core, candidate.slot),
           .heartbeat_age_ms = HeartbeatClock{}.age_ns(slot) / 1'000'000};
 }
@@ -93,6 +100,8 @@ bool settle(SegmentCore& core, const Candidate& candidate, std::span<const std::
   }
   if (entry != nullptr) finish_entry(*entry, reclaimed);
   SAPBUF_KILL_POINT("recover.finished");
+  // For an owner that lives in spite of the proof. Whoever leaves by itself looks no more.
+  if (entry != nullptr) slot.revoked.store(layout::kSettledByOthers, std::memory_order_relaxed);
   slot.tenure.store(SlotTenure::make(candidate.tenure.incarnation(), layout::SlotRole::none, SlotState::free).word,
                     std::memory_order_release);
   return true;
@@ -100,8 +109,8 @@ bool settle(SegmentCore& core, const Candidate& candidate, std::span<const std::
 
 void settle_dead(SegmentCore& core, const Candidate& candidate, RecoveryReport& report) {
   DeadParticipant dead = describe(core, candidate);
-  const bool died = candidate.tenure.state() == SlotState::attached;
-  layout::JournalEntry* const entry = died ? &open_entry(core, candidate.slot, candidate.tenure) : nullptr;
+  layout::JournalEntry* const entry =
+      candidate.died() ? &open_entry(core, candidate.slot, candidate.tenure, candidate.proof) : nullptr;
   if (entry != nullptr) note_held(*entry, dead.held_generations);
   SAPBUF_KILL_POINT("recover.noted");
   RepairTally tally;
@@ -110,7 +119,7 @@ void settle_dead(SegmentCore& core, const Candidate& candidate, RecoveryReport& 
     report.pending = true;
     return;
   }
-  if (!died) return;
+  if (!candidate.died()) return;
   layout::Control& control = core.control();
   control.recoveries.fetch_add(1, std::memory_order_relaxed);
   control.reclaimed_slabs.fetch_add(reclaimed, std::memory_order_relaxed);
@@ -128,7 +137,8 @@ RecoveryReport recover_core(SegmentCore& core) {
   // although nobody died.
   for (const Facility& facility : facilities()) facility.check(core);
   RecoveryReport report;
-  if (find_candidates(core).empty()) return report;
+  find_ended(core);
+  if (find_candidates(core, report.pending).empty()) return report;
   {
     const MaintenanceLock lock{core, kPatience};
     if (!lock) {
@@ -137,7 +147,7 @@ RecoveryReport recover_core(SegmentCore& core) {
     }
     SAPBUF_KILL_POINT("recover.locked");
     // Once more under the lock: what was found before may have been settled meanwhile.
-    for (const Candidate& candidate : find_candidates(core)) settle_dead(core, candidate, report);
+    for (const Candidate& candidate : find_candidates(core, report.pending)) settle_dead(core, candidate, report);
   }
   notify(core.control().space);
   notify(core.control().data);
@@ -149,9 +159,10 @@ RecoveryReport find_dead_core(SegmentCore& core) {
   RecoveryReport report;
   std::vector<std::uint32_t> gone;
   std::set<std::uint64_t> held;
-  for (const Candidate& candidate : find_candidates(core)) {
+  find_ended(core);
+  for (const Candidate& candidate : find_candidates(core, report.pending)) {
     gone.push_back(candidate.slot);
-    if (candidate.tenure.state() != SlotState::attached) continue;
+    if (!candidate.died()) continue;
     report.dead.push_back(describe(core, candidate));
     held.insert(report.dead.back().held_generations.begin(), report.dead.back().held_generations.end());
   }
@@ -172,20 +183,21 @@ void recover_while_waiting(SegmentCore& core, std::uint64_t& last_try_ns) noexce
   }
 }
 
-void settle_own(SegmentCore& core, std::uint32_t slot, std::chrono::milliseconds patience) noexcept {
+void settle_own(SegmentCore& core, std::uint32_t slot, SlotTenure leaving,
+                std::chrono::milliseconds patience) noexcept {
   try {
     {
       const MaintenanceLock lock{core, patience};
-      if (!lock) return;
-      const Candidate self{slot, SlotTenure{core.slot(slot).tenure.load(std::memory_order_relaxed)}};
+      // Acquire: with the lock, whoever settled the slot meanwhile is done with it.
+      if (!lock || core.slot(slot).tenure.load(std::memory_order_acquire) != leaving.word) return;
       RepairTally tally;
       std::uint32_t reclaimed = 0;
-      settle(core, self, {}, tally, nullptr, reclaimed);
+      settle(core, {slot, leaving, Proof::left}, {}, tally, nullptr, reclaimed);
     }
     notify(core.control().space);
     notify(core.control().data);
   } catch (const std::exception&) {
-    // As above: the slot says `leaving`, and its lock will be free.
+    // As above: the slot says `leaving`.
   }
 }
 

@@ -6,7 +6,7 @@
 //   2. each facility repairs what it held  repeatable: see stream/repair.cpp
 //   3. add its ledger to the departed      done once: the record names whom it added last
 //   4. finish the entry
-//   5. free the slot                       from here on its holds and pins do not count, and somebody else may attach
+//   5. mark it in `revoked`; free the slot  from here on its holds and pins do not count, and somebody else may attach
 #pragma once
 
 #include <chrono>
@@ -23,7 +23,9 @@ RecoveryReport find_dead_core(SegmentCore& core);
 // For writers and readers that wait: as recover_core, but never throws, and looks again only after a few milliseconds.
 void recover_while_waiting(SegmentCore& core, std::uint64_t& last_try_ns) noexcept;
 
-// Settles the caller's own slot when it detaches. If the lock cannot be had in time, recovery will do it.
-void settle_own(SegmentCore& core, std::uint32_t slot, std::chrono::milliseconds patience) noexcept;
+// Settles the caller's own slot when it detaches, unless somebody did already. If the lock cannot be had in time,
+// recovery will do it. `leaving` is what the caller made of the tenure.
+void settle_own(SegmentCore& core, std::uint32_t slot, layout::SlotTenure leaving,
+                std::chrono::milliseconds patience) noexcept;
 
 }  // namespace sapbuf::detail

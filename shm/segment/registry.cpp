@@ -26,7 +26,8 @@ std::size_t whole_characters(std::string_view text, std::size_t limit) noexcept 
   return limit;
 }
 
-void fill(ParticipantSlot& slot, const platform::ProcessIdentity& identity, std::string_view name) noexcept {
+void fill(ParticipantSlot& slot, const platform::ProcessIdentity& identity, std::uint64_t life,
+          std::string_view name) noexcept {
   slot.progress.store(0, relaxed);
   slot.claim.store(0, relaxed);
   slot.hold.store(layout::kNoHold, relaxed);
@@ -48,6 +49,7 @@ void fill(ParticipantSlot& slot, const platform::ProcessIdentity& identity, std:
   slot.time_namespace.store(identity.time_namespace, relaxed);
   slot.start_time.store(identity.start_time, relaxed);
   slot.boot_id.store(identity.boot_id, relaxed);
+  slot.life.store(life, relaxed);
   store_name(slot.name, name);
   beat(slot);
 }
@@ -58,64 +60,72 @@ void raise_high_slot(layout::Control& control, std::uint64_t at_least) noexcept 
   }
 }
 
+// Recovery settled the slot. If its last owner lives in spite of all, it finds out as long as the mark stands.
+bool is_marked(const ParticipantSlot& slot) noexcept { return slot.revoked.load(relaxed) == layout::kSettledByOthers; }
+
+// The lock on a slot, while somebody attaches there.
+class SlotLock {
+ public:
+  SlotLock(SegmentCore& core, std::uint32_t index)
+      : core_(core), offset_(layout::kSlotLocks + index), held_(core.locks().try_lock(offset_)) {}
+  SlotLock(const SlotLock&) = delete;
+  SlotLock& operator=(const SlotLock&) = delete;
+  ~SlotLock() {
+    if (held_) core_.locks().unlock(offset_);
+  }
+  explicit operator bool() const noexcept { return held_; }
+
+ private:
+  SegmentCore& core_;
+  const std::uint64_t offset_;
+  const bool held_;
+};
+
 }  // namespace
 
-std::uint32_t attach(SegmentCore& core, layout::SlotRole role, std::string_view name,
-                     const std::function<void(ParticipantSlot&)>& prepare) {
+Attachment attach(SegmentCore& core, layout::SlotRole role, std::string_view name,
+                  const std::function<void(ParticipantSlot&)>& prepare) {
   core.check_not_forked();
   const platform::ProcessIdentity identity = platform::this_process();
   const std::string own_name = name.empty() ? identity.program + "-" + std::to_string(identity.pid) : std::string(name);
-  for (int round = 0; round < 2; ++round) {
+  enum class Round { unmarked, any, after_recovery };
+  for (const Round round : {Round::unmarked, Round::any, Round::after_recovery}) {
+    if (round == Round::after_recovery) recover_core(core);
     for (std::uint32_t index = 0; index < core.geometry().participants; ++index) {
       ParticipantSlot& slot = core.slot(index);
-      if (is_in_use(slot) || !core.locks().try_lock(layout::kSlotLocks + index)) continue;
+      if (is_in_use(slot) || (round == Round::unmarked && is_marked(slot))) continue;
+      const SlotLock lock{core, index};
+      if (!lock) continue;
       const SlotTenure before{slot.tenure.load(std::memory_order_acquire)};
-      if (before.in_use()) {  // taken, and its owner died, between the two looks
-        core.locks().unlock(layout::kSlotLocks + index);
-        continue;
-      }
+      if (before.in_use()) continue;  // taken between the two looks
       SAPBUF_KILL_POINT("attach.locked");
-      fill(slot, identity, own_name);
-      try {
-        if (prepare) prepare(slot);
-      } catch (...) {
-        core.locks().unlock(layout::kSlotLocks + index);
-        throw;
-      }
+      fill(slot, identity, core.locks().life(), own_name);
+      if (prepare) prepare(slot);
       raise_high_slot(core.control(), index + 1);
       SAPBUF_KILL_POINT("attach.filled");
+      const SlotTenure tenure = SlotTenure::make(before.incarnation() + 1, role, SlotState::attached);
       // registry: release, so that whoever finds the slot in use finds it filled.
-      slot.tenure.store(SlotTenure::make(before.incarnation() + 1, role, SlotState::attached).word,
-                        std::memory_order_release);
+      slot.tenure.store(tenure.word, std::memory_order_release);
       SAPBUF_KILL_POINT("attach.attached");
-      return index;
+      return {core, index, tenure};
     }
-    if (round == 0) recover_core(core);
   }
   throw Error(Errc::registry_full, "segment '" + core.name() + "' has " + std::to_string(core.geometry().participants) +
                                        " participants, all alive: close some, or make it anew with more "
                                        "(sapbuf create --participants)");
 }
 
-void detach(SegmentCore& core, std::uint32_t index) noexcept {
-  if (core.forked()) return;
-  if (core.truncated()) return core.locks().unlock(layout::kSlotLocks + index);  // nothing else is left of it here
-  ParticipantSlot& slot = core.slot(index);
-  const SlotTenure tenure{slot.tenure.load(relaxed)};
-  slot.tenure.store(SlotTenure::make(tenure.incarnation(), tenure.role(), SlotState::leaving).word,
-                    std::memory_order_release);
-  SAPBUF_KILL_POINT("detach.leaving");
-  settle_own(core, index, kDetachPatience);
-  SAPBUF_KILL_POINT("detach.settled");
-  core.locks().unlock(layout::kSlotLocks + index);
-}
+bool Attachment::is_current() const noexcept { return core_->slot(slot_).tenure.load(relaxed) == tenure_.word; }
 
-bool needs_settling(SegmentCore& core, std::uint32_t index, SlotTenure& tenure) noexcept {
-  ParticipantSlot& slot = core.slot(index);
-  tenure = {slot.tenure.load(std::memory_order_acquire)};
-  if (!tenure.in_use() || core.locks().is_locked(layout::kSlotLocks + index)) return false;
-  // An owner that detaches frees the slot before it drops the lock: if the tenure is still the same, nobody detached.
-  return slot.tenure.load(std::memory_order_acquire) == tenure.word;
+Attachment::~Attachment() {
+  if (core_ == nullptr || core_->forked() || core_->truncated()) return;
+  const SlotTenure leaving = SlotTenure::make(tenure_.incarnation(), tenure_.role(), SlotState::leaving);
+  std::uint64_t own = tenure_.word;
+  // registry: release, so that whoever settles the slot finds all that its owner did.
+  if (!core_->slot(slot_).tenure.compare_exchange_strong(own, leaving.word, std::memory_order_release, relaxed)) return;
+  SAPBUF_KILL_POINT("detach.leaving");
+  settle_own(*core_, slot_, leaving, kDetachPatience);
+  SAPBUF_KILL_POINT("detach.settled");
 }
 
 void beat(ParticipantSlot& slot) noexcept { slot.heartbeat_ns.store(platform::coarse_monotonic_ns(), relaxed); }

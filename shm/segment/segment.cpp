@@ -4,11 +4,21 @@
 #include <dirent.h>
 
 #include <algorithm>
+#include <atomic>
 
 #include "platform/system_error.hpp"
+#include "segment/core_dumps.hpp"
 #include "segment/creation.hpp"
 
 namespace sapbuf {
+
+namespace {
+std::atomic<bool> keep_slabs_in_core_dumps{false};
+}  // namespace
+
+void set_slabs_in_core_dumps(bool keep) noexcept { keep_slabs_in_core_dumps.store(keep, std::memory_order_relaxed); }
+
+bool detail::slabs_in_core_dumps() noexcept { return keep_slabs_in_core_dumps.load(std::memory_order_relaxed); }
 
 using detail::IfExists;
 

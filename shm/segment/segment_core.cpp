@@ -4,9 +4,10 @@
 
 #include <algorithm>
 
-#include "segment/fork_guard.hpp"
+#include "segment/core_dumps.hpp"
 
 namespace sapbuf::detail {
+
 namespace {
 
 // Pages that are shared become private zeros at the same addresses. Async-signal-safe: mmap is a bare system call.
@@ -19,21 +20,25 @@ bool replace_by_private_zeros(std::byte* address, std::size_t bytes) noexcept {
 
 }  // namespace
 
-SegmentCore::SegmentCore(std::string name, platform::SharedFile file, const layout::SegmentHeader& header,
-                         platform::FileAccess access)
+using platform::Dump;
+using platform::FileAccess;
+using platform::NoFork;
+
+SegmentCore::SegmentCore(std::string name, const platform::SharedFile& file, const layout::SegmentHeader& header,
+                         FileAccess access)
     : name_(std::move(name)),
       geometry_(header.geometry),
       creation_id_(header.creation_id),
       created_at_ns_(header.created_at_ns),
-      file_(std::move(file)),
-      locks_(file_.descriptor(), access == platform::FileAccess::read_write),
-      control_region_(file_.map(access, 0, geometry_.slabs_at)),
-      base_(static_cast<std::byte*>(control_region_.get_address())) {
+      locks_(file.descriptor(), access == FileAccess::read_write, "/dev/shm/" + platform::object_name(name_)),
+      ended_tenures_(geometry_.participants) {
+  control_region_.map(file.descriptor(), access, 0, geometry_.slabs_at, Dump::yes);
+  base_ = control_region_.data();
   control_guard_.watch(base_, geometry_.slabs_at, *this);
-  ForkGuard::watch(*this);
+  watch();
 }
 
-SegmentCore::SegmentCore(Memory memory, int lock_descriptor, std::shared_ptr<const int> lock_owner,
+SegmentCore::SegmentCore(Memory memory, int lock_descriptor, std::shared_ptr<const void> lock_owner,
                          const layout::SegmentHeader& header)
     : geometry_(header.geometry),
       creation_id_(header.creation_id),
@@ -43,17 +48,43 @@ SegmentCore::SegmentCore(Memory memory, int lock_descriptor, std::shared_ptr<con
       base_(memory.bytes.data()),
       supplied_slabs_(memory.bytes.data() + geometry_.slabs_at),
       writing_(supplied_slabs_),
-      reading_(supplied_slabs_) {
-  // Without a descriptor there is no file behind it.
-  if (lock_owner_ == nullptr) control_guard_.watch(base_, geometry_.total_bytes, *this);
-  ForkGuard::watch(*this);
+      reading_(supplied_slabs_),
+      ended_tenures_(geometry_.participants) {
+  // Memory of this process alone is copied by fork; memory with a descriptor is shared with the child.
+  if (memory.descriptor >= 0) {
+    control_region_.adopt(base_, geometry_.total_bytes);
+    control_guard_.watch(base_, geometry_.total_bytes, *this);
+    if (!slabs_in_core_dumps()) platform::set_dump(supplied_slabs_, geometry_.slabs * geometry_.slab_bytes, Dump::no);
+  }
+  watch();
 }
 
-SegmentCore::~SegmentCore() { ForkGuard::forget(*this); }
+SegmentCore::~SegmentCore() {
+  if (control_region_.data() != nullptr && supplied_slabs_ != nullptr) {
+    platform::set_dump(supplied_slabs_, geometry_.slabs * geometry_.slab_bytes, Dump::yes);
+  }
+  NoFork section;
+  section.forget(*this);
+}
+
+// Behind what it consists of: in a child, that is replaced first.
+void SegmentCore::watch() {
+  NoFork section;
+  section.watch(*this);
+}
 
 std::uint32_t SegmentCore::high_slot() noexcept {
   const std::uint64_t high = control().high_slot.load(std::memory_order_acquire);
   return static_cast<std::uint32_t>(std::min<std::uint64_t>(high, geometry_.participants));
+}
+
+std::byte* SegmentCore::map_slabs(platform::Mapping& into, platform::GuardedRange& guard, FileAccess access) {
+  const Dump dump = slabs_in_core_dumps() ? Dump::yes : Dump::no;
+  locks_.with_descriptor([&](int descriptor) {
+    into.map(descriptor, access, geometry_.slabs_at, geometry_.slabs * geometry_.slab_bytes, dump);
+  });
+  guard.watch(into.data(), geometry_.slabs * geometry_.slab_bytes, *this);
+  return into.data();
 }
 
 std::byte* SegmentCore::slab_for_writing(std::uint32_t slab) {
@@ -62,10 +93,7 @@ std::byte* SegmentCore::slab_for_writing(std::uint32_t slab) {
     const std::lock_guard guard{mapping_mutex_};
     slabs = writing_.load(std::memory_order_relaxed);
     if (slabs == nullptr) {
-      writing_region_ =
-          file_.map(platform::FileAccess::read_write, geometry_.slabs_at, geometry_.slabs * geometry_.slab_bytes);
-      slabs = static_cast<std::byte*>(writing_region_.get_address());
-      writing_guard_.watch(slabs, writing_region_.get_size(), *this);
+      slabs = map_slabs(writing_region_, writing_guard_, FileAccess::read_write);
       writing_.store(slabs, std::memory_order_release);
     }
   }
@@ -78,10 +106,7 @@ const std::byte* SegmentCore::slab_for_reading(std::uint32_t slab) {
     const std::lock_guard guard{mapping_mutex_};
     slabs = reading_.load(std::memory_order_relaxed);
     if (slabs == nullptr) {
-      reading_region_ =
-          file_.map(platform::FileAccess::read_only, geometry_.slabs_at, geometry_.slabs * geometry_.slab_bytes);
-      slabs = static_cast<const std::byte*>(reading_region_.get_address());
-      reading_guard_.watch(slabs, reading_region_.get_size(), *this);
+      slabs = map_slabs(reading_region_, reading_guard_, FileAccess::read_only);
       reading_.store(slabs, std::memory_order_release);
     }
   }
@@ -89,12 +114,12 @@ const std::byte* SegmentCore::slab_for_reading(std::uint32_t slab) {
 }
 
 void SegmentCore::add(ForkHook& hook) {
-  const std::lock_guard guard{ForkGuard::mutex()};
+  const NoFork section;
   hooks_.push_back(&hook);
 }
 
 void SegmentCore::remove(ForkHook& hook) noexcept {
-  const std::lock_guard guard{ForkGuard::mutex()};
+  const NoFork section;
   std::erase(hooks_, &hook);
 }
 
@@ -138,9 +163,6 @@ bool SegmentCore::on_truncation() noexcept {
 
 void SegmentCore::after_fork_in_child() noexcept {
   forked_ = true;
-  locks_.close_after_fork();
-  // Memory of this process alone was copied by fork; memory with a descriptor is shared with the parent.
-  if (supplied_slabs_ == nullptr || lock_owner_ == nullptr) leave_memory();
   for (ForkHook* hook : hooks_) hook->after_fork_in_child();
 }
 

@@ -7,12 +7,12 @@
 #include <string>
 #include <vector>
 
-#include <boost/interprocess/mapped_region.hpp>
-
 #include <sapbuf/layout/header.hpp>
 #include <sapbuf/segment.hpp>
 
+#include "platform/fork_guard.hpp"
 #include "platform/lock_file.hpp"
+#include "platform/mapping.hpp"
 #include "platform/shared_file.hpp"
 #include "platform/truncation_guard.hpp"
 
@@ -30,13 +30,14 @@ class ForkHook {
 
 // Thread-safe but for what callers do with the words. Everything that is read from shared memory and decides an address
 // is taken from `geometry()`, a private copy that was validated when the segment was opened.
-class SegmentCore final : platform::TruncationTarget {
+class SegmentCore final : public platform::ForkWatcher, platform::TruncationTarget {
  public:
-  // A named object whose header was validated; `access` read_only is for looking on only.
-  SegmentCore(std::string name, platform::SharedFile file, const layout::SegmentHeader& header,
+  // A named object whose header was validated; `access` read_only is for looking on only. The file is needed no longer
+  // than this takes.
+  SegmentCore(std::string name, const platform::SharedFile& file, const layout::SegmentHeader& header,
               platform::FileAccess access);
   // Memory that the caller supplies, with a descriptor for the locks; `lock_owner` is kept as long as the core.
-  SegmentCore(Memory memory, int lock_descriptor, std::shared_ptr<const int> lock_owner,
+  SegmentCore(Memory memory, int lock_descriptor, std::shared_ptr<const void> lock_owner,
               const layout::SegmentHeader& header);
   SegmentCore(const SegmentCore&) = delete;
   SegmentCore& operator=(const SegmentCore&) = delete;
@@ -48,7 +49,6 @@ class SegmentCore final : platform::TruncationTarget {
   std::uint64_t created_at_ns() const noexcept { return created_at_ns_; }
   bool full_fences() const noexcept { return geometry_.fences == Fences::full; }
   platform::LockFile& locks() noexcept { return locks_; }
-  const platform::SharedFile& file() const noexcept { return file_; }  // none if the memory was supplied
 
   layout::Control& control() noexcept { return at<layout::Control>(geometry_.control_at); }
   layout::ParticipantSlot& slot(std::uint32_t index) noexcept {
@@ -64,6 +64,12 @@ class SegmentCore final : platform::TruncationTarget {
   }
   // One past the highest slot in use so far; never more than there are.
   std::uint32_t high_slot() noexcept;
+
+  // The tenure of that slot whose owner this process knows to have ended, though the kernel still holds its lock; 0 if
+  // there is none. Private to this process: it believes no proof but its own.
+  std::atomic<std::uint64_t>& ended_tenure(std::uint32_t slot) noexcept { return ended_tenures_[slot]; }
+  // When this process last looked for such owners, on the monotonic clock.
+  std::atomic<std::uint64_t>& looked_for_ended_ns() noexcept { return looked_for_ended_ns_; }
 
   // The slabs are mapped when they are first asked for. Throws Error (resource_exhausted).
   std::byte* slab_for_writing(std::uint32_t slab);
@@ -93,10 +99,11 @@ class SegmentCore final : platform::TruncationTarget {
   }
 
  private:
-  friend class ForkGuard;
-  void after_fork_in_child() noexcept;
+  void after_fork_in_child() noexcept override;
   bool on_truncation() noexcept override;
   bool leave_memory() noexcept;
+  void watch();
+  std::byte* map_slabs(platform::Mapping& into, platform::GuardedRange& guard, platform::FileAccess access);
 
   template <typename T>
   T& at(std::uint64_t offset) noexcept {
@@ -107,12 +114,11 @@ class SegmentCore final : platform::TruncationTarget {
   const layout::Geometry geometry_;
   const std::uint64_t creation_id_;
   const std::uint64_t created_at_ns_;
-  platform::SharedFile file_;
-  std::shared_ptr<const int> lock_owner_;
+  const std::shared_ptr<const void> lock_owner_;
   platform::LockFile locks_;
-  boost::interprocess::mapped_region control_region_;  // header to extent tables
-  boost::interprocess::mapped_region writing_region_;  // slabs
-  boost::interprocess::mapped_region reading_region_;  // slabs, read-only
+  platform::Mapping control_region_;  // header to extent tables; of supplied memory that is shared: all of it
+  platform::Mapping writing_region_;  // slabs
+  platform::Mapping reading_region_;  // slabs, read-only
   std::byte* base_ = nullptr;
   std::byte* supplied_slabs_ = nullptr;
   std::mutex mapping_mutex_;
@@ -123,7 +129,9 @@ class SegmentCore final : platform::TruncationTarget {
   platform::GuardedRange reading_guard_;
   // Relaxed: whoever still reads zeros for a word of the segment finds them as odd as any.
   std::atomic<bool> truncated_{false};
-  std::vector<ForkHook*> hooks_;  // guarded by the fork guard's mutex
+  std::vector<std::atomic<std::uint64_t>> ended_tenures_;
+  std::atomic<std::uint64_t> looked_for_ended_ns_{0};
+  std::vector<ForkHook*> hooks_;  // changed within NoFork sections
   bool forked_ = false;
 };
 

@@ -29,6 +29,7 @@ bool Clearing::begin(std::uint64_t extent_bytes, std::uint64_t now) noexcept {
 }
 
 void Clearing::end(std::uint64_t extent_bytes, std::uint64_t now) noexcept {
+  if (extent_bytes == 0) return;  // it comes from shared memory, which a child made by fork sees as zeros
   (clears_ ? cleared_ : plain_).add((now - began_) * 1024 / extent_bytes);
 }
 

@@ -188,6 +188,10 @@ Stretch ReaderState::next_stretch(const std::byte* at, std::uint64_t handed) noe
 }
 
 void ReaderState::end_walk(const std::byte* at, std::uint64_t handed) noexcept {
+  if (!attachment.is_current()) {  // the slot is somebody else's
+    pinned = false;
+    return;
+  }
   if (walk_window < windows.size()) leave_place(at, handed);  // the loop was left early
   pinned = false;
   follows = false;

@@ -13,6 +13,7 @@
 
 #include <sapbuf/reader.hpp>
 
+#include "segment/registry.hpp"
 #include "segment/segment_core.hpp"
 #include "stream/slabs.hpp"
 
@@ -84,11 +85,12 @@ struct ReaderState final : ForkHook {
 
   bool overwrites() const noexcept { return core->geometry().on_full == OnFull::overwrite; }
   bool in_total_order() const noexcept { return core->geometry().order == Order::total; }
-  bool is_usable() const noexcept { return !corrupt && !core->forked(); }
+  bool is_usable() const noexcept { return !corrupt && !core->forked() && attachment.is_current(); }
   void check_usable() const;
 
   const std::shared_ptr<SegmentCore> core;
   const layout::Word& cursor;
+  Attachment attachment;  // the slot; given back when this goes
   std::uint32_t index = 0;
   layout::ParticipantSlot* slot = nullptr;
   std::vector<Window> windows;  // oldest first; never empty

@@ -41,10 +41,7 @@ ReaderState::ReaderState(std::shared_ptr<SegmentCore> segment, const ReaderOptio
     // Under the lock nothing is reclaimed, so the position that is picked here is held before anybody could take it
     // away.
     const MaintenanceLock lock{*core, kAttachPatience};
-    if (!lock) {
-      throw Error(Errc::busy, "segment '" + core->name() +
-                                  "': a live process holds the maintenance lock (is it stopped?); see 'sapbuf status'");
-    }
+    if (!lock) throw_maintenance_busy(*core);
     std::optional<Placed> first;
     const auto prepare = [&](layout::ParticipantSlot& fresh) {
       const ActiveSlab active = load_active(*core);
@@ -63,7 +60,8 @@ ReaderState::ReaderState(std::shared_ptr<SegmentCore> segment, const ReaderOptio
         fresh.hold.store(first->generation, relaxed);
       }
     };
-    index = attach(*core, layout::SlotRole::reader, options.name, prepare);
+    attachment = attach(*core, layout::SlotRole::reader, options.name, prepare);
+    index = attachment.slot();
     slot = &core->slot(index);
     add_window(*first);
     expected = first->generation;
@@ -72,13 +70,16 @@ ReaderState::ReaderState(std::shared_ptr<SegmentCore> segment, const ReaderOptio
   core->add(*this);
 }
 
-ReaderState::~ReaderState() {
-  core->remove(*this);
-  if (!forked) detach(*core, index);
-}
+ReaderState::~ReaderState() { core->remove(*this); }
 
 void ReaderState::check_usable() const {
   core->check_not_forked();
+  if (!attachment.is_current()) {
+    throw Error(Errc::declared_dead, "segment '" + core->name() +
+                                         "': others took this reader for dead, and what it held was given back: make a "
+                                         "new one. Something took away what proves that the process lives (it unmapped "
+                                         "memory of the library's?)");
+  }
   if (corrupt) throw_corrupt(*core, "a frame makes no sense");
 }
 
@@ -218,6 +219,7 @@ void ReaderState::check_number_of_windows() const {
 }
 
 void ReaderState::refresh() {
+  if (!is_usable()) check_usable();
   if (!follows) forget_held_back();
   if (is_up_to_date()) return;
   core->check_not_truncated();

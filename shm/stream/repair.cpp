@@ -5,6 +5,7 @@
 #include <sapbuf/detail/kill_point.hpp>
 #include "platform/clock.hpp"
 #include "segment/ledger.hpp"
+#include "segment/liveness.hpp"
 #include "segment/registry.hpp"
 #include "stream/extents.hpp"
 #include "stream/reclaim.hpp"

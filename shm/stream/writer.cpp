@@ -139,6 +139,7 @@ Status reserve_in_total_order(WriterState& writer, std::size_t size) noexcept {
 // On success the message's header goes to `writer.next`.
 Status reserve(WriterState& writer, std::size_t size) noexcept {
   if (writer.forked) return Status::forked;
+  if (!writer.attachment.is_current()) return Status::declared_dead;
   if (size > writer.max_payload_bytes) return Status::too_large;
   if (Progress{writer.slot->progress.load(relaxed)}.busy()) return Status::reserved;
   writer.deadline_ns = 0;
@@ -223,15 +224,13 @@ WriterState::WriterState(std::shared_ptr<SegmentCore> segment, const WriterOptio
         "(SegmentOptions{.fences = Fences::full})");
   }
   recover_core(*core);
-  index = attach(*core, layout::SlotRole::writer, options.name);
+  attachment = attach(*core, layout::SlotRole::writer, options.name);
+  index = attachment.slot();
   slot = &core->slot(index);
   core->add(*this);
 }
 
-WriterState::~WriterState() {
-  core->remove(*this);
-  if (!forked) detach(*core, index);
-}
+WriterState::~WriterState() { core->remove(*this); }
 
 void WriterState::after_fork_in_child() noexcept {
   forked = true;

@@ -3,6 +3,7 @@
 
 #include <sapbuf/writer.hpp>
 
+#include "segment/registry.hpp"
 #include "segment/segment_core.hpp"
 #include "stream/clearing.hpp"
 #include "stream/extents.hpp"
@@ -24,6 +25,7 @@ struct WriterState final : ForkHook {
   layout::Word& cursor;
   std::byte* const slabs;  // mapped for writing
   const std::uint64_t max_payload_bytes;
+  Attachment attachment;             // the slot; given back when this goes
   std::uint32_t index = 0;           // of the slot
   std::uint64_t claim_sequence = 0;  // of the last announcement
   std::uint64_t recovery_tried_ns = 0;

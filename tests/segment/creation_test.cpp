@@ -269,6 +269,24 @@ BOOST_AUTO_TEST_CASE(the_mode_is_0600_unless_asked_and_the_umask_does_not_matter
   BOOST_TEST((RawFile{shared}.status().st_mode & 07777) == 0660U);
 }
 
+// To read the file is enough to take locks for reading on it, and those stop everybody.
+BOOST_AUTO_TEST_CASE(a_mode_that_lets_anybody_read_who_may_not_write_is_refused_with_the_reason) {
+  const TestName name;
+  for (const unsigned mode : {0640u, 0644u, 0604u, 0664u, 0646u, 0755u}) {
+    const auto create = [&] { static_cast<void>(Segment::create(name, {.slab_bytes = 8192, .mode = mode})); };
+    BOOST_TEST_CONTEXT(std::oct << mode) {
+      BOOST_TEST(error_of(create) == Errc::invalid_argument);
+      BOOST_TEST(message_of(create).find("read but not write") != std::string::npos);
+    }
+  }
+  BOOST_TEST(!exists(name));
+  for (const unsigned mode : {0600u, 0660u, 0606u, 0666u, 0777u}) {
+    const TestName shared;
+    const auto create = [&] { static_cast<void>(Segment::create(shared, {.slab_bytes = 8192, .mode = mode})); };
+    BOOST_TEST_CONTEXT(std::oct << mode) BOOST_TEST(error_of(create) == nothing());
+  }
+}
+
 // Runs `code` in a child that is another user; false if this process may not do that.
 bool as_nobody(const std::function<void()>& code) {
   if (::getuid() != 0) {
@@ -312,9 +330,11 @@ BOOST_AUTO_TEST_CASE(another_user_takes_part_where_the_mode_admits_it) {
   if (ran) BOOST_TEST(texts(reader).size() == 1U);
 }
 
+// No mode that a segment is made with admits such a user, but the owner may change it.
 BOOST_AUTO_TEST_CASE(another_user_who_may_only_read_the_file_can_inspect_it) {
   const TestName name;
-  const Segment segment = Segment::create(name, {.slab_bytes = 8192, .participants = 4, .mode = 0644});
+  const Segment segment = Segment::create(name, {.slab_bytes = 8192, .participants = 4});
+  BOOST_TEST(::chmod(("/dev/shm/sapbuf." + name.str()).c_str(), 0644) == 0);
   const Writer writer{segment, {.name = "watched"}};
   as_nobody([&] {
     const Snapshot now = inspect(name);

@@ -1,9 +1,17 @@
 // Fork: what a child inherits is dead in the child and untouched in the parent.
 #include <signal.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <boost/test/data/test_case.hpp>
 #include <boost/test/unit_test.hpp>
+
+#include <atomic>
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
+#include <sapbuf/detail/kill_point.hpp>
 
 #include "support/child.hpp"
 #include "support/stream.hpp"
@@ -224,6 +232,98 @@ BOOST_DATA_TEST_CASE(a_grandchild_is_as_far_from_the_handles_as_a_child, data::m
   }};
   BOOST_TEST(child.wait() == 0);
   BOOST_TEST(writer.write("after") == Status::ok);
+}
+
+// --- A fork that meets other threads -------------------------------------------------------------------------------
+
+// Descriptors through which this process would keep locks of its parent alive: of the kernel's own account.
+int descriptors_with_locks() {
+  int count = 0;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fdinfo")) {
+    std::ifstream information{entry.path()};
+    for (std::string line; std::getline(information, line);) count += line.find("OFDLCK") != std::string::npos ? 1 : 0;
+  }
+  return count;
+}
+
+// Whether this process maps a file of that name.
+bool maps(const std::string& name) {
+  std::ifstream mappings{"/proc/self/maps"};
+  for (std::string line; std::getline(mappings, line);) {
+    if (line.find(name) != std::string::npos) return true;
+  }
+  return false;
+}
+
+// Behind the open of each descriptor that comes to have locks, before the library can know that it has it.
+BOOST_AUTO_TEST_CASE(a_child_made_while_a_segment_is_being_opened_keeps_no_dead_parent_alive) {
+  const TestName name;
+  const Segment segment = Segment::create(name, {.slab_bytes = 8192});
+  for (unsigned nth = 1; nth <= 3; ++nth) {
+    Child parent{[&](Link& link) {
+      pid_t pid = 0;
+      const auto fork_and_go_on = [&] {
+        pid = ::fork();
+        if (pid == 0) {
+          ::alarm(60);
+          for (;;) ::pause();
+        }
+      };
+      kill_point::arm("descriptor.opened", fork_and_go_on, nth);
+      const Segment own = Segment::open(name);
+      const Reader reader{own, {.name = "parent"}};
+      link.say(static_cast<std::uint64_t>(pid));
+      link.hear();
+    }};
+    const auto child = static_cast<pid_t>(parent.hear());
+    BOOST_TEST_REQUIRE(child > 0);
+    BOOST_TEST(recover(segment).dead.empty());
+    parent.kill();
+    BOOST_TEST(::kill(child, 0) == 0);
+    const RecoveryReport report = recover(segment);
+    BOOST_TEST(report.dead.size() == 1U);
+    ::kill(child, SIGKILL);
+  }
+}
+
+// One thread makes, opens, attaches and lets go without a pause; the other forks. Each child looks what it inherited,
+// and stays until its parent is dead.
+BOOST_DATA_TEST_CASE(whatever_another_thread_is_doing_a_child_inherits_neither_lock_nor_memory,
+                     data::make({Place::named, Place::heap}), place) {
+  const TestName name;
+  const Segment segment = Segment::create(name, {.slab_bytes = 8192});
+  Child parent{[&](Link& link) {
+    const TestName another;
+    std::atomic<bool> stop{false};
+    std::thread busy{[&] {
+      const SegmentOptions options{.slab_bytes = 8192, .participants = 4};
+      const HeapMemory heap{options};
+      while (!stop) {
+        const Segment own = place == Place::heap ? Segment::create_in(heap, options) : Segment::open(name);
+        Writer writer{own, {.name = "parent", .timeout = 0ms}};
+        const Reader reader{own, {.name = "parent"}};
+        writer.write("something");
+        if (place == Place::named) {
+          static_cast<void>(Segment::open_or_create(another, options));
+          Segment::remove(another);
+        }
+      }
+    }};
+    int bad = 0;
+    for (int round = 0; round < 300; ++round) {
+      const pid_t pid = ::fork();
+      if (pid == 0) ::_exit((descriptors_with_locks() != 0 ? 1 : 0) + (maps("sapbuf." + name.str()) ? 2 : 0));
+      int status = 0;
+      ::waitpid(pid, &status, 0);
+      bad += status != 0 ? 1 : 0;
+    }
+    stop = true;
+    busy.join();
+    link.say(static_cast<std::uint64_t>(bad));
+  }};
+  BOOST_TEST(parent.hear() == 0U);
+  BOOST_TEST(parent.wait() == 0);
+  BOOST_TEST(recover(segment).dead.empty());
 }
 
 BOOST_AUTO_TEST_SUITE_END()

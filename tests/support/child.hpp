@@ -20,6 +20,7 @@ class Link {
  public:
   Link(int read_descriptor, int write_descriptor) : read_(read_descriptor), write_(write_descriptor) {}
   void say(std::uint64_t value) const;  // the other side's hear() returns it
+  bool uses(int descriptor) const noexcept { return descriptor == read_ || descriptor == write_; }
   std::uint64_t hear() const;  // ends the process (child) or throws (parent) if the other side is gone or silent
 
  private:

@@ -13,11 +13,16 @@ test_makes_a_stream_with_the_defaults() {
 
 test_takes_every_option() {
   expect "$done" "$sapbuf" create "$stream" --slabs 3 --slab-bytes 128KiB --extent-bytes 8KiB --order per-writer \
-    --on-full drop --participants 5 --mode 0640
+    --on-full drop --participants 5 --mode 0660
   expect "$done" "$sapbuf" status "$stream" --json
   json_holds '.order == "per-writer" and .on_full == "drop"'
   json_holds '[.slabs[].capacity_bytes] == [131072, 131072, 131072]'
-  equal "$(stat --format=%a "/dev/shm/sapbuf.$stream")" 640 mode
+  equal "$(stat --format=%a "/dev/shm/sapbuf.$stream")" 660 mode
+}
+
+test_refuses_a_mode_that_lets_others_read_only() {
+  expect "$usage" "$sapbuf" create "$stream" --mode 0644
+  said "lets the group read but not write"
 }
 
 test_knows_total_order_and_overwriting() {

@@ -20,6 +20,7 @@ enum class Errc {
   unsupported,         // the kernel lacks something that the segment needs
   resource_exhausted,  // out of descriptors, mappings or memory
   system,              // any other failure of a system call
+  declared_dead,       // others took this participant for dead, and took back what it held: it must not go on
 };
 
 const std::error_category& error_category() noexcept;

@@ -18,7 +18,9 @@ struct DeadParticipant {
   Role role = Role::none;
   std::string name;
   std::int32_t pid = 0;
-  std::string proof;                            // "ofd-lock-free": the kernel dropped its liveness lock
+  // "ofd-lock-free": the kernel dropped its liveness lock; "process-ended": no thread of its process will ever run its
+  // program again, although the kernel is not done with it
+  std::string proof;
   std::vector<std::uint64_t> held_generations;  // what it kept from being reclaimed, or was still writing into
   std::uint64_t repaired_frames = 0;            // holes, busy frames and open extents that were closed
   std::uint64_t repaired_bytes = 0;
@@ -29,7 +31,8 @@ struct RecoveryReport {
   std::vector<DeadParticipant> dead;
   std::uint32_t reclaimed_slabs = 0;  // sealed slabs that nobody holds any more
   // Something is left for the next call: a live participant is in the middle of a step that recovery must let it
-  // finish, or holds the maintenance lock. Never an error.
+  // finish, or holds the maintenance lock; or this process cannot ask the locks any more, since somebody closed its
+  // descriptors. Never an error.
   bool pending = false;
 };
 

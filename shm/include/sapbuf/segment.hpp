@@ -70,4 +70,10 @@ class Segment {
   std::shared_ptr<detail::SegmentCore> core_;
 };
 
+// Whether the slabs that this process maps from now on stand in its core files. They do not by default: a process that
+// crashes would spend seconds for each GiB of other people's messages, keeping what it holds all that time. Counts for
+// named segments, and for memory that was supplied with a descriptor. Thread-safe; call it before the first Writer or
+// Reader is made.
+void set_slabs_in_core_dumps(bool keep) noexcept;
+
 }  // namespace sapbuf

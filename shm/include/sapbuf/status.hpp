@@ -16,6 +16,9 @@ enum class Status : std::uint8_t {
   closed,     // the writer was moved from or closed
   forked,     // the handle was inherited through fork and belongs to the parent: make a new one in the child
   corrupt,    // the segment's bytes contradict themselves
+  // Others took this writer for dead and took back what it held: what it wrote last may be lost. Make a new one. It
+  // takes more than a stray close() to come to this: something unmapped memory of the library's, say.
+  declared_dead,
 };
 
 std::string_view to_string(Status status) noexcept;

@@ -1,0 +1,26 @@
+// Who holds a lock: for people, where a lock is in the way.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "platform/kept_descriptor.hpp"
+
+namespace sapbuf::platform {
+
+// A process with a descriptor through which the byte is locked.
+struct LockHolder {
+  std::int32_t pid = 0;
+  std::string program;
+  bool for_reading = false;
+};
+
+// Looks through the descriptors of all processes, which takes milliseconds; those of other users it sees as far as
+// /proc lets it (root: all). A description that only a mapping keeps has no descriptor, and is not found.
+std::vector<LockHolder> holders_of(const FileIdentity& file, std::uint64_t offset);
+
+// " (pid 12, program; pid 13, other, a lock for reading)"; empty if nobody is found. Never throws.
+std::string named_holders_of(const FileIdentity& file, std::uint64_t offset) noexcept;
+
+}  // namespace sapbuf::platform

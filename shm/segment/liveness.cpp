@@ -1,0 +1,118 @@
+#include "segment/liveness.hpp"
+
+#include <algorithm>
+#include <vector>
+
+#include "platform/clock.hpp"
+#include "platform/process_end.hpp"
+#include "segment/facility.hpp"
+#include "segment/registry.hpp"
+
+namespace sapbuf::detail {
+namespace {
+
+using layout::ParticipantSlot;
+using layout::SlotRole;
+using layout::SlotState;
+using layout::SlotTenure;
+
+constexpr auto relaxed = std::memory_order_relaxed;
+constexpr std::uint64_t kLookInterval = 10'000'000;  // ns, between two searches of one process in one segment
+constexpr std::uint64_t kQuietNs = 5'000'000;        // without progress, before anybody is suspected
+constexpr std::size_t kAsked = 8;                    // processes in one search
+
+// The newest generation that stands in a slab.
+std::uint64_t newest_generation(SegmentCore& core) noexcept {
+  std::uint64_t newest = 0;
+  for (std::uint32_t slab = 0; slab < core.geometry().slabs; ++slab) {
+    const layout::SlabLife life{core.descriptor(slab).life.load(std::memory_order_acquire)};
+    if (life.readable()) newest = std::max(newest, life.generation());
+  }
+  return newest;
+}
+
+// Whether somebody may be waiting for this participant: it is in the middle of a step, or keeps an older generation.
+bool is_in_the_way(SegmentCore& core, std::uint32_t index, SlotTenure tenure, std::uint64_t newest) {
+  const ParticipantSlot& slot = core.slot(index);
+  if (tenure.role() == SlotRole::reader && slot.pins.load(relaxed) != 0) return true;
+  if (tenure.role() == SlotRole::writer) {
+    const layout::Claim claim{slot.claim.load(relaxed)};
+    if (claim.is_claiming()) return true;
+    // Without a claim it is waiting for room itself.
+    if (claim.word != 0 && layout::Progress{slot.progress.load(relaxed)}.busy()) return true;
+  }
+  std::vector<std::uint64_t> held;
+  for (const Facility& facility : facilities()) facility.held(core, index, held);
+  return std::any_of(held.begin(), held.end(), [newest](std::uint64_t generation) { return generation < newest; });
+}
+
+platform::ProcessIdentity owner_of(const ParticipantSlot& slot) {
+  platform::ProcessIdentity identity;
+  identity.pid = static_cast<std::int32_t>(slot.pid.load(relaxed));
+  identity.pid_namespace = slot.pid_namespace.load(relaxed);
+  identity.time_namespace = slot.time_namespace.load(relaxed);
+  identity.start_time = slot.start_time.load(relaxed);
+  identity.boot_id = slot.boot_id.load(relaxed);
+  return identity;
+}
+
+}  // namespace
+
+const char* to_text(Proof proof) noexcept { return proof == Proof::process_ended ? "process-ended" : "ofd-lock-free"; }
+
+Proof LivenessSweep::ask(std::uint32_t index, SlotTenure& tenure) noexcept {
+  ParticipantSlot& slot = core_.slot(index);
+  // registry: acquire, so that the life that is read is this tenure's.
+  tenure = {slot.tenure.load(std::memory_order_acquire)};
+  if (!tenure.in_use()) return Proof::none;
+  const std::uint64_t life = slot.life.load(relaxed);
+  const Proof alive = tenure.state() == SlotState::leaving ? Proof::left : Proof::none;
+  if (life == last_alive_ || life == core_.locks().life()) return alive;
+  if (core_.ended_tenure(index).load(relaxed) == tenure.word) return Proof::process_ended;
+  const platform::LockState lock = core_.locks().ask(life);
+  if (lock == platform::LockState::held) {
+    last_alive_ = life;
+    return alive;
+  }
+  std::atomic_thread_fence(std::memory_order_acquire);
+  // An owner that detaches frees the slot before its process can drop the lock: if the tenure is still the same, nobody
+  // detached, and the life was its own.
+  if (slot.tenure.load(std::memory_order_acquire) != tenure.word) return Proof::none;
+  return lock == platform::LockState::free ? Proof::lock_free : alive == Proof::left ? alive : Proof::unknown;
+}
+
+bool needs_settling(SegmentCore& core, std::uint32_t index, SlotTenure& tenure) noexcept {
+  return is_proof(LivenessSweep{core}.ask(index, tenure));
+}
+
+void find_ended(SegmentCore& core) {
+  const std::uint64_t now = platform::monotonic_ns();
+  std::uint64_t last = core.looked_for_ended_ns().load(relaxed);
+  if (now - last < kLookInterval || !core.looked_for_ended_ns().compare_exchange_strong(last, now, relaxed)) return;
+  const HeartbeatClock clock;
+  const std::uint64_t newest = newest_generation(core);
+  const std::uint32_t high = core.high_slot();
+  const auto first = static_cast<std::uint32_t>(high == 0 ? 0 : now / kLookInterval % high);  // all get their turn
+  struct Asked {
+    std::uint64_t life;
+    bool ended;
+  };
+  std::vector<Asked> asked;
+  for (std::uint32_t step = 0; step < high && asked.size() < kAsked; ++step) {
+    const std::uint32_t index = (first + step) % high;
+    const ParticipantSlot& slot = core.slot(index);
+    const SlotTenure tenure{slot.tenure.load(std::memory_order_acquire)};
+    if (!tenure.in_use() || slot.life.load(relaxed) == core.locks().life()) continue;
+    if (clock.age_ns(slot) < kQuietNs || !is_in_the_way(core, index, tenure, newest)) continue;
+    const std::uint64_t life = slot.life.load(relaxed);
+    auto known = std::find_if(asked.begin(), asked.end(), [life](const Asked& one) { return one.life == life; });
+    if (known == asked.end()) known = asked.insert(known, {life, platform::has_ended(owner_of(slot))});
+    if (!known->ended) continue;
+    std::atomic_thread_fence(std::memory_order_acquire);
+    // The owner may have detached, and its successor's words been read.
+    if (slot.tenure.load(std::memory_order_acquire) == tenure.word)
+      core.ended_tenure(index).store(tenure.word, relaxed);
+  }
+}
+
+}  // namespace sapbuf::detail
