@@ -129,7 +129,7 @@ void dump_core(SegmentCore& core, const Visitor& visit) {
 }  // namespace detail
 
 void dump(std::string_view name, const std::function<void(const FrameRecord&)>& visit) {
-  detail::dump_core(*detail::open_named(name, platform::FileAccess::read_only), visit);
+  detail::dump_core(*detail::open_named(name, platform::FileAccess::read_only).core, visit);
 }
 
 void dump(const Segment& segment, const std::function<void(const FrameRecord&)>& visit) {

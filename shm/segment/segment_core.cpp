@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "platform/system_error.hpp"
 #include "segment/fork_guard.hpp"
 
 namespace sapbuf::detail {
@@ -20,6 +21,13 @@ void replace_by_private_zeros(const boost::interprocess::mapped_region& region) 
   replace_by_private_zeros(region.get_address(), region.get_size());
 }
 
+// The header is whole before anybody maps it, and never changes: a stray store faults instead of changing it for all.
+void forbid_writing_to_header(const boost::interprocess::mapped_region& region) {
+  if (::mprotect(region.get_address(), layout::kPageBytes, PROT_READ) != 0) {
+    platform::throw_system_error(errno, "cannot protect the segment's header");
+  }
+}
+
 }  // namespace
 
 SegmentCore::SegmentCore(std::string name, platform::SharedFile file, const layout::SegmentHeader& header,
@@ -32,6 +40,7 @@ SegmentCore::SegmentCore(std::string name, platform::SharedFile file, const layo
       locks_(file_.descriptor(), access == platform::FileAccess::read_write),
       control_region_(file_.map(access, 0, geometry_.slabs_at)),
       base_(static_cast<std::byte*>(control_region_.get_address())) {
+  forbid_writing_to_header(control_region_);
   ForkGuard::watch(*this);
 }
 

@@ -47,6 +47,7 @@ class SegmentCore {
   std::uint64_t created_at_ns() const noexcept { return created_at_ns_; }
   bool full_fences() const noexcept { return geometry_.fences == Fences::full; }
   platform::LockFile& locks() noexcept { return locks_; }
+  const platform::SharedFile& file() const noexcept { return file_; }  // of a named segment
 
   layout::Control& control() noexcept { return at<layout::Control>(geometry_.control_at); }
   layout::ParticipantSlot& slot(std::uint32_t index) noexcept {
@@ -89,7 +90,7 @@ class SegmentCore {
   platform::SharedFile file_;
   std::shared_ptr<const int> lock_owner_;
   platform::LockFile locks_;
-  boost::interprocess::mapped_region control_region_;  // header to extent tables
+  boost::interprocess::mapped_region control_region_;  // header (read-only) to extent tables
   boost::interprocess::mapped_region writing_region_;  // slabs
   boost::interprocess::mapped_region reading_region_;  // slabs, read-only
   std::byte* base_ = nullptr;
