@@ -24,13 +24,13 @@ std::string segment_path(std::string_view name) { return fmt::format("{}/{}{}", 
 
 std::optional<FileIdentity> identify_segment(std::string_view name) {
   struct stat file {};
-  if (::stat(segment_path(name).c_str(), &file) != 0) return std::nullopt;
+  if (::lstat(segment_path(name).c_str(), &file) != 0) return std::nullopt;
   return FileIdentity{file.st_dev, file.st_ino};
 }
 
 std::optional<SegmentFile> find_segment_file(std::string_view name) {
   struct stat file {};
-  if (::stat(segment_path(name).c_str(), &file) != 0) return std::nullopt;
+  if (::lstat(segment_path(name).c_str(), &file) != 0 || !S_ISREG(file.st_mode)) return std::nullopt;
   return SegmentFile{{file.st_dev, file.st_ino}, user_name(file.st_uid), file.st_mode & 07777u};
 }
 
