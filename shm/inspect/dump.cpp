@@ -133,7 +133,7 @@ void dump_unless_truncated(SegmentCore& core, const Visitor& visit) {
 }  // namespace detail
 
 void dump(std::string_view name, const std::function<void(const FrameRecord&)>& visit) {
-  detail::dump_unless_truncated(*detail::open_named(name, platform::FileAccess::read_only), visit);
+  detail::dump_unless_truncated(*detail::open_named(name, platform::FileAccess::read_only).core, visit);
 }
 
 void dump(const Segment& segment, const std::function<void(const FrameRecord&)>& visit) {

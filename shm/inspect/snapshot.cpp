@@ -230,7 +230,7 @@ Snapshot inspect(const Segment& segment, const InspectOptions& options) {
 }
 
 Snapshot inspect(std::string_view name, const InspectOptions& options) {
-  const auto core = detail::open_named(name, platform::FileAccess::read_only);
+  const auto core = detail::open_named(name, platform::FileAccess::read_only).core;
   return core->unless_truncated([&] { return detail::inspect_core(*core, options); });
 }
 

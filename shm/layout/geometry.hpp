@@ -5,7 +5,7 @@
 //   +------------+----------+---------------------------+-------------+----------------------+---------+-----
 //   | header     | control  | slots: participants x 448 | slabs x 64  | slabs x granules x 8 | slab 0  | ...
 //   +------------+----------+---------------------------+-------------+----------------------+---------+-----
-//   \______________ mapped read-write by every participant __________________________________/ \ read-only
+//   \ read-only /\____ mapped read-write by every participant _________________________________/ \ read-only
 //                                                                                                by readers
 #pragma once
 

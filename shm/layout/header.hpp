@@ -49,8 +49,9 @@ constexpr std::uint64_t layout_hash() noexcept {
 
 enum class InitState : std::uint64_t { unfinished = 0, ready = 0x7265'6164'79 };
 
-// Written by the creator while it holds the creation lock; immutable once init_state is `ready`.
-//   crash  init_state is not `ready` and the creation lock is free: the next creator starts over
+// Written by the creator, before anybody else sees it (in memory that the caller supplies: before init_state is
+// `ready`); immutable from then on, and mapped read-only.
+//   crash  a named segment: nothing is left;  supplied memory: init_state is not `ready`, and it holds no segment
 struct SegmentHeader {
   std::uint64_t magic;
   std::uint32_t abi_version;
@@ -67,7 +68,6 @@ static_assert(std::endian::native == std::endian::little, "the segment's words a
 
 // Liveness and exclusion are OFD locks on bytes of the segment's file. The offsets lie far behind any data.
 inline constexpr std::uint64_t kLockBase = std::uint64_t{1} << 60;
-inline constexpr std::uint64_t kCreationLock = kLockBase;  // held while a segment is being initialised or removed
 inline constexpr std::uint64_t kMaintenanceLock =
     kLockBase + 1;  // held while slabs change their state or the dead are repaired
 inline constexpr std::uint64_t kSlotLocks = kLockBase + 4096;  // + slot index: held by whoever is attaching there

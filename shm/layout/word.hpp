@@ -12,6 +12,8 @@ namespace sapbuf::layout {
 using Word = std::atomic<std::uint64_t>;
 using HalfWord = std::atomic<std::uint32_t>;  // futex words only: the kernel waits on 32 bits
 
+static_assert(sizeof(void*) == 8,
+              "sapbuf needs a 64-bit build: slabs of 4 GiB are mapped at once, and words are 64 bits wide");
 static_assert(Word::is_always_lock_free && sizeof(Word) == 8 && alignof(Word) == 8);
 static_assert(HalfWord::is_always_lock_free && sizeof(HalfWord) == 4);
 

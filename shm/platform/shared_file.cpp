@@ -3,11 +3,15 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <boost/interprocess/exceptions.hpp>
 
+#include <sapbuf/detail/kill_point.hpp>
+#include <sapbuf/limits.hpp>
+
+#include "platform/file_error.hpp"
 #include "platform/system_error.hpp"
 
 namespace sapbuf::platform {
@@ -17,122 +21,170 @@ namespace bip = boost::interprocess;
 
 constexpr std::size_t kMaxNameBytes = 200;
 
-std::string quoted(std::string_view name) { return "segment '" + std::string(name) + "'"; }
-
-[[noreturn]] void throw_open_error(std::string_view name, const bip::interprocess_exception& error) {
-  const int code = error.get_native_error();
-  switch (errc_of(code)) {
-    case Errc::not_found:
-      throw Error(Errc::not_found, "there is no " + quoted(name) + "; 'sapbuf ls' lists those that exist");
-    case Errc::permission_denied:
-      throw Error(Errc::permission_denied,
-                  "no permission for " + quoted(name) +
-                      ": it belongs to another user; its owner can create it with a mode that admits you "
-                      "(sapbuf create --mode 0660)");
-    default:
-      throw_system_error(code, "cannot open " + quoted(name));
+// All that boost's mapped_region wants to know of a file.
+struct MappingHandle {
+  int descriptor;
+  bip::mapping_handle_t get_mapping_handle() const noexcept {
+    return bip::ipcdetail::mapping_handle_from_file_handle(descriptor);
   }
-}
+};
 
-struct stat status_of(int descriptor) {
-  struct stat information {};
-  if (::fstat(descriptor, &information) != 0) throw_system_error(errno, "cannot look at the segment's file");
-  return information;
-}
+// All signals wait while it stands. Where a signal interrupts an allocation (older kernels let any signal do that),
+// tmpfs undoes it: with signals that come faster than it ends, it would never end.
+class NoSignals {
+ public:
+  NoSignals() noexcept {
+    sigset_t all;
+    ::sigfillset(&all);
+    ::pthread_sigmask(SIG_SETMASK, &all, &before_);
+    sigset_t pending;
+    ::sigpending(&pending);
+    xfsz_was_pending_ = ::sigismember(&pending, SIGXFSZ) == 1;
+  }
+  NoSignals(const NoSignals&) = delete;
+  NoSignals& operator=(const NoSignals&) = delete;
+  ~NoSignals() {
+    if (!xfsz_was_pending_) take_back_xfsz();
+    ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+  }
 
-// Where a signal interrupts an allocation (older kernels let any signal do that), tmpfs undoes it: with signals that
-// come faster than it ends, it would never end. So they wait until it is over. Returns errno's value.
+ private:
+  // Beside its errno, a file size limit sends SIGXFSZ, which ends a process that knows nothing of it.
+  static void take_back_xfsz() noexcept {
+    sigset_t xfsz;
+    ::sigemptyset(&xfsz);
+    ::sigaddset(&xfsz, SIGXFSZ);
+    const timespec at_once{};
+    ::sigtimedwait(&xfsz, nullptr, &at_once);
+  }
+
+  sigset_t before_;
+  bool xfsz_was_pending_;
+};
+
+// Returns errno's value.
 int allocate_undisturbed(int descriptor, std::uint64_t bytes) noexcept {
-  sigset_t all;
-  sigset_t before;
-  ::sigfillset(&all);
-  ::pthread_sigmask(SIG_SETMASK, &all, &before);
+  const NoSignals guard;
   int error = 0;
   do {
     error = ::posix_fallocate(descriptor, 0, static_cast<off_t>(bytes));
   } while (error == EINTR);
-  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
   return error;
 }
 
-// tmpfs gives page after page until its limit, or until the machine has no memory left for anybody: what cannot fit is
-// refused before the first one is taken.
-bool may_have_room(int descriptor, std::uint64_t bytes) noexcept {
-  struct statvfs space {};
-  if (::fstatvfs(descriptor, &space) != 0 || space.f_blocks == 0) return true;  // f_blocks 0: it has no limit
-  return std::uint64_t{space.f_bavail} * space.f_frsize >= bytes;
+// tmpfs gives page after page until its limit, a container's, or the machine's, whose way out is to kill somebody: what
+// cannot fit is refused before the first one is taken.
+void refuse_what_cannot_fit(std::uint64_t bytes) {
+  const std::vector<SpaceLimit> limits = space_limits();
+  if (limits.empty() || limits.front().bytes >= bytes) return;
+  throw_no_space(bytes, limits.front());
 }
 
 }  // namespace
 
 std::string object_name(std::string_view name) {
-  if (name.empty() || name.size() > kMaxNameBytes || name.find('/') != std::string_view::npos ||
-      name.find('\0') != std::string_view::npos) {
-    throw Error(Errc::invalid_argument,
-                "'" + std::string(name) + "' cannot be a segment's name: it must have 1 to 200 bytes and no '/'");
+  const auto refuse = [](const std::string& why) {
+    throw Error(Errc::invalid_argument, "this cannot be a segment's name: " + why);
+  };
+  if (name.empty()) refuse("it is empty");
+  if (name.size() > kMaxNameBytes) {
+    refuse("it has " + std::to_string(name.size()) + " bytes, and " + std::to_string(kMaxNameBytes) + " is the most");
   }
+  if (name.find('/') != std::string_view::npos) refuse("'" + std::string(name) + "' has a '/'");
+  if (name.find('\0') != std::string_view::npos) refuse("it has a zero byte");
   return "sapbuf." + std::string(name);
 }
 
-SharedFile SharedFile::open(std::string_view name, FileAccess access) {
-  const std::string object = object_name(name);
-  try {
-    return SharedFile{bip::shared_memory_object{bip::open_only, object.c_str(),
-                                                access == FileAccess::read_only ? bip::read_only : bip::read_write}};
-  } catch (const bip::interprocess_exception& error) {
-    throw_open_error(name, error);
-  }
+std::string object_path(std::string_view name) { return kShmDirectory + ("/" + object_name(name)); }
+
+SharedFile::~SharedFile() {
+  if (descriptor_ >= 0) ::close(descriptor_);
 }
 
-SharedFile SharedFile::open_or_create(std::string_view name, unsigned mode) {
-  const std::string object = object_name(name);
-  try {
-    return SharedFile{bip::shared_memory_object{bip::open_or_create, object.c_str(), bip::read_write,
-                                                bip::permissions{static_cast<int>(mode)}}};
-  } catch (const bip::interprocess_exception& error) {
-    throw_open_error(name, error);
+std::optional<SharedFile> SharedFile::find(std::string_view name, FileAccess access) {
+  const std::string path = object_path(name);
+  const bool writing = access == FileAccess::read_write;
+  // A look first: to open a FIFO or a device is to disturb whoever is at its other end.
+  const PathFacts before = facts_of_path(path);
+  if (before.error == ENOENT) return std::nullopt;
+  if (before.error != 0) throw_open_error(before.error, name, std::nullopt, writing);
+  if (!before.facts.is_regular()) throw_not_a_file(name, before.facts);
+  // O_NONBLOCK: a lease that somebody holds on the file could make this wait for a minute.
+  const int descriptor = ::open(path.c_str(), (writing ? O_RDWR : O_RDONLY) | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+  if (descriptor < 0) {
+    if (errno == ENOENT) return std::nullopt;
+    throw_open_error(errno, name, before.facts, writing);
   }
+  SharedFile file{descriptor};
+  const FileFacts facts = file.facts();
+  if (!facts.is_regular()) throw_not_a_file(name, facts);
+  return file;
+}
+
+SharedFile SharedFile::open(std::string_view name, FileAccess access) {
+  if (std::optional<SharedFile> file = find(name, access)) return std::move(*file);
+  throw Error(Errc::not_found, "there is no " + quoted_segment(name) + "; 'sapbuf ls' lists those that exist");
+}
+
+SharedFile SharedFile::make(unsigned mode) {
+  const int descriptor = ::open(kShmDirectory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+  if (descriptor < 0) throw_make_error(errno);
+  SharedFile file{descriptor};
+  if (::fchmod(descriptor, static_cast<mode_t>(mode)) != 0) {  // the umask does not apply
+    throw_system_error(errno, "cannot set the mode of the segment's file");
+  }
+  return file;
+}
+
+bool SharedFile::give_name(std::string_view name) const {
+  // By the thread's own entry: that of the process is empty once its first thread has ended.
+  const std::string unnamed = "/proc/thread-self/fd/" + std::to_string(descriptor_);
+  if (::linkat(AT_FDCWD, unnamed.c_str(), AT_FDCWD, object_path(name).c_str(), AT_SYMLINK_FOLLOW) == 0) return true;
+  if (errno == EEXIST) return false;
+  if (errno == ENOENT) {
+    throw Error(Errc::unsupported, "cannot give " + quoted_segment(name) + " its name by way of " + unnamed +
+                                       ": is /proc mounted, and " + kShmDirectory + " still there?");
+  }
+  throw_make_error(errno);
 }
 
 bool SharedFile::remove(std::string_view name) {
-  errno = 0;
-  if (bip::shared_memory_object::remove(object_name(name).c_str())) return true;
-  if (errno == ENOENT || errno == 0) return false;
-  if (errc_of(errno) == Errc::permission_denied) {
-    throw Error(Errc::permission_denied,
-                "no permission to remove " + quoted(name) + ": /dev/shm is sticky, so only its owner and root can");
-  }
-  throw_system_error(errno, "cannot remove " + quoted(name));
+  const std::string path = object_path(name);
+  const PathFacts found = facts_of_path(path);
+  if (found.error == ENOENT) return false;
+  if (found.error == 0 && !found.facts.is_regular()) throw_not_a_file(name, found.facts);
+  if (found.error == 0 && ::unlink(path.c_str()) == 0) return true;
+  const int error = found.error != 0 ? found.error : errno;
+  if (error == ENOENT) return false;
+  throw_remove_error(error, name, found);
 }
 
-std::uint64_t SharedFile::size() const { return static_cast<std::uint64_t>(status_of(descriptor()).st_size); }
-
-bool SharedFile::has_name() const { return status_of(descriptor()).st_nlink != 0; }
+FileFacts SharedFile::facts() const {
+  struct stat status {};
+  if (::fstat(descriptor_, &status) != 0) throw_system_error(errno, "cannot look at the segment's file");
+  return FileFacts::of(status);
+}
 
 void SharedFile::allocate(std::uint64_t bytes) {
-  // From nothing, so that what an unfinished creation left is gone.
-  if (::ftruncate(descriptor(), 0) != 0) throw_system_error(errno, "cannot empty the segment's file");
-  const int error = may_have_room(descriptor(), bytes) ? allocate_undisturbed(descriptor(), bytes) : ENOSPC;
+  refuse_what_cannot_fit(bytes);
+  SAPBUF_KILL_POINT("create.fits");
+  const int error = allocate_undisturbed(descriptor_, bytes);
   if (error == 0) return;
-  [[maybe_unused]] const int ignored = ::ftruncate(descriptor(), 0);
-  if (errc_of(error) == Errc::no_space) {
-    throw Error(Errc::no_space, "/dev/shm has no room for " + std::to_string(bytes) +
-                                    " bytes: take fewer or smaller slabs, remove what is not needed ('sapbuf ls'), or "
-                                    "make it larger (mount -o remount,size=... /dev/shm; docker run --shm-size=...)");
-  }
-  throw_system_error(error, "cannot allocate " + std::to_string(bytes) + " bytes of shared memory");
+  if (errc_of(error) == Errc::no_space) refuse_what_cannot_fit(bytes);  // what took the room meanwhile
+  throw_allocate_error(error, bytes);
 }
 
 bool SharedFile::read(void* target, std::size_t bytes, std::uint64_t offset) const noexcept {
-  return ::pread(descriptor(), target, bytes, static_cast<off_t>(offset)) == static_cast<ssize_t>(bytes);
+  return ::pread(descriptor_, target, bytes, static_cast<off_t>(offset)) == static_cast<ssize_t>(bytes);
 }
 
 bip::mapped_region SharedFile::map(FileAccess access, std::uint64_t offset, std::uint64_t bytes) const {
   try {
-    return bip::mapped_region{object_, access == FileAccess::read_only ? bip::read_only : bip::read_write,
+    return bip::mapped_region{MappingHandle{descriptor_},
+                              access == FileAccess::read_only ? bip::read_only : bip::read_write,
                               static_cast<bip::offset_t>(offset), static_cast<std::size_t>(bytes)};
   } catch (const bip::interprocess_exception& error) {
-    throw_system_error(error.get_native_error(), "cannot map the segment into memory");
+    throw_map_error(error.get_native_error(), bytes);
   }
 }
 

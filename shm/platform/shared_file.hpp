@@ -1,46 +1,73 @@
-// The file behind a segment: a POSIX shared-memory object, or a descriptor that the caller supplied.
+// The file behind a named segment: an object in /dev/shm. This is the one place that opens, makes, names and removes
+// them.
+//
+//   open    what has the name may be anybody's mistake or trick: no link is followed, no FIFO or device is waited for,
+//           and nothing but a regular file is taken
+//   make    without a name (O_TMPFILE): nobody sees the file before it is finished, and the kernel takes it away if its
+//           maker dies
+//   name    one step of the kernel, which fails if the name is taken: nothing that others left there is touched
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include <boost/interprocess/mapped_region.hpp>
-#include <boost/interprocess/shared_memory_object.hpp>
+
+#include "platform/file_facts.hpp"
 
 namespace sapbuf::platform {
 
 enum class FileAccess { read_only, read_write };
 
+// Owns an open file description; close-on-exec.
 class SharedFile {
  public:
   SharedFile() = default;
-  // Opens the object `/sapbuf.NAME`, or makes an empty one. Throws Error.
+  SharedFile(SharedFile&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
+  SharedFile& operator=(SharedFile&& other) noexcept {
+    std::swap(descriptor_, other.descriptor_);
+    return *this;
+  }
+  ~SharedFile();
+
+  // Opens the object `sapbuf.NAME`. Throws Error: not_found (find: nothing instead), incompatible if it is no regular
+  // file, permission_denied, or what else the system has against it.
   static SharedFile open(std::string_view name, FileAccess access);
-  static SharedFile open_or_create(std::string_view name, unsigned mode);
-  // False if there is none. Throws Error (permission).
+  static std::optional<SharedFile> find(std::string_view name, FileAccess access);
+  // Makes an empty file without a name, with exactly this mode. Throws Error.
+  static SharedFile make(unsigned mode);
+  // Gives such a file its name. False if something has that name already. Throws Error.
+  bool give_name(std::string_view name) const;
+  // Takes the name away from a regular file, whatever is in it. False if there is none. Throws Error (incompatible,
+  // permission_denied).
   static bool remove(std::string_view name);
 
-  int descriptor() const noexcept { return object_.get_mapping_handle().handle; }
-  std::uint64_t size() const;
-  bool has_name() const;  // false once it was removed while this description was open
+  int descriptor() const noexcept { return descriptor_; }
+  FileFacts facts() const;
+  std::uint64_t size() const { return facts().bytes; }
+  bool has_name() const { return facts().links != 0; }  // false once it was removed while this description was open
 
-  // Makes the file `bytes` long, all zero, with every page really allocated: what fits now cannot fail later. Throws
-  // Error (no_space).
+  // Makes an empty file `bytes` long, all zero, with every page really allocated: what fits now cannot fail later.
+  // Throws Error (no_space), and says which limit was in the way; no signal comes of it.
   void allocate(std::uint64_t bytes);
   // Copies from the file without mapping it, so that a file that is cut off meanwhile is an error and not a SIGBUS.
   bool read(void* target, std::size_t bytes, std::uint64_t offset) const noexcept;
 
-  // Maps part of the file. Throws Error.
+  // Maps part of the file. Throws Error (resource_exhausted).
   boost::interprocess::mapped_region map(FileAccess access, std::uint64_t offset, std::uint64_t bytes) const;
 
  private:
-  explicit SharedFile(boost::interprocess::shared_memory_object object) : object_(std::move(object)) {}
-  boost::interprocess::shared_memory_object object_;
+  explicit SharedFile(int descriptor) noexcept : descriptor_(descriptor) {}
+  int descriptor_ = -1;
 };
 
 // The object's name from a segment's name. Throws Error (invalid_argument) for a name that cannot be one.
 std::string object_name(std::string_view name);
+// Where it is.
+std::string object_path(std::string_view name);
 
 }  // namespace sapbuf::platform

@@ -6,128 +6,64 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <ctime>
+#include <exception>
 #include <map>
-#include <new>
 #include <optional>
-#include <random>
 
 #include <sapbuf/detail/kill_point.hpp>
 
-#include "platform/clock.hpp"
+#include "platform/file_error.hpp"
+#include "platform/kept_descriptor.hpp"
 #include "platform/system_error.hpp"
+#include "segment/segment_header.hpp"
 
 namespace sapbuf::detail {
 namespace {
 
-namespace bip = boost::interprocess;
-
-using layout::InitState;
 using layout::SegmentHeader;
 using platform::FileAccess;
-using platform::LockFile;
+using platform::FileFacts;
+using platform::quoted_segment;
 using platform::SharedFile;
 
-constexpr auto relaxed = std::memory_order_relaxed;
-constexpr std::uint64_t kDefaultExtentBytes = 16 * 1024;
-constexpr std::uint64_t kPatienceNs = 5'000'000'000;  // for a live creator
+// A name that comes and goes: whoever wants one more look than this is told to look who does that.
+constexpr int kTries = 100;
 
-std::string quoted(std::string_view name) {
-  return name.empty() ? "the segment in the supplied memory" : "segment '" + std::string(name) + "'";
-}
-
-std::uint64_t random_id() {
-  std::random_device device;
-  return (std::uint64_t{device()} << 32 | device()) | 1;
-}
-
-// The parts of the header that creation has not reached yet are zero.
-bool is_unfinished(const SegmentHeader& header) noexcept {
-  return (header.magic == 0 || header.magic == layout::kMagic) &&
-         header.init_state.load(std::memory_order_acquire) != static_cast<std::uint64_t>(InitState::ready);
-}
-
-// Everything that must hold before a byte behind the header is believed.
-void validate(const SegmentHeader& header, std::uint64_t file_bytes, std::string_view name) {
-  if (header.magic != layout::kMagic) {
-    throw Error(Errc::incompatible, quoted(name) + " is not a sapbuf segment (wrong magic)");
-  }
-  if (header.byte_order != layout::kByteOrderMark) {
-    throw Error(Errc::incompatible, quoted(name) + " was made on a machine with another byte order");
-  }
-  if (header.abi_version != layout::kAbiVersion || header.layout_hash != layout::layout_hash()) {
-    throw Error(Errc::incompatible, quoted(name) + " has ABI version " + std::to_string(header.abi_version) +
-                                        ", this library " + std::to_string(layout::kAbiVersion) +
-                                        (header.abi_version == layout::kAbiVersion ? " with another layout" : "") +
-                                        ": use the version that made it, or remove it and make it anew");
-  }
-  layout::Geometry expected = header.geometry;
-  if (const auto problem = layout::problem_with(expected)) {
-    throw Error(Errc::corrupt, quoted(name) + " is corrupt: " + *problem);
-  }
-  if (header.geometry.has_unknown()) {
-    throw Error(Errc::incompatible, quoted(name) +
-                                        " says more of itself than this library understands: use the version "
-                                        "that made it, or remove it and make it anew");
-  }
-  layout::place(expected);
-  if (!(expected == header.geometry)) {
-    throw Error(Errc::corrupt, quoted(name) + " is corrupt: its parts are not where its geometry puts them");
-  }
-  if (file_bytes < expected.total_bytes) {
-    throw Error(Errc::corrupt, quoted(name) + " is truncated: it has " + std::to_string(file_bytes) + " bytes of " +
-                                   std::to_string(expected.total_bytes));
+// Throws Error unless the file is a segment that this library can use, and says then what it is instead, and whose.
+void check_file(const SharedFile& file, std::string_view name, HeaderCopy& copy) {
+  read_header(file, copy);
+  try {
+    validate(copy, quoted_segment(name));
+  } catch (const Error& error) {
+    const FileFacts facts = file.facts();
+    throw Error(error.errc(),
+                std::string(error.what()) + "; it is " + describe(facts) + ", and " + how_to_remove(facts));
   }
 }
 
-// The header as the file has it; all zero where the file is too short.
-struct HeaderCopy {
-  SegmentHeader header{};
-  std::uint64_t file_bytes = 0;
-};
-void copy_header(const SegmentHeader& from, SegmentHeader& to) noexcept {
-  to.magic = from.magic;
-  to.abi_version = from.abi_version;
-  to.byte_order = from.byte_order;
-  to.layout_hash = from.layout_hash;
-  to.creation_id = from.creation_id;
-  to.created_at_ns = from.created_at_ns;
-  to.init_state.store(from.init_state.load(std::memory_order_acquire), relaxed);
-  to.geometry = from.geometry;
+// A name is free for anybody to take. Whoever asks for a segment that nobody else may open does not want one whose
+// owner is somebody else (who may read it, and take its pages away), or that was put there under a second name.
+void refuse_a_strangers(const FileFacts& facts, std::string_view name) {
+  const bool own = facts.owner == ::geteuid() || facts.owner == 0;
+  if (own && facts.links <= 1) return;
+  throw Error(Errc::permission_denied,
+              quoted_segment(name) + " is there already and " +
+                  (own ? "has another name as well" : "belongs to somebody else") + " (" + owner_and_mode(facts) +
+                  "; this process has " + platform::this_user() +
+                  "), and one that nobody else may open was asked for: take another name, or, if this one is to be "
+                  "trusted, open it, or ask for the mode that it has");
 }
 
-void read_header(const SharedFile& file, HeaderCopy& copy) {
-  copy.file_bytes = file.size();
-  if (copy.file_bytes == 0) return;
-  alignas(SegmentHeader) std::byte bytes[sizeof(SegmentHeader)] = {};
-  if (!file.read(bytes, sizeof bytes, 0)) {
-    copy.header.magic = ~std::uint64_t{0};  // shorter than any header: not ours
-    return;
-  }
-  copy_header(*reinterpret_cast<const SegmentHeader*>(bytes), copy.header);
-}
-
-// Fills zeroed memory. The last store makes it a segment.
-void initialise(std::byte* base, const layout::Geometry& geometry) {
-  auto& header = *new (base) SegmentHeader{};
-  header.magic = layout::kMagic;
-  header.abi_version = layout::kAbiVersion;
-  header.byte_order = layout::kByteOrderMark;
-  header.layout_hash = layout::layout_hash();
-  header.creation_id = random_id();
-  header.created_at_ns = platform::wall_clock_ns();
-  header.geometry = geometry;
-  SAPBUF_KILL_POINT("create.header");
-  // Generation 1 is active in slab 0; everything else is right as zero.
-  auto& control = *reinterpret_cast<layout::Control*>(base + geometry.control_at);
-  auto& descriptor = *reinterpret_cast<layout::SlabDescriptor*>(base + geometry.descriptors_at);
-  descriptor.frames_before.store(1, relaxed);
-  descriptor.opened_ns.store(platform::coarse_monotonic_ns(), relaxed);
-  descriptor.life.store(layout::SlabLife::make(1, layout::SlabState::active).word, relaxed);
-  control.cursor.store(layout::Cursor::make(1, 0, 0).word, relaxed);
-  SAPBUF_KILL_POINT("create.filled");
-  // create: release, so that an opener that finds it ready finds all of it.
-  header.init_state.store(static_cast<std::uint64_t>(InitState::ready), std::memory_order_release);
+// Nothing if there is none.
+std::optional<Obtained> open_if_there(std::string_view name, const SegmentOptions& options) {
+  std::optional<SharedFile> file = SharedFile::find(name, FileAccess::read_write);
+  if (!file) return std::nullopt;
+  const FileFacts facts = file->facts();
+  if ((options.mode & 077) == 0) refuse_a_strangers(facts, name);
+  HeaderCopy copy;
+  check_file(*file, name, copy);
+  return Obtained{std::make_shared<SegmentCore>(std::string(name), *file, copy.header, FileAccess::read_write), false,
+                  facts.mode};
 }
 
 // Whoever may read a file may take locks for reading on it, and a lock for reading on the byte of the maintenance lock
@@ -148,53 +84,55 @@ void check_mode(unsigned mode) {
   }
 }
 
-void nap() noexcept {
-  const timespec millisecond{0, 1'000'000};
-  ::nanosleep(&millisecond, nullptr);
-}
+// A whole segment, but for its name.
+struct Unnamed {
+  SharedFile file;
+  std::shared_ptr<SegmentCore> core;
+};
 
-[[noreturn]] void throw_stuck_creator(std::string_view name) {
-  throw Error(Errc::busy,
-              quoted(name) + " is being created by a live process that does not come to an end (is it stopped?)");
-}
-
-// Gives an unfinished object its space, and maps its control part. Where the system refuses, nothing stays behind. The
-// creation lock is held.
-bip::mapped_region allocate_and_map(SharedFile& file, std::string_view name, const layout::Geometry& geometry) {
-  try {
-    file.allocate(geometry.total_bytes);
-    SAPBUF_KILL_POINT("create.allocated");
-    return file.map(FileAccess::read_write, 0, geometry.slabs_at);
-  } catch (const Error&) {
-    SharedFile::remove(name);
-    throw;
-  }
-}
-
-// One try with the object that has the name now. Nothing: the object was removed, or a live creator is at work; try
-// again.
-std::shared_ptr<SegmentCore> try_create(std::string_view name, const SegmentOptions& options,
-                                        const layout::Geometry& geometry, IfExists if_exists) {
-  SharedFile file = SharedFile::open_or_create(name, options.mode);
-  SAPBUF_KILL_POINT("create.opened");
+Unnamed make_unnamed(std::string_view name, unsigned mode, const layout::Geometry& geometry) {
+  SharedFile file = SharedFile::make(mode);
+  SAPBUF_KILL_POINT("create.made");
+  file.allocate(geometry.total_bytes);
+  SAPBUF_KILL_POINT("create.allocated");
   HeaderCopy copy;
   {
-    LockFile lock{file.descriptor()};
-    if (!lock.try_lock(layout::kCreationLock)) return nullptr;
-    if (!file.has_name()) return nullptr;
-    SAPBUF_KILL_POINT("create.locked");
-    read_header(file, copy);
-    if (is_unfinished(copy.header)) {
-      const auto region = allocate_and_map(file, name, geometry);
-      initialise(static_cast<std::byte*>(region.get_address()), geometry);
-      SAPBUF_KILL_POINT("create.ready");
-      read_header(file, copy);
-    } else if (if_exists == IfExists::fail && copy.header.magic == layout::kMagic) {
-      throw Error(Errc::exists, quoted(name) + " exists already");
-    }
+    const auto region = file.map(FileAccess::read_write, 0, geometry.slabs_at);
+    auto* const base = static_cast<std::byte*>(region.get_address());
+    initialise(base, geometry);
+    copy_header(*reinterpret_cast<const SegmentHeader*>(base), copy.header);
   }
-  validate(copy.header, copy.file_bytes, name);
-  return std::make_shared<SegmentCore>(std::string(name), file, copy.header, FileAccess::read_write);
+  SAPBUF_KILL_POINT("create.ready");
+  auto core = std::make_shared<SegmentCore>(std::string(name), file, copy.header, FileAccess::read_write);
+  return {std::move(file), std::move(core)};
+}
+
+// What was opened before it had a name is called "deleted" in /proc/PID/maps and by lsof(8) for ever, where people and
+// tools look for those who have a segment. So it is opened once more; if that cannot be done, it works as it is.
+std::shared_ptr<SegmentCore> open_by_name(std::string_view name, std::shared_ptr<SegmentCore> made) {
+  try {
+    std::shared_ptr<SegmentCore> again = open_named(name, FileAccess::read_write).core;
+    if (again->creation_id() == made->creation_id()) return again;
+  } catch (const std::exception&) {
+  }
+  return made;
+}
+
+// Returns if nothing has the name (any more).
+void refuse_if_taken(std::string_view name) {
+  const platform::PathFacts found = platform::facts_of_path(platform::object_path(name));
+  if (found.error != 0) return;  // making it will tell
+  std::string text = quoted_segment(name) + " exists already";
+  try {
+    const std::optional<SharedFile> file = SharedFile::find(name, FileAccess::read_only);
+    if (!file) return;
+    HeaderCopy copy;
+    check_file(*file, name, copy);
+  } catch (const Error& error) {
+    const bool unusable = error.errc() == Errc::incompatible || error.errc() == Errc::corrupt;
+    text += unusable ? std::string(", and no call can use it: ") + error.what() : ", as " + describe(found.facts);
+  }
+  throw Error(Errc::exists, text);
 }
 
 // --- Memory that the caller supplies -------------------------------------------------------------------------------
@@ -214,7 +152,8 @@ OwnedDescriptor make_lock_file() {
   return kept;
 }
 
-OwnedDescriptor private_lock_file(std::uint64_t creation_id) {
+// Makes the file if there is none yet and `make` says so; otherwise there may be nothing.
+OwnedDescriptor private_lock_file(std::uint64_t creation_id, bool make) {
   static std::mutex mutex;
   // By process, too: a child made by fork has a copy of the memory, and must not share its parent's locks.
   static auto* const files = new std::map<std::pair<std::uint64_t, pid_t>, std::weak_ptr<platform::KeptDescriptor>>;
@@ -224,6 +163,7 @@ OwnedDescriptor private_lock_file(std::uint64_t creation_id) {
   if (const auto found = files->find(key); found != files->end()) {
     if (OwnedDescriptor file = found->second.lock()) return file;
   }
+  if (!make) return nullptr;
   const OwnedDescriptor file = make_lock_file();
   files->insert_or_assign(key, file);
   return file;
@@ -231,7 +171,7 @@ OwnedDescriptor private_lock_file(std::uint64_t creation_id) {
 
 std::shared_ptr<SegmentCore> core_in_memory(const Memory& memory, const SegmentHeader& header) {
   if (memory.descriptor >= 0) return std::make_shared<SegmentCore>(memory, memory.descriptor, nullptr, header);
-  OwnedDescriptor file = private_lock_file(header.creation_id);
+  OwnedDescriptor file = private_lock_file(header.creation_id, true);
   const int descriptor = file->is_ours() ? file->number() : -1;
   return std::make_shared<SegmentCore>(memory, descriptor, std::move(file), header);
 }
@@ -246,76 +186,66 @@ void check_memory(const Memory& memory, std::uint64_t needed) {
   }
 }
 
+// Whether anybody holds one of the library's locks on the file. Locks for reading do not count: they are none of them.
+bool is_in_use(int descriptor) {
+  struct flock any {};
+  any.l_type = F_RDLCK;
+  any.l_whence = SEEK_SET;
+  any.l_start = static_cast<off_t>(layout::kLockBase);  // up to the end, wherever that is
+  if (::fcntl(descriptor, F_OFD_GETLK, &any) != 0) {
+    platform::throw_system_error(errno, "cannot ask whether the supplied memory is in use");
+  }
+  return any.l_type != F_UNLCK;
+}
+
+// The locks say whether anybody is there, whatever the bytes say. Memory without a descriptor is known by the creation
+// id that stands in it.
+void refuse_if_in_use(const Memory& memory) {
+  OwnedDescriptor own;
+  if (memory.descriptor < 0) {
+    const auto& header = *reinterpret_cast<const SegmentHeader*>(memory.bytes.data());
+    if (header.magic == layout::kMagic) own = private_lock_file(header.creation_id, false);
+    if (!own) return;
+  }
+  if (own && !own->is_ours()) return;  // closed by somebody: nobody can be asked
+  if (!is_in_use(own ? own->number() : memory.descriptor)) return;
+  throw Error(Errc::busy, "the supplied memory holds a segment that somebody is attached to: let them detach first");
+}
+
 }  // namespace
 
-layout::Geometry geometry_of(const SegmentOptions& options) {
-  layout::Geometry geometry;
-  geometry.slabs = options.slabs;
-  geometry.slab_bytes = options.slab_bytes;
-  geometry.order = options.order;
-  geometry.on_full = options.on_full;
-  geometry.participants = options.participants;
-  geometry.fences = options.fences;
-  geometry.extent_bytes = options.extent_bytes;
-  if (geometry.extent_bytes == 0) {
-    geometry.extent_bytes = std::min(kDefaultExtentBytes, options.slab_bytes / 4);
-    // The largest power of two up to there that divides the slab; a slab is a multiple of 4096, so there is one.
-    std::uint64_t power = layout::kMinExtentBytes;
-    while (power * 2 <= geometry.extent_bytes && options.slab_bytes % (power * 2) == 0) power *= 2;
-    geometry.extent_bytes = power;
-    // Few enough for the table of a slab's extents, whatever its size.
-    while (geometry.slab_bytes / geometry.extent_bytes > layout::kMaxExtentsPerSlab) geometry.extent_bytes *= 2;
-  }
-  if (const auto problem = layout::problem_with(geometry)) throw Error(Errc::invalid_argument, *problem);
-  layout::place(geometry);
-  return geometry;
+Obtained open_named(std::string_view name, FileAccess access) {
+  SharedFile file = SharedFile::open(name, access);
+  const FileFacts facts = file.facts();
+  HeaderCopy copy;
+  check_file(file, name, copy);
+  return {std::make_shared<SegmentCore>(std::string(name), file, copy.header, access), false, facts.mode};
 }
 
-SegmentOptions options_of(const layout::Geometry& geometry) {
-  return {.slabs = geometry.slabs,
-          .slab_bytes = geometry.slab_bytes,
-          .order = geometry.order,
-          .extent_bytes = geometry.extent_bytes,
-          .on_full = geometry.on_full,
-          .participants = geometry.participants,
-          .fences = geometry.fences};
-}
-
-std::shared_ptr<SegmentCore> create_named(std::string_view name, const SegmentOptions& options, IfExists if_exists) {
+Obtained create_named(std::string_view name, const SegmentOptions& options, IfExists if_exists) {
   const layout::Geometry geometry = geometry_of(options);
   check_mode(options.mode);
-  const std::uint64_t deadline = platform::monotonic_ns() + kPatienceNs;
-  for (;;) {
-    if (auto core = try_create(name, options, geometry, if_exists)) return core;
-    if (platform::monotonic_ns() > deadline) throw_stuck_creator(name);
-    nap();
-  }
-}
-
-std::shared_ptr<SegmentCore> open_named(std::string_view name, FileAccess access) {
-  const std::uint64_t deadline = platform::monotonic_ns() + kPatienceNs;
-  for (;;) {
-    SharedFile file = SharedFile::open(name, access);
-    // Asked before the header is read: a creator that ends between the two leaves a segment that is ready.
-    const bool at_work = LockFile{file.descriptor(), false}.is_locked(layout::kCreationLock);
-    HeaderCopy copy;
-    read_header(file, copy);
-    if (!is_unfinished(copy.header)) {
-      validate(copy.header, copy.file_bytes, name);
-      return std::make_shared<SegmentCore>(std::string(name), file, copy.header, access);
+  std::optional<Unnamed> made;
+  for (int tried = 0; tried < kTries; ++tried) {
+    if (if_exists == IfExists::fail) {
+      refuse_if_taken(name);
+    } else if (std::optional<Obtained> there = open_if_there(name, options)) {
+      return std::move(*there);
     }
-    if (!at_work) {
-      throw Error(Errc::not_found, quoted(name) + " was never finished: its creator died; create it again");
+    if (!made) made = make_unnamed(name, options.mode, geometry);
+    if (made->file.give_name(name)) {
+      SAPBUF_KILL_POINT("create.named");
+      return {open_by_name(name, std::move(made->core)), true, options.mode};
     }
-    if (platform::monotonic_ns() > deadline) throw_stuck_creator(name);
-    nap();
   }
+  throw Error(Errc::busy, quoted_segment(name) + " is made and removed again all the time by somebody else");
 }
 
 std::shared_ptr<SegmentCore> create_in_memory(Memory memory, const SegmentOptions& options) {
   const layout::Geometry geometry = geometry_of(options);
   check_memory(memory, geometry.total_bytes);
   std::byte* const base = memory.bytes.data();
+  refuse_if_in_use(memory);
   // First the old header, so that what is made here is unfinished until the last store, whatever the memory held.
   std::fill_n(base, layout::kPageBytes, std::byte{0});
   std::fill_n(base, geometry.total_bytes, std::byte{0});
@@ -326,9 +256,10 @@ std::shared_ptr<SegmentCore> create_in_memory(Memory memory, const SegmentOption
 std::shared_ptr<SegmentCore> open_in_memory(Memory memory) {
   check_memory(memory, layout::kPageBytes);
   HeaderCopy copy;
+  copy.bytes = memory.bytes.size();
   copy_header(*reinterpret_cast<const SegmentHeader*>(memory.bytes.data()), copy.header);
   if (is_unfinished(copy.header)) throw Error(Errc::not_found, "there is no finished segment in the supplied memory");
-  validate(copy.header, memory.bytes.size(), {});
+  validate(copy, "the segment in the supplied memory");
   return core_in_memory(memory, copy.header);
 }
 

@@ -1,16 +1,19 @@
 // Making and opening segments.
 //
-// A creator holds the creation lock (an OFD lock) while it initialises:
+// A named segment is whole before it has its name, so nobody ever sees half of one, and creation needs no lock:
 //
-//   open or make the object -> lock -> empty it, allocate all of it -> write header and first slab -> init_state =
-//   ready -> unlock
+//   a file without a name -> allocate all of it -> write header and first slab -> map it -> give it the name
 //
-//   killed anywhere before `ready`   the lock is free and the header is not ready: whoever creates next starts over in
-//   the same object;
-//                                    whoever only opens finds no segment
-//   stopped                          others wait for some seconds, and then say so
+//   killed anywhere before the last step   the kernel takes the file away: nothing was there
+//   killed after it                        the segment is there
+//   several at once                        one of them gets the name; the others are told, or open what has it
 //
-// A removed object (no name any more) is left alone: creators begin again with a new one.
+// What has the name already is opened or left alone, whatever it is. Nothing there is ever truncated, taken over or
+// removed, so nothing that stands in a file can make a creator destroy it.
+//
+// Memory that the caller supplies is written in place, and is a segment from the last store on (`init_state`). Killed
+// before, it leaves memory that holds no segment. It is left alone while its liveness locks say that somebody is
+// attached.
 #pragma once
 
 #include "segment/segment_core.hpp"
@@ -19,8 +22,14 @@ namespace sapbuf::detail {
 
 enum class IfExists { fail, open };
 
-std::shared_ptr<SegmentCore> create_named(std::string_view name, const SegmentOptions& options, IfExists if_exists);
-std::shared_ptr<SegmentCore> open_named(std::string_view name, platform::FileAccess access);
+struct Obtained {
+  std::shared_ptr<SegmentCore> core;
+  bool created = false;  // by this very call
+  unsigned mode = 0;     // permissions of the object
+};
+
+Obtained create_named(std::string_view name, const SegmentOptions& options, IfExists if_exists);
+Obtained open_named(std::string_view name, platform::FileAccess access);
 
 std::shared_ptr<SegmentCore> create_in_memory(Memory memory, const SegmentOptions& options);
 std::shared_ptr<SegmentCore> open_in_memory(Memory memory);
@@ -28,5 +37,7 @@ std::shared_ptr<SegmentCore> open_in_memory(Memory memory);
 // Throws Error (invalid_argument) for options that cannot work.
 layout::Geometry geometry_of(const SegmentOptions& options);
 SegmentOptions options_of(const layout::Geometry& geometry);
+// "slabs 2, not 8"; empty if a segment made with `asked` would be the same as the one that is there.
+std::vector<std::string> differences(const SegmentOptions& there, const SegmentOptions& asked);
 
 }  // namespace sapbuf::detail

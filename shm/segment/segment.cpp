@@ -22,16 +22,24 @@ bool detail::slabs_in_core_dumps() noexcept { return keep_slabs_in_core_dumps.lo
 
 using detail::IfExists;
 
+namespace {
+
+Segment segment_of(detail::Obtained obtained) {
+  return Segment{std::move(obtained.core), obtained.created, obtained.mode};
+}
+
+}  // namespace
+
 Segment Segment::create(std::string_view name, const SegmentOptions& options) {
-  return Segment{detail::create_named(name, options, IfExists::fail)};
+  return segment_of(detail::create_named(name, options, IfExists::fail));
 }
 
 Segment Segment::open(std::string_view name) {
-  return Segment{detail::open_named(name, platform::FileAccess::read_write)};
+  return segment_of(detail::open_named(name, platform::FileAccess::read_write));
 }
 
 Segment Segment::open_or_create(std::string_view name, const SegmentOptions& options) {
-  return Segment{detail::create_named(name, options, IfExists::open)};
+  return segment_of(detail::create_named(name, options, IfExists::open));
 }
 
 bool Segment::remove(std::string_view name) { return platform::SharedFile::remove(name); }
@@ -58,17 +66,36 @@ std::vector<std::string> Segment::list() {
 }
 
 Segment Segment::create_in(Memory memory, const SegmentOptions& options) {
-  return Segment{detail::create_in_memory(memory, options)};
+  return Segment{detail::create_in_memory(memory, options), true};
 }
 
 Segment Segment::open_in(Memory memory) { return Segment{detail::open_in_memory(memory)}; }
 
 std::size_t Segment::bytes_needed(const SegmentOptions& options) { return detail::geometry_of(options).total_bytes; }
 
-const std::string& Segment::name() const noexcept { return core_->name(); }
-SegmentOptions Segment::options() const { return detail::options_of(core_->geometry()); }
-std::size_t Segment::bytes() const noexcept { return core_->geometry().total_bytes; }
-std::size_t Segment::max_message_bytes() const noexcept { return core_->geometry().max_payload_bytes(); }
+const std::string& Segment::name() const { return core()->name(); }
+bool Segment::created() const {
+  core();
+  return created_;
+}
+SegmentOptions Segment::options() const {
+  SegmentOptions options = detail::options_of(core()->geometry());
+  options.mode = mode_;
+  return options;
+}
+std::vector<std::string> Segment::differences(const SegmentOptions& asked) const {
+  detail::geometry_of(asked);  // throws if they cannot work
+  SegmentOptions wanted = asked;
+  if (name().empty()) wanted.mode = mode_;  // the caller's memory has no mode
+  return detail::differences(options(), wanted);
+}
+std::size_t Segment::bytes() const { return core()->geometry().total_bytes; }
+std::size_t Segment::max_message_bytes() const { return core()->geometry().max_payload_bytes(); }
+
+const std::shared_ptr<detail::SegmentCore>& Segment::core() const {
+  if (core_ == nullptr) throw Error(Errc::invalid_argument, "this segment handle was moved from");
+  return core_;
+}
 
 void survive_truncation() { platform::handle_sigbus(); }
 bool was_truncated(const Segment& segment) noexcept { return segment.core()->truncated(); }

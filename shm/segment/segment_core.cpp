@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "platform/system_error.hpp"
 #include "segment/core_dumps.hpp"
 
 namespace sapbuf::detail {
@@ -16,6 +17,13 @@ bool replace_by_private_zeros(std::byte* address, std::size_t bytes) noexcept {
   if (reinterpret_cast<std::uintptr_t>(address) % layout::kPageBytes != 0) return false;
   return ::mmap(address, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1,
                 0) != MAP_FAILED;
+}
+
+// The header is whole before anybody maps it, and never changes: a stray store faults instead of changing it for all.
+void forbid_writing_to_header(std::byte* header) {
+  if (::mprotect(header, layout::kPageBytes, PROT_READ) != 0) {
+    platform::throw_system_error(errno, "cannot protect the segment's header");
+  }
 }
 
 }  // namespace
@@ -34,6 +42,7 @@ SegmentCore::SegmentCore(std::string name, const platform::SharedFile& file, con
       ended_tenures_(geometry_.participants) {
   control_region_.map(file.descriptor(), access, 0, geometry_.slabs_at, Dump::yes);
   base_ = control_region_.data();
+  forbid_writing_to_header(base_);
   control_guard_.watch(base_, geometry_.slabs_at, *this);
   watch();
 }

@@ -49,6 +49,7 @@ class SegmentCore final : public platform::ForkWatcher, platform::TruncationTarg
   std::uint64_t created_at_ns() const noexcept { return created_at_ns_; }
   bool full_fences() const noexcept { return geometry_.fences == Fences::full; }
   platform::LockFile& locks() noexcept { return locks_; }
+  const platform::SharedFile& file() const noexcept { return file_; }  // of a named segment
 
   layout::Control& control() noexcept { return at<layout::Control>(geometry_.control_at); }
   layout::ParticipantSlot& slot(std::uint32_t index) noexcept {
@@ -116,7 +117,7 @@ class SegmentCore final : public platform::ForkWatcher, platform::TruncationTarg
   const std::uint64_t created_at_ns_;
   const std::shared_ptr<const void> lock_owner_;
   platform::LockFile locks_;
-  platform::Mapping control_region_;  // header to extent tables; of supplied memory that is shared: all of it
+  platform::Mapping control_region_;  // header (read-only) to extent tables; of supplied memory that is shared: all of it
   platform::Mapping writing_region_;  // slabs
   platform::Mapping reading_region_;  // slabs, read-only
   std::byte* base_ = nullptr;

@@ -171,8 +171,7 @@ struct stat status_of(const SharedFile& file) {
 }
 
 BOOST_AUTO_TEST_CASE(allocated_space_is_really_there_and_zero) {
-  const TestName name;
-  SharedFile file = SharedFile::open_or_create(name, 0600);
+  SharedFile file = SharedFile::make(0600);
   file.allocate(100'000);
   BOOST_TEST(file.size() == 100'000U);
   BOOST_TEST(status_of(file).st_blocks * 512 >= 100'000);
@@ -181,30 +180,38 @@ BOOST_AUTO_TEST_CASE(allocated_space_is_really_there_and_zero) {
   BOOST_TEST(std::count(bytes.begin(), bytes.end(), '\0') == 100'000);
 }
 
-BOOST_AUTO_TEST_CASE(allocation_starts_from_nothing) {
-  const TestName name;
-  SharedFile file = SharedFile::open_or_create(name, 0600);
-  file.allocate(8192);
-  BOOST_TEST(::pwrite(file.descriptor(), "old", 3, 0) == 3);
-  file.allocate(4096);
-  char bytes[3] = {'x', 'x', 'x'};
-  BOOST_TEST(file.read(bytes, 3, 0));
-  BOOST_TEST(std::string(bytes, 3) == std::string(3, '\0'));
-  BOOST_TEST(file.size() == 4096U);
-}
-
 BOOST_AUTO_TEST_CASE(a_read_behind_the_end_is_a_failure_and_not_a_signal) {
-  const TestName name;
-  SharedFile file = SharedFile::open_or_create(name, 0600);
+  SharedFile file = SharedFile::make(0600);
   file.allocate(4096);
   char byte = 0;
   BOOST_TEST(!file.read(&byte, 1, 4096));
 }
 
+BOOST_AUTO_TEST_CASE(nobody_sees_a_file_before_it_has_its_name) {
+  const TestName name;
+  const SharedFile file = SharedFile::make(0640);
+  BOOST_TEST(!file.has_name());
+  BOOST_TEST(!SharedFile::find(name, FileAccess::read_only).has_value());
+  BOOST_TEST(file.give_name(name));
+  BOOST_TEST(file.has_name());
+  const SharedFile seen = SharedFile::open(name, FileAccess::read_only);
+  BOOST_TEST(status_of(seen).st_ino == status_of(file).st_ino);
+  BOOST_TEST(seen.facts().mode == 0640U);
+}
+
+BOOST_AUTO_TEST_CASE(a_name_is_given_once) {
+  const TestName name;
+  const SharedFile first = SharedFile::make(0600);
+  const SharedFile second = SharedFile::make(0600);
+  BOOST_TEST(first.give_name(name));
+  BOOST_TEST(!second.give_name(name));
+  BOOST_TEST(status_of(SharedFile::open(name, FileAccess::read_only)).st_ino == status_of(first).st_ino);
+}
+
 BOOST_AUTO_TEST_CASE(a_name_that_was_removed_is_noticed) {
   const TestName name;
-  const SharedFile file = SharedFile::open_or_create(name, 0600);
-  BOOST_TEST(file.has_name());
+  const SharedFile file = SharedFile::make(0600);
+  BOOST_TEST(file.give_name(name));
   BOOST_TEST(SharedFile::remove(name));
   BOOST_TEST(!file.has_name());
   BOOST_TEST(!SharedFile::remove(name));
@@ -213,8 +220,9 @@ BOOST_AUTO_TEST_CASE(a_name_that_was_removed_is_noticed) {
 
 BOOST_AUTO_TEST_CASE(two_mappings_show_the_same_bytes) {
   const TestName name;
-  SharedFile file = SharedFile::open_or_create(name, 0600);
+  SharedFile file = SharedFile::make(0600);
   file.allocate(8192);
+  BOOST_TEST(file.give_name(name));
   const auto writable = file.map(FileAccess::read_write, 4096, 4096);
   const auto readable = SharedFile::open(name, FileAccess::read_only).map(FileAccess::read_only, 0, 8192);
   static_cast<char*>(writable.get_address())[5] = 'y';

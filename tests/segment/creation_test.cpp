@@ -1,8 +1,14 @@
 // Making, finding and removing segments by name, and all that a file of that name may be instead.
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/sysmacros.h>
+#include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <boost/test/data/test_case.hpp>
@@ -12,7 +18,8 @@
 #include <deque>
 #include <fstream>
 
-#include "platform/lock_file.hpp"
+#include <sapbuf/detail/kill_point.hpp>
+
 #include "segment/segment_core.hpp"
 #include "support/child.hpp"
 #include "support/skip.hpp"
@@ -71,7 +78,12 @@ bool works(const Segment& segment) {
   return writer.write("it works") == Status::ok && texts(reader).back() == "it works";
 }
 
-bool exists(const std::string& name) { return ::access(path_of(name).c_str(), F_OK) == 0; }
+bool exists(const std::string& name) {
+  struct stat information {};
+  return ::lstat(path_of(name).c_str(), &information) == 0;
+}
+
+bool mentions(const std::string& text, const std::string& what) { return text.find(what) != std::string::npos; }
 
 BOOST_AUTO_TEST_SUITE(creation)
 
@@ -110,6 +122,74 @@ BOOST_AUTO_TEST_CASE(a_second_segment_of_that_name_is_refused_and_the_first_one_
   BOOST_TEST(error_of_create(name) == Errc::exists);
   BOOST_TEST(works(first));
   BOOST_TEST(Segment::open(name).core()->creation_id() == first.core()->creation_id());
+}
+
+BOOST_AUTO_TEST_CASE(a_handle_says_whether_it_made_the_segment) {
+  const TestName name;
+  const Segment made = Segment::open_or_create(name, kSmall);
+  BOOST_TEST(made.created());
+  BOOST_TEST(Segment{made}.created());
+  BOOST_TEST(!Segment::open_or_create(name, kSmall).created());
+  BOOST_TEST(!Segment::open(name).created());
+  Segment::remove(name);
+  BOOST_TEST(Segment::create(name, kSmall).created());
+}
+
+BOOST_AUTO_TEST_CASE(a_handle_says_what_differs_from_what_was_asked_for) {
+  const TestName name;
+  const SegmentOptions has{.slabs = 3, .slab_bytes = 65536, .participants = 4, .mode = 0660};
+  static_cast<void>(Segment::create(name, has));
+  const auto differences = [&](const SegmentOptions& asked) { return Segment::open(name).differences(asked); };
+  BOOST_TEST(differences(has).empty());
+  BOOST_TEST(differences(Segment::open(name).options()).empty());
+  const std::vector<std::string> all = differences({.slabs = 8,
+                                                    .slab_bytes = 1 << 20,
+                                                    .extent_bytes = 4096,
+                                                    .on_full = OnFull::drop,
+                                                    .participants = 5,
+                                                    .mode = 0600,
+                                                    .fences = Fences::full});
+  const std::vector<std::string> wanted{"slabs 3, not 8",
+                                        "slab_bytes 65536, not 1048576",
+                                        "extent_bytes 16384, not 4096",
+                                        "on_full block, not drop",
+                                        "participants 4, not 5",
+                                        "mode 0660, not 0600",
+                                        "fences membarrier, not full"};
+  BOOST_TEST(all == wanted, boost::test_tools::per_element());
+  SegmentOptions total = has;
+  total.order = Order::total;
+  BOOST_TEST(differences(total) == std::vector<std::string>{"order per-writer, not total"},
+             boost::test_tools::per_element());
+  BOOST_TEST(error_of([&] { differences({.slabs = 1}); }) == Errc::invalid_argument);
+}
+
+// Extents that nobody asked for are no difference, whatever the slabs' size makes of them.
+BOOST_AUTO_TEST_CASE(extents_that_were_left_to_the_library_do_not_differ) {
+  const TestName name;
+  static_cast<void>(Segment::create(name, {.slab_bytes = 8192, .participants = 4}));
+  const std::vector<std::string> found = Segment::open(name).differences({.participants = 4});
+  BOOST_TEST(found == std::vector<std::string>{"slab_bytes 8192, not 1048576"}, boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(whatever_is_asked_of_a_moved_from_handle_is_an_invalid_argument) {
+  const TestName name;
+  Segment segment = Segment::create(name, kSmall);
+  const Segment taken = std::move(segment);
+  const auto refused = [](const std::function<void()>& call) { return error_of(call) == Errc::invalid_argument; };
+  BOOST_TEST(refused([&] { static_cast<void>(segment.name()); }));
+  BOOST_TEST(refused([&] { static_cast<void>(segment.created()); }));
+  BOOST_TEST(refused([&] { static_cast<void>(segment.options()); }));
+  BOOST_TEST(refused([&] { static_cast<void>(segment.differences(kSmall)); }));
+  BOOST_TEST(refused([&] { static_cast<void>(segment.bytes()); }));
+  BOOST_TEST(refused([&] { static_cast<void>(segment.max_message_bytes()); }));
+  BOOST_TEST(refused([&] { const Writer writer{segment}; }));
+  BOOST_TEST(refused([&] { const Reader reader{segment}; }));
+  BOOST_TEST(refused([&] { inspect(segment); }));
+  BOOST_TEST(refused([&] { dump(segment, [](const FrameRecord&) {}); }));
+  BOOST_TEST(refused([&] { recover(segment); }));
+  BOOST_TEST(refused([&] { find_dead(segment); }));
+  BOOST_TEST(works(taken));
 }
 
 BOOST_AUTO_TEST_CASE(what_is_not_there_is_not_found) {
@@ -312,7 +392,7 @@ BOOST_AUTO_TEST_CASE(another_user_is_told_that_it_may_not) {
   as_nobody([&] {
     expect(Errc::permission_denied, [&] { static_cast<void>(Segment::open(name)); });
     expect(Errc::permission_denied, [&] { static_cast<void>(Segment::open_or_create(name, kSmall)); });
-    expect(Errc::permission_denied, [&] { static_cast<void>(Segment::create(name, kSmall)); });
+    expect(Errc::exists, [&] { static_cast<void>(Segment::create(name, kSmall)); });
     expect(Errc::permission_denied, [&] { inspect(name); });
     expect(Errc::permission_denied, [&] { Segment::remove(name); });
   });
@@ -417,49 +497,313 @@ BOOST_AUTO_TEST_CASE(files_of_others_are_refused_and_left_alone) {
     const TestName name;
     std::ofstream{path_of(name)} << std::string(bytes, 'x');
     BOOST_TEST(error_of_open(name) == Errc::incompatible);
-    BOOST_TEST((error_of_create(name) == Errc::incompatible || error_of_create(name) == Errc::exists));
+    BOOST_TEST(error_of_create(name) == Errc::exists);
     BOOST_TEST(error_of([&] { static_cast<void>(Segment::open_or_create(name)); }) == Errc::incompatible);
     BOOST_TEST(static_cast<std::size_t>(RawFile{name}.status().st_size) == bytes);
     BOOST_TEST(RawFile{name}.get<char>(0) == 'x');
   }
 }
 
-BOOST_AUTO_TEST_CASE(an_empty_file_is_a_segment_that_nobody_finished) {
+// Whoever left it: it is told of, and never adopted.
+BOOST_AUTO_TEST_CASE(an_empty_file_is_no_segment_and_nobody_takes_it_for_one) {
   const TestName name;
-  { const RawFile empty{name}; }
+  const RawFile empty{name};
+  BOOST_TEST(::fchmod(empty.descriptor(), 0644) == 0);
+  BOOST_TEST(error_of_open(name) == Errc::incompatible);
+  BOOST_TEST(error_of_create(name) == Errc::exists);
+  const std::string uid = "uid " + std::to_string(::geteuid());
+  for (const std::string& text : {message_of([&] { static_cast<void>(Segment::open(name)); }),
+                                  message_of([&] { static_cast<void>(Segment::create(name)); }),
+                                  message_of([&] { static_cast<void>(Segment::open_or_create(name)); })}) {
+    for (const std::string& fact : {name.str(), std::string("an empty file"), uid, std::string("mode 0644"),
+                                    std::string("'sapbuf rm --force' removes it")}) {
+      BOOST_TEST(mentions(text, fact), "nothing of '" << fact << "' in: " << text);
+    }
+  }
+  BOOST_TEST(empty.status().st_size == 0);
+  BOOST_TEST(empty.status().st_nlink == 1U);
+}
+
+// One wrong word in the header, and an innocent who would make the segment if it were not there.
+BOOST_AUTO_TEST_CASE(no_state_of_the_header_lets_anybody_destroy_a_segment) {
+  for (const std::uint64_t state : {std::uint64_t{0}, std::uint64_t{0x7265'6164'80}, ~std::uint64_t{0}}) {
+    const TestName name;
+    const Segment segment = Segment::create(name, kSmall);
+    Reader reader{segment};
+    Writer writer{segment};
+    const RawFile file{name};
+    const auto size = file.status().st_size;
+    file.put(offsetof(SegmentHeader, init_state), state);
+    BOOST_TEST(error_of([&] { static_cast<void>(Segment::open_or_create(name, {.slab_bytes = 4096})); }) ==
+               Errc::corrupt);
+    BOOST_TEST(error_of_create(name) == Errc::exists);
+    BOOST_TEST(error_of_open(name) == Errc::corrupt);
+    BOOST_TEST(file.status().st_size == size);
+    BOOST_TEST(writer.write("still there") == Status::ok);
+    BOOST_TEST(texts(reader).size() == 1U);
+  }
+}
+
+// Things that are no files. Each call must come back at once, and must not touch them.
+class OddObject {
+ public:
+  enum Kind { fifo, directory, link_to_a_segment, link_to_nothing, socket, device };
+
+  explicit OddObject(Kind kind) : target_name_(), made_(make(kind)) {}
+  ~OddObject() {
+    ::unlink(path().c_str());
+    ::rmdir(path().c_str());
+  }
+  bool was_made() const { return made_; }
+  const std::string& name() const { return name_.str(); }
+  std::string path() const { return path_of(name_); }
+  const std::string& target() const { return target_name_.str(); }
+
+ private:
+  bool make(Kind kind) {
+    switch (kind) {
+      case fifo:
+        return ::mkfifo(path().c_str(), 0666) == 0;
+      case directory:
+        return ::mkdir(path().c_str(), 0777) == 0;
+      case link_to_a_segment:
+        static_cast<void>(Segment::create(target_name_, kSmall));
+        return ::symlink(path_of(target_name_).c_str(), path().c_str()) == 0;
+      case link_to_nothing:
+        return ::symlink(path_of(target_name_).c_str(), path().c_str()) == 0;
+      case socket: {
+        sockaddr_un address{};
+        address.sun_family = AF_UNIX;
+        path().copy(address.sun_path, sizeof address.sun_path - 1);
+        const int descriptor = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        const bool bound = ::bind(descriptor, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+        ::close(descriptor);
+        return bound;
+      }
+      case device:
+        return ::mknod(path().c_str(), S_IFCHR | 0666, makedev(1, 5)) == 0;  // /dev/zero
+    }
+    return false;
+  }
+
+  TestName name_;
+  TestName target_name_;
+  bool made_;
+};
+
+BOOST_DATA_TEST_CASE(what_is_no_file_is_named_and_left_alone,
+                     data::make({OddObject::fifo, OddObject::directory, OddObject::link_to_a_segment,
+                                 OddObject::link_to_nothing, OddObject::socket, OddObject::device}) ^
+                         data::make({"a FIFO", "a directory", "a symbolic link", "a symbolic link", "a socket",
+                                     "a device"}),
+                     kind, word) {
+  const OddObject object{kind};
+  if (!object.was_made()) {
+    BOOST_TEST_MESSAGE("skipped: this process may not make " << word);
+    return;
+  }
+  struct stat before {};
+  BOOST_TEST(::lstat(object.path().c_str(), &before) == 0);
+  Child child{[&](Link& link) {
+    const std::string& name = object.name();
+    const auto expect_word = [&](Errc expected, const std::function<void()>& call) {
+      if (error_of(call) != expected) throw std::runtime_error("another error: " + message_of(call));
+      if (!mentions(message_of(call), word)) throw std::runtime_error("not named: " + message_of(call));
+    };
+    expect_word(Errc::incompatible, [&] { static_cast<void>(Segment::open(name)); });
+    expect_word(Errc::incompatible, [&] { static_cast<void>(Segment::open_or_create(name, kSmall)); });
+    expect_word(Errc::exists, [&] { static_cast<void>(Segment::create(name, kSmall)); });
+    expect_word(Errc::incompatible, [&] { inspect(name); });
+    expect_word(Errc::incompatible, [&] { dump(name, [](const FrameRecord&) {}); });
+    expect_word(Errc::incompatible, [&] { Segment::remove(name); });
+    link.say(1);
+  }};
+  BOOST_TEST(child.hear() == 1U);
+  BOOST_TEST(child.wait() == 0);
+  struct stat after {};
+  BOOST_TEST(::lstat(object.path().c_str(), &after) == 0);
+  BOOST_TEST(after.st_ino == before.st_ino);
+  BOOST_TEST(after.st_mode == before.st_mode);
+  if (kind == OddObject::link_to_a_segment) BOOST_TEST(works(Segment::open(object.target())));
+  if (kind == OddObject::link_to_nothing) BOOST_TEST(!exists(object.target()));
+}
+
+// --- Squatters ---------------------------------------------------------------------------------------------------
+
+void expect_refused_and_told(const std::string& name, const std::string& fact) {
+  const auto call = [&] { static_cast<void>(Segment::open_or_create(name, kSmall)); };
+  if (error_of(call) != Errc::permission_denied) throw std::runtime_error("not refused: " + message_of(call));
+  if (!mentions(message_of(call), fact)) throw std::runtime_error("not told: " + message_of(call));
+}
+
+BOOST_AUTO_TEST_CASE(a_private_segment_is_not_taken_from_another_user) {
+  const TestName name;
+  const bool ran = as_nobody(
+      [&] { static_cast<void>(Segment::create(name, {.slab_bytes = 8192, .participants = 4, .mode = 0666})); });
+  if (!ran) return;
+  expect_refused_and_told(name, "uid " + std::to_string(kNobody));
+  // Whoever opens it, or asks for a shared one, says that it trusts the others.
+  BOOST_TEST(works(Segment::open(name)));
+  BOOST_TEST(works(Segment::open_or_create(name, {.slab_bytes = 8192, .participants = 4, .mode = 0660})));
+}
+
+BOOST_AUTO_TEST_CASE(an_empty_file_of_another_user_is_not_adopted) {
+  const TestName name;
+  const bool ran = as_nobody([&] {
+    const RawFile file{name};
+    if (::fchmod(file.descriptor(), 0666) != 0) throw std::runtime_error("cannot change the mode");
+  });
+  if (!ran) return;
+  expect_refused_and_told(name, "uid " + std::to_string(kNobody));
+  BOOST_TEST(error_of_create(name, kSmall) == Errc::exists);
+  BOOST_TEST(RawFile{name}.status().st_size == 0);
+  BOOST_TEST(RawFile{name}.status().st_uid == kNobody);
+}
+
+BOOST_AUTO_TEST_CASE(roots_segment_is_trusted_where_its_mode_admits) {
+  const TestName name;
+  static_cast<void>(Segment::create(name, {.slab_bytes = 8192, .participants = 4, .mode = 0666}));
+  as_nobody([&] {
+    if (!works(Segment::open_or_create(name, kSmall))) throw std::runtime_error("it does not work");
+  });
+}
+
+BOOST_AUTO_TEST_CASE(a_private_segment_with_a_second_name_is_refused) {
+  const TestName name;
+  const TestName other;
+  static_cast<void>(Segment::create(name, kSmall));
+  BOOST_TEST(::link(path_of(name).c_str(), path_of(other).c_str()) == 0);
+  expect_refused_and_told(other, "another name");
+  BOOST_TEST(Segment::remove(other));
+  BOOST_TEST(works(Segment::open_or_create(name, kSmall)));
+}
+
+// --- Creators that are killed, stopped, or fail --------------------------------------------------------------------
+
+const char* const kBeforeTheName[] = {"create.made",   "create.fits",   "create.allocated",
+                                      "create.header", "create.filled", "create.ready"};
+
+BOOST_DATA_TEST_CASE(a_creator_that_is_killed_leaves_nothing, data::make(kBeforeTheName), point) {
+  const TestName name;
+  Child creator{[&](Link&) {
+    kill_point::arm(point, kill_self);
+    static_cast<void>(Segment::create(name, kSmall));
+  }};
+  BOOST_TEST(creator.wait() == -SIGKILL);
+  BOOST_TEST(!exists(name));
   BOOST_TEST(error_of_open(name) == Errc::not_found);
   BOOST_TEST(works(Segment::create(name, kSmall)));
 }
 
-BOOST_AUTO_TEST_CASE(an_unfinished_segment_is_made_anew) {
+BOOST_AUTO_TEST_CASE(a_creator_that_is_killed_behind_the_last_step_leaves_a_whole_segment) {
   const TestName name;
-  static_cast<void>(Segment::create(name, {.slabs = 5, .slab_bytes = 4096}));
-  RawFile{name}.put(offsetof(SegmentHeader, init_state), std::uint64_t{0});
+  Child creator{[&](Link&) {
+    kill_point::arm("create.named", kill_self);
+    static_cast<void>(Segment::create(name, kSmall));
+  }};
+  BOOST_TEST(creator.wait() == -SIGKILL);
+  BOOST_TEST(works(Segment::open(name)));
+}
+
+// Nobody sees or waits for what is being made; the name is whose segment is whole first.
+BOOST_DATA_TEST_CASE(a_stopped_creator_is_in_nobodys_way, data::make(kBeforeTheName), point) {
+  const TestName name;
+  Child creator{[&](Link& link) {
+    kill_point::arm(point, stop_self);
+    link.say(static_cast<std::uint64_t>(error_of_create(name)));
+  }};
+  BOOST_TEST(creator.wait_until_stopped());
   BOOST_TEST(error_of_open(name) == Errc::not_found);
   const Segment segment = Segment::open_or_create(name, kSmall);
-  BOOST_TEST(segment.options().slabs == 2U);
+  BOOST_TEST(segment.created());
+  creator.resume();
+  BOOST_TEST(creator.hear() == static_cast<std::uint64_t>(Errc::exists));
+  BOOST_TEST(Segment::open(name).core()->creation_id() == segment.core()->creation_id());
   BOOST_TEST(works(segment));
 }
 
-// A live creator has the creation lock; whoever opens meanwhile waits for it.
-BOOST_AUTO_TEST_CASE(an_opener_waits_for_a_creator_at_work) {
+BOOST_DATA_TEST_CASE(who_opens_or_creates_takes_what_was_made_meanwhile, data::make(kBeforeTheName), point) {
   const TestName name;
-  const Segment made = Segment::create(name, kSmall);
-  const RawFile file{name};
-  const auto ready = file.get<std::uint64_t>(offsetof(SegmentHeader, init_state));
-  file.put(offsetof(SegmentHeader, init_state), std::uint64_t{0});
-  platform::LockFile creator{file.descriptor()};
-  BOOST_TEST(creator.try_lock(layout::kCreationLock));
-  Child opener{[&](Link& link) {
-    link.say(1);
-    static_cast<void>(Segment::open(name));
-    link.say(2);
+  Child creator{[&](Link& link) {
+    kill_point::arm(point, stop_self);
+    const Segment segment = Segment::open_or_create(name, kSmall);
+    link.say(segment.core()->creation_id());
+    link.say(segment.created() ? 1 : 0);
   }};
-  BOOST_TEST(opener.hear() == 1U);
-  file.put(offsetof(SegmentHeader, init_state), ready);
-  creator.unlock(layout::kCreationLock);
-  BOOST_TEST(opener.hear() == 2U);
-  BOOST_TEST(opener.wait() == 0);
+  BOOST_TEST(creator.wait_until_stopped());
+  const Segment segment = Segment::create(name, kSmall);
+  creator.resume();
+  BOOST_TEST(creator.hear() == segment.core()->creation_id());
+  BOOST_TEST(creator.hear() == 0U);
+}
+
+// A file size limit is an error, also one that is set between the look at it and the allocation. The signal that the
+// kernel sends with it comes to nobody, and what somebody else made meanwhile stays.
+BOOST_DATA_TEST_CASE(a_file_size_limit_is_an_error_and_no_death, data::make({"", "create.made", "create.fits"}),
+                     point) {
+  const TestName name;
+  Child creator{[&](Link& link) {
+    const auto limit = [] {
+      const rlimit small{65536, 65536};
+      if (::setrlimit(RLIMIT_FSIZE, &small) != 0) throw std::runtime_error("cannot set the limit");
+    };
+    if (*point == '\0') {
+      limit();
+    } else {
+      kill_point::arm(point, [&] {
+        limit();
+        stop_self();
+      });
+    }
+    const auto create = [&] { static_cast<void>(Segment::create(name, {.slab_bytes = 1 << 20})); };
+    std::string text;
+    Errc code{};
+    try {
+      create();
+    } catch (const Error& error) {
+      code = error.errc();
+      text = error.what();
+    }
+    if (code != Errc::no_space) throw std::runtime_error("another error: " + text);
+    if (!mentions(text, "ulimit -f") || !mentions(text, "65536")) throw std::runtime_error("not named: " + text);
+    sigset_t pending;
+    ::sigpending(&pending);
+    if (::sigismember(&pending, SIGXFSZ) == 1) throw std::runtime_error("the signal is pending");
+    link.say(1);
+  }};
+  if (*point != '\0') {
+    BOOST_TEST(creator.wait_until_stopped());
+    static_cast<void>(Segment::create(name, kSmall));
+    creator.resume();
+  }
+  BOOST_TEST(creator.wait() == 0);
+  BOOST_TEST(exists(name) == (*point != '\0'));
+  if (*point != '\0') BOOST_TEST(works(Segment::open(name)));
+}
+
+// What a child inherits in the middle of a creation keeps nothing from anybody.
+BOOST_DATA_TEST_CASE(a_fork_in_the_middle_of_a_creation_is_in_nobodys_way, data::make(kBeforeTheName), point) {
+  const TestName name;
+  Child creator{[&](Link& link) {
+    pid_t heir = -1;
+    kill_point::arm(point, [&] {
+      heir = ::fork();
+      if (heir == 0) {
+        ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+        for (;;) ::pause();
+      }
+    });
+    const Segment segment = Segment::create(name, kSmall);
+    if (!works(segment)) throw std::runtime_error("it does not work");
+    if (Segment::open_or_create(name, kSmall).created()) throw std::runtime_error("made twice");
+    Segment::remove(name);
+    if (!works(Segment::create(name, kSmall))) throw std::runtime_error("the next one does not work");
+    ::kill(heir, SIGKILL);
+    ::waitpid(heir, nullptr, 0);
+    link.say(1);
+  }};
+  BOOST_TEST(creator.hear() == 1U);
+  BOOST_TEST(creator.wait() == 0);
 }
 
 // --- Mappings ----------------------------------------------------------------------------------------------------
@@ -527,6 +871,24 @@ BOOST_DATA_TEST_CASE(a_process_that_only_reads_maps_the_slabs_read_only, data::m
     BOOST_TEST_REQUIRE(put(writer, {1, number}, 100) == Status::ok);
   }
   BOOST_TEST(child.wait() == 0);
+}
+
+// In /proc, the creator's mappings have the segment's name like everybody's. Also for its creator: a stray store cannot
+// change what the segment says of itself.
+BOOST_AUTO_TEST_CASE(nobody_can_write_to_the_header) {
+  const TestName name;
+  const Segment made = Segment::create(name, kSmall);
+  const Segment opened = Segment::open(name);
+  const Writer writer{made};
+  const Writer another{opened};
+  unsigned headers = 0;
+  for (const Mapping& mapping : mappings_of(name)) {
+    if (mapping.offset != 0) continue;
+    ++headers;
+    BOOST_TEST(mapping.permissions == "r--s");
+    BOOST_TEST(mapping.bytes == layout::kPageBytes);
+  }
+  BOOST_TEST(headers == 2U);
 }
 
 BOOST_AUTO_TEST_CASE(an_onlooker_maps_nothing_for_writing) {

@@ -76,6 +76,53 @@ BOOST_AUTO_TEST_CASE(creation_overwrites_what_the_memory_held) {
   BOOST_TEST(inspect(fresh).departed_participants == 0U);
 }
 
+// The bytes may say what they like: the locks say that somebody is there.
+void expect_left_alone(const Memory& memory, Order order) {
+  const auto create = [&] { static_cast<void>(Segment::create_in(memory, small(order))); };
+  {
+    const Segment segment = Segment::create_in(memory, small(order));
+    Reader reader{segment};
+    Writer writer{segment};
+    BOOST_TEST(error_of(create) == Errc::busy);
+    BOOST_TEST(writer.write("still there") == Status::ok);
+    BOOST_TEST(texts(reader).size() == 1U);
+  }
+  BOOST_TEST(error_of(create) == nothing());
+}
+
+BOOST_DATA_TEST_CASE(memory_that_is_in_use_is_left_alone, data::make(kOrders), order) {
+  const HeapMemory heap{small(order)};
+  expect_left_alone(heap, order);
+  const SharedMemory shared{Segment::bytes_needed(small(order))};
+  expect_left_alone(shared, order);
+}
+
+BOOST_DATA_TEST_CASE(memory_that_another_process_uses_is_left_alone_until_it_dies, data::make(kOrders), order) {
+  const SharedMemory memory{Segment::bytes_needed(small(order))};
+  static_cast<void>(Segment::create_in(memory, small(order)));
+  Child user{[&](Link& link) {
+    const SharedMemory elsewhere{memory.bytes().size(), ::dup(memory.descriptor())};
+    const Reader reader{Segment::open_in(elsewhere)};
+    link.say(1);
+    link.hear();
+  }};
+  user.hear();
+  const auto create = [&] { static_cast<void>(Segment::create_in(memory, small(order))); };
+  BOOST_TEST(error_of(create) == Errc::busy);
+  user.kill();
+  BOOST_TEST(error_of(create) == nothing());
+}
+
+BOOST_AUTO_TEST_CASE(memory_has_no_mode_that_could_differ) {
+  const HeapMemory memory{small(Order::total)};
+  const Segment segment = Segment::create_in(memory, small(Order::total));
+  BOOST_TEST(segment.created());
+  BOOST_TEST(!Segment::open_in(memory).created());
+  SegmentOptions asked = small(Order::total);
+  asked.mode = 0660;
+  BOOST_TEST(segment.differences(asked).empty());
+}
+
 // Two handles of one segment in one process: each sees what the other does, and takes nothing of it for dead.
 void expect_no_reclaim(const Segment& one, const Segment& other) {
   Writer writer{one, {.name = "writer"}};

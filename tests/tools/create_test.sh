@@ -60,6 +60,51 @@ test_if_absent_leaves_what_is_there() {
   json_holds '.slabs | length == 4'
 }
 
+test_if_absent_says_what_differs() {
+  expect "$done" "$sapbuf" create "$stream" --slab-bytes 64KiB
+  expect "$done" "$sapbuf" create "$stream" --slab-bytes 64KiB --if-absent
+  if grep --quiet differs "$directory/err"; then die "nothing differs"; fi
+  expect "$done" "$sapbuf" create "$stream" --slabs 8 --slab-bytes 4MiB --on-full drop --mode 0660 --if-absent
+  said 'warning: '
+  said 'slabs 2, not 8; slab_bytes 65536, not 4194304; on_full block, not drop; mode 0600, not 0660'
+}
+
+test_if_absent_fails_where_nothing_can_use_what_is_there() {
+  expect "$done" "$sapbuf" create "$stream"
+  printf '\x77' | dd of="/dev/shm/sapbuf.$stream" bs=1 seek=8 conv=notrunc status=none
+  expect "$no_segment" "$sapbuf" create "$stream" --if-absent
+  said 'ABI version 119'
+  rm "/dev/shm/sapbuf.$stream"
+  : >"/dev/shm/sapbuf.$stream"
+  expect "$no_segment" "$sapbuf" create "$stream" --if-absent
+  said 'an empty file'
+  expect "$failure" "$sapbuf" create "$stream"
+  said 'an empty file'
+  rm "/dev/shm/sapbuf.$stream"
+  mkfifo "/dev/shm/sapbuf.$stream"
+  expect "$no_segment" timeout "$patience_s" "$sapbuf" create "$stream" --if-absent
+  said 'a FIFO'
+}
+
+test_if_absent_does_not_take_a_private_stream_from_another_user() {
+  if ((EUID != 0)); then skip "needs a second user"; fi
+  expect "$done" "$sapbuf" create "$stream" --mode 0666
+  chown 65534:65534 "/dev/shm/sapbuf.$stream"
+  expect "$permission" "$sapbuf" create "$stream" --if-absent
+  said 'uid 65534'
+  expect "$done" "$sapbuf" create "$stream" --if-absent --mode 0666
+}
+
+test_a_file_size_limit_is_an_error() {
+  (
+    ulimit -f 256
+    expect "$failure" "$sapbuf" create "$stream"
+  )
+  said 'ulimit -f'
+  said 262144
+  [[ ! -e /dev/shm/sapbuf.$stream ]] || die "something was left behind"
+}
+
 refuses() {
   expect "$usage" "$sapbuf" create "$@"
   [[ -s $directory/err ]] || die "not a word about: create $*"

@@ -21,6 +21,20 @@ test_looks_at_the_system() {
   printed membarrier
 }
 
+test_says_what_bounds_a_new_stream() {
+  (
+    ulimit -f 1024
+    "$sapbuf" doctor --json >"$directory/out" || (($? == problems)) || die "doctor failed"
+  )
+  json_holds '.checks[] | select(.check == "space") | .state == "bad"'
+  json_holds '.checks[] | select(.check == "space") | (.finding | test("1 MiB by .*ulimit -f")) and (.remedy | test("ulimit"))'
+  (
+    ulimit -f 1048576
+    "$sapbuf" doctor --json >"$directory/out" || (($? == problems)) || die "doctor failed"
+  )
+  json_holds '.checks[] | select(.check == "space") | .finding | test("1 GiB by .*ulimit -f")'
+}
+
 test_a_stream_in_order_is_ok() {
   expect "$done" "$sapbuf" create "$stream"
   equal "$(about_stream)" ok state

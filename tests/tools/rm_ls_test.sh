@@ -38,6 +38,43 @@ test_rm_removes_garbage_only_by_force() {
   [[ ! -e /dev/shm/sapbuf.$stream ]] || die "still there"
 }
 
+# odd KIND: something that is no file has the stream's name
+odd() {
+  local path=/dev/shm/sapbuf.$stream
+  case $1 in
+    FIFO) mkfifo "$path" ;;
+    directory) mkdir "$path" ;;
+    link)
+      expect "$done" "$sapbuf" create "$stream.target"
+      ln -s "$path.target" "$path"
+      ;;
+  esac
+}
+
+# Nothing waits for it, follows it or takes it away.
+test_what_is_no_file_is_named_and_left_alone() {
+  local kind command
+  for kind in FIFO directory link; do
+    odd "$kind"
+    for command in 'status' 'dump' 'rm' 'rm --force' 'pub' 'sub --count 1'; do
+      # shellcheck disable=SC2086
+      expect "$no_segment" timeout "$patience_s" "$sapbuf" $command "$stream"
+      said "$kind"
+    done
+    expect "$no_segment" timeout "$patience_s" "$watchdog" --once "$stream"
+    expect "$done" timeout "$patience_s" "$sapbuf" ls
+    printed "$stream .*$kind"
+    timeout "$patience_s" "$sapbuf" doctor >"$directory/out" || (($? == problems)) || die "doctor failed"
+    printed "$stream .*$kind"
+    if [[ $kind == directory ]]; then
+      rmdir "/dev/shm/sapbuf.$stream"
+    else
+      rm "/dev/shm/sapbuf.$stream"
+    fi
+  done
+  expect "$done" "$sapbuf" status "$stream.target"
+}
+
 test_rm_wants_one_name() {
   expect "$usage" "$sapbuf" rm
   expect "$usage" "$sapbuf" rm "$stream" --no-such-option

@@ -30,7 +30,7 @@ std::optional<FileIdentity> identify_segment(std::string_view name) {
 
 std::optional<SegmentFile> find_segment_file(std::string_view name) {
   struct stat file {};
-  if (::stat(segment_path(name).c_str(), &file) != 0) return std::nullopt;
+  if (::lstat(segment_path(name).c_str(), &file) != 0 || !S_ISREG(file.st_mode)) return std::nullopt;
   return SegmentFile{{file.st_dev, file.st_ino}, user_name(file.st_uid), file.st_mode & 07777u};
 }
 

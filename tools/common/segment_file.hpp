@@ -27,7 +27,8 @@ struct SegmentFile {
 };
 
 std::string segment_path(std::string_view name);
-// Nothing if there is no such file.
+// Of what has the name itself: a link is not followed. Nothing if there is no such file (find: or if it is something
+// else).
 std::optional<FileIdentity> identify_segment(std::string_view name);
 std::optional<SegmentFile> find_segment_file(std::string_view name);
 

@@ -1,5 +1,6 @@
 // sapbuf create: makes a stream.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <spdlog/spdlog.h>
 
 #include <CLI/CLI.hpp>
@@ -21,21 +22,44 @@ struct CreateOptions {
   bool if_absent = false;
 };
 
-int create(const CreateOptions& options) {
+void tell_created(const Segment& segment) {
+  const SegmentOptions made = segment.options();
+  spdlog::info("created {}: {} of {}, {} order, {} in all", segment.name(), counted(made.slabs, "slab"),
+               human_bytes(made.slab_bytes), to_string(made.order), human_bytes(segment.bytes()));
+}
+
+void tell_found(const Segment& segment, const SegmentOptions& asked) {
+  const std::vector<std::string> differences = segment.differences(asked);
+  if (differences.empty()) {
+    spdlog::info("{} exists already and stays as it is", segment.name());
+  } else {
+    spdlog::warn("{} exists already and stays as it is, but differs from what was asked for: {}", segment.name(),
+                 fmt::join(differences, "; "));
+  }
+}
+
+bool can_be_used(const std::string& name) {
   try {
-    const Segment segment = Segment::create(options.name, options.segment);
-    const SegmentOptions made = segment.options();
-    spdlog::info("created {}: {} of {}, {} order, {} in all", options.name, counted(made.slabs, "slab"),
-                 human_bytes(made.slab_bytes), to_string(made.order), human_bytes(segment.bytes()));
+    static_cast<void>(Segment::open(name));
+    return true;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+int create(const CreateOptions& options) {
+  if (options.if_absent) {
+    const Segment segment = Segment::open_or_create(options.name, options.segment);
+    segment.created() ? tell_created(segment) : tell_found(segment, options.segment);
+    return kDone;
+  }
+  try {
+    tell_created(Segment::create(options.name, options.segment));
     return kDone;
   } catch (const Error& error) {
-    if (error.errc() != Errc::exists) throw;
-    if (!options.if_absent) {
-      throw Failure(kFailure, fmt::format("{} (--if-absent leaves it as it is, sapbuf rm {} removes it)", error.what(),
-                                          options.name));
-    }
-    spdlog::info("{} exists already and stays as it is", options.name);
-    return kDone;
+    if (error.errc() != Errc::exists || !can_be_used(options.name)) throw;
+    throw Failure(kFailure, fmt::format("{} (--if-absent leaves it as it is, sapbuf rm {} removes it)", error.what(),
+                                        options.name));
   }
 }
 
@@ -102,8 +126,9 @@ void add_create(CLI::App& app, Action& chosen) {
   add_mode(*command, segment.mode);
   add_choice<Fences>(*command, "--fences", segment.fences, {{"membarrier", Fences::membarrier}, {"full", Fences::full}},
                      "full: slower, for systems without membarrier(2); see sapbuf doctor", "membarrier");
-  command->add_flag("--if-absent", options->if_absent,
-                    "Succeed if a stream of that name exists, and leave it as it is");
+  command->add_flag(
+      "--if-absent", options->if_absent,
+      "If a stream of that name exists, leave it as it is, say what differs, and succeed if it can be used");
   command->callback([options, &chosen] { chosen = [options] { return create(*options); }; });
 }
 

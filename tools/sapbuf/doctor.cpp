@@ -28,7 +28,8 @@ const char* word(Mark mark) {
 }
 
 std::vector<Finding> check_everything() {
-  std::vector<Finding> findings{check_shared_memory(), check_remove_ipc(), check_liveness_locks(), check_membarrier()};
+  std::vector<Finding> findings{check_shared_memory(), check_space(), check_remove_ipc(), check_liveness_locks(),
+                                check_membarrier()};
   for (Finding& finding : check_segments()) findings.push_back(std::move(finding));
   return findings;
 }

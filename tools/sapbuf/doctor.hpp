@@ -20,6 +20,7 @@ struct Finding {
 };
 
 Finding check_shared_memory();
+Finding check_space();  // what bounds the size of a new stream
 Finding check_remove_ipc();
 Finding check_liveness_locks();
 Finding check_membarrier();

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 #include <sapbuf/sapbuf.hpp>
 
 #include "common/human.hpp"
@@ -16,15 +17,9 @@ Finding describe_trouble(const std::string& name, const Error& error) {
   Finding finding{"stream " + printable_name(name), Mark::bad, error.what(), {}};
   if (error.errc() == Errc::permission_denied) {
     finding.mark = Mark::warning;  // nothing may be wrong with it: it is somebody else's
-    if (const auto file = find_segment_file(name)) {
-      finding.text = fmt::format("belongs to {} (mode {:04o}): this user must not open it", file->owner, file->mode);
-    }
-    finding.remedy = "if it should be shared: make it with sapbuf create --mode 0660, in a common group";
-  } else if (error.errc() == Errc::not_found) {
-    finding.mark = Mark::warning;
-    finding.remedy = "the next sapbuf create of that name takes its place; sapbuf rm --force removes it";
   } else if (error.errc() == Errc::corrupt || error.errc() == Errc::incompatible) {
-    finding.remedy = fmt::format("sapbuf rm --force {}, once nobody needs it any more", name);
+    if (find_segment_file(name))
+      finding.remedy = fmt::format("sapbuf rm --force {}, once nobody needs it any more", name);
   }
   return finding;
 }
@@ -56,11 +51,13 @@ Finding describe(const std::string& name, const Snapshot& snapshot) {
   return finding;
 }
 
-Finding check_segment(const std::string& name) {
+// Nothing if it was removed meanwhile.
+std::optional<Finding> check_segment(const std::string& name) {
   try {
     const Segment segment = Segment::open(name);  // a snapshot alone needs less: a read-only descriptor is enough
     return describe(name, inspect(segment));
   } catch (const Error& error) {
+    if (error.errc() == Errc::not_found) return std::nullopt;
     return describe_trouble(name, error);
   }
 }
@@ -69,7 +66,9 @@ Finding check_segment(const std::string& name) {
 
 std::vector<Finding> check_segments() {
   std::vector<Finding> findings;
-  for (const std::string& name : Segment::list()) findings.push_back(check_segment(name));
+  for (const std::string& name : Segment::list()) {
+    if (auto finding = check_segment(name)) findings.push_back(std::move(*finding));
+  }
   if (findings.empty()) findings.push_back({"streams", Mark::ok, "none on this host", {}});
   return findings;
 }

@@ -11,6 +11,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <sapbuf/sapbuf.hpp>
 
 #include "common/human.hpp"
 #include "common/process.hpp"
@@ -63,10 +64,18 @@ Finding check_shared_memory() {
   const std::uint64_t available = space.f_bavail * space.f_frsize;
   finding.text = fmt::format("{}, {} of {} free", kind.f_type == TMPFS_MAGIC ? "tmpfs" : "not a tmpfs",
                              human_bytes(available), human_bytes(size));
-  if (::access(kShmDirectory, W_OK | X_OK) != 0) {
+  if ((space.f_flag & ST_RDONLY) != 0) {
+    finding.mark = Mark::bad;
+    finding.text += "; mounted read-only: no stream can be made or used";
+    finding.remedy = "mount -o remount,rw /dev/shm";
+  } else if (::access(kShmDirectory, W_OK | X_OK) != 0) {
     finding.mark = Mark::bad;
     finding.text += "; this user must not create files there";
     finding.remedy = "chmod 1777 /dev/shm";
+  } else if (space.f_files != 0 && space.f_ffree == 0) {
+    finding.mark = Mark::bad;
+    finding.text += ", but no inode is left: no segment can be made";
+    finding.remedy = "remove files that nobody needs (ls -l /dev/shm), or mount -o remount,nr_inodes=... /dev/shm";
   } else if (available < kNearlyNothing) {
     finding.mark = Mark::bad;
     finding.text += ": hardly any segment can be made";
@@ -79,6 +88,22 @@ Finding check_shared_memory() {
     finding.mark = Mark::warning;
     finding.text += ": what is written there may go to a disk";
     finding.remedy = "mount -t tmpfs -o mode=1777 tmpfs /dev/shm";
+  }
+  return finding;
+}
+
+Finding check_space() {
+  const std::vector<SpaceLimit> limits = space_limits();
+  if (limits.empty()) return {"space", Mark::ok, "no limit is known", {}};
+  std::string list;
+  for (const SpaceLimit& limit : limits) {
+    list += fmt::format("{}{} by {}", list.empty() ? "" : "; ", human_bytes(limit.bytes), limit.what);
+  }
+  Finding finding{"space", Mark::ok, "a new stream may have at most " + list, {}};
+  if (limits.front().bytes < Segment::bytes_needed({})) {
+    finding.mark = Mark::bad;
+    finding.text += fmt::format("; one with the default options needs {}", human_bytes(Segment::bytes_needed({})));
+    finding.remedy = limits.front().remedy;
   }
   return finding;
 }

@@ -48,6 +48,7 @@ std::vector<Entry> look_at_all() {
     try {
       entries.push_back({name, inspect(name), {}});
     } catch (const Error& error) {
+      if (error.errc() == Errc::not_found) continue;  // removed meanwhile
       entries.push_back({name, std::nullopt, error.what()});
     }
   }

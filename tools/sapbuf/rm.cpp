@@ -6,7 +6,6 @@
 
 #include "common/exit_code.hpp"
 #include "common/human.hpp"
-#include "common/segment_file.hpp"
 #include "sapbuf/commands.hpp"
 
 namespace sapbuf::tools {
@@ -29,20 +28,13 @@ std::string list_live(const Snapshot& snapshot) {
   return list;
 }
 
-// Throws if there is a reason to leave the segment alone.
+// Throws if there is a reason to leave the segment alone. Whether one that cannot be read is in use nobody can tell:
+// only
+// --force takes it away.
 void look_before_removing(const std::string& name) {
-  try {
-    const std::string live = list_live(inspect(name));
-    if (!live.empty()) {
-      throw Failure(kFailure, fmt::format("{} is in use by {}; stop them first, or use --force", name, live));
-    }
-  } catch (const Error& error) {
-    // Nobody can tell whether such a segment is in use: only --force takes it away.
-    const bool removable = error.errc() == Errc::corrupt || error.errc() == Errc::incompatible ||
-                           (error.errc() == Errc::not_found && identify_segment(name));
-    if (!removable) throw;
-    throw Failure(exit_code(error.errc()), fmt::format("{}; --force removes it all the same", error.what()));
-  }
+  const std::string live = list_live(inspect(name));
+  if (live.empty()) return;
+  throw Failure(kFailure, fmt::format("{} is in use by {}; stop them first, or use --force", name, live));
 }
 
 int rm(const RmOptions& options) {

@@ -7,12 +7,12 @@
 namespace sapbuf {
 
 enum class Errc {
-  not_found = 1,       // no segment of that name, or one whose creation was never finished
-  exists,              // a segment of that name exists already
-  incompatible,        // not a sapbuf segment, or of another version or byte order
+  not_found = 1,       // no segment of that name, or none in the memory supplied
+  exists,              // something has that name already
+  incompatible,        // not a sapbuf segment (or not even a file), or of another version or byte order
   corrupt,             // the bytes contradict themselves: truncated, or overwritten by something else
   permission_denied,   // the system says no
-  no_space,            // /dev/shm (or the memory supplied) is too small
+  no_space,            // /dev/shm, a limit on it, or the memory supplied is too small
   registry_full,       // every participant slot is taken by a live participant
   invalid_argument,    // a value that cannot work
   busy,                // a live process holds what is needed, and did not let go in time

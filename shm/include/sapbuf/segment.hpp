@@ -31,43 +31,61 @@ struct Memory {
 
 // A shared handle: copies refer to the same mapping, which lives until the last copy and the last Writer or Reader made
 // from it are gone. Thread-safe. A Segment inherited through fork throws Errc::forked when it is used: open it again.
+// One that was moved from throws Errc::invalid_argument, whatever it is used for, also by a Writer or Reader made from
+// it.
 //
-// Opening a segment maps its control region for writing; the slabs are mapped when the first Writer (for writing) or
-// the first Reader (read-only) is made, so a process that only reads cannot damage what others wrote.
+// Opening a segment maps its control region for writing, but for the header; the slabs are mapped when the first Writer
+// (for writing) or the first Reader (read-only) is made, so a process that only reads cannot damage what others wrote.
 class Segment {
  public:
   // Names have 1 to 200 bytes and no '/'; the object is /dev/shm/sapbuf.NAME.
   //
-  // Makes a segment; throws Errc::exists if there is one, Errc::no_space if /dev/shm cannot hold it (all space is
-  // allocated now), Errc::invalid_argument for options that cannot work. A creator that is killed leaves nothing that
-  // would stop the next one.
+  // Makes a segment; throws Errc::exists if anything has that name, Errc::no_space if it does not fit (all space is
+  // allocated now; the text names the limit, see space_limits()), Errc::permission_denied, Errc::invalid_argument for
+  // options that cannot work. It gets its name when it is whole: others see all of it or nothing, and a creator that
+  // fails or is killed leaves nothing.
   static Segment create(std::string_view name, const SegmentOptions& options = {});
-  // Throws Errc::not_found, Errc::incompatible, Errc::corrupt or Errc::permission_denied.
+  // Throws Errc::not_found, Errc::incompatible (also if something else than a file has the name; no link is followed),
+  // Errc::corrupt or Errc::permission_denied.
   static Segment open(std::string_view name);
-  // The segment as it stands if there is one (its own options count, not these), a new one otherwise.
+  // The segment as it stands if there is one (its own options count, not these: differences() tells), a new one
+  // otherwise; created() says which. Throws what create and open throw. Where `options.mode` admits nobody but the
+  // owner, a segment of another user (but root), or one with a second name, is refused with Errc::permission_denied:
+  // anybody may have put it there.
   static Segment open_or_create(std::string_view name, const SegmentOptions& options = {});
   // Takes the name away; processes that are attached keep what they have until they let go. False if there was none.
+  // Throws Errc::permission_denied, Errc::incompatible for what is no regular file.
   static bool remove(std::string_view name);
   // Names of the sapbuf segments on this host, sorted. Throws Errc::resource_exhausted.
   static std::vector<std::string> list();
 
-  // The same on memory that the caller supplies. Creating overwrites whatever the memory held.
+  // The same on memory that the caller supplies. Creating overwrites whatever the memory held, but throws Errc::busy
+  // where a writer or reader is attached to a segment in it. Without a descriptor, that can be told of this
+  // process's own participants.
   static Segment create_in(Memory memory, const SegmentOptions& options = {});
   static Segment open_in(Memory memory);
   // How many bytes a segment with these options takes; throws Errc::invalid_argument if they cannot work.
   static std::size_t bytes_needed(const SegmentOptions& options);
 
-  const std::string& name() const noexcept;  // empty for memory that the caller supplied
-  SegmentOptions options() const;  // as the segment was made; `mode` is not known any more and has its default
-  std::size_t bytes() const noexcept;
-  std::size_t max_message_bytes() const noexcept;
+  const std::string& name() const;  // empty for memory that the caller supplied
+  bool created() const;             // true if the call that gave this handle made the segment, false if it opened one
+  // As the segment was made; `mode` as it was when it was opened (0600 for memory that the caller supplied).
+  SegmentOptions options() const;
+  // What is otherwise than `asked`, in words: "slabs 2, not 8". Extents are compared where both have per-writer order.
+  // Throws Errc::invalid_argument for options that cannot work.
+  std::vector<std::string> differences(const SegmentOptions& asked) const;
+  std::size_t bytes() const;
+  std::size_t max_message_bytes() const;
 
   // For the library's own parts.
-  const std::shared_ptr<detail::SegmentCore>& core() const noexcept { return core_; }
-  explicit Segment(std::shared_ptr<detail::SegmentCore> core) noexcept : core_(std::move(core)) {}
+  const std::shared_ptr<detail::SegmentCore>& core() const;
+  explicit Segment(std::shared_ptr<detail::SegmentCore> core, bool created = false, unsigned mode = 0600) noexcept
+      : core_(std::move(core)), created_(created), mode_(mode) {}
 
  private:
   std::shared_ptr<detail::SegmentCore> core_;
+  bool created_ = false;
+  unsigned mode_ = 0600;
 };
 
 // Whether the slabs that this process maps from now on stand in its core files. They do not by default: a process that

@@ -1,0 +1,107 @@
+#include "segment/segment_header.hpp"
+
+#include <new>
+#include <random>
+
+#include <sapbuf/detail/kill_point.hpp>
+
+#include "platform/clock.hpp"
+#include "platform/system_error.hpp"
+
+namespace sapbuf::detail {
+namespace {
+
+using layout::InitState;
+using layout::SegmentHeader;
+
+constexpr auto relaxed = std::memory_order_relaxed;
+
+std::uint64_t random_id() {
+  std::random_device device;
+  return (std::uint64_t{device()} << 32 | device()) | 1;
+}
+
+}  // namespace
+
+void copy_header(const SegmentHeader& from, SegmentHeader& to) noexcept {
+  to.magic = from.magic;
+  to.abi_version = from.abi_version;
+  to.byte_order = from.byte_order;
+  to.layout_hash = from.layout_hash;
+  to.creation_id = from.creation_id;
+  to.created_at_ns = from.created_at_ns;
+  to.init_state.store(from.init_state.load(std::memory_order_acquire), relaxed);
+  to.geometry = from.geometry;
+}
+
+void read_header(const platform::SharedFile& file, HeaderCopy& copy) {
+  copy.bytes = file.size();
+  alignas(SegmentHeader) std::byte bytes[sizeof(SegmentHeader)] = {};
+  if (!file.read(bytes, sizeof bytes, 0)) return;  // shorter than any header
+  copy_header(*reinterpret_cast<const SegmentHeader*>(bytes), copy.header);
+}
+
+bool is_unfinished(const SegmentHeader& header) noexcept {
+  return (header.magic == 0 || header.magic == layout::kMagic) &&
+         header.init_state.load(std::memory_order_acquire) != static_cast<std::uint64_t>(InitState::ready);
+}
+
+void validate(const HeaderCopy& copy, const std::string& what) {
+  const SegmentHeader& header = copy.header;
+  if (header.magic != layout::kMagic) {
+    throw Error(Errc::incompatible, what + " is not a sapbuf segment (wrong magic)");
+  }
+  if (header.byte_order != layout::kByteOrderMark) {
+    throw Error(Errc::incompatible, what + " was made on a machine with another byte order");
+  }
+  if (header.abi_version != layout::kAbiVersion || header.layout_hash != layout::layout_hash()) {
+    throw Error(Errc::incompatible, what + " has ABI version " + std::to_string(header.abi_version) +
+                                        ", this library " + std::to_string(layout::kAbiVersion) +
+                                        (header.abi_version == layout::kAbiVersion ? " with another layout" : "") +
+                                        ": use the version that made it, or remove it and make it anew");
+  }
+  if (is_unfinished(header)) {
+    throw Error(Errc::corrupt, what + " is corrupt: by its header it was never finished");
+  }
+  layout::Geometry expected = header.geometry;
+  if (const auto problem = layout::problem_with(expected)) {
+    throw Error(Errc::corrupt, what + " is corrupt: " + *problem);
+  }
+  if (header.geometry.has_unknown()) {
+    throw Error(Errc::incompatible, what +
+                                        " says more of itself than this library understands: use the version "
+                                        "that made it, or remove it and make it anew");
+  }
+  layout::place(expected);
+  if (!(expected == header.geometry)) {
+    throw Error(Errc::corrupt, what + " is corrupt: its parts are not where its geometry puts them");
+  }
+  if (copy.bytes < expected.total_bytes) {
+    throw Error(Errc::corrupt, what + " is truncated: it has " + std::to_string(copy.bytes) + " bytes of " +
+                                   std::to_string(expected.total_bytes));
+  }
+}
+
+void initialise(std::byte* base, const layout::Geometry& geometry) {
+  auto& header = *new (base) SegmentHeader{};
+  header.magic = layout::kMagic;
+  header.abi_version = layout::kAbiVersion;
+  header.byte_order = layout::kByteOrderMark;
+  header.layout_hash = layout::layout_hash();
+  header.creation_id = random_id();
+  header.created_at_ns = platform::wall_clock_ns();
+  header.geometry = geometry;
+  SAPBUF_KILL_POINT("create.header");
+  // Generation 1 is active in slab 0; everything else is right as zero.
+  auto& control = *reinterpret_cast<layout::Control*>(base + geometry.control_at);
+  auto& descriptor = *reinterpret_cast<layout::SlabDescriptor*>(base + geometry.descriptors_at);
+  descriptor.frames_before.store(1, relaxed);
+  descriptor.opened_ns.store(platform::coarse_monotonic_ns(), relaxed);
+  descriptor.life.store(layout::SlabLife::make(1, layout::SlabState::active).word, relaxed);
+  control.cursor.store(layout::Cursor::make(1, 0, 0).word, relaxed);
+  SAPBUF_KILL_POINT("create.filled");
+  // create: release, so that an opener that finds it ready finds all of it.
+  header.init_state.store(static_cast<std::uint64_t>(InitState::ready), std::memory_order_release);
+}
+
+}  // namespace sapbuf::detail

@@ -1,0 +1,31 @@
+// The header page: copied, checked, and written once.
+#pragma once
+
+#include <string>
+
+#include <sapbuf/layout/header.hpp>
+
+#include "platform/shared_file.hpp"
+
+namespace sapbuf::detail {
+
+// The header as the file or the memory has it; all zero where there is less than a header. Nothing in shared memory is
+// looked at twice.
+struct HeaderCopy {
+  layout::SegmentHeader header{};
+  std::uint64_t bytes = 0;  // of the file, or of the memory
+};
+void copy_header(const layout::SegmentHeader& from, layout::SegmentHeader& to) noexcept;
+void read_header(const platform::SharedFile& file, HeaderCopy& copy);
+
+// The parts of the header that creation has not reached yet are zero.
+bool is_unfinished(const layout::SegmentHeader& header) noexcept;
+
+// Everything that must hold before a byte behind the header is believed. Throws Error (incompatible, corrupt); `what`
+// names the segment in its text.
+void validate(const HeaderCopy& copy, const std::string& what);
+
+// Makes a segment of zeroed memory, which begins at `base`: the control part at least. The last store makes it one.
+void initialise(std::byte* base, const layout::Geometry& geometry);
+
+}  // namespace sapbuf::detail
