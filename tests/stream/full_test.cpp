@@ -83,7 +83,7 @@ BOOST_DATA_TEST_CASE(a_blocked_writer_goes_on_when_the_reader_lets_go, data::mak
   std::atomic<bool> done{false};
   std::thread blocked{[&] {
     Writer writer{stream.segment};
-    put(writer, {2, 0}, 2000);
+    must_put(writer, {2, 0}, 2000);
     done = true;
   }};
   // It has announced its sleep, so it has looked and found nothing.
@@ -204,10 +204,10 @@ BOOST_DATA_TEST_CASE(a_reader_of_an_overwriting_stream_that_keeps_up_loses_nothi
 BOOST_DATA_TEST_CASE(what_was_overwritten_before_a_reader_came_is_not_its_loss, data::make(kOrders), order) {
   Stream stream{order, OnFull::overwrite};
   Writer writer{stream.segment};
-  for (std::uint32_t number = 0; number < 1000; ++number) put(writer, {1, number}, 100);
+  for (std::uint32_t number = 0; number < 1000; ++number) must_put(writer, {1, number}, 100);
   Reader oldest{stream.segment, {.from = From::oldest}};
   Reader newest{stream.segment, {.from = From::newest}};
-  put(writer, {1, 1000}, 100);
+  must_put(writer, {1, 1000}, 100);
   Log from_oldest;
   Log from_newest;
   from_oldest.read(oldest);
@@ -217,7 +217,7 @@ BOOST_DATA_TEST_CASE(what_was_overwritten_before_a_reader_came_is_not_its_loss, 
   BOOST_TEST(from_newest.size() == 1U);
   BOOST_TEST(oldest.lost() == 0U);
   BOOST_TEST(newest.lost() == 0U);
-  for (std::uint32_t number = 0; number < 1000; ++number) put(writer, {1, 1001 + number}, 100);
+  for (std::uint32_t number = 0; number < 1000; ++number) must_put(writer, {1, 1001 + number}, 100);
   while (from_oldest.read(oldest) != 0) {
   }
   while (from_newest.read(newest) != 0) {

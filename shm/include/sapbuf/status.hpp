@@ -6,7 +6,8 @@
 
 namespace sapbuf {
 
-enum class Status : std::uint8_t {
+// clang-format off: it takes the attribute for the beginning of a list.
+enum class [[nodiscard]] Status : std::uint8_t {
   ok = 0,
   full,       // no slab could be had: dropped (policies drop and overwrite; counted in the ledger)
   timeout,    // the same after waiting for the writer's whole timeout (policy block; counted as dropped)
