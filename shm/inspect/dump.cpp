@@ -3,6 +3,7 @@
 
 #include <sapbuf/inspect.hpp>
 
+#include "platform/cancellation.hpp"
 #include "segment/creation.hpp"
 #include "stream/extents.hpp"
 
@@ -129,7 +130,11 @@ void dump_core(SegmentCore& core, const Visitor& visit) {
 }  // namespace detail
 
 void dump(std::string_view name, const std::function<void(const FrameRecord&)>& visit) {
-  detail::dump_core(*detail::open_named(name, platform::FileAccess::read_only), visit);
+  const auto core = [&] {
+    const platform::Uncancellable to_its_end;
+    return detail::open_named(name, platform::FileAccess::read_only);
+  }();
+  detail::dump_core(*core, visit);
 }
 
 void dump(const Segment& segment, const std::function<void(const FrameRecord&)>& visit) {

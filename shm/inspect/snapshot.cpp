@@ -3,6 +3,7 @@
 
 #include <sapbuf/inspect.hpp>
 
+#include "platform/cancellation.hpp"
 #include "segment/creation.hpp"
 #include "segment/facility.hpp"
 #include "segment/ledger.hpp"
@@ -213,8 +214,10 @@ Snapshot inspect(const Segment& segment, const InspectOptions& options) {
 }
 
 Snapshot inspect(std::string_view name, const InspectOptions& options) {
+  const platform::Uncancellable to_its_end;
   const auto core = detail::open_named(name, platform::FileAccess::read_only);
   return detail::inspect_core(*core, options);
 }
 
+  const platform::Uncancellable to_its_end;
 }  // namespace sapbuf

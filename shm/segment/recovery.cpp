@@ -3,6 +3,7 @@
 #include <set>
 
 #include <sapbuf/detail/kill_point.hpp>
+#include "platform/cancellation.hpp"
 #include "platform/clock.hpp"
 #include "segment/event.hpp"
 #include "segment/facility.hpp"
@@ -25,8 +26,14 @@ std::string_view to_string(Role role) noexcept {
   return "unknown";
 }
 
-RecoveryReport recover(const Segment& segment) { return detail::recover_core(*segment.core()); }
-RecoveryReport find_dead(const Segment& segment) { return detail::find_dead_core(*segment.core()); }
+RecoveryReport recover(const Segment& segment) {
+  const platform::Uncancellable to_its_end;
+  return detail::recover_core(*segment.core());
+}
+RecoveryReport find_dead(const Segment& segment) {
+  const platform::Uncancellable to_its_end;
+  return detail::find_dead_core(*segment.core());
+}
 
 namespace detail {
 namespace {

@@ -4,28 +4,37 @@
 
 #include <algorithm>
 
+#include "platform/cancellation.hpp"
 #include "platform/system_error.hpp"
 #include "segment/creation.hpp"
 
 namespace sapbuf {
 
 using detail::IfExists;
+using platform::Uncancellable;
 
 Segment Segment::create(std::string_view name, const SegmentOptions& options) {
+  const Uncancellable to_its_end;
   return Segment{detail::create_named(name, options, IfExists::fail)};
 }
 
 Segment Segment::open(std::string_view name) {
+  const Uncancellable to_its_end;
   return Segment{detail::open_named(name, platform::FileAccess::read_write)};
 }
 
 Segment Segment::open_or_create(std::string_view name, const SegmentOptions& options) {
+  const Uncancellable to_its_end;
   return Segment{detail::create_named(name, options, IfExists::open)};
 }
 
-bool Segment::remove(std::string_view name) { return platform::SharedFile::remove(name); }
+bool Segment::remove(std::string_view name) {
+  const Uncancellable to_its_end;
+  return platform::SharedFile::remove(name);
+}
 
 std::vector<std::string> Segment::list() {
+  const Uncancellable to_its_end;
   constexpr std::string_view kPrefix = "sapbuf.";
   std::vector<std::string> names;
   DIR* const directory = ::opendir("/dev/shm");
@@ -44,10 +53,14 @@ std::vector<std::string> Segment::list() {
 }
 
 Segment Segment::create_in(Memory memory, const SegmentOptions& options) {
+  const Uncancellable to_its_end;
   return Segment{detail::create_in_memory(memory, options)};
 }
 
-Segment Segment::open_in(Memory memory) { return Segment{detail::open_in_memory(memory)}; }
+Segment Segment::open_in(Memory memory) {
+  const Uncancellable to_its_end;
+  return Segment{detail::open_in_memory(memory)};
+}
 
 std::size_t Segment::bytes_needed(const SegmentOptions& options) { return detail::geometry_of(options).total_bytes; }
 

@@ -49,7 +49,14 @@ SegmentCore::SegmentCore(Memory memory, int lock_descriptor, std::shared_ptr<con
   ForkGuard::watch(*this);
 }
 
-SegmentCore::~SegmentCore() { ForkGuard::forget(*this); }
+SegmentCore::~SegmentCore() {
+  until_closed_.begin();
+  ForkGuard::forget(*this);
+}
+
+bool SegmentCore::is_current() const noexcept {
+  return name_.empty() || platform::SharedFile::has_identity(name_, identity_);
+}
 
 std::uint32_t SegmentCore::high_slot() noexcept {
   const std::uint64_t high = control().high_slot.load(std::memory_order_acquire);

@@ -12,6 +12,7 @@
 #include <sapbuf/layout/header.hpp>
 #include <sapbuf/segment.hpp>
 
+#include "platform/cancellation.hpp"
 #include "platform/lock_file.hpp"
 #include "platform/shared_file.hpp"
 
@@ -83,6 +84,7 @@ class SegmentCore {
   }
 
   const std::string name_;
+  platform::UncancellableFromNow until_closed_;  // first: the others close descriptors when they go
   const layout::Geometry geometry_;
   const std::uint64_t creation_id_;
   const std::uint64_t created_at_ns_;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "platform/cancellation.hpp"
 #include "platform/spin.hpp"
 #include "segment/event.hpp"
 #include "segment/recovery.hpp"
@@ -95,6 +96,7 @@ bool wait(ReaderState& reader, std::uint64_t deadline_ns) {
     const SleepTicket ticket{core.control().data, true, core.full_fences()};
     if (look(reader)) return true;
     const std::uint64_t now = platform::monotonic_ns();
+  const platform::Uncancellable to_its_end;
     if (now >= deadline_ns) return false;
     beat(*reader.slot);
     const bool obstructed = reader.is_obstructed();
@@ -110,7 +112,23 @@ Stretch next_stretch(ReaderState& state, const std::byte* at, std::uint64_t hand
   return state.next_stretch(at, handed);
 }
 
-void unpin(ReaderState& state, const std::byte* at, std::uint64_t handed) noexcept { state.end_walk(at, handed); }
+void unpin(ReaderState& state, const std::byte* at, std::uint64_t handed) noexcept {
+  state.end_walk(at, handed);
+  if (state.closed) [[unlikely]]
+    close_reader(&state);
+}
+
+void close_reader(ReaderState* state) noexcept {
+  if (state == nullptr) return;
+  const platform::Uncancellable to_its_end;
+  state->closed = true;
+  if (!state->has_range()) delete state;  // otherwise the range does it, when it goes
+}
+
+bool ReaderState::keeps_by_range(const SegmentCore& stream, std::uint64_t generation) const noexcept {
+  if (!is_own_range() || forked || core->creation_id() != stream.creation_id()) return false;
+  return slot->hold.load(relaxed) <= generation;
+}
 
 Stretch ReaderState::begin_walk() noexcept {
   pinned = true;
@@ -191,8 +209,10 @@ void ReaderState::end_walk(const std::byte* at, std::uint64_t handed) noexcept {
 
 }  // namespace detail
 
-Reader::Reader(const Segment& segment, const ReaderOptions& options)
-    : state_(new detail::ReaderState{segment.core(), options}) {}
+Reader::Reader(const Segment& segment, const ReaderOptions& options) : state_(nullptr) {
+  const platform::Uncancellable to_its_end;
+  state_ = new detail::ReaderState{segment.core(), options};
+}
 
 Reader::Reader(Reader&& other) noexcept : state_(std::exchange(other.state_, nullptr)) {}
 

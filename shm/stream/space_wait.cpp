@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "platform/cancellation.hpp"
 #include "platform/clock.hpp"
 #include "platform/spin.hpp"
 #include "segment/event.hpp"
@@ -38,6 +39,7 @@ class SpaceWait {
   // Until the stream has moved on from the generation: by our own flip or somebody else's.
   Status run() noexcept {
     const bool blocks = core_.geometry().on_full == OnFull::block;
+    const platform::Uncancellable to_its_end;
     for (int tries = 0;; ++tries) {
       const FlipResult result = flip(core_, generation_);
       if (result == FlipResult::done) return Status::ok;

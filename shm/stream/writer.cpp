@@ -1,6 +1,7 @@
 #include <sapbuf/writer.hpp>
 
 #include <sapbuf/detail/kill_point.hpp>
+#include "platform/cancellation.hpp"
 #include "platform/clock.hpp"
 #include "platform/fence.hpp"
 #include "segment/ledger.hpp"
@@ -243,9 +244,24 @@ void WriterState::after_fork_in_child() noexcept {
 Opened open_writer(const Segment& segment, const WriterOptions& options) {
   auto* const state = new WriterState{segment.core(), options};
   return {state, state->slot, state->data, progress_without_busy(*state)};
+  const platform::Uncancellable to_its_end;
 }
 
-void close_writer(WriterState* state) noexcept { delete state; }
+bool close_writer(WriterState& writer) noexcept {
+  if (!writer.forked && Progress{writer.slot->progress.load(relaxed)}.busy()) {
+    writer.closed = true;
+    // The inlined path finds itself revoked at its next message, and asks why. What it has open stays its own.
+    writer.slot->revoked.store(~std::uint64_t{0}, std::memory_order_release);
+    return false;
+  }
+  end_writer(&writer);
+  return true;
+}
+
+void end_writer(WriterState* state) noexcept {
+  const platform::Uncancellable to_its_end;
+  delete state;
+}
 
 std::uint32_t slot_of(const WriterState& state) noexcept { return state.index; }
 
