@@ -109,6 +109,21 @@ std::uint64_t SharedFile::size() const { return static_cast<std::uint64_t>(statu
 
 bool SharedFile::has_name() const { return status_of(descriptor()).st_nlink != 0; }
 
+FileIdentity SharedFile::identity() const {
+  const struct stat information = status_of(descriptor());
+  return {information.st_dev, information.st_ino};
+}
+
+bool SharedFile::has_identity(std::string_view name, const FileIdentity& identity) noexcept try {
+  const std::string path = "/dev/shm/" + object_name(name);
+  struct stat information {};
+  // By the path, not by a descriptor: whoever closes descriptors that are not his own does not change the answer.
+  if (::lstat(path.c_str(), &information) != 0) return errno != ENOENT && errno != ENOTDIR;
+  return FileIdentity{information.st_dev, information.st_ino} == identity;
+} catch (const std::exception&) {
+  return true;
+}
+
 void SharedFile::allocate(std::uint64_t bytes) {
   // From nothing, so that what an unfinished creation left is gone.
   if (::ftruncate(descriptor(), 0) != 0) throw_system_error(errno, "cannot empty the segment's file");

@@ -11,6 +11,14 @@
 
 namespace sapbuf::platform {
 
+// Which file it is, whatever its name says by now.
+struct FileIdentity {
+  std::uint64_t device = 0;
+  std::uint64_t inode = 0;
+
+  bool operator==(const FileIdentity&) const = default;
+};
+
 enum class FileAccess { read_only, read_write };
 
 class SharedFile {
@@ -25,6 +33,10 @@ class SharedFile {
   int descriptor() const noexcept { return object_.get_mapping_handle().handle; }
   std::uint64_t size() const;
   bool has_name() const;  // false once it was removed while this description was open
+  FileIdentity identity() const;
+  // Whether the name refers to that very file: not if there is none of that name, or another one. Where the system does
+  // not say, it does.
+  static bool has_identity(std::string_view name, const FileIdentity& identity) noexcept;
 
   // Makes the file `bytes` long, all zero, with every page really allocated: what fits now cannot fail later. Throws
   // Error (no_space).

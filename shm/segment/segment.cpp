@@ -66,6 +66,7 @@ std::size_t Segment::bytes_needed(const SegmentOptions& options) { return detail
 
 const std::string& Segment::name() const noexcept { return core_->name(); }
 SegmentOptions Segment::options() const { return detail::options_of(core_->geometry()); }
+bool Segment::is_current() const noexcept { return core_->is_current(); }
 std::size_t Segment::bytes() const noexcept { return core_->geometry().total_bytes; }
 std::size_t Segment::max_message_bytes() const noexcept { return core_->geometry().max_payload_bytes(); }
 

@@ -25,6 +25,7 @@ void replace_by_private_zeros(const boost::interprocess::mapped_region& region) 
 SegmentCore::SegmentCore(std::string name, platform::SharedFile file, const layout::SegmentHeader& header,
                          platform::FileAccess access)
     : name_(std::move(name)),
+      identity_(file.identity()),
       geometry_(header.geometry),
       creation_id_(header.creation_id),
       created_at_ns_(header.created_at_ns),

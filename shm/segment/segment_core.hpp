@@ -46,6 +46,7 @@ class SegmentCore {
   const layout::Geometry& geometry() const noexcept { return geometry_; }
   std::uint64_t creation_id() const noexcept { return creation_id_; }
   std::uint64_t created_at_ns() const noexcept { return created_at_ns_; }
+  bool is_current() const noexcept;  // see Segment
   bool full_fences() const noexcept { return geometry_.fences == Fences::full; }
   platform::LockFile& locks() noexcept { return locks_; }
 
@@ -84,6 +85,8 @@ class SegmentCore {
   }
 
   const std::string name_;
+  const std::string name_;
+  const platform::FileIdentity identity_;  // of a named segment
   platform::UncancellableFromNow until_closed_;  // first: the others close descriptors when they go
   const layout::Geometry geometry_;
   const std::uint64_t creation_id_;

@@ -273,3 +273,7 @@ std::uint64_t Reader::lost() const noexcept {
 std::uint32_t Reader::slot() const noexcept { return state_ == nullptr ? ~std::uint32_t{0} : state_->index; }
 
 }  // namespace sapbuf
+std::uint64_t Reader::skip_to_newest() { return ready(state_).skip_to_newest(); }
+
+bool Reader::is_current() const noexcept { return state_ != nullptr && state_->core->is_current(); }
+

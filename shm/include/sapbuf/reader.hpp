@@ -133,9 +133,11 @@ class Reader {
   Reader& operator=(Reader&& other) noexcept;
   ~Reader();
 
-  // Waits until there is something to read: true; or until the time is over: false. Spins briefly, then sleeps. A
-  // reader that waits for something that a dead process began runs recovery itself. A signal handler that returns does
-  // not end the wait. Throws Errc::forked, Errc::corrupt, and Errc::busy while a range is alive.
+  // Waits until there is something to read: true; or until the time is over, or ReaderOptions::stop is set: false. Any
+  // duration: one that is too long to be counted in nanoseconds is for ever. Spins briefly, then sleeps. A reader that
+  // waits for something that a dead process began runs recovery itself. A signal handler that returns does not end the
+  // wait, unless it sets the flag. Nor does it end when the segment is removed: see is_current(). Throws Errc::forked,
+  // Errc::corrupt, and Errc::busy while a range is alive.
   bool wait_for(std::chrono::nanoseconds timeout);
 
   // What can be read now; empty if nothing. In a busy stream, the range behind a wait_for() leaves to the next one what
@@ -156,6 +158,19 @@ class Reader {
   // Pins what is there; null if there is nothing.
   detail::Stretch begin_walk();
 
+  // Leaves out all that can be read now but the newest message: the next range begins there. In per-writer order that
+  // is the newest one of each writer, so that nobody's last word is left out. Returns how many were left out; they
+  // count as `skipped`. For readers that show how things are, and need not know how they came to be so. Throws as
+  // pin().
+  std::uint64_t skip_to_newest();
+
+  // Whether the segment still has its name: false once it was removed, also if there is a new one of that name by now.
+  // Such a reader gets what the writers that stayed behind with it write, and nothing else. As Segment::is_current();
+  // false if this reader was closed or moved from.
+  bool is_current() const noexcept;
+
+  // For every message that was committed since this reader attached: committed = delivered + lost + skipped + what it
+  // has still to come to.
   detail::ReaderState* state_;
 };
 

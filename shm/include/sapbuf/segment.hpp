@@ -59,6 +59,10 @@ class Segment {
 
   const std::string& name() const noexcept;  // empty for memory that the caller supplied
   SegmentOptions options() const;  // as the segment was made; `mode` is not known any more and has its default
+  // Whether the name still refers to this very segment: false once it was removed, also if there is a new one of that
+  // name by now. Those who stay attached to the old one go on among themselves, and meet nobody else; open it again by
+  // its name to be where the others are. Asks the system (some microseconds). True for memory that the caller supplied.
+  bool is_current() const noexcept;
   std::size_t bytes() const noexcept;
   std::size_t max_message_bytes() const noexcept;
 
