@@ -110,6 +110,7 @@ bool wait(ReaderState& reader, std::uint64_t deadline_ns) {
 
 Stretch next_stretch(ReaderState& state, const std::byte* at, std::uint64_t handed) noexcept {
   return state.next_stretch(at, handed);
+    reader.check_for_gaps();
 }
 
 void unpin(ReaderState& state, const std::byte* at, std::uint64_t handed) noexcept {

@@ -77,6 +77,11 @@ struct ReaderState final : ForkHook {
   Stretch next_stretch(const std::byte* at, std::uint64_t handed) noexcept;
   void end_walk(const std::byte* at, std::uint64_t handed) noexcept;
 
+  // For one that waits: throws Errc::corrupt if it stands before something that nobody is going to write any more.
+  void check_for_gaps();
+
+  // See Reader::skip_to_newest.
+  std::uint64_t skip_to_newest();
   // Per-writer order: the last range had much in it, so writers are busy.
   bool is_amid_much() const noexcept {
     return !in_total_order() && last_range_bytes >= core->geometry().extent_bytes / 2;

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <utility>
 
+#include <sapbuf/detail/checks.hpp>
 #include <sapbuf/detail/kill_point.hpp>
 #include <sapbuf/layout/control.hpp>
 #include <sapbuf/layout/frame.hpp>
@@ -36,6 +37,9 @@ struct WriterHot {
   layout::ParticipantSlot* slot = nullptr;
   layout::Event* data = nullptr;
   WriterState* state = nullptr;  // null: closed, or moved from
+#ifdef SAPBUF_CHECKS
+  Usage usage;
+#endif
 };
 
 struct Opened {
@@ -93,8 +97,9 @@ void wake_sleepers(layout::Event& event) noexcept;
 }  // namespace detail
 
 // A reserved frame: room for one message, or the reason why there is none. Move-only; its destructor aborts what was
-// not committed. Belongs to its Writer's thread. While it is open, its Writer must stay where it is: neither moved nor
-// closed nor destroyed.
+// not committed. Belongs to its Writer's thread. While it is open, its Writer must stay where it is, neither moved nor
+// destroyed: what happens otherwise is undefined, and a checking build (detail/checks.hpp) ends the process. A Writer
+// that is closed meanwhile does it no harm.
 class [[nodiscard]] Reservation {
  public:
   Reservation(Reservation&& other) noexcept
@@ -136,6 +141,8 @@ class [[nodiscard]] Reservation {
     if (payload_ == nullptr) return;
     size_ = 0;
     writer_->progress = detail::abort_reserved(*writer_->state, std::exchange(payload_, nullptr));
+    SAPBUF_CHECK_CALL(writer_->usage);
+    SAPBUF_CHECK(ended);
     writer_->end = end_;
   }
 
@@ -199,6 +206,8 @@ class [[nodiscard]] Batch {
     if (first_ == nullptr) return;
     messages_ = 0;
     next_ = limit_ = nullptr;
+    SAPBUF_CHECK_CALL(writer_->usage);
+    SAPBUF_CHECK(ended);
     writer_->progress = detail::abort_reserved(*writer_->state, std::exchange(first_, nullptr) + layout::kUnitBytes);
     writer_->end = end_;
   }
@@ -228,9 +237,9 @@ class [[nodiscard]] Batch {
   Status status_;
 };
 
-// A writer handle: one participant of the stream. One thread at a time may use it; several threads of a process use a
-// handle each. Move-only. Destroying it detaches: what was committed stays. Fastest as a local variable of the function
-// that writes.
+// A writer handle: one participant of the stream. One thread at a time may use it; several threads of a process, and
+// signal handlers, use a handle each. Move-only. Destroying it detaches: what was committed stays. Fastest as a local
+// variable of the function that writes.
 class Writer {
  public:
   // Throws Errc::registry_full, Errc::unsupported (no membarrier), Errc::forked, Errc::corrupt.
@@ -279,6 +288,14 @@ class Writer {
   // A Reservation or a Batch for a payload of `size` bytes.
   template <typename Handle>
   Handle open(std::size_t size, std::uint16_t type) noexcept;
+  [[gnu::always_inline]] detail::WriterHot release() noexcept {
+    SAPBUF_CHECK_MAY_GO(hot_.usage);
+    return std::exchange(hot_, {});
+  }
+  [[gnu::always_inline]] void end() noexcept {
+    if (detail::WriterState* const state = release().state) detail::end_writer(state);
+  }
+
 
   detail::WriterHot hot_;
 };
@@ -288,6 +305,8 @@ template <typename Handle>
   const auto room = hot_.end - hot_.next;
   if (size <= layout::kPayloadCeiling && static_cast<std::ptrdiff_t>(layout::frame_span(size)) <= room) [[likely]] {
     // seal: the store below, the light fence (a compiler fence, here), then the look at `revoked`; a sealer stores
+  SAPBUF_CHECK_CALL(hot_.usage);
+  SAPBUF_CHECK(check_reserving);
     // `revoked`, makes a heavy fence, and then looks at `progress`. Relaxed is enough for both: the fences order them.
     hot_.slot->progress.store(hot_.progress | layout::Progress::kBusy, std::memory_order_relaxed);
     std::atomic_signal_fence(std::memory_order_seq_cst);
@@ -295,6 +314,7 @@ template <typename Handle>
       return {&hot_, hot_.next + layout::kUnitBytes, size, std::exchange(hot_.end, nullptr), hot_.progress, type};
     }
     hot_.slot->progress.store(hot_.progress, std::memory_order_relaxed);
+      SAPBUF_CHECK(reserved);
   }
   const detail::Reserved reserved = detail::reserve_slow(hot_.state, hot_.next, size);
   hot_.next = reserved.next;
@@ -308,6 +328,7 @@ template <typename Handle>
   return {&hot_, reserved.payload, size, reserved.end, reserved.progress, type};
 }
 
+  SAPBUF_CHECK(reserved);
 [[gnu::always_inline]] inline Reservation Writer::reserve(std::size_t size, std::uint16_t type) noexcept {
   return open<Reservation>(size, type);
 }
@@ -333,6 +354,8 @@ template <typename Handle>
   if (size > size_) size = size_;
   size_ = 0;
   std::byte* const header = std::exchange(payload_, nullptr) - layout::kUnitBytes;
+  SAPBUF_CHECK_CALL(writer_->usage);
+  SAPBUF_CHECK(ended);
   detail::publish(*writer_, header, layout::FrameHeader::message(size, type_).word, header + layout::frame_span(size),
                   end_, progress_ + layout::Progress::kOneFrame + size);
 }
@@ -358,6 +381,8 @@ template <typename Handle>
   messages_ = 0;
   std::byte* const first = std::exchange(first_, nullptr);
   detail::publish(*writer_, first, word_, std::exchange(next_, nullptr), end_, progress_);
+  SAPBUF_CHECK_CALL(writer_->usage);
+  SAPBUF_CHECK(ended);
   limit_ = nullptr;
 }
 
