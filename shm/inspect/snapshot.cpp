@@ -174,6 +174,8 @@ Snapshot inspect_core(SegmentCore& core, const InspectOptions& options) {
   snapshot.generation = active.generation;
   snapshot.reclaimed_slabs = core.control().reclaimed_slabs.load(relaxed);
   look_at_participants(core, options, snapshot);
+  snapshot.awaits_first_reader =
+      core.geometry().retain == 1 && core.control().reader_came.load(std::memory_order_acquire) == 0;
   look_at_slabs(core, active, snapshot);
   look_at_departed(core, snapshot);
   look_at_journal(core, snapshot);

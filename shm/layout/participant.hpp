@@ -63,8 +63,7 @@ struct alignas(kLineBytes) ParticipantSlot {
   // Writer: "no extent of this generation or of an older one is yours any more". Only ever rises.
   //   written by  a sealer, under the maintenance lock;  read by  the owner;  crash  harmless
   alignas(kLineBytes) Word revoked;
-  // Reader of an `overwrite` stream: messages committed in all generations before its first one, plus one; 0 while
-  // unknown.
+  // Reader: messages committed in all generations before its first one, plus one; 0 if nobody counted them.
   //   written by  the reader, when it attaches
   Word base_frames;
   Word start_generation;  // reader: its first generation; written when it attaches

@@ -230,6 +230,7 @@ layout::Geometry geometry_of(const SegmentOptions& options) {
   geometry.on_full = options.on_full;
   geometry.participants = options.participants;
   geometry.fences = options.fences;
+  geometry.retain = options.retain ? 1 : 0;
   geometry.extent_bytes = options.extent_bytes;
   if (geometry.extent_bytes == 0) {
     geometry.extent_bytes = std::min(kDefaultExtentBytes, options.slab_bytes / 4);
@@ -252,7 +253,8 @@ SegmentOptions options_of(const layout::Geometry& geometry) {
           .extent_bytes = geometry.extent_bytes,
           .on_full = geometry.on_full,
           .participants = geometry.participants,
-          .fences = geometry.fences};
+          .fences = geometry.fences,
+          .retain = geometry.retain == 1};
 }
 
 std::shared_ptr<SegmentCore> create_named(std::string_view name, const SegmentOptions& options, IfExists if_exists) {

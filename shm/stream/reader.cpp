@@ -273,8 +273,12 @@ std::uint64_t Reader::lost() const noexcept {
 
 std::uint32_t Reader::slot() const noexcept { return state_ == nullptr ? ~std::uint32_t{0} : state_->index; }
 
-}  // namespace sapbuf
-std::uint64_t Reader::skip_to_newest() { return ready(state_).skip_to_newest(); }
+std::optional<std::uint64_t> Reader::missed_before() const noexcept {
+  if (state_ == nullptr) return std::nullopt;
+  const std::uint64_t base = state_->slot->base_frames.load(std::memory_order_relaxed);
+  if (base == 0) return std::nullopt;
+  return base - 1 + state_->skipped_at_attach;
+}
 
 bool Reader::is_current() const noexcept { return state_ != nullptr && state_->core->is_current(); }
 

@@ -74,7 +74,8 @@ struct Snapshot {
   std::uint32_t abi = 0;
   std::uint64_t created_ns = 0;  // wall clock
   SegmentOptions options;
-  std::uint64_t generation = 0;  // the active one
+  std::uint64_t generation = 0;      // the active one
+  bool awaits_first_reader = false;  // SegmentOptions::retain, and no reader has come yet: nothing is reclaimed
   std::vector<SlabSnapshot> slabs;
   std::vector<ParticipantSnapshot> participants;
   std::uint64_t departed_participants = 0;

@@ -22,6 +22,9 @@ struct SegmentOptions {
   unsigned mode = 0600;             // permissions of the shared-memory object
   Fences fences = Fences::membarrier;
 };
+  // Policy block: nothing is reclaimed before a first reader has attached; until then, writers wait where the stream is
+  // full. What that reader leaves unread when it goes is kept no longer than in other streams.
+  bool retain = false;
 
 inline constexpr std::chrono::milliseconds kForever = std::chrono::milliseconds::max();
 

@@ -171,6 +171,21 @@ class Reader {
 
   // For every message that was committed since this reader attached: committed = delivered + lost + skipped + what it
   // has still to come to.
+  std::uint64_t delivered() const noexcept;  // messages, of all ranges that were unpinned
+  std::uint64_t lost() const noexcept;       // messages that were overwritten before this reader came to them: exact
+  std::uint64_t skipped() const noexcept;    // messages that skip_to_newest() left out
+  // Messages committed before this reader attached that it does not get: their slabs were needed again before it came,
+  // or it began with the newest. Nothing if nobody counted them: in total order, unless the stream overwrites.
+  std::optional<std::uint64_t> missed_before() const noexcept;
+  std::uint32_t slot() const noexcept;  // index in the registry
+  // Using the reader afterwards throws Errc::invalid_argument. Detaches now and lets go of everything; while a range is
+  // alive, what the range keeps stays, and the reader detaches when the range goes.
+  void close() noexcept;
+
+ private:
+  // Pins what is there; null if there is nothing.
+  detail::Stretch begin_walk();
+
   detail::ReaderState* state_;
 };
 
