@@ -86,7 +86,8 @@ struct alignas(kLineBytes) ParticipantSlot {
   Word time_namespace;  // inode number of the namespace whose monotonic clock the heartbeat was read from
   Word reserved_identity;
   Word name[kNameBytes / 8];  // UTF-8, padded with zero bytes
-  Word reserved_tail[8];
+  Word skipped;               // reader: messages left out by skip_to_newest(); only its owner writes it
+  Word reserved_tail[7];
 };
 static_assert(sizeof(ParticipantSlot) == 448);
 static_assert(offsetof(ParticipantSlot, revoked) == 64 && offsetof(ParticipantSlot, records) == 128);

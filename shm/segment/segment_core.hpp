@@ -84,10 +84,9 @@ class SegmentCore {
     return *reinterpret_cast<T*>(base_ + offset);
   }
 
-  const std::string name_;
+  platform::UncancellableFromNow until_closed_;  // first: the others close descriptors when they go
   const std::string name_;
   const platform::FileIdentity identity_;  // of a named segment
-  platform::UncancellableFromNow until_closed_;  // first: the others close descriptors when they go
   const layout::Geometry geometry_;
   const std::uint64_t creation_id_;
   const std::uint64_t created_at_ns_;

@@ -44,9 +44,10 @@ void end_attempt(WriterState& writer, std::uint64_t LedgerValues::*counter) noex
   store_ledger(*writer.slot, ledger, false);
 }
 
-// The same for an attempt that found no room. One that was stopped is no attempt: the caller may repeat it.
+// The same for an attempt that found no room. One that was stopped, or that would have waited for the caller itself, is
+// no attempt: the caller may repeat it.
 [[gnu::cold]] Status end_without_room(WriterState& writer, Status status) noexcept {
-  if (status == Status::stopped) {
+  if (status == Status::stopped || status == Status::would_deadlock) {
     store_ledger(*writer.slot, load_ledger(*writer.slot), false);
   } else {
     end_attempt(writer, &LedgerValues::dropped);
@@ -161,6 +162,7 @@ void announce_commit(WriterState& writer) noexcept {
 Reserved reserve_slow(WriterState* state, std::byte* next, std::size_t size) noexcept {
   if (state == nullptr) return {nullptr, Status::closed, nullptr, nullptr, 0, 0};
   WriterState& writer = *state;
+  if (writer.closed) return {nullptr, Status::closed, next, nullptr, 0, progress_without_busy(writer)};
   const bool inlined = !writer.total && !writer.full_fences;
   if (inlined && writer.end != nullptr) writer.next = next;
   const Status status = reserve(writer, size);
@@ -242,9 +244,9 @@ void WriterState::after_fork_in_child() noexcept {
 }
 
 Opened open_writer(const Segment& segment, const WriterOptions& options) {
+  const platform::Uncancellable to_its_end;
   auto* const state = new WriterState{segment.core(), options};
   return {state, state->slot, state->data, progress_without_busy(*state)};
-  const platform::Uncancellable to_its_end;
 }
 
 bool close_writer(WriterState& writer) noexcept {
@@ -263,6 +265,6 @@ void end_writer(WriterState* state) noexcept {
   delete state;
 }
 
-std::uint32_t slot_of(const WriterState& state) noexcept { return state.index; }
+std::uint32_t slot_of(const WriterState& state) noexcept { return state.closed ? ~std::uint32_t{0} : state.index; }
 
 }  // namespace sapbuf::detail

@@ -250,7 +250,7 @@ BOOST_DATA_TEST_CASE(pinned_frames_stay_while_writers_need_the_slab, kEveryStrea
     const PinnedRange range = reader.pin();
     const Frame frame = *range.begin();
     BOOST_TEST(press(stream.writer, 0, 1000) < 1000U);
-    BOOST_TEST(put(stream.writer, {3, 0}, 200) == (on_full == OnFull::block ? Status::timeout : Status::full));
+    BOOST_TEST(put(stream.writer, {3, 0}, 200) == (on_full == OnFull::block ? Status::would_deadlock : Status::full));
     BOOST_TEST((tag_of(frame.bytes()) == Tag{1, 0}));
   }
   while (!texts(reader).empty()) {

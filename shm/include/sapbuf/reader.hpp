@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
+#include <optional>
 #include <span>
 #include <utility>
 
@@ -13,7 +14,7 @@
 
 namespace sapbuf {
 
-// One committed message, in place. Valid as long as the range it came from.
+// One committed message, in place. Valid as long as the range it came from, or as ReaderOptions::keep says.
 class Frame {
  public:
   Frame() = default;
@@ -55,7 +56,12 @@ void unpin(ReaderState& state, const std::byte* at, std::uint64_t handed) noexce
 // The frames that were there when the range was made, and some that came while it was walked through: in the order the
 // stream promises. Move-only, as long as there is no iterator; a single pass. A frame counts as delivered once the
 // iterator has stood on it; what a loop that breaks off did not reach comes again with the next range. The frames stay
-// valid until the range goes (that unpins them). Fastest as a local variable, or where it stands in a range-for.
+// valid until the range goes (that unpins them); where the reader was made with Keep::frame, in a stream that
+// overwrites, until the iterator goes on. Fastest as a local variable, or where it stands in a range-for.
+//
+// A range may outlive its Reader: one that is closed, moved or destroyed meanwhile takes nothing from it. It belongs to
+// the thread that pinned it: while it lives, a Writer of the same thread that would have to wait for what it keeps
+// returns Status::would_deadlock.
 class [[nodiscard]] PinnedRange {
  public:
   class Iterator {
@@ -139,6 +145,10 @@ class Reader {
   // wait, unless it sets the flag. Nor does it end when the segment is removed: see is_current(). Throws Errc::forked,
   // Errc::corrupt, and Errc::busy while a range is alive.
   bool wait_for(std::chrono::nanoseconds timeout);
+  template <typename Rep, typename Period>
+  bool wait_for(std::chrono::duration<Rep, Period> timeout) {
+    return wait_for(detail::saturated<std::chrono::nanoseconds>(timeout));
+  }
 
   // What can be read now; empty if nothing. In a busy stream, the range behind a wait_for() leaves to the next one what
   // a writer has only begun: reading where it writes would slow both down. One range at a time. Throws Errc::forked,
@@ -147,16 +157,6 @@ class Reader {
     const detail::Stretch first = begin_walk();
     return PinnedRange{{first.at, first.end, 0, first.at == nullptr ? nullptr : state_}};
   }
-
-  std::uint64_t delivered() const noexcept;  // messages, of all ranges that were unpinned
-  std::uint64_t lost() const noexcept;       // messages that were overwritten before this reader came to them: exact
-  std::uint32_t slot() const noexcept;       // index in the registry
-  // Detaches now and lets go of everything; using the reader afterwards throws Errc::invalid_argument.
-  void close() noexcept;
-
- private:
-  // Pins what is there; null if there is nothing.
-  detail::Stretch begin_walk();
 
   // Leaves out all that can be read now but the newest message: the next range begins there. In per-writer order that
   // is the newest one of each writer, so that nobody's last word is left out. Returns how many were left out; they

@@ -49,7 +49,9 @@ struct Opened {
   std::uint64_t progress;
 };
 Opened open_writer(const Segment& segment, const WriterOptions& options);
-void close_writer(WriterState* state) noexcept;
+// Detaches: true. While a reservation is open, ends the right to make another one, and does nothing else: false.
+bool close_writer(WriterState& state) noexcept;
+void end_writer(WriterState* state) noexcept;  // detaches in any case
 std::uint32_t slot_of(const WriterState& state) noexcept;
 
 // What an attempt to reserve led to, and what the writer goes on with.
@@ -139,10 +141,10 @@ class [[nodiscard]] Reservation {
   // Gives the space back. Counted in the ledger as aborted.
   [[gnu::always_inline]] void abort() noexcept {
     if (payload_ == nullptr) return;
-    size_ = 0;
-    writer_->progress = detail::abort_reserved(*writer_->state, std::exchange(payload_, nullptr));
     SAPBUF_CHECK_CALL(writer_->usage);
     SAPBUF_CHECK(ended);
+    size_ = 0;
+    writer_->progress = detail::abort_reserved(*writer_->state, std::exchange(payload_, nullptr));
     writer_->end = end_;
   }
 
@@ -204,10 +206,10 @@ class [[nodiscard]] Batch {
   // Gives the space back. Counted in the ledger as one reservation that was aborted.
   [[gnu::always_inline]] void abort() noexcept {
     if (first_ == nullptr) return;
-    messages_ = 0;
-    next_ = limit_ = nullptr;
     SAPBUF_CHECK_CALL(writer_->usage);
     SAPBUF_CHECK(ended);
+    messages_ = 0;
+    next_ = limit_ = nullptr;
     writer_->progress = detail::abort_reserved(*writer_->state, std::exchange(first_, nullptr) + layout::kUnitBytes);
     writer_->end = end_;
   }
@@ -250,15 +252,15 @@ class Writer {
     hot_.data = opened.data;
     hot_.progress = opened.progress;
   }
-  [[gnu::always_inline]] Writer(Writer&& other) noexcept : hot_(std::exchange(other.hot_, {})) {}
+  [[gnu::always_inline]] Writer(Writer&& other) noexcept : hot_(other.release()) {}
   [[gnu::always_inline]] Writer& operator=(Writer&& other) noexcept {
     if (this != &other) {
-      close();
-      hot_ = std::exchange(other.hot_, {});
+      end();
+      hot_ = other.release();
     }
     return *this;
   }
-  [[gnu::always_inline]] ~Writer() { close(); }
+  [[gnu::always_inline]] ~Writer() { end(); }
 
   // Room for a message of `size` bytes. `type` is the user's own. One reservation at a time. Usually a local bump
   // without a system call; at a full slab it flips, and where no slab is free it does what the stream's OnFull policy
@@ -279,15 +281,13 @@ class Writer {
   [[gnu::always_inline]] std::uint32_t slot() const noexcept {
     return hot_.state == nullptr ? ~std::uint32_t{0} : detail::slot_of(*hot_.state);
   }
-  // Detaches now; every later reserve() returns Status::closed.
+  // Detaches now; every later reserve() returns Status::closed. While a reservation is open, it may still be committed
+  // or aborted, and the writer detaches when it is closed once more, or destroyed.
   [[gnu::always_inline]] void close() noexcept {
-    if (hot_.state != nullptr) detail::close_writer(std::exchange(hot_, {}).state);
+    if (hot_.state != nullptr && detail::close_writer(*hot_.state)) hot_ = {};
   }
 
  private:
-  // A Reservation or a Batch for a payload of `size` bytes.
-  template <typename Handle>
-  Handle open(std::size_t size, std::uint16_t type) noexcept;
   [[gnu::always_inline]] detail::WriterHot release() noexcept {
     SAPBUF_CHECK_MAY_GO(hot_.usage);
     return std::exchange(hot_, {});
@@ -296,25 +296,28 @@ class Writer {
     if (detail::WriterState* const state = release().state) detail::end_writer(state);
   }
 
+  // A Reservation or a Batch for a payload of `size` bytes.
+  template <typename Handle>
+  Handle open(std::size_t size, std::uint16_t type) noexcept;
 
   detail::WriterHot hot_;
 };
 
 template <typename Handle>
 [[gnu::always_inline]] inline Handle Writer::open(std::size_t size, std::uint16_t type) noexcept {
+  SAPBUF_CHECK_CALL(hot_.usage);
+  SAPBUF_CHECK(check_reserving);
   const auto room = hot_.end - hot_.next;
   if (size <= layout::kPayloadCeiling && static_cast<std::ptrdiff_t>(layout::frame_span(size)) <= room) [[likely]] {
     // seal: the store below, the light fence (a compiler fence, here), then the look at `revoked`; a sealer stores
-  SAPBUF_CHECK_CALL(hot_.usage);
-  SAPBUF_CHECK(check_reserving);
     // `revoked`, makes a heavy fence, and then looks at `progress`. Relaxed is enough for both: the fences order them.
     hot_.slot->progress.store(hot_.progress | layout::Progress::kBusy, std::memory_order_relaxed);
     std::atomic_signal_fence(std::memory_order_seq_cst);
     if (hot_.slot->revoked.load(std::memory_order_relaxed) < hot_.generation) [[likely]] {
+      SAPBUF_CHECK(reserved);
       return {&hot_, hot_.next + layout::kUnitBytes, size, std::exchange(hot_.end, nullptr), hot_.progress, type};
     }
     hot_.slot->progress.store(hot_.progress, std::memory_order_relaxed);
-      SAPBUF_CHECK(reserved);
   }
   const detail::Reserved reserved = detail::reserve_slow(hot_.state, hot_.next, size);
   hot_.next = reserved.next;
@@ -325,10 +328,10 @@ template <typename Handle>
     return {&hot_, reserved.status};
   }
   hot_.end = nullptr;
+  SAPBUF_CHECK(reserved);
   return {&hot_, reserved.payload, size, reserved.end, reserved.progress, type};
 }
 
-  SAPBUF_CHECK(reserved);
 [[gnu::always_inline]] inline Reservation Writer::reserve(std::size_t size, std::uint16_t type) noexcept {
   return open<Reservation>(size, type);
 }
@@ -351,11 +354,11 @@ template <typename Handle>
 
 [[gnu::always_inline]] inline void Reservation::commit(std::size_t size) noexcept {
   if (payload_ == nullptr) return;
+  SAPBUF_CHECK_CALL(writer_->usage);
+  SAPBUF_CHECK(ended);
   if (size > size_) size = size_;
   size_ = 0;
   std::byte* const header = std::exchange(payload_, nullptr) - layout::kUnitBytes;
-  SAPBUF_CHECK_CALL(writer_->usage);
-  SAPBUF_CHECK(ended);
   detail::publish(*writer_, header, layout::FrameHeader::message(size, type_).word, header + layout::frame_span(size),
                   end_, progress_ + layout::Progress::kOneFrame + size);
 }
@@ -378,11 +381,11 @@ template <typename Handle>
 
 [[gnu::always_inline]] inline void Batch::commit() noexcept {
   if (messages_ == 0) return abort();
+  SAPBUF_CHECK_CALL(writer_->usage);
+  SAPBUF_CHECK(ended);
   messages_ = 0;
   std::byte* const first = std::exchange(first_, nullptr);
   detail::publish(*writer_, first, word_, std::exchange(next_, nullptr), end_, progress_);
-  SAPBUF_CHECK_CALL(writer_->usage);
-  SAPBUF_CHECK(ended);
   limit_ = nullptr;
 }
 
