@@ -19,7 +19,10 @@ void work(const std::string& stream, int worker) {
   const sapbuf::Segment segment = sapbuf::Segment::open(stream);
   sapbuf::Writer log{segment, {.name = "worker-" + std::to_string(worker)}};
   for (int request = 1; request <= kRequests; ++request) {
-    log.write("worker " + std::to_string(worker) + ": request " + std::to_string(request));
+    const std::string line = "worker " + std::to_string(worker) + ": request " + std::to_string(request);
+    if (const sapbuf::Status status = log.write(line); status != sapbuf::Status::ok) {
+      std::cerr << "not written (" << to_string(status) << "): " << line << '\n';
+    }
     if (worker == 2 && request == 2) {
       const sapbuf::Reservation never_committed = log.reserve(100);
       ::raise(SIGKILL);

@@ -3,6 +3,7 @@
 
 #include <sapbuf/inspect.hpp>
 
+#include "platform/cancellation.hpp"
 #include "segment/creation.hpp"
 #include "stream/extents.hpp"
 
@@ -133,7 +134,11 @@ void dump_unless_truncated(SegmentCore& core, const Visitor& visit) {
 }  // namespace detail
 
 void dump(std::string_view name, const std::function<void(const FrameRecord&)>& visit) {
-  detail::dump_unless_truncated(*detail::open_named(name, platform::FileAccess::read_only).core, visit);
+  const auto core = [&] {
+    const platform::Uncancellable to_its_end;
+    return detail::open_named(name, platform::FileAccess::read_only).core;
+  }();
+  detail::dump_unless_truncated(*core, visit);
 }
 
 void dump(const Segment& segment, const std::function<void(const FrameRecord&)>& visit) {

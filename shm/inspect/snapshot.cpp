@@ -5,6 +5,7 @@
 
 #include <sapbuf/inspect.hpp>
 
+#include "platform/cancellation.hpp"
 #include "segment/creation.hpp"
 #include "segment/facility.hpp"
 #include "segment/journal.hpp"
@@ -79,7 +80,8 @@ ParticipantSnapshot look_at(SegmentCore& core, std::uint32_t index, SlotTenure t
                                       .dropped = ledger.dropped,
                                       .abandoned = ledger.abandoned,
                                       .delivered = slot.delivered.load(relaxed),
-                                      .lost = slot.lost.load(relaxed)}};
+                                      .lost = slot.lost.load(relaxed),
+                                      .skipped = slot.skipped.load(relaxed)}};
   for (const Facility& facility : facilities()) facility.held(core, index, seen.held_generations);
   seen.state = liveness_of(core, index, seen, active, options);
   return seen;
@@ -131,7 +133,8 @@ void look_at_departed(SegmentCore& core, Snapshot& snapshot) {
                          .dropped = record.dropped.load(relaxed),
                          .abandoned = record.abandoned.load(relaxed),
                          .delivered = record.delivered.load(relaxed),
-                         .lost = record.lost.load(relaxed)};
+                         .lost = record.lost.load(relaxed),
+                         .skipped = record.skipped.load(relaxed)};
     std::atomic_thread_fence(std::memory_order_acquire);
     if (control.departed_selector.load(relaxed) == selector) return;
   }
@@ -188,6 +191,8 @@ Snapshot inspect_core(SegmentCore& core, const InspectOptions& options) {
   snapshot.created_ns = core.created_at_ns();
   snapshot.options = options_of(core.geometry());
   snapshot.generation = active.generation;
+  snapshot.awaits_first_reader =
+      core.geometry().retain == 1 && core.control().reader_came.load(std::memory_order_acquire) == 0;
   snapshot.reclaimed_slabs = core.control().reclaimed_slabs.load(relaxed);
   look_at_participants(core, options, snapshot);
   look_at_slabs(core, active, snapshot);
@@ -226,10 +231,12 @@ std::string_view to_string(OnFull on_full) noexcept {
 }
 
 Snapshot inspect(const Segment& segment, const InspectOptions& options) {
+  const platform::Uncancellable to_its_end;
   return segment.core()->unless_truncated([&] { return detail::inspect_core(*segment.core(), options); });
 }
 
 Snapshot inspect(std::string_view name, const InspectOptions& options) {
+  const platform::Uncancellable to_its_end;
   const auto core = detail::open_named(name, platform::FileAccess::read_only).core;
   return core->unless_truncated([&] { return detail::inspect_core(*core, options); });
 }

@@ -61,7 +61,11 @@ struct alignas(kLineBytes) Control {
   Word recoveries;                          // participants recovered
   Word departed_selector;                   // which of the two departed records counts
   Word journal_last;                        // number of the newest entry; 0 for none
-  Word reserved[2];
+  // 1 once a reader has attached; only ever rises. What SegmentOptions::retain waits for.
+  //   written by  a reader that has just attached;  read by  whoever reclaims, and inspect
+  //   crash       between attaching and this: the dead reader does not count, and the next one says it
+  Word reader_came;
+  Word reserved;
 
   DepartedRecord departed[2];
   JournalEntry journal[kJournalEntries];

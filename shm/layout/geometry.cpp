@@ -49,6 +49,11 @@ std::optional<std::string> problem_with(const Geometry& g) {
   if (static_cast<unsigned>(g.order) > 1) return "the order is neither per_writer nor total";
   if (static_cast<unsigned>(g.on_full) > 2) return "the full policy is none of block, drop, overwrite";
   if (static_cast<unsigned>(g.fences) > 1) return "the fence mode is neither membarrier nor full";
+  if (g.retain > 1) return "whether the stream retains is neither no nor yes";
+  if (g.retain == 1 && g.on_full != OnFull::block) {
+    return "a stream that retains must block when it is full: one that drops or overwrites keeps nothing for a reader "
+           "that has not come yet";
+  }
   if (g.extent_bytes < kMinExtentBytes || g.extent_bytes > g.slab_bytes) {
     return outside("the extent size", g.extent_bytes, kMinExtentBytes, g.slab_bytes) +
            " bytes (from 256 up to the slab size)";

@@ -51,7 +51,8 @@ struct Geometry {
   Order order = Order::per_writer;
   OnFull on_full = OnFull::block;
   Fences fences = Fences::membarrier;
-  std::uint8_t reserved[5] = {};  // zero; a later version that needs them must not be taken for this one
+  std::uint8_t retain = 0;        // 1: nothing is reclaimed before a first reader has attached (policy block only)
+  std::uint8_t reserved[4] = {};  // zero; a later version that needs them must not be taken for this one
   // Offsets from the segment's first byte, and its whole size.
   std::uint64_t control_at = 0;
   std::uint64_t slots_at = 0;
@@ -73,6 +74,9 @@ struct Geometry {
   }
   constexpr std::uint64_t granules_per_slab() const noexcept { return slab_bytes / granule_bytes; }
   constexpr std::uint64_t slab_at(std::uint32_t slab) const noexcept { return slabs_at + slab * slab_bytes; }
+  // Whether the messages of each generation are counted when it is closed: where readers must learn what they lost, and
+  // where the extent table has the number anyway.
+  constexpr bool counts_messages() const noexcept { return on_full == OnFull::overwrite || order == Order::per_writer; }
   // The largest payload that a message may have.
   constexpr std::uint64_t max_payload_bytes() const noexcept {
     return order == Order::total ? slab_bytes - kUnitBytes

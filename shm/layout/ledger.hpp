@@ -58,7 +58,8 @@ struct alignas(kLineBytes) DepartedRecord {
   Word delivered;
   Word lost;
   Word last_departed;  // slot in bits 48..63, incarnation below
-  Word reserved[7];
+  Word skipped;
+  Word reserved[6];
 };
 static_assert(sizeof(DepartedRecord) == 128);
 

@@ -65,8 +65,7 @@ struct alignas(kLineBytes) ParticipantSlot {
   // settled the slot, so whoever still uses it was taken for dead; stays so until somebody else attaches there.
   //   written by  a sealer, or recovery, under the maintenance lock;  read by  the owner;  crash  harmless
   alignas(kLineBytes) Word revoked;
-  // Reader of an `overwrite` stream: messages committed in all generations before its first one, plus one; 0 while
-  // unknown.
+  // Reader: messages committed in all generations before its first one, plus one; 0 if nobody counted them.
   //   written by  the reader, when it attaches
   Word base_frames;
   Word start_generation;  // reader: its first generation; written when it attaches
@@ -92,7 +91,8 @@ struct alignas(kLineBytes) ParticipantSlot {
   //   written by  the owner, before the tenure says `attached`;  read by  recovery;  crash  the kernel drops the lock
   Word life;
   Word name[kNameBytes / 8];  // UTF-8, padded with zero bytes
-  Word reserved_tail[8];
+  Word skipped;               // reader: messages left out by skip_to_newest(); only its owner writes it
+  Word reserved_tail[7];
 };
 static_assert(sizeof(ParticipantSlot) == 448);
 static_assert(offsetof(ParticipantSlot, revoked) == 64 && offsetof(ParticipantSlot, records) == 128);

@@ -42,7 +42,7 @@ struct alignas(kLineBytes) SlabDescriptor {
   // Bytes claimed when the flip closed the slab to claims; meaningful once the cursor is in a later generation.
   //   edge  limit: stored before the CAS that moves the cursor <-> read after the cursor was seen elsewhere
   Word limit_bytes;
-  // `overwrite` streams: messages in all generations before this one, plus one; 0 while an older one is not closed.
+  // Messages in all generations before this one, plus one; 0 while an older one is not closed, or where nobody counts.
   Word frames_before;
   // Messages in this generation, plus one; 0 until it is closed, or where nobody needs the number.
   Word frames;

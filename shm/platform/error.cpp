@@ -61,6 +61,8 @@ std::string_view to_string(Status status) noexcept {
       return "timeout";
     case Status::stopped:
       return "stopped";
+    case Status::would_deadlock:
+      return "would_deadlock";
     case Status::too_large:
       return "too_large";
     case Status::reserved:

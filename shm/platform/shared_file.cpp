@@ -165,6 +165,21 @@ FileFacts SharedFile::facts() const {
   return FileFacts::of(status);
 }
 
+FileIdentity SharedFile::identity() const {
+  const struct stat information = status_of(descriptor());
+  return {information.st_dev, information.st_ino};
+}
+
+bool SharedFile::has_identity(std::string_view name, const FileIdentity& identity) noexcept try {
+  const std::string path = "/dev/shm/" + object_name(name);
+  struct stat information {};
+  // By the path, not by a descriptor: whoever closes descriptors that are not his own does not change the answer.
+  if (::lstat(path.c_str(), &information) != 0) return errno != ENOENT && errno != ENOTDIR;
+  return FileIdentity{information.st_dev, information.st_ino} == identity;
+} catch (const std::exception&) {
+  return true;
+}
+
 void SharedFile::allocate(std::uint64_t bytes) {
   refuse_what_cannot_fit(bytes);
   SAPBUF_KILL_POINT("create.fits");

@@ -50,6 +50,9 @@ class SharedFile {
   FileFacts facts() const;
   std::uint64_t size() const { return facts().bytes; }
   bool has_name() const { return facts().links != 0; }  // false once it was removed while this description was open
+  // Whether the name refers to that very file: not if there is none of that name, or another one. Where the system does
+  // not say, it does.
+  static bool has_identity(std::string_view name, const FileIdentity& identity) noexcept;
 
   // Makes an empty file `bytes` long, all zero, with every page really allocated: what fits now cannot fail later.
   // Throws Error (no_space), and says which limit was in the way; no signal comes of it.

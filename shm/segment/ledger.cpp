@@ -94,6 +94,7 @@ void add_to_departed(SegmentCore& core, std::uint32_t index) noexcept {
   add(&layout::DepartedRecord::abandoned, ledger.abandoned);
   add(&layout::DepartedRecord::delivered, slot.delivered.load(relaxed));
   add(&layout::DepartedRecord::lost, slot.lost.load(relaxed));
+  add(&layout::DepartedRecord::skipped, slot.skipped.load(relaxed));
   to.last_departed.store(who.word(), relaxed);
   SAPBUF_KILL_POINT("departed.before_switch");
   // departed-switch: release, so that whoever sees the selector sees the whole record.

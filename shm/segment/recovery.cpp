@@ -3,6 +3,7 @@
 #include <set>
 
 #include <sapbuf/detail/kill_point.hpp>
+#include "platform/cancellation.hpp"
 #include "platform/clock.hpp"
 #include "segment/event.hpp"
 #include "segment/facility.hpp"
@@ -27,9 +28,11 @@ std::string_view to_string(Role role) noexcept {
 }
 
 RecoveryReport recover(const Segment& segment) {
+  const platform::Uncancellable to_its_end;
   return segment.core()->unless_truncated([&] { return detail::recover_core(*segment.core()); });
 }
 RecoveryReport find_dead(const Segment& segment) {
+  const platform::Uncancellable to_its_end;
   return segment.core()->unless_truncated([&] { return detail::find_dead_core(*segment.core()); });
 }
 

@@ -34,6 +34,7 @@ void fill(ParticipantSlot& slot, const platform::ProcessIdentity& identity, std:
   slot.pins.store(0, relaxed);
   slot.delivered.store(0, relaxed);
   slot.lost.store(0, relaxed);
+  slot.skipped.store(0, relaxed);
   slot.revoked.store(0, relaxed);
   slot.base_frames.store(0, relaxed);
   slot.start_generation.store(0, relaxed);

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <atomic>
 
+#include "platform/cancellation.hpp"
 #include "platform/system_error.hpp"
 #include "segment/core_dumps.hpp"
 #include "segment/creation.hpp"
@@ -21,6 +22,7 @@ void set_slabs_in_core_dumps(bool keep) noexcept { keep_slabs_in_core_dumps.stor
 bool detail::slabs_in_core_dumps() noexcept { return keep_slabs_in_core_dumps.load(std::memory_order_relaxed); }
 
 using detail::IfExists;
+using platform::Uncancellable;
 
 namespace {
 
@@ -35,16 +37,22 @@ Segment Segment::create(std::string_view name, const SegmentOptions& options) {
 }
 
 Segment Segment::open(std::string_view name) {
+  const Uncancellable to_its_end;
   return segment_of(detail::open_named(name, platform::FileAccess::read_write));
 }
 
 Segment Segment::open_or_create(std::string_view name, const SegmentOptions& options) {
+  const Uncancellable to_its_end;
   return segment_of(detail::create_named(name, options, IfExists::open));
 }
 
-bool Segment::remove(std::string_view name) { return platform::SharedFile::remove(name); }
+bool Segment::remove(std::string_view name) {
+  const Uncancellable to_its_end;
+  return platform::SharedFile::remove(name);
+}
 
 std::vector<std::string> Segment::list() {
+  const Uncancellable to_its_end;
   constexpr std::string_view kPrefix = "sapbuf.";
   std::vector<std::string> names;
   const std::unique_ptr<DIR, int (*)(DIR*)> directory{::opendir("/dev/shm"), &::closedir};
@@ -66,10 +74,14 @@ std::vector<std::string> Segment::list() {
 }
 
 Segment Segment::create_in(Memory memory, const SegmentOptions& options) {
+  const Uncancellable to_its_end;
   return Segment{detail::create_in_memory(memory, options), true};
 }
 
-Segment Segment::open_in(Memory memory) { return Segment{detail::open_in_memory(memory)}; }
+Segment Segment::open_in(Memory memory) {
+  const Uncancellable to_its_end;
+  return Segment{detail::open_in_memory(memory)};
+}
 
 std::size_t Segment::bytes_needed(const SegmentOptions& options) { return detail::geometry_of(options).total_bytes; }
 
@@ -89,6 +101,7 @@ std::vector<std::string> Segment::differences(const SegmentOptions& asked) const
   if (name().empty()) wanted.mode = mode_;  // the caller's memory has no mode
   return detail::differences(options(), wanted);
 }
+bool Segment::is_current() const { return core()->is_current(); }
 std::size_t Segment::bytes() const { return core()->geometry().total_bytes; }
 std::size_t Segment::max_message_bytes() const { return core()->geometry().max_payload_bytes(); }
 

@@ -69,6 +69,7 @@ SegmentCore::SegmentCore(Memory memory, int lock_descriptor, std::shared_ptr<con
 }
 
 SegmentCore::~SegmentCore() {
+  until_closed_.begin();
   if (control_region_.data() != nullptr && supplied_slabs_ != nullptr) {
     platform::set_dump(supplied_slabs_, geometry_.slabs * geometry_.slab_bytes, Dump::yes);
   }
@@ -80,6 +81,10 @@ SegmentCore::~SegmentCore() {
 void SegmentCore::watch() {
   NoFork section;
   section.watch(*this);
+}
+
+bool SegmentCore::is_current() const noexcept {
+  return name_.empty() || platform::SharedFile::has_identity(name_, locks_.file());
 }
 
 std::uint32_t SegmentCore::high_slot() noexcept {

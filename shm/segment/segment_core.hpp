@@ -10,6 +10,7 @@
 #include <sapbuf/layout/header.hpp>
 #include <sapbuf/segment.hpp>
 
+#include "platform/cancellation.hpp"
 #include "platform/fork_guard.hpp"
 #include "platform/lock_file.hpp"
 #include "platform/mapping.hpp"
@@ -47,9 +48,9 @@ class SegmentCore final : public platform::ForkWatcher, platform::TruncationTarg
   const layout::Geometry& geometry() const noexcept { return geometry_; }
   std::uint64_t creation_id() const noexcept { return creation_id_; }
   std::uint64_t created_at_ns() const noexcept { return created_at_ns_; }
+  bool is_current() const noexcept;  // see Segment
   bool full_fences() const noexcept { return geometry_.fences == Fences::full; }
   platform::LockFile& locks() noexcept { return locks_; }
-  const platform::SharedFile& file() const noexcept { return file_; }  // of a named segment
 
   layout::Control& control() noexcept { return at<layout::Control>(geometry_.control_at); }
   layout::ParticipantSlot& slot(std::uint32_t index) noexcept {
@@ -111,6 +112,7 @@ class SegmentCore final : public platform::ForkWatcher, platform::TruncationTarg
     return *reinterpret_cast<T*>(base_ + offset);
   }
 
+  platform::UncancellableFromNow until_closed_;  // first: the others close descriptors when they go
   const std::string name_;
   const layout::Geometry geometry_;
   const std::uint64_t creation_id_;

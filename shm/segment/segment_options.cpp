@@ -39,6 +39,7 @@ layout::Geometry geometry_of(const SegmentOptions& options) {
   geometry.on_full = options.on_full;
   geometry.participants = options.participants;
   geometry.fences = options.fences;
+  geometry.retain = options.retain ? 1 : 0;
   geometry.extent_bytes = options.extent_bytes != 0 ? options.extent_bytes : default_extent_bytes(options.slab_bytes);
   if (const auto problem = layout::problem_with(geometry)) throw Error(Errc::invalid_argument, *problem);
   layout::place(geometry);
@@ -52,7 +53,8 @@ SegmentOptions options_of(const layout::Geometry& geometry) {
           .extent_bytes = geometry.extent_bytes,
           .on_full = geometry.on_full,
           .participants = geometry.participants,
-          .fences = geometry.fences};
+          .fences = geometry.fences,
+          .retain = geometry.retain == 1};
 }
 
 std::vector<std::string> differences(const SegmentOptions& there, const SegmentOptions& asked) {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "platform/cancellation.hpp"
 #include "platform/clock.hpp"
 #include "platform/spin.hpp"
 #include "segment/event.hpp"
@@ -26,6 +27,7 @@ constexpr int kPausesOfALook = 8;                      // that a look takes as l
 constexpr int kClaimPauses = 200;                      // about 6 microseconds
 constexpr std::uint64_t kSpinNs = 20'000;              // before a reader goes to sleep
 constexpr std::uint64_t kObstructedNapNs = 2'000'000;  // a sleep of a reader that may be waiting for the dead
+constexpr std::uint64_t kStoppableNapNs = 10'000'000;  // of one that looks at a flag: it may be set without a signal
 
 // Looks for a message, and pins the slabs for it: in an `overwrite` stream nothing may be taken for a frame that is not
 // pinned. False: there is none now, and nothing is pinned.
@@ -93,7 +95,14 @@ bool spin(ReaderState& reader, std::uint64_t until_ns) {
   return false;
 }
 
+// How long a sleep may last before the next look.
+std::uint64_t longest_nap(const ReaderState& reader, bool obstructed) noexcept {
+  if (obstructed) return kObstructedNapNs;
+  return reader.stop != nullptr ? kStoppableNapNs : kLongestSleepNs;
+}
+
 bool wait(ReaderState& reader, std::uint64_t deadline_ns) {
+  const platform::Uncancellable to_its_end;
   const std::uint64_t started = platform::monotonic_ns();
   if (spin(reader, std::min(deadline_ns, started + kSpinNs))) return true;
   SegmentCore& core = *reader.core;
@@ -102,12 +111,13 @@ bool wait(ReaderState& reader, std::uint64_t deadline_ns) {
     if (look(reader)) return true;
     core.check_not_truncated();
     const std::uint64_t now = platform::monotonic_ns();
-    if (now >= deadline_ns) return false;
+    if (now >= deadline_ns || reader.is_stopped()) return false;
     beat(*reader.slot);
     const bool obstructed = reader.is_obstructed();
-    ticket.sleep_until(obstructed ? std::min(deadline_ns, now + kObstructedNapNs) : deadline_ns);
+    ticket.sleep_until(std::min(deadline_ns, now + longest_nap(reader, obstructed)));
     if (obstructed && now - started > kObstructedNapNs) recover_while_waiting(core, reader.recovery_tried_ns);
     if (look(reader)) return true;
+    reader.check_for_gaps();
   }
 }
 
@@ -117,10 +127,26 @@ Stretch next_stretch(ReaderState& state, const std::byte* at, std::uint64_t hand
   return state.next_stretch(at, handed);
 }
 
-void unpin(ReaderState& state, const std::byte* at, std::uint64_t handed) noexcept { state.end_walk(at, handed); }
+void unpin(ReaderState& state, const std::byte* at, std::uint64_t handed) noexcept {
+  state.end_walk(at, handed);
+  if (state.closed) [[unlikely]]
+    close_reader(&state);
+}
+
+void close_reader(ReaderState* state) noexcept {
+  if (state == nullptr) return;
+  const platform::Uncancellable to_its_end;
+  state->closed = true;
+  if (!state->has_range()) delete state;  // otherwise the range does it, when it goes
+}
+
+bool ReaderState::keeps_by_range(const SegmentCore& stream, std::uint64_t generation) const noexcept {
+  if (!is_own_range() || forked || core->creation_id() != stream.creation_id()) return false;
+  return slot->hold.load(relaxed) <= generation;
+}
 
 Stretch ReaderState::begin_walk() noexcept {
-  pinned = true;
+  begin_range();
   last_range_bytes = 0;
   walk_window = 0;
   walk_place = 0;
@@ -148,10 +174,14 @@ ReaderState::Found ReaderState::glance() const noexcept {
 // From the walk's place on, the first that is to be read now.
 Stretch ReaderState::enter_place() noexcept {
   for (; walk_window < windows.size(); ++walk_window, walk_place = 0) {
-    const std::vector<Place>& places = windows[walk_window].places;
-    while (walk_place < places.size() && places[walk_place].held_back) ++walk_place;
-    if (walk_place < places.size()) return {places[walk_place].at, places[walk_place].stop};
+    const Window& window = windows[walk_window];
+    if (!window.in_range) continue;
+    while (walk_place < window.places.size() && window.places[walk_place].held_back) ++walk_place;
+    if (walk_place == window.places.size()) continue;
+    if (pins_one_slab() && !move_pin_to(window)) break;  // it was overwritten: the next range says how much is lost
+    return {window.places[walk_place].at, window.places[walk_place].stop};
   }
+  walk_window = windows.size();
   return {nullptr, nullptr};
 }
 
@@ -189,11 +219,11 @@ Stretch ReaderState::next_stretch(const std::byte* at, std::uint64_t handed) noe
 
 void ReaderState::end_walk(const std::byte* at, std::uint64_t handed) noexcept {
   if (!attachment.is_current()) {  // the slot is somebody else's
-    pinned = false;
+    end_range();
     return;
   }
   if (walk_window < windows.size()) leave_place(at, handed);  // the loop was left early
-  pinned = false;
+  end_range();
   follows = false;
   if (any_held_back) forget_held_back();  // an extent is left out once, however long its owner fills it
   unpin_windows();
@@ -202,10 +232,12 @@ void ReaderState::end_walk(const std::byte* at, std::uint64_t handed) noexcept {
 
 }  // namespace detail
 
-Reader::Reader(const Segment& segment, const ReaderOptions& options)
-    : state_(segment.core()
-                 ->unless_truncated([&] { return std::make_unique<detail::ReaderState>(segment.core(), options); })
-                 .release()) {}
+Reader::Reader(const Segment& segment, const ReaderOptions& options) : state_(nullptr) {
+  const platform::Uncancellable to_its_end;
+  state_ = segment.core()
+               ->unless_truncated([&] { return std::make_unique<detail::ReaderState>(segment.core(), options); })
+               .release();
+}
 
 Reader::Reader(Reader&& other) noexcept : state_(std::exchange(other.state_, nullptr)) {}
 
@@ -219,7 +251,7 @@ Reader& Reader::operator=(Reader&& other) noexcept {
 
 Reader::~Reader() { close(); }
 
-void Reader::close() noexcept { delete std::exchange(state_, nullptr); }
+void Reader::close() noexcept { detail::close_reader(std::exchange(state_, nullptr)); }
 
 namespace {
 
@@ -230,7 +262,7 @@ namespace {
 }
 
 inline detail::ReaderState& ready(detail::ReaderState* state) {
-  if (state == nullptr || state->pinned || !state->is_usable()) [[unlikely]]
+  if (state == nullptr || state->has_range() || !state->is_usable()) [[unlikely]]
     throw_not_ready(state);
   return *state;
 }
@@ -249,11 +281,19 @@ bool Reader::wait_for(std::chrono::nanoseconds timeout) {
 detail::Stretch Reader::begin_walk() {
   detail::ReaderState& reader = ready(state_);
   if (!detail::pin_message(reader)) return {nullptr, nullptr};
-  // Where holds keep the slabs, the pins only tell people that a range is open.
-  if (!reader.overwrites()) reader.slot->pins.store(reader.window_mask(), std::memory_order_relaxed);
+  if (reader.overwrites()) {
+    reader.narrow_pins();
+  } else {
+    // Where holds keep the slabs, the pins only tell people that a range is open.
+    reader.slot->pins.store(reader.window_mask(), std::memory_order_relaxed);
+  }
   detail::beat(*reader.slot);
   return reader.begin_walk();
 }
+
+std::uint64_t Reader::skip_to_newest() { return ready(state_).skip_to_newest(); }
+
+bool Reader::is_current() const noexcept { return state_ != nullptr && state_->core->is_current(); }
 
 std::uint64_t Reader::delivered() const noexcept {
   return state_ == nullptr ? 0 : state_->slot->delivered.load(std::memory_order_relaxed);
@@ -261,6 +301,17 @@ std::uint64_t Reader::delivered() const noexcept {
 
 std::uint64_t Reader::lost() const noexcept {
   return state_ == nullptr ? 0 : state_->slot->lost.load(std::memory_order_relaxed);
+}
+
+std::uint64_t Reader::skipped() const noexcept {
+  return state_ == nullptr ? 0 : state_->slot->skipped.load(std::memory_order_relaxed);
+}
+
+std::optional<std::uint64_t> Reader::missed_before() const noexcept {
+  if (state_ == nullptr) return std::nullopt;
+  const std::uint64_t base = state_->slot->base_frames.load(std::memory_order_relaxed);
+  if (base == 0) return std::nullopt;
+  return base - 1 + state_->skipped_at_attach;
 }
 
 std::uint32_t Reader::slot() const noexcept { return state_ == nullptr ? ~std::uint32_t{0} : state_->index; }

@@ -15,6 +15,7 @@
 
 #include "segment/registry.hpp"
 #include "segment/segment_core.hpp"
+#include "stream/own_ranges.hpp"
 #include "stream/slabs.hpp"
 
 namespace sapbuf::detail {
@@ -41,16 +42,18 @@ struct Window {
   bool ended = false;              // the cursor has left it: no more claims will come
   std::vector<Granules> untraced;  // claimed, and not opened yet when they were looked at
   std::vector<Place> places;       // oldest claim first
-  std::uint64_t passed = 0;        // messages handed out, or skipped by a reader that started at the newest
+  std::uint64_t passed = 0;        // messages handed out, or left out on the way to the newest
+  bool in_range = true;            // overwrite: the range that is alive goes through it
 
   bool finished() const noexcept { return ended && untraced.empty() && discovered != 0 && places.empty(); }
 };
 
-struct ReaderState final : ForkHook {
+struct ReaderState final : ForkHook, RangeOwner {
   ReaderState(std::shared_ptr<SegmentCore> segment, const ReaderOptions& options);
   ~ReaderState();
 
   void after_fork_in_child() noexcept override { forked = true; }
+  bool keeps_by_range(const SegmentCore& stream, std::uint64_t generation) const noexcept override;
 
   // Learns of new generations and extents. Throws Errc::corrupt.
   void refresh();
@@ -67,11 +70,19 @@ struct ReaderState final : ForkHook {
   // In `overwrite` streams: pins the slabs of all windows, and counts what was overwritten before. Elsewhere true at
   // once. False: a slab is just being reclaimed, or the window was lost; nothing is pinned.
   bool pin_windows();
+  // Behind it, in an `overwrite` stream: keeps the pins of those windows only that have something to read, or of the
+  // first of them (Keep::frame). The others are left to the next range.
+  void narrow_pins() noexcept;
   // hold-release: release, as for holds.
   void unpin_windows() noexcept { slot->pins.store(0, std::memory_order_release); }
   std::uint64_t window_mask() const noexcept;  // one bit for the slab of each window
   // Whether something is claimed that this reader cannot pass, so that it may be waiting for the dead.
   bool is_obstructed() noexcept;
+  // For one that waits: throws Errc::corrupt if it stands before something that nobody is going to write any more.
+  void check_for_gaps();
+
+  // See Reader::skip_to_newest.
+  std::uint64_t skip_to_newest();
 
   // The walk of one range, through all places of all windows. `handed` are messages that are not counted yet.
   Stretch begin_walk() noexcept;
@@ -85,11 +96,16 @@ struct ReaderState final : ForkHook {
 
   bool overwrites() const noexcept { return core->geometry().on_full == OnFull::overwrite; }
   bool in_total_order() const noexcept { return core->geometry().order == Order::total; }
+  bool pins_one_slab() const noexcept { return keep == Keep::frame && overwrites(); }
+  bool is_stopped() const noexcept { return stop != nullptr && stop->load(std::memory_order_relaxed); }
   bool is_usable() const noexcept { return !corrupt && !core->forked() && attachment.is_current(); }
   void check_usable() const;
+  [[noreturn]] void throw_corrupt(const std::string& what) const;
 
   const std::shared_ptr<SegmentCore> core;
   const layout::Word& cursor;
+  const std::atomic<bool>* const stop;
+  const Keep keep;
   Attachment attachment;  // the slot; given back when this goes
   std::uint32_t index = 0;
   layout::ParticipantSlot* slot = nullptr;
@@ -109,14 +125,23 @@ struct ReaderState final : ForkHook {
   // an extent that a busy writer is filling would take from it each line that it needs next.
   bool follows = false;
   bool any_held_back = false;
-  bool pinned = false;  // a range is alive
+  std::uint64_t skipped_at_attach = 0;
+  bool closed = false;  // by its Reader, while a range is alive: goes with the range
   bool forked = false;
   bool corrupt = false;  // the walk found bytes that make no sense
 
  private:
   std::vector<Granules> still_untraced;  // of the window that is being looked at
 
+  std::vector<Placed> choose_start(From from, layout::ParticipantSlot& fresh);
   void skip_what_is_there();
+  void skip_committed(Window& window, Place& place) noexcept;
+  struct Walked;
+  Walked walk_to_end(const Place& place) noexcept;
+  std::uint64_t skip_in_extents(bool keeps_newest) noexcept;
+  std::uint64_t skip_in_chain(bool keeps_newest) noexcept;
+  bool has_gap_in_extents() noexcept;
+  bool has_gap_in_chain() noexcept;
   void add_window(Placed place);
   void check_number_of_windows() const;  // throws Errc::corrupt
   void discover(Window& window, const ActiveSlab& active);
@@ -135,8 +160,13 @@ struct ReaderState final : ForkHook {
   bool forget_held_back() noexcept;
   Stretch enter_place() noexcept;
   void leave_place(const std::byte* at, std::uint64_t handed) noexcept;
+  bool has_message(Window& window) noexcept;
+  bool move_pin_to(const Window& window) noexcept;
   bool verify_pins(bool& reclaiming);
   void account_for_gap();
 };
+
+// Detaches; while a range is alive, when that goes. Null: nothing to do.
+void close_reader(ReaderState* state) noexcept;
 
 }  // namespace sapbuf::detail

@@ -21,67 +21,8 @@ using layout::SlabState;
 using layout::word_at;
 
 constexpr auto relaxed = std::memory_order_relaxed;
-constexpr std::chrono::milliseconds kAttachPatience{2000};
-constexpr int kPinTries = 1000;
-
-[[noreturn]] void throw_corrupt(const SegmentCore& core, const std::string& what) {
-  core.check_not_truncated();
-  throw Error(Errc::corrupt, "segment '" + core.name() + "' is corrupt: " + what +
-                                 "; look at it with 'sapbuf dump', then make it anew");
-}
 
 }  // namespace
-
-ReaderState::ReaderState(std::shared_ptr<SegmentCore> segment, const ReaderOptions& options)
-    : core(std::move(segment)), cursor(core->control().cursor) {
-  core->check_not_forked();
-  core->slab_for_reading(0);
-  recover_core(*core);
-  {
-    // Under the lock nothing is reclaimed, so the position that is picked here is held before anybody could take it
-    // away.
-    const MaintenanceLock lock{*core, kAttachPatience};
-    if (!lock) throw_maintenance_busy(*core);
-    std::optional<Placed> first;
-    const auto prepare = [&](layout::ParticipantSlot& fresh) {
-      const ActiveSlab active = load_active(*core);
-      if (!active.valid()) throw_corrupt(*core, "the cursor points nowhere");
-      settle_states(*core, active);
-      const bool newest = options.from == From::newest;
-      // A reader of the newest still needs the generations that somebody may yet write into.
-      first = find_oldest(*core, newest ? core->control().closed_through.load(relaxed) + 1 : 1);
-      if (!first || first->generation > active.generation) {
-        throw_corrupt(*core, "no slab has the active generation");
-      }
-      fresh.start_generation.store(first->generation, relaxed);
-      if (overwrites()) {
-        fresh.base_frames.store(core->descriptor(first->slab).frames_before.load(relaxed), relaxed);
-      } else {
-        fresh.hold.store(first->generation, relaxed);
-      }
-    };
-    attachment = attach(*core, layout::SlotRole::reader, options.name, prepare);
-    index = attachment.slot();
-    slot = &core->slot(index);
-    add_window(*first);
-    expected = first->generation;
-    if (options.from == From::newest) skip_what_is_there();
-  }
-  core->add(*this);
-}
-
-ReaderState::~ReaderState() { core->remove(*this); }
-
-void ReaderState::check_usable() const {
-  core->check_not_forked();
-  if (!attachment.is_current()) {
-    throw Error(Errc::declared_dead, "segment '" + core->name() +
-                                         "': others took this reader for dead, and what it held was given back: make a "
-                                         "new one. Something took away what proves that the process lives (it unmapped "
-                                         "memory of the library's?)");
-  }
-  if (corrupt) throw_corrupt(*core, "a frame makes no sense");
-}
 
 void ReaderState::add_window(Placed place) {
   Window window;
@@ -93,29 +34,6 @@ void ReaderState::add_window(Placed place) {
     window.discovered = 1;
   }
   windows.push_back(std::move(window));
-}
-
-void ReaderState::skip_what_is_there() {
-  const ActiveSlab active = load_active(*core);
-  while (windows.back().generation < active.generation) {
-    const auto slab = find_slab(*core, windows.back().generation + 1);
-    if (!slab) break;
-    add_window({windows.back().generation + 1, *slab});
-  }
-  for (auto window = windows.rbegin(); window != windows.rend(); ++window) discover(*window, active);
-  for (Window& window : windows) {
-    for (Place& place : window.places) {
-      for (bool more = true; more;) {
-        const std::uint64_t size = static_cast<std::uint64_t>(place.end - place.at);
-        const ExtentContent content = walk_extent(place.at, size);
-        window.passed += content.messages;
-        place.at += content.end;
-        more = place.at < place.end && step_over_filler(place);
-      }
-    }
-    // Total order is one chain: whatever comes after an open frame, in later generations too, stands behind it.
-    if (in_total_order() && window.places.front().at < window.places.front().end) break;
-  }
 }
 
 // Looks for extents in granules that are claimed, from behind, and makes places of them. What has left no trace yet
@@ -157,7 +75,7 @@ void ReaderState::trace(Window& window, Granules claimed) {
 void ReaderState::distrust(Window& window, Granules rest) {
   if (!overwrites()) {
     corrupt = true;
-    throw_corrupt(*core, "the extent table of slab " + std::to_string(window.slab) + " contradicts itself");
+    throw_corrupt("the extent table of slab " + std::to_string(window.slab) + " contradicts itself");
   }
   still_untraced.push_back(rest);
 }
@@ -214,7 +132,7 @@ void ReaderState::discover(Window& window, const ActiveSlab& active) {
 void ReaderState::check_number_of_windows() const {
   const std::size_t slabs = core->geometry().slabs;
   if (windows.size() > (overwrites() ? 2 * slabs : slabs)) {
-    throw_corrupt(*core, "there are more generations than slabs");
+    throw_corrupt("there are more generations than slabs");
   }
 }
 
@@ -226,7 +144,7 @@ void ReaderState::refresh() {
   knows_all = false;  // until the end of this look: memory may run out in it
   last_cursor = cursor.load(relaxed);
   const ActiveSlab active = load_active(*core);
-  if (!active.valid()) throw_corrupt(*core, "the cursor points nowhere");
+  if (!active.valid()) throw_corrupt("the cursor points nowhere");
   while (windows.back().generation < active.generation) {
     check_number_of_windows();
     const std::uint64_t next = windows.back().generation + 1;
@@ -236,7 +154,7 @@ void ReaderState::refresh() {
     }
     // A lossless reader holds it, so it must be there. In an `overwrite` stream it may be gone: what lies behind the
     // gap is entered when everything before it is finished.
-    if (!overwrites()) throw_corrupt(*core, "a generation that this reader holds is gone");
+    if (!overwrites()) throw_corrupt("a generation that this reader holds is gone");
     if (windows.size() > 1 || !windows.front().finished()) break;
     const auto place = find_oldest(*core, next);
     if (!place || place->generation > active.generation) break;
@@ -293,16 +211,20 @@ bool ReaderState::step_over_filler(Place& place) noexcept {
   return place.at < place.end;
 }
 
+bool ReaderState::has_message(Window& window) noexcept {
+  for (Place& place : window.places) {
+    if (place.held_back) continue;
+    while (place.at < place.stop && step_over_filler(place)) {
+    }
+    if (place.at >= place.stop) continue;
+    if (FrameHeader{word_at(place.at).load(std::memory_order_acquire)}.kind() == FrameKind::message) return true;
+  }
+  return false;
+}
+
 bool ReaderState::find_in_places() noexcept {
   for (Window& window : windows) {
-    for (Place& place : window.places) {
-      if (place.held_back) continue;
-      while (place.at < place.stop && step_over_filler(place)) {
-      }
-      if (place.at >= place.stop) continue;
-      const FrameHeader header{word_at(place.at).load(std::memory_order_acquire)};
-      if (header.kind() == FrameKind::message) return true;
-    }
+    if (has_message(window)) return true;
     if (in_total_order() && !window.places.empty() && window.places.front().at < window.places.front().end) break;
   }
   return false;
@@ -321,7 +243,7 @@ bool ReaderState::forget_held_back() noexcept {
 ReaderState::Found ReaderState::find_message() {
   const bool found = find_in_places() || (forget_held_back() && find_in_places());
   const bool moved_on = !found && forget_finished();
-  if (corrupt) throw_corrupt(*core, "a frame makes no sense");
+  if (corrupt) throw_corrupt("a frame makes no sense");
   return found ? Found::message : moved_on ? Found::end_of_generation : Found::nothing;
 }
 
@@ -337,68 +259,6 @@ bool ReaderState::is_obstructed() noexcept {
   const ActiveSlab active = load_active(*core);
   const std::uint64_t claimed = claimed_bytes(*core, active, {first.generation, first.slab});
   return first.places.front().at < core->slab_for_reading(first.slab) + claimed;
-}
-
-// --- Overwrite -----------------------------------------------------------------------------------------------------
-
-std::uint64_t ReaderState::window_mask() const noexcept {
-  std::uint64_t mask = 0;
-  for (const Window& window : windows) mask |= std::uint64_t{1} << window.slab;
-  return mask;
-}
-
-// pin: the pins are stored before the slabs' states are read here; a reclaimer stores the state before it reads the
-// pins.
-bool ReaderState::verify_pins(bool& reclaiming) {
-  slot->pins.store(window_mask(), std::memory_order_seq_cst);
-  std::atomic_thread_fence(std::memory_order_seq_cst);
-  std::size_t lost = 0;
-  for (std::size_t i = 0; i < windows.size(); ++i) {
-    const SlabLife life{core->descriptor(windows[i].slab).life.load(std::memory_order_seq_cst)};
-    if (life.generation() == windows[i].generation && life.readable()) continue;
-    if (life.generation() == windows[i].generation && life.state() == SlabState::reclaiming) reclaiming = true;
-    lost = i + 1;
-  }
-  if (lost == 0) return true;
-  unpin_windows();
-  knows_all = false;
-  if (reclaiming) return false;
-  // Generations are overwritten in their order; what was lost comes before all that is left.
-  for (std::size_t i = 0; i < lost; ++i) {
-    if (windows.size() == 1) {  // never empty, not even behind an error
-      const auto place = find_oldest(*core, windows.front().generation + 1);
-      if (!place) throw_corrupt(*core, "no slab can be read");
-      add_window(*place);
-    }
-    passed_before += windows.front().passed;
-    windows.erase(windows.begin());
-  }
-  return false;
-}
-
-// lost = messages before the first window's generation, less those before our start, less those that we passed or know
-// to be lost.
-void ReaderState::account_for_gap() {
-  const std::uint64_t generation = windows.front().generation;
-  if (generation == expected) return;
-  expected = generation;
-  const std::uint64_t before = core->descriptor(windows.front().slab).frames_before.load(std::memory_order_acquire);
-  const std::uint64_t base = slot->base_frames.load(relaxed);
-  const std::uint64_t known = base + passed_before + slot->lost.load(relaxed);
-  if (before > known) slot->lost.store(slot->lost.load(relaxed) + (before - known), relaxed);
-}
-
-bool ReaderState::pin_windows() {
-  if (!overwrites()) return true;
-  for (int tries = 0; tries < kPinTries; ++tries) {
-    bool reclaiming = false;
-    if (verify_pins(reclaiming)) {
-      account_for_gap();
-      return true;
-    }
-    refresh();
-  }
-  return false;
 }
 
 }  // namespace sapbuf::detail

@@ -39,6 +39,12 @@ bool is_pinned(SegmentCore& core, std::uint32_t slab) noexcept {
   });
 }
 
+// SegmentOptions::retain: what stands there is kept for the first reader. It holds what it needs before it says that it
+// has come, and both under the maintenance lock; those who look without it may see it late, and look again.
+bool awaits_first_reader(SegmentCore& core) noexcept {
+  return core.geometry().retain == 1 && core.control().reader_came.load(std::memory_order_acquire) == 0;
+}
+
 // Makes a slab that nobody may read any more ready for the next generation, or takes a step towards it: whether it is
 // free now.
 //   killed in between: it still says `cleaning`, and the next one repeats the step
@@ -91,6 +97,7 @@ std::optional<std::uint32_t> find_in_state(SegmentCore& core, SlabState state) n
 std::optional<std::uint32_t> find_to_clean(SegmentCore& core, const ActiveSlab& active) {
   if (const auto slab = find_in_state(core, SlabState::cleaning)) return slab;
   close_ended(core, active);
+  if (awaits_first_reader(core)) return std::nullopt;
   const std::uint64_t closed = core.control().closed_through.load(relaxed);
   std::uint64_t from = 1;
   for (std::uint32_t step = 0; step < core.geometry().slabs; ++step) {
@@ -121,6 +128,7 @@ bool may_have_free_slab(SegmentCore& core) noexcept {
     if (!life.readable()) return true;
     newest = std::max(newest, life.generation());
   }
+  if (awaits_first_reader(core)) return false;
   const auto oldest = find_oldest(core, 1);
   return !oldest || oldest->generation == newest || !is_held(core, oldest->generation);
 }

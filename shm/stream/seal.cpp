@@ -121,7 +121,7 @@ void record_closed(SegmentCore& core, Placed place, std::uint64_t claimed) {
         .store(FrameHeader::nop(geometry.slab_bytes - claimed).word, std::memory_order_release);
   }
   layout::SlabDescriptor& descriptor = core.descriptor(place.slab);
-  if (geometry.on_full == OnFull::overwrite) {
+  if (geometry.counts_messages()) {
     const std::uint64_t messages = count_messages(core, place, claimed);
     descriptor.frames.store(messages + 1, relaxed);
     const std::uint64_t before = descriptor.frames_before.load(relaxed);

@@ -2,12 +2,14 @@
 
 #include <algorithm>
 
+#include "platform/cancellation.hpp"
 #include "platform/clock.hpp"
 #include "platform/spin.hpp"
 #include "segment/event.hpp"
 #include "segment/recovery.hpp"
 #include "segment/registry.hpp"
 #include "stream/flip.hpp"
+#include "stream/own_ranges.hpp"
 #include "stream/reclaim.hpp"
 
 namespace sapbuf::detail {
@@ -37,6 +39,7 @@ class SpaceWait {
 
   // Until the stream has moved on from the generation: by our own flip or somebody else's.
   Status run() noexcept {
+    const platform::Uncancellable to_its_end;
     const bool blocks = core_.geometry().on_full == OnFull::block;
     for (int tries = 0;; ++tries) {
       const FlipResult result = flip(core_, generation_);
@@ -45,6 +48,7 @@ class SpaceWait {
       const std::uint64_t now = platform::monotonic_ns();
       if (started_ns_ == 0 || result == FlipResult::cleaning) started_ns_ = now;
       if (result == FlipResult::cleaning) continue;
+      if (blocks && result == FlipResult::full && is_kept_by_own_range(core_)) return Status::would_deadlock;
       // Somebody else is at it: not yet is no `full`, also for those who may not wait.
       const bool not_yet = result == FlipResult::busy && now - started_ns_ <= kFlipperPatienceNs;
       if (!not_yet && (!blocks || now >= deadline_ns_)) {

@@ -1,6 +1,7 @@
 #include <sapbuf/writer.hpp>
 
 #include <sapbuf/detail/kill_point.hpp>
+#include "platform/cancellation.hpp"
 #include "platform/clock.hpp"
 #include "platform/fence.hpp"
 #include "segment/ledger.hpp"
@@ -43,9 +44,10 @@ void end_attempt(WriterState& writer, std::uint64_t LedgerValues::*counter) noex
   store_ledger(*writer.slot, ledger, false);
 }
 
-// The same for an attempt that found no room. One that was stopped is no attempt: the caller may repeat it.
+// The same for an attempt that found no room. One that was stopped, or that would have waited for the caller itself, is
+// no attempt: the caller may repeat it.
 [[gnu::cold]] Status end_without_room(WriterState& writer, Status status) noexcept {
-  if (status == Status::stopped) {
+  if (status == Status::stopped || status == Status::would_deadlock) {
     store_ledger(*writer.slot, load_ledger(*writer.slot), false);
   } else {
     end_attempt(writer, &LedgerValues::dropped);
@@ -161,6 +163,7 @@ void announce_commit(WriterState& writer) noexcept {
 Reserved reserve_slow(WriterState* state, std::byte* next, std::size_t size) noexcept {
   if (state == nullptr) return {nullptr, Status::closed, nullptr, nullptr, 0, 0};
   WriterState& writer = *state;
+  if (writer.closed) return {nullptr, Status::closed, next, nullptr, 0, progress_without_busy(writer)};
   const bool inlined = !writer.total && !writer.full_fences;
   if (inlined && writer.end != nullptr) writer.next = next;
   const Status status = reserve(writer, size);
@@ -240,14 +243,29 @@ void WriterState::after_fork_in_child() noexcept {
 }
 
 Opened open_writer(const Segment& segment, const WriterOptions& options) {
+  const platform::Uncancellable to_its_end;
   auto* const state = segment.core()
                           ->unless_truncated([&] { return std::make_unique<WriterState>(segment.core(), options); })
                           .release();
   return {state, state->slot, state->data, progress_without_busy(*state)};
 }
 
-void close_writer(WriterState* state) noexcept { delete state; }
+bool close_writer(WriterState& writer) noexcept {
+  if (!writer.forked && Progress{writer.slot->progress.load(relaxed)}.busy()) {
+    writer.closed = true;
+    // The inlined path finds itself revoked at its next message, and asks why. What it has open stays its own.
+    writer.slot->revoked.store(~std::uint64_t{0}, std::memory_order_release);
+    return false;
+  }
+  end_writer(&writer);
+  return true;
+}
 
-std::uint32_t slot_of(const WriterState& state) noexcept { return state.index; }
+void end_writer(WriterState* state) noexcept {
+  const platform::Uncancellable to_its_end;
+  delete state;
+}
+
+std::uint32_t slot_of(const WriterState& state) noexcept { return state.closed ? ~std::uint32_t{0} : state.index; }
 
 }  // namespace sapbuf::detail

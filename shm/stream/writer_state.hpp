@@ -47,6 +47,7 @@ struct WriterState final : ForkHook {
   // Total order: where the cursor was when this writer last saw it, in bytes. At first the slab's end, so that a writer
   // that never saw it looks before it adds: otherwise one after another could push the cursor on in a full slab.
   std::uint64_t seen_offset;
+  bool closed = false;  // by its Writer, while a reservation was open
   bool forked = false;
 };
 

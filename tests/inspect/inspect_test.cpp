@@ -362,7 +362,7 @@ BOOST_DATA_TEST_CASE(the_frames_of_a_sealed_slab_fill_it, data::make(kOrders), o
   const Reader holder{segment};
   Writer writer{segment};
   for (std::uint32_t number = 0; inspect(name).generation < 3; ++number)
-    put(writer, {1, number}, size_of({1, number}, 500));
+    must_put(writer, {1, number}, size_of({1, number}, 500));
   const Snapshot now = inspect(name);
   const Dumped found = dump_of(name);
   for (const SlabSnapshot& slab : now.slabs) {

@@ -143,7 +143,7 @@ BOOST_DATA_TEST_CASE(a_range_that_was_alive_across_fork_is_the_parents_alone, kE
     range.reset();
   }};
   BOOST_TEST(child.wait() == 0);
-  for (std::uint32_t number = 0; number < 1000; ++number) put(writer, {2, number}, 200);
+  for (std::uint32_t number = 0; number < 1000; ++number) must_put(writer, {2, number}, 200);
   BOOST_TEST((tag_of(frame.bytes()) == Tag{1, 0}));
   ++position;
   BOOST_TEST((tag_of(position->bytes()) == Tag{1, 1}));

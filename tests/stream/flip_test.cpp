@@ -129,7 +129,7 @@ BOOST_DATA_TEST_CASE(a_stopped_writer_that_is_between_messages_stops_nobody, dat
   Reader reader{segment};
   Child stopped{[&](Link& link) {
     Writer writer{Segment::open(name)};
-    put(writer, {1, 0});
+    must_put(writer, {1, 0});
     link.say(1);
     link.hear();
     if (put(writer, {1, 1}) != Status::ok) throw std::runtime_error("not accepted after the stop");

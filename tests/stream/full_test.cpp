@@ -83,7 +83,7 @@ BOOST_DATA_TEST_CASE(a_blocked_writer_goes_on_when_the_reader_lets_go, data::mak
   std::atomic<bool> done{false};
   std::thread blocked{[&] {
     Writer writer{stream.segment};
-    put(writer, {2, 0}, 2000);
+    must_put(writer, {2, 0}, 2000);
     done = true;
   }};
   // It has announced its sleep, so it has looked and found nothing.
@@ -204,10 +204,10 @@ BOOST_DATA_TEST_CASE(a_reader_of_an_overwriting_stream_that_keeps_up_loses_nothi
 BOOST_DATA_TEST_CASE(what_was_overwritten_before_a_reader_came_is_not_its_loss, data::make(kOrders), order) {
   Stream stream{order, OnFull::overwrite};
   Writer writer{stream.segment};
-  for (std::uint32_t number = 0; number < 1000; ++number) put(writer, {1, number}, 100);
+  for (std::uint32_t number = 0; number < 1000; ++number) must_put(writer, {1, number}, 100);
   Reader oldest{stream.segment, {.from = From::oldest}};
   Reader newest{stream.segment, {.from = From::newest}};
-  put(writer, {1, 1000}, 100);
+  must_put(writer, {1, 1000}, 100);
   Log from_oldest;
   Log from_newest;
   from_oldest.read(oldest);
@@ -217,7 +217,7 @@ BOOST_DATA_TEST_CASE(what_was_overwritten_before_a_reader_came_is_not_its_loss, 
   BOOST_TEST(from_newest.size() == 1U);
   BOOST_TEST(oldest.lost() == 0U);
   BOOST_TEST(newest.lost() == 0U);
-  for (std::uint32_t number = 0; number < 1000; ++number) put(writer, {1, 1001 + number}, 100);
+  for (std::uint32_t number = 0; number < 1000; ++number) must_put(writer, {1, 1001 + number}, 100);
   while (from_oldest.read(oldest) != 0) {
   }
   while (from_newest.read(newest) != 0) {
@@ -247,9 +247,9 @@ BOOST_DATA_TEST_CASE(a_reader_gets_all_that_stands_when_a_writer_dies_while_it_r
   BOOST_TEST(log.in_order());
 }
 
-// A random play of writers that come and go and readers that read some, pin, wait and leave, in one thread. At the end
-// each reader has got or lost each message that was committed since it came.
-BOOST_DATA_TEST_CASE(received_and_lost_is_what_was_committed,
+// A random play of writers that come and go and readers that read some, pin, skip, wait and leave, in one thread. At
+// the end each reader has got, skipped or lost each message that was committed since it came.
+BOOST_DATA_TEST_CASE(received_skipped_and_lost_is_what_was_committed,
                      data::make(kOrders) * data::make({2U, 3U, 5U}) * data::xrange(kSlow ? 2 : 12), order, slabs,
                      round) {
   const std::uint64_t seed = base_seed() + static_cast<std::uint64_t>(round);
@@ -277,7 +277,7 @@ BOOST_DATA_TEST_CASE(received_and_lost_is_what_was_committed,
       while (one.reader->wait_for(1ms)) {
         one.log.read(*one.reader);
       }
-      BOOST_TEST(one.log.size() + one.reader->lost() == committed - one.before);
+      BOOST_TEST(one.log.size() + one.reader->lost() + one.reader->skipped() == committed - one.before);
       BOOST_TEST(one.reader->delivered() == one.log.size());
       BOOST_TEST(one.log.in_order());
       BOOST_TEST(one.log.torn() == 0U);
@@ -288,11 +288,14 @@ BOOST_DATA_TEST_CASE(received_and_lost_is_what_was_committed,
       if (!one.reader) {
         one.log = Log{};
         one.before = committed;
-        one.reader.emplace(stream.segment, ReaderOptions{.from = From::newest});
+        one.reader.emplace(stream.segment,
+                           ReaderOptions{.from = From::newest, .keep = dice.one_in(2) ? Keep::frame : Keep::range});
       } else if (dice.one_in(4) && !one.held) {
         one.log.read(*one.reader, dice.below(20));
       } else if (dice.one_in(20) && !one.held) {
         one.held.emplace(one.reader->pin());
+      } else if (dice.one_in(20) && !one.held) {
+        one.reader->skip_to_newest();
       } else if (dice.one_in(10)) {
         one.held.reset();
       } else if (dice.one_in(300)) {

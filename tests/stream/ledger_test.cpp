@@ -83,7 +83,7 @@ BOOST_DATA_TEST_CASE(what_a_killed_writer_did_stays_in_the_totals, kEveryStream,
   Reader reader{segment};
   Child victim{[&](Link& link) {
     Writer writer{Segment::open(name), {.name = "victim"}};
-    for (std::uint32_t number = 0; number < 10; ++number) put(writer, {1, number}, 50);
+    for (std::uint32_t number = 0; number < 10; ++number) must_put(writer, {1, number}, 50);
     writer.reserve(50).abort();
     const Reservation open = writer.reserve(50);
     link.say(1);
@@ -132,7 +132,7 @@ BOOST_DATA_TEST_CASE(a_reader_that_leaves_and_one_that_comes_count_for_themselve
   const HeapMemory memory{options};
   const Segment segment = Segment::create_in(memory, options);
   Writer writer{segment};
-  for (std::uint32_t number = 0; number < 10; ++number) put(writer, {1, number});
+  for (std::uint32_t number = 0; number < 10; ++number) must_put(writer, {1, number});
   for (int round = 0; round < 5; ++round) {
     Reader reader{segment};
     BOOST_TEST(reader.delivered() == 0U);

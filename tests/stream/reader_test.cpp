@@ -250,7 +250,7 @@ BOOST_DATA_TEST_CASE(pinned_frames_stay_while_writers_need_the_slab, kEveryStrea
     const PinnedRange range = reader.pin();
     const Frame frame = *range.begin();
     BOOST_TEST(press(stream.writer, 0, 1000) < 1000U);
-    BOOST_TEST(put(stream.writer, {3, 0}, 200) == (on_full == OnFull::block ? Status::timeout : Status::full));
+    BOOST_TEST(put(stream.writer, {3, 0}, 200) == (on_full == OnFull::block ? Status::would_deadlock : Status::full));
     BOOST_TEST((tag_of(frame.bytes()) == Tag{1, 0}));
   }
   while (!texts(reader).empty()) {
@@ -417,10 +417,10 @@ BOOST_DATA_TEST_CASE(a_moved_reader_goes_on, kEveryStream, order, on_full) {
 // A reader amid much, and what its next range is to leave out.
 struct Following {
   Following() {
-    put(writer, {1, 0}, 10000);
+    must_put(writer, {1, 0}, 10000);
     log.read(reader);
-    put(writer, {1, 1}, 5000);   // the rest of that extent
-    put(writer, {1, 2}, 10000);  // the next one, open
+    must_put(writer, {1, 1}, 5000);   // the rest of that extent
+    must_put(writer, {1, 2}, 10000);  // the next one, open
   }
   const HeapMemory memory{SegmentOptions{}};
   const Segment segment = Segment::create_in(memory, {});
@@ -444,9 +444,9 @@ BOOST_FIXTURE_TEST_CASE(without_a_wait_a_range_has_all_that_is_there, Following)
 
 BOOST_FIXTURE_TEST_CASE(a_slow_writers_extent_is_left_out_only_once, Following) {
   Writer slow{segment};
-  put(slow, {2, 0});
+  must_put(slow, {2, 0});
   for (int range = 0; range < 2; ++range) {
-    put(writer, {1, 3 + static_cast<std::uint32_t>(range)}, 10000);
+    must_put(writer, {1, 3 + static_cast<std::uint32_t>(range)}, 10000);
     BOOST_TEST(reader.wait_for(0ns));
     log.read(reader);
   }
@@ -465,14 +465,14 @@ BOOST_AUTO_TEST_CASE(an_extent_that_was_left_open_does_not_come_behind_its_owner
   Log log;
   std::uint32_t by_busy = 0;
   std::uint32_t by_idle = 0;
-  put(busy, {1, by_busy++}, 10000);
+  must_put(busy, {1, by_busy++}, 10000);
   log.read(reader);
-  put(idle, {2, by_idle++});
-  while (inspect(segment).generation == 1) put(busy, {1, by_busy++}, 4000);
+  must_put(idle, {2, by_idle++});
+  while (inspect(segment).generation == 1) must_put(busy, {1, by_busy++}, 4000);
   BOOST_TEST(reader.wait_for(0ns));
 
   segment.core()->slot(idle.slot()).revoked = 1;
-  while (by_idle < 6) put(idle, {2, by_idle++}, 4000);
+  while (by_idle < 6) must_put(idle, {2, by_idle++}, 4000);
   for (int i = 0; i < 3; ++i) log.read(reader);
   const auto numbers = log.by_writer();
   BOOST_TEST(log.in_order());

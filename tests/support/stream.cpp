@@ -91,11 +91,15 @@ Status put(Writer& writer, Tag tag, std::size_t size) {
   return Status::ok;
 }
 
+void must_put(Writer& writer, Tag tag, std::size_t size) {
+  const Status status = put(writer, tag, size);
+  if (status != Status::ok) throw std::runtime_error("not accepted: " + std::string(to_string(status)));
+}
+
 void put_all(Writer& writer, std::uint32_t id, std::uint32_t count, std::size_t largest) {
   for (std::uint32_t number = 0; number < count; ++number) {
     const Tag tag{id, number};
-    const Status status = put(writer, tag, size_of(tag, largest));
-    if (status != Status::ok) throw std::runtime_error("not accepted: " + std::string(to_string(status)));
+    must_put(writer, tag, size_of(tag, largest));
   }
 }
 

@@ -62,6 +62,8 @@ std::size_t size_of(Tag tag, std::size_t largest);
 
 // Reserves, fills, commits.
 Status put(Writer& writer, Tag tag, std::size_t size = kTagBytes);
+// The same; throws if it is not accepted.
+void must_put(Writer& writer, Tag tag, std::size_t size = kTagBytes);
 // Messages 0 .. count-1 of one writer, of all sizes up to `largest`. Throws if one is not accepted.
 void put_all(Writer& writer, std::uint32_t id, std::uint32_t count, std::size_t largest);
 

@@ -25,6 +25,7 @@ struct Ledger {
   std::uint64_t abandoned = 0;
   std::uint64_t delivered = 0;
   std::uint64_t lost = 0;
+  std::uint64_t skipped = 0;  // by Reader::skip_to_newest()
 };
 
 struct SlabSnapshot {
@@ -84,7 +85,8 @@ struct Snapshot {
   std::uint32_t abi = 0;
   std::uint64_t created_ns = 0;  // wall clock
   SegmentOptions options;
-  std::uint64_t generation = 0;  // the active one
+  std::uint64_t generation = 0;      // the active one
+  bool awaits_first_reader = false;  // SegmentOptions::retain, and no reader has come yet: nothing is reclaimed
   std::vector<SlabSnapshot> slabs;
   std::vector<ParticipantSnapshot> participants;
   std::uint64_t departed_participants = 0;
@@ -96,7 +98,7 @@ struct Snapshot {
 struct InspectOptions {
   // A live participant is called hung when it holds something that others may need and made no progress for this long.
   // 0: never. One in another time namespace is never called hung.
-  std::chrono::milliseconds hung_after = std::chrono::seconds{5};
+  Milliseconds hung_after = std::chrono::seconds{5};
 };
 
 // A snapshot is not atomic: writers go on while it is taken; each figure by itself is true at some moment in between.

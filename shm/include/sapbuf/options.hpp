@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <string>
 
+#include <sapbuf/duration.hpp>
 #include <sapbuf/layout/geometry.hpp>
 
 namespace sapbuf {
@@ -21,14 +22,17 @@ struct SegmentOptions {
   std::uint32_t participants = 64;  // writer and reader handles attached at once, 1 to 1024
   unsigned mode = 0600;             // permissions of the shared-memory object
   Fences fences = Fences::membarrier;
+  // Policy block: nothing is reclaimed before a first reader has attached; until then, writers wait where the stream is
+  // full. What that reader leaves unread when it goes is kept no longer than in other streams.
+  bool retain = false;
 };
 
 inline constexpr std::chrono::milliseconds kForever = std::chrono::milliseconds::max();
 
 struct WriterOptions {
   std::string name{};  // for people; 63 bytes are kept. Empty: the program's name and pid
-  // Policy block: how long reserve() may wait for space.
-  std::chrono::milliseconds timeout = kForever;
+  // Policy block: how long reserve() may wait for space. Any duration; 0 or less: not at all.
+  Milliseconds timeout = kForever;
   // Policy block: a wait for space ends within milliseconds once this becomes true (set by a signal handler, say), with
   // Status::stopped. Must outlive the writer; null: nothing stops a wait.
   const std::atomic<bool>* stop = nullptr;
@@ -41,9 +45,20 @@ enum class From : std::uint8_t {
   newest,
 };
 
+// How long a frame that a range hands out stays where it is, in streams that overwrite. In other streams the reader's
+// hold keeps all that it has not left, and frames always stay as long as their range.
+enum class Keep : std::uint8_t {
+  range,  // as long as the range: every slab with something to read in it is pinned until the range goes
+  frame,  // until the iterator goes on: one slab is pinned at a time, however many the range goes through
+};
+
 struct ReaderOptions {
   std::string name{};  // for people; 63 bytes are kept. Empty: the program's name and pid
   From from = From::oldest;
+  // A wait for messages ends within milliseconds once this becomes true (set by a signal handler, say): wait_for()
+  // returns false, unless there is something to read. Must outlive the reader; null: nothing stops a wait.
+  const std::atomic<bool>* stop = nullptr;
+  Keep keep = Keep::range;
 };
 
 }  // namespace sapbuf

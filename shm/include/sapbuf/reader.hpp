@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
+#include <optional>
 #include <span>
 #include <utility>
 
@@ -13,7 +14,7 @@
 
 namespace sapbuf {
 
-// One committed message, in place. Valid as long as the range it came from.
+// One committed message, in place. Valid as long as the range it came from, or as ReaderOptions::keep says.
 class Frame {
  public:
   Frame() = default;
@@ -55,7 +56,12 @@ void unpin(ReaderState& state, const std::byte* at, std::uint64_t handed) noexce
 // The frames that were there when the range was made, and some that came while it was walked through: in the order the
 // stream promises. Move-only, as long as there is no iterator; a single pass. A frame counts as delivered once the
 // iterator has stood on it; what a loop that breaks off did not reach comes again with the next range. The frames stay
-// valid until the range goes (that unpins them). Fastest as a local variable, or where it stands in a range-for.
+// valid until the range goes (that unpins them); where the reader was made with Keep::frame, in a stream that
+// overwrites, until the iterator goes on. Fastest as a local variable, or where it stands in a range-for.
+//
+// A range may outlive its Reader: one that is closed, moved or destroyed meanwhile takes nothing from it. It belongs to
+// the thread that pinned it: while it lives, a Writer of the same thread that would have to wait for what it keeps
+// returns Status::would_deadlock.
 class [[nodiscard]] PinnedRange {
  public:
   class Iterator {
@@ -133,10 +139,16 @@ class Reader {
   Reader& operator=(Reader&& other) noexcept;
   ~Reader();
 
-  // Waits until there is something to read: true; or until the time is over: false. Spins briefly, then sleeps. A
-  // reader that waits for something that a dead process began runs recovery itself. A signal handler that returns does
-  // not end the wait. Throws Errc::forked, Errc::corrupt, and Errc::busy while a range is alive.
+  // Waits until there is something to read: true; or until the time is over, or ReaderOptions::stop is set: false. Any
+  // duration: one that is too long to be counted in nanoseconds is for ever. Spins briefly, then sleeps. A reader that
+  // waits for something that a dead process began runs recovery itself. A signal handler that returns does not end the
+  // wait, unless it sets the flag. Nor does it end when the segment is removed: see is_current(). Throws Errc::forked,
+  // Errc::corrupt, and Errc::busy while a range is alive.
   bool wait_for(std::chrono::nanoseconds timeout);
+  template <typename Rep, typename Period>
+  bool wait_for(std::chrono::duration<Rep, Period> timeout) {
+    return wait_for(detail::saturated<std::chrono::nanoseconds>(timeout));
+  }
 
   // What can be read now; empty if nothing. In a busy stream, the range behind a wait_for() leaves to the next one what
   // a writer has only begun: reading where it writes would slow both down. One range at a time. Throws Errc::forked,
@@ -146,10 +158,28 @@ class Reader {
     return PinnedRange{{first.at, first.end, 0, first.at == nullptr ? nullptr : state_}};
   }
 
+  // Leaves out all that can be read now but the newest message: the next range begins there. In per-writer order that
+  // is the newest one of each writer, so that nobody's last word is left out. Returns how many were left out; they
+  // count as `skipped`. For readers that show how things are, and need not know how they came to be so. Throws as
+  // pin().
+  std::uint64_t skip_to_newest();
+
+  // Whether the segment still has its name: false once it was removed, also if there is a new one of that name by now.
+  // Such a reader gets what the writers that stayed behind with it write, and nothing else. As Segment::is_current();
+  // false if this reader was closed or moved from.
+  bool is_current() const noexcept;
+
+  // For every message that was committed since this reader attached: committed = delivered + lost + skipped + what it
+  // has still to come to.
   std::uint64_t delivered() const noexcept;  // messages, of all ranges that were unpinned
   std::uint64_t lost() const noexcept;       // messages that were overwritten before this reader came to them: exact
-  std::uint32_t slot() const noexcept;       // index in the registry
-  // Detaches now and lets go of everything; using the reader afterwards throws Errc::invalid_argument.
+  std::uint64_t skipped() const noexcept;    // messages that skip_to_newest() left out
+  // Messages committed before this reader attached that it does not get: their slabs were needed again before it came,
+  // or it began with the newest. Nothing if nobody counted them: in total order, unless the stream overwrites.
+  std::optional<std::uint64_t> missed_before() const noexcept;
+  std::uint32_t slot() const noexcept;  // index in the registry
+  // Using the reader afterwards throws Errc::invalid_argument. Detaches now and lets go of everything; while a range is
+  // alive, what the range keeps stays, and the reader detaches when the range goes.
   void close() noexcept;
 
  private:

@@ -74,6 +74,10 @@ class Segment {
   // What is otherwise than `asked`, in words: "slabs 2, not 8". Extents are compared where both have per-writer order.
   // Throws Errc::invalid_argument for options that cannot work.
   std::vector<std::string> differences(const SegmentOptions& asked) const;
+  // Whether the name still refers to this very segment: false once it was removed, also if there is a new one of that
+  // name by now. Those who stay attached to the old one go on among themselves, and meet nobody else; open it again by
+  // its name to be where the others are. Asks the system (some microseconds). True for memory that the caller supplied.
+  bool is_current() const;
   std::size_t bytes() const;
   std::size_t max_message_bytes() const;
 

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <utility>
 
+#include <sapbuf/detail/checks.hpp>
 #include <sapbuf/detail/kill_point.hpp>
 #include <sapbuf/layout/control.hpp>
 #include <sapbuf/layout/frame.hpp>
@@ -36,6 +37,9 @@ struct WriterHot {
   layout::ParticipantSlot* slot = nullptr;
   layout::Event* data = nullptr;
   WriterState* state = nullptr;  // null: closed, or moved from
+#ifdef SAPBUF_CHECKS
+  Usage usage;
+#endif
 };
 
 struct Opened {
@@ -45,7 +49,9 @@ struct Opened {
   std::uint64_t progress;
 };
 Opened open_writer(const Segment& segment, const WriterOptions& options);
-void close_writer(WriterState* state) noexcept;
+// Detaches: true. While a reservation is open, ends the right to make another one, and does nothing else: false.
+bool close_writer(WriterState& state) noexcept;
+void end_writer(WriterState* state) noexcept;  // detaches in any case
 std::uint32_t slot_of(const WriterState& state) noexcept;
 
 // What an attempt to reserve led to, and what the writer goes on with.
@@ -93,8 +99,9 @@ void wake_sleepers(layout::Event& event) noexcept;
 }  // namespace detail
 
 // A reserved frame: room for one message, or the reason why there is none. Move-only; its destructor aborts what was
-// not committed. Belongs to its Writer's thread. While it is open, its Writer must stay where it is: neither moved nor
-// closed nor destroyed.
+// not committed. Belongs to its Writer's thread. While it is open, its Writer must stay where it is, neither moved nor
+// destroyed: what happens otherwise is undefined, and a checking build (detail/checks.hpp) ends the process. A Writer
+// that is closed meanwhile does it no harm.
 class [[nodiscard]] Reservation {
  public:
   Reservation(Reservation&& other) noexcept
@@ -134,6 +141,8 @@ class [[nodiscard]] Reservation {
   // Gives the space back. Counted in the ledger as aborted.
   [[gnu::always_inline]] void abort() noexcept {
     if (payload_ == nullptr) return;
+    SAPBUF_CHECK_CALL(writer_->usage);
+    SAPBUF_CHECK(ended);
     size_ = 0;
     writer_->progress = detail::abort_reserved(*writer_->state, std::exchange(payload_, nullptr));
     writer_->end = end_;
@@ -197,6 +206,8 @@ class [[nodiscard]] Batch {
   // Gives the space back. Counted in the ledger as one reservation that was aborted.
   [[gnu::always_inline]] void abort() noexcept {
     if (first_ == nullptr) return;
+    SAPBUF_CHECK_CALL(writer_->usage);
+    SAPBUF_CHECK(ended);
     messages_ = 0;
     next_ = limit_ = nullptr;
     writer_->progress = detail::abort_reserved(*writer_->state, std::exchange(first_, nullptr) + layout::kUnitBytes);
@@ -228,9 +239,9 @@ class [[nodiscard]] Batch {
   Status status_;
 };
 
-// A writer handle: one participant of the stream. One thread at a time may use it; several threads of a process use a
-// handle each. Move-only. Destroying it detaches: what was committed stays. Fastest as a local variable of the function
-// that writes.
+// A writer handle: one participant of the stream. One thread at a time may use it; several threads of a process, and
+// signal handlers, use a handle each. Move-only. Destroying it detaches: what was committed stays. Fastest as a local
+// variable of the function that writes.
 class Writer {
  public:
   // Throws Errc::registry_full, Errc::unsupported (no membarrier), Errc::forked, Errc::corrupt.
@@ -241,15 +252,15 @@ class Writer {
     hot_.data = opened.data;
     hot_.progress = opened.progress;
   }
-  [[gnu::always_inline]] Writer(Writer&& other) noexcept : hot_(std::exchange(other.hot_, {})) {}
+  [[gnu::always_inline]] Writer(Writer&& other) noexcept : hot_(other.release()) {}
   [[gnu::always_inline]] Writer& operator=(Writer&& other) noexcept {
     if (this != &other) {
-      close();
-      hot_ = std::exchange(other.hot_, {});
+      end();
+      hot_ = other.release();
     }
     return *this;
   }
-  [[gnu::always_inline]] ~Writer() { close(); }
+  [[gnu::always_inline]] ~Writer() { end(); }
 
   // Room for a message of `size` bytes. `type` is the user's own. One reservation at a time. Usually a local bump
   // without a system call; at a full slab it flips, and where no slab is free it does what the stream's OnFull policy
@@ -270,12 +281,21 @@ class Writer {
   [[gnu::always_inline]] std::uint32_t slot() const noexcept {
     return hot_.state == nullptr ? ~std::uint32_t{0} : detail::slot_of(*hot_.state);
   }
-  // Detaches now; every later reserve() returns Status::closed.
+  // Detaches now; every later reserve() returns Status::closed. While a reservation is open, it may still be committed
+  // or aborted, and the writer detaches when it is closed once more, or destroyed.
   [[gnu::always_inline]] void close() noexcept {
-    if (hot_.state != nullptr) detail::close_writer(std::exchange(hot_, {}).state);
+    if (hot_.state != nullptr && detail::close_writer(*hot_.state)) hot_ = {};
   }
 
  private:
+  [[gnu::always_inline]] detail::WriterHot release() noexcept {
+    SAPBUF_CHECK_MAY_GO(hot_.usage);
+    return std::exchange(hot_, {});
+  }
+  [[gnu::always_inline]] void end() noexcept {
+    if (detail::WriterState* const state = release().state) detail::end_writer(state);
+  }
+
   // A Reservation or a Batch for a payload of `size` bytes.
   template <typename Handle>
   Handle open(std::size_t size, std::uint16_t type) noexcept;
@@ -285,6 +305,8 @@ class Writer {
 
 template <typename Handle>
 [[gnu::always_inline]] inline Handle Writer::open(std::size_t size, std::uint16_t type) noexcept {
+  SAPBUF_CHECK_CALL(hot_.usage);
+  SAPBUF_CHECK(check_reserving);
   const auto room = hot_.end - hot_.next;
   if (size <= layout::kPayloadCeiling && static_cast<std::ptrdiff_t>(layout::frame_span(size)) <= room) [[likely]] {
     // seal: the store below, the light fence (a compiler fence, here), then the look at `revoked`; a sealer stores
@@ -292,6 +314,7 @@ template <typename Handle>
     hot_.slot->progress.store(hot_.progress | layout::Progress::kBusy, std::memory_order_relaxed);
     std::atomic_signal_fence(std::memory_order_seq_cst);
     if (hot_.slot->revoked.load(std::memory_order_relaxed) < hot_.generation) [[likely]] {
+      SAPBUF_CHECK(reserved);
       return {&hot_, hot_.next + layout::kUnitBytes, size, std::exchange(hot_.end, nullptr), hot_.progress, type};
     }
     hot_.slot->progress.store(hot_.progress, std::memory_order_relaxed);
@@ -305,6 +328,7 @@ template <typename Handle>
     return {&hot_, reserved.status};
   }
   hot_.end = nullptr;
+  SAPBUF_CHECK(reserved);
   return {&hot_, reserved.payload, size, reserved.end, reserved.progress, type};
 }
 
@@ -330,6 +354,8 @@ template <typename Handle>
 
 [[gnu::always_inline]] inline void Reservation::commit(std::size_t size) noexcept {
   if (payload_ == nullptr) return;
+  SAPBUF_CHECK_CALL(writer_->usage);
+  SAPBUF_CHECK(ended);
   if (size > size_) size = size_;
   size_ = 0;
   std::byte* const header = std::exchange(payload_, nullptr) - layout::kUnitBytes;
@@ -355,6 +381,8 @@ template <typename Handle>
 
 [[gnu::always_inline]] inline void Batch::commit() noexcept {
   if (messages_ == 0) return abort();
+  SAPBUF_CHECK_CALL(writer_->usage);
+  SAPBUF_CHECK(ended);
   messages_ = 0;
   std::byte* const first = std::exchange(first_, nullptr);
   detail::publish(*writer_, first, word_, std::exchange(next_, nullptr), end_, progress_);

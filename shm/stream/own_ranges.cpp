@@ -1,0 +1,43 @@
+#include "stream/own_ranges.hpp"
+
+#include "segment/fork_guard.hpp"
+#include "stream/slabs.hpp"
+
+namespace sapbuf::detail {
+namespace {
+
+RangeOwner* first_owner = nullptr;
+
+}  // namespace
+
+std::uint64_t this_thread_number() noexcept {
+  static std::atomic<std::uint64_t> last{0};
+  static thread_local std::uint64_t number = 0;
+  if (number == 0) number = last.fetch_add(1, std::memory_order_relaxed) + 1;
+  return number;
+}
+
+RangeOwner::RangeOwner() noexcept {
+  const std::lock_guard guard{ForkGuard::mutex()};
+  next_ = first_owner;
+  if (next_ != nullptr) next_->previous_ = this;
+  first_owner = this;
+}
+
+RangeOwner::~RangeOwner() {
+  const std::lock_guard guard{ForkGuard::mutex()};
+  (previous_ == nullptr ? first_owner : previous_->next_) = next_;
+  if (next_ != nullptr) next_->previous_ = previous_;
+}
+
+bool is_kept_by_own_range(SegmentCore& core) noexcept {
+  const auto oldest = find_oldest(core, 1);
+  if (!oldest) return false;
+  const std::lock_guard guard{ForkGuard::mutex()};
+  for (const RangeOwner* owner = first_owner; owner != nullptr; owner = owner->next_) {
+    if (owner->keeps_by_range(core, oldest->generation)) return true;
+  }
+  return false;
+}
+
+}  // namespace sapbuf::detail

@@ -1,0 +1,115 @@
+// For a reader that waits: whether it stands before something that nobody is going to write any more. Deaths do not
+// leave that (repair closes what they had begun), nor does a Writer that is used by one thread; one that is used by
+// two, or by the handler of a signal that interrupted it, does.
+#include <algorithm>
+
+#include "segment/registry.hpp"
+#include "stream/reader_state.hpp"
+
+namespace sapbuf::detail {
+namespace {
+
+using layout::Claim;
+using layout::Extent;
+using layout::ExtentState;
+using layout::FrameHeader;
+using layout::FrameKind;
+
+template <typename Test>
+bool any_writer(SegmentCore& core, Test test) noexcept {
+  const std::uint32_t high = core.high_slot();
+  for (std::uint32_t index = 0; index < high; ++index) {
+    const layout::SlotTenure tenure{core.slot(index).tenure.load(std::memory_order_acquire)};
+    if (tenure.in_use() && tenure.role() == layout::SlotRole::writer && test(index)) return true;
+  }
+  return false;
+}
+
+bool any_writer_is_claiming(SegmentCore& core) noexcept {
+  return any_writer(core, [&](std::uint32_t index) {
+    return Claim{core.slot(index).claim.load(std::memory_order_acquire)}.is_claiming();
+  });
+}
+
+// Total order: whether a writer has the frame at `offset` open.
+bool any_writer_has_open(SegmentCore& core, Placed place, std::uint64_t offset) noexcept {
+  return any_writer(core, [&](std::uint32_t index) {
+    const layout::ParticipantSlot& slot = core.slot(index);
+    const Claim claim{slot.claim.load(std::memory_order_acquire)};
+    if (!claim.is_in(place.generation) || claim.slab() != place.slab) return false;
+    const std::uint64_t end = claim.offset_bytes() + slot.claimed_bytes.load(std::memory_order_relaxed);
+    return claim.offset_bytes() <= offset && offset < end &&
+           layout::Progress{slot.progress.load(std::memory_order_acquire)}.busy();
+  });
+}
+
+// What the dead have begun is recovery's to close.
+bool any_writer_is_dead(SegmentCore& core) noexcept {
+  return any_writer(core, [&](std::uint32_t index) {
+    layout::SlotTenure tenure;
+    return needs_settling(core, index, tenure);
+  });
+}
+
+bool is_unwritten(const std::byte* at) noexcept {
+  const FrameKind kind = FrameHeader{layout::word_at(at).load(std::memory_order_acquire)}.kind();
+  return kind == FrameKind::none || kind == FrameKind::busy;
+}
+
+}  // namespace
+
+// A closed extent is one chain of frames to its end. And a claim leaves its trace before its writer does anything else:
+//   announce: the cursor was read (acquire) when the claim was learned of; who made it says `claiming` until the trace
+//   is there
+bool ReaderState::has_gap_in_extents() noexcept {
+  const auto state_of = [&](const Window& window, std::uint64_t granule) {
+    return Extent{core->extent(window.slab, granule).load(std::memory_order_acquire)}.state();
+  };
+  const auto is_without_trace = [&](const Window& window, Granules claimed) {
+    for (std::uint64_t granule = claimed.begin; granule < claimed.end; ++granule) {
+      if (state_of(window, granule) != ExtentState::free) return false;
+    }
+    return true;
+  };
+  for (const Window& window : windows) {
+    for (const Place& place : window.places) {
+      // extent-close: acquire, so that the frames are seen up to the end; the header is read behind it.
+      if (place.at < place.stop && state_of(window, place.extent) == ExtentState::closed && is_unwritten(place.at)) {
+        return true;
+      }
+    }
+    if (window.untraced.empty() || any_writer_is_claiming(*core)) continue;
+    const Granules claimed = window.untraced.front();
+    if (is_without_trace(window, claimed) && !any_writer_is_dead(*core) && is_without_trace(window, claimed)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+// A claimed frame that is not there belongs to a writer that says so: `claiming`, or located there and busy.
+bool ReaderState::has_gap_in_chain() noexcept {
+  const Window& window = windows.front();
+  if (window.places.empty()) return false;
+  const Placed slab{window.generation, window.slab};
+  const std::byte* const begin = core->slab_for_reading(slab.slab);
+  const std::byte* const at = window.places.front().at;
+  // announce: acquire of the cursor, then the claims, as in repair.
+  const ActiveSlab active = load_active(*core);
+  if (!active.valid() || at >= begin + claimed_bytes(*core, active, slab) || !is_unwritten(at)) return false;
+  const auto offset = static_cast<std::uint64_t>(at - begin);
+  if (any_writer_is_claiming(*core) || any_writer_has_open(*core, slab, offset)) return false;
+  if (!is_unwritten(at) || any_writer_is_dead(*core)) return false;
+  return is_unwritten(at);
+}
+
+void ReaderState::check_for_gaps() {
+  if (!pin_windows()) return;
+  const bool gap = in_total_order() ? has_gap_in_chain() : has_gap_in_extents();
+  if (overwrites()) unpin_windows();
+  if (!gap) return;
+  corrupt = true;
+  throw_corrupt("there is a gap that nobody is going to fill (was one Writer used by two threads at once?)");
+}
+
+}  // namespace sapbuf::detail

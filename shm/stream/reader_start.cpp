@@ -1,0 +1,125 @@
+// Attaching as a reader: the position is chosen and held under the maintenance lock, so that nothing can be reclaimed
+// in between. What a reader of the newest leaves out is walked through behind it: writers flip meanwhile.
+#include <sapbuf/detail/kill_point.hpp>
+
+#include "segment/event.hpp"
+#include "segment/maintenance_lock.hpp"
+#include "segment/recovery.hpp"
+#include "segment/registry.hpp"
+#include "stream/extents.hpp"
+#include "stream/reader_state.hpp"
+
+namespace sapbuf::detail {
+namespace {
+
+using layout::Extent;
+using layout::ExtentState;
+
+constexpr auto relaxed = std::memory_order_relaxed;
+constexpr std::chrono::milliseconds kAttachPatience{2000};
+
+}  // namespace
+
+ReaderState::ReaderState(std::shared_ptr<SegmentCore> segment, const ReaderOptions& options)
+    : core(std::move(segment)), cursor(core->control().cursor), stop(options.stop), keep(options.keep) {
+  core->check_not_forked();
+  core->slab_for_reading(0);
+  recover_core(*core);
+  std::vector<Placed> start;
+  {
+    const MaintenanceLock lock{*core, kAttachPatience};
+    if (!lock) throw_maintenance_busy(*core);
+    attachment = attach(*core, layout::SlotRole::reader, options.name,
+                        [&](layout::ParticipantSlot& fresh) { start = choose_start(options.from, fresh); });
+    core->control().reader_came.store(1, std::memory_order_release);
+  }
+  index = attachment.slot();
+  slot = &core->slot(index);
+  for (const Placed place : start) add_window(place);
+  expected = start.front().generation;
+  if (options.from == From::newest) skip_what_is_there();
+  core->add(*this);
+  if (core->geometry().retain == 1) notify(core->control().space);  // writers may have waited for the first reader
+}
+
+ReaderState::~ReaderState() { core->remove(*this); }
+
+// The generations that the reader begins with, the oldest first; they are held, or pinned, in its slot. Under the
+// maintenance lock.
+std::vector<Placed> ReaderState::choose_start(From from, layout::ParticipantSlot& fresh) {
+  const ActiveSlab active = load_active(*core);
+  if (!active.valid()) throw_corrupt("the cursor points nowhere");
+  settle_states(*core, active);
+  const bool newest = from == From::newest;
+  // A reader of the newest still needs the generations that somebody may yet write into.
+  const auto first = find_oldest(*core, newest ? core->control().closed_through.load(relaxed) + 1 : 1);
+  if (!first || first->generation > active.generation) throw_corrupt("no slab has the active generation");
+  std::vector<Placed> start{*first};
+  while (newest && start.back().generation < active.generation && start.size() < core->geometry().slabs) {
+    const auto slab = find_slab(*core, start.back().generation + 1);
+    if (!slab) break;
+    start.push_back({start.back().generation + 1, *slab});
+  }
+  fresh.start_generation.store(first->generation, relaxed);
+  fresh.base_frames.store(core->descriptor(first->slab).frames_before.load(relaxed), relaxed);
+  if (!overwrites()) {
+    fresh.hold.store(first->generation, relaxed);
+  } else if (newest) {
+    // Until it has walked through them: what it leaves out is not its loss.
+    std::uint64_t mask = 0;
+    for (const Placed place : start) mask |= std::uint64_t{1} << place.slab;
+    fresh.pins.store(mask, relaxed);
+  }
+  return start;
+}
+
+void ReaderState::skip_what_is_there() {
+  SAPBUF_KILL_POINT("attach.skipping");
+  const ActiveSlab active = load_active(*core);
+  if (!active.valid()) throw_corrupt("the cursor points nowhere");
+  for (auto window = windows.rbegin(); window != windows.rend(); ++window) discover(*window, active);
+  for (Window& window : windows) {
+    for (Place& place : window.places) skip_committed(window, place);
+    skipped_at_attach += window.passed;
+    // Total order is one chain: whatever comes after an open frame, in later generations too, stands behind it.
+    if (in_total_order() && window.places.front().at < window.places.front().end) break;
+  }
+  if (overwrites()) unpin_windows();
+  forget_finished();
+}
+
+void ReaderState::skip_committed(Window& window, Place& place) noexcept {
+  if (!in_total_order()) {
+    // extent-close: acquire; the word counts what stands in it, and nothing more will.
+    const Extent extent{core->extent(window.slab, place.extent).load(std::memory_order_acquire)};
+    if (extent.state() == ExtentState::closed) {
+      window.passed += extent.messages();
+      place.at = place.end;
+    }
+  }
+  while (place.at < place.stop) {
+    const ExtentContent content = walk_extent(place.at, static_cast<std::uint64_t>(place.stop - place.at));
+    window.passed += content.messages;
+    place.at += content.end;
+    if (place.at >= place.stop || !step_over_filler(place)) break;
+  }
+}
+
+void ReaderState::check_usable() const {
+  core->check_not_forked();
+  if (!attachment.is_current()) {
+    throw Error(Errc::declared_dead, "segment '" + core->name() +
+                                         "': others took this reader for dead, and what it held was given back: make a "
+                                         "new one. Something took away what proves that the process lives (it unmapped "
+                                         "memory of the library's?)");
+  }
+  if (corrupt) throw_corrupt("a frame makes no sense");
+}
+
+void ReaderState::throw_corrupt(const std::string& what) const {
+  core->check_not_truncated();
+  throw Error(Errc::corrupt, "segment '" + core->name() + "' is corrupt: " + what +
+                                 "; look at it with 'sapbuf dump', then make it anew");
+}
+
+}  // namespace sapbuf::detail

@@ -1,0 +1,97 @@
+// pthread_cancel: a thread that is in the library goes on to the call's end, and is cancelled outside.
+#include <pthread.h>
+
+#include <boost/test/data/test_case.hpp>
+#include <boost/test/unit_test.hpp>
+
+#include "segment/segment_core.hpp"
+#include "support/child.hpp"
+#include "support/stream.hpp"
+
+namespace sapbuf::test {
+namespace {
+
+using namespace std::chrono_literals;
+namespace data = boost::unit_test::data;
+
+// Runs `code` in a thread with a request to cancel it pending. True if the code came to its end, and then the thread
+// was cancelled.
+bool runs_through_cancelled(const std::function<void()>& code) {
+  struct Run {
+    const std::function<void()>& code;
+    bool ended = false;
+  } run{code};
+  pthread_t thread{};
+  const auto start = [](void* argument) -> void* {
+    ::pthread_cancel(::pthread_self());
+    auto& it = *static_cast<Run*>(argument);
+    it.code();
+    it.ended = true;
+    ::pthread_testcancel();
+    return nullptr;
+  };
+  if (::pthread_create(&thread, nullptr, start, &run) != 0) return false;
+  void* result = nullptr;
+  ::pthread_join(thread, &result);
+  return run.ended && result == PTHREAD_CANCELED;
+}
+
+// In a process of its own, for what went wrong would end it.
+int status_of(const std::function<void()>& code) {
+  return Child{[&](Link&) {
+           if (!runs_through_cancelled(code)) throw std::runtime_error("cancelled in the middle");
+         }}
+      .wait();
+}
+
+BOOST_AUTO_TEST_SUITE(cancel)
+
+BOOST_DATA_TEST_CASE(cold_calls_come_to_their_end, data::make(kOrders), order) {
+  const TestName name;
+  BOOST_TEST(status_of([&] {
+               {
+                 const Segment segment = Segment::create(name, {.slab_bytes = 4096, .order = order});
+                 const Segment again = Segment::open(name);
+                 const Segment third = Segment::open_or_create(name, {});
+                 static_cast<void>(Segment::list());
+                 Writer writer{segment};
+                 must_put(writer, {1, 0});
+                 Reader reader{again, {.from = From::newest}};
+                 if (reader.wait_for(5ms)) throw std::runtime_error("nothing should be there");
+                 static_cast<void>(recover(third));
+                 static_cast<void>(find_dead(third));
+                 static_cast<void>(inspect(third));
+                 static_cast<void>(inspect(name));
+                 dump(name, [](const FrameRecord&) {});
+               }
+               Segment::remove(name);
+             }) == 0);
+}
+
+// A writer that waits for space looks for the dead, and naps where somebody else is doing so.
+BOOST_DATA_TEST_CASE(a_blocked_writer_comes_to_the_end_of_its_wait, data::make(kOrders), order) {
+  const TestName name;
+  const Segment segment = Segment::create(name, {.slab_bytes = 4096, .order = order});
+  Child dead{[&](Link& link) {
+    const Reader reader{Segment::open(name)};
+    link.say(1);
+    link.hear();
+  }};
+  dead.hear();
+  Writer writer{segment, {.timeout = 0ms}};
+  while (put(writer, {1, 0}, 200) == Status::ok) {
+  }
+  dead.kill();
+  BOOST_TEST_REQUIRE(segment.core()->locks().try_lock(layout::kMaintenanceLock));
+  BOOST_TEST(status_of([&] {
+               const Segment own = Segment::open(name);
+               Writer blocked{own, {.timeout = 50ms}};
+               if (put(blocked, {2, 0}, 2000) != Status::timeout) throw std::runtime_error("it should be full");
+             }) == 0);
+  segment.core()->locks().unlock(layout::kMaintenanceLock);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
+}  // namespace sapbuf::test
