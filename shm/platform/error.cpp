@@ -1,5 +1,6 @@
 #include <sapbuf/error.hpp>
 #include <sapbuf/status.hpp>
+#include <sapbuf/text.hpp>
 
 namespace sapbuf {
 namespace {
@@ -50,6 +51,9 @@ const std::error_category& error_category() noexcept {
 }
 
 std::error_code make_error_code(Errc code) noexcept { return {static_cast<int>(code), error_category()}; }
+
+Error::Error(Errc code, const std::string& message)
+    : std::system_error(make_error_code(code)), message_(printable(message)) {}
 
 std::string_view to_string(Status status) noexcept {
   switch (status) {

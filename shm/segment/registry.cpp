@@ -1,9 +1,9 @@
 #include "segment/registry.hpp"
 
-#include <algorithm>
 #include <cstring>
 
 #include <sapbuf/detail/kill_point.hpp>
+#include <sapbuf/text.hpp>
 #include "platform/clock.hpp"
 #include "platform/process_identity.hpp"
 #include "segment/maintenance_lock.hpp"
@@ -156,11 +156,8 @@ std::string load_name(const layout::Word* words) {
     const std::uint64_t word = words[i].load(relaxed);
     std::memcpy(text + 8 * i, &word, 8);
   }
-  std::string name(text, ::strnlen(text, sizeof text));
   // People and terminals see this: nothing that a peer may have put there steers them.
-  std::replace_if(
-      name.begin(), name.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, '?');
-  return name;
+  return printable({text, ::strnlen(text, sizeof text)});
 }
 
 }  // namespace sapbuf::detail

@@ -73,6 +73,7 @@ class HeartbeatClock {
 
 // Names are kept in words, so that they can be read while they are written. 63 bytes at the most.
 void store_name(layout::Word* words, std::string_view name) noexcept;
+// Printable, whatever stands there.
 std::string load_name(const layout::Word* words);
 
 }  // namespace sapbuf::detail

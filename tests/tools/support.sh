@@ -106,7 +106,7 @@ clean_up() {
   local status=$?
   trap - EXIT
   end_all
-  rm -rf "/dev/shm/sapbuf.$stream" "/dev/shm/sapbuf.$stream".*
+  rm -rf "/dev/shm/sapbuf.$stream" "/dev/shm/sapbuf.$stream".* "/dev/shm/sapbuf.-$stream"
   rm -rf "$directory"
   exit "$status"
 }

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <ctime>
+#include <sapbuf/text.hpp>
 
 namespace sapbuf::tools {
 
@@ -32,20 +33,6 @@ std::string escaped(unsigned char c) {
 }
 
 constexpr bool is_printable_ascii(unsigned char c) { return c >= 0x20 && c < 0x7f; }
-
-// Bytes of the character that UTF-8 text begins with; 0 if it is malformed or a control character.
-std::size_t printable_size(std::string_view text) {
-  const auto byte = [&](std::size_t at) { return at < text.size() ? static_cast<unsigned char>(text[at]) : 0u; };
-  const unsigned lead = byte(0);
-  if (lead < 0x80) return is_printable_ascii(static_cast<unsigned char>(lead)) ? 1 : 0;
-  if (lead == 0xc2 && byte(1) < 0xa0) return 0;  // U+0080 to U+009F steer terminals as well
-  const std::size_t size = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
-  if (lead < 0xc2 || lead > 0xf4) return 0;
-  for (std::size_t at = 1; at < size; ++at) {
-    if ((byte(at) & 0xc0) != 0x80) return 0;
-  }
-  return size;
-}
 
 }  // namespace
 
@@ -121,19 +108,7 @@ std::string generations(std::uint64_t first, std::uint64_t last) {
   return first == last ? fmt::format("generation {}", first) : fmt::format("generations {}-{}", first, last);
 }
 
-std::string printable_name(std::string_view name) {
-  std::string text;
-  while (!name.empty()) {
-    const std::size_t size = printable_size(name);
-    if (size != 0) {
-      text += name.substr(0, size);
-    } else {
-      text += escaped(static_cast<unsigned char>(name[0]));
-    }
-    name.remove_prefix(size == 0 ? 1 : size);
-  }
-  return text.empty() ? "(no name)" : text;
-}
+std::string printable_name(std::string_view name) { return name.empty() ? "(no name)" : printable(name); }
 
 std::string excerpt(std::string_view bytes, std::size_t longest) {
   std::string text;

@@ -21,7 +21,7 @@ std::string generations(const std::vector<std::uint64_t>& numbers);
 // The same for all from the first to the last; 0, 0 for none.
 std::string generations(std::uint64_t first, std::uint64_t last);
 
-// Names come out of shared memory: anything in them that could steer a terminal is escaped.
+// For people: anything in a name that could steer a terminal is escaped.
 std::string printable_name(std::string_view name);
 // The beginning of a payload in printable ASCII, everything else escaped; "..." behind it if it is longer.
 std::string excerpt(std::string_view bytes, std::size_t longest);

@@ -86,6 +86,6 @@ Json to_json(const DeadParticipant& dead) {
           {"repaired_bytes", dead.repaired_bytes}};
 }
 
-std::string json_line(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace) + '\n'; }
+std::string json_line(const Json& json) { return json.dump(-1, ' ', true, Json::error_handler_t::replace) + '\n'; }
 
 }  // namespace sapbuf::tools

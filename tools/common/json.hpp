@@ -14,7 +14,8 @@ inline constexpr int kSchemaVersion = 1;
 Json to_json(const Snapshot& snapshot);
 Json to_json(const DeadParticipant& dead);
 
-// One line, newline included. Bytes that are not UTF-8 are replaced: a name in shared memory may hold anything.
+// One line of ASCII, newline included: a name may hold anything, and people look at this on terminals, too. Bytes that
+// are not UTF-8 are replaced.
 std::string json_line(const Json& json);
 
 }  // namespace sapbuf::tools

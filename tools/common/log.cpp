@@ -7,12 +7,23 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <sapbuf/text.hpp>
 #include <string>
 #include <string_view>
 
 namespace sapbuf::tools {
 
 namespace {
+
+// One printable line, whatever names from others stand in it: nobody forges a line of the log, or steers the terminal.
+class PrintableText : public spdlog::custom_flag_formatter {
+ public:
+  void format(const spdlog::details::log_msg& message, const std::tm&, spdlog::memory_buf_t& out) override {
+    const std::string text = printable({message.payload.data(), message.payload.size()});
+    out.append(text.data(), text.data() + text.size());
+  }
+  std::unique_ptr<custom_flag_formatter> clone() const override { return std::make_unique<PrintableText>(); }
+};
 
 // Names the level where it matters: "warning: " and "error: ", but nothing in front of what is merely told.
 class LevelPrefix : public spdlog::custom_flag_formatter {
@@ -57,10 +68,10 @@ bool goes_to_journal() {
 void set_up_log(const char* program, LogStyle style) {
   auto formatter = std::make_unique<spdlog::pattern_formatter>();
   if (goes_to_journal()) {
-    formatter->add_flag<JournalLevel>('*');
+    formatter->add_flag<JournalLevel>('*').add_flag<PrintableText>('v');
     formatter->set_pattern("%*%v");
   } else {
-    formatter->add_flag<LevelPrefix>('*');
+    formatter->add_flag<LevelPrefix>('*').add_flag<PrintableText>('v');
     formatter->set_pattern(style == LogStyle::brief ? "%n: %^%*%$%v" : "%Y-%m-%d %H:%M:%S.%e %n: %^%*%$%v");
   }
   spdlog::drop(program);

@@ -1,4 +1,4 @@
-// Messages go to standard error through spdlog; standard output is for data only.
+// Messages go to standard error through spdlog, each one printable line; standard output is for data only.
 #pragma once
 
 namespace sapbuf::tools {

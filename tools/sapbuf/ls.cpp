@@ -85,7 +85,7 @@ std::string for_people(const std::vector<Entry>& entries) {
   std::string unreadable;
   for (const Entry& entry : entries) {
     if (!entry.snapshot) {
-      unreadable += fmt::format("{}  cannot be read: {}\n", printable_name(entry.name), entry.problem);
+      unreadable += fmt::format("{}  cannot be read: {}\n", printable_name(entry.name), printable(entry.problem));
       continue;
     }
     const Snapshot& snapshot = *entry.snapshot;

@@ -27,10 +27,11 @@ const std::error_category& error_category() noexcept;
 std::error_code make_error_code(Errc code) noexcept;
 
 // Thrown by every call that is not on the hot path. `what()` says what went wrong, with which segment, and what to do
-// about it; `code()` is in the `sapbuf` category.
+// about it, in one line of printable text (sapbuf/text.hpp), whatever stands in the names; `code()` is in the `sapbuf`
+// category.
 class Error : public std::system_error {
  public:
-  Error(Errc code, const std::string& message) : std::system_error(make_error_code(code), message), message_(message) {}
+  Error(Errc code, const std::string& message);
 
   Errc errc() const noexcept { return static_cast<Errc>(code().value()); }
   // The message without the category's own text behind it.
