@@ -56,6 +56,80 @@ test_garbage_is_a_problem() {
   equal "$(about_stream)" bad state
 }
 
+# What a finding says to do ends with a command that can be pasted, whatever the stream is called.
+test_remedies_are_safe_to_paste() {
+  local name remedy
+  PATH=$(dirname "$sapbuf"):$PATH
+  for name in "$stream.; touch ran" "$stream.\$(touch ran)" "$stream.'; touch ran; '" "-$stream" \
+    "$stream."$'\n; touch ran\n\x1b\'; touch ran; \''; do
+    printf 'this is no segment' >"/dev/shm/sapbuf.$name"
+    "$sapbuf" doctor --json >"$directory/out" 2>"$directory/err" || true
+    remedy=$(json ".checks[] | select(.finding | contains(\"this is no segment\") | not)
+                   | select(.check | contains(\"$stream\")).remedy")
+    equal "$(wc -l <<<"$remedy")" 1 'lines of the remedy'
+    (cd "$directory" && eval "${remedy##*: }") 2>"$directory/err" || die "cannot be pasted: $remedy"
+    [[ ! -e /dev/shm/sapbuf.$name ]] || die "not removed by: $remedy"
+    [[ ! -e $directory/ran ]] || die "ran what the name says: $remedy"
+  done
+}
+
+test_a_mode_that_lets_others_read_alone_is_a_warning() {
+  about_mode() {
+    "$sapbuf" doctor --json >"$directory/out" 2>"$directory/err" || true
+    json ".checks[] | select(.check == \"stream $stream\" and (.finding | contains(\"read locks\"))).remedy"
+  }
+  local mode
+  expect "$done" "$sapbuf" create "$stream" --mode 0644
+  equal "$(about_mode)" "chmod 0600 /dev/shm/sapbuf.$stream" remedy
+  expect "$done" "$sapbuf" status "$stream"
+  said "read locks.*chmod 0600 /dev/shm/sapbuf.$stream"
+  for mode in 0600 0660 0666; do
+    chmod "$mode" "/dev/shm/sapbuf.$stream"
+    equal "$(about_mode)" '' "remedy for $mode"
+  done
+  expect "$done" "$sapbuf" status "$stream"
+  [[ ! -s $directory/err ]] || die 'something to warn of'
+}
+
+test_more_readers_than_an_overwriting_stream_has_slabs_for_are_a_warning() {
+  about_slabs() {
+    "$sapbuf" doctor --json >"$directory/out" 2>"$directory/err" || true
+    json "any(.checks[]; .check == \"stream $stream\" and .state == \"warn\" and (.remedy | contains(\"--slabs 4\")))"
+  }
+  expect "$done" "$sapbuf" create "$stream" --on-full overwrite --slabs 3 --slab-bytes 64KiB
+  start_attached one "$sapbuf" sub "$stream" --name one
+  equal "$(about_slabs)" false 'a warning with one reader'
+  start_attached two "$sapbuf" sub "$stream" --name two
+  equal "$(about_slabs)" true 'a warning with two'
+}
+
+test_those_who_keep_a_removed_stream_are_found() {
+  about_removed() {
+    "$sapbuf" doctor --json >"$directory/out" 2>"$directory/err" || true
+    json ".checks[] | select(.check == \"removed stream $stream\") | .state, .finding"
+  }
+  expect "$done" "$sapbuf" create "$stream"
+  start_attached reader "$sapbuf" sub "$stream" --name reader
+  signal STOP reader
+  equal "$(about_removed)" '' 'what is said before'
+  expect "$done" "$sapbuf" rm "$stream" --force
+  [[ $(about_removed) == warn$'\n'"was removed, "*"(pid ${process[reader]})"* ]] || die "$(about_removed)"
+  expect "$done" "$sapbuf" create "$stream"
+  [[ $(about_removed) == warn$'\n'*"made anew"*"(pid ${process[reader]})"* ]] || die "$(about_removed)"
+  kill_hard reader
+  equal "$(about_removed)" '' 'what is said after it ended'
+}
+
+# A name that looks like what the system says of removed files.
+test_a_stream_that_is_there_was_not_removed() {
+  expect "$done" "$sapbuf" create "$stream. (deleted)"
+  start reader "$sapbuf" sub "$stream. (deleted)" --name reader
+  attached() { [[ $("$sapbuf" status "$stream. (deleted)" --json | jq '.participants | length') == 1 ]]; }
+  eventually attached
+  "$sapbuf" doctor --json >"$directory/out" 2>"$directory/err" || true
+  json_holds "all(.checks[]; .check != \"removed stream $stream.\")"
+}
+
 test_wrong_arguments() {
   expect "$usage" "$sapbuf" doctor --no-such-option
 }

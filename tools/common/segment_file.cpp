@@ -34,4 +34,18 @@ std::optional<SegmentFile> find_segment_file(std::string_view name) {
   return SegmentFile{{file.st_dev, file.st_ino}, user_name(file.st_uid), file.st_mode & 07777u};
 }
 
+std::string problem_with_mode(unsigned mode) {
+  const unsigned reads_alone = mode & ~(mode << 1) & 0044u;  // without the right to write, which stands next to it
+  if (reads_alone == 0) return {};
+  return fmt::format(
+      "mode {:04o} lets {} read without writing: whoever may read the file can take read locks on it that "
+      "stop its writers and readers",
+      mode,
+      reads_alone == 0044   ? "its group and others"
+      : reads_alone == 0040 ? "its group"
+                            : "others");
+}
+
+unsigned without_readers_alone(unsigned mode) { return mode & ~(mode & ~(mode << 1) & 0044u); }
+
 }  // namespace sapbuf::tools

@@ -27,9 +27,14 @@ struct SegmentFile {
 };
 
 std::string segment_path(std::string_view name);
-// Of what has the name itself: a link is not followed. Nothing if there is no such file (find: or if it is something
-// else).
+// Of what has the name itself: a link is not followed. Nothing if there is no such file.
 std::optional<FileIdentity> identify_segment(std::string_view name);
+// Nothing also if it is no regular file.
 std::optional<SegmentFile> find_segment_file(std::string_view name);
+
+// Why these permission bits are dangerous: some may read and not write. Empty if they are not.
+std::string problem_with_mode(unsigned mode);
+// The bits without those that let somebody read alone.
+unsigned without_readers_alone(unsigned mode);
 
 }  // namespace sapbuf::tools

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <sapbuf/text.hpp>
 
 #include "common/exit_code.hpp"
 #include "common/json.hpp"
@@ -30,7 +31,9 @@ const char* word(Mark mark) {
 std::vector<Finding> check_everything() {
   std::vector<Finding> findings{check_shared_memory(), check_space(), check_remove_ipc(), check_liveness_locks(),
                                 check_membarrier()};
-  for (Finding& finding : check_segments()) findings.push_back(std::move(finding));
+  for (auto* const check : {check_segments, check_left_behind}) {
+    for (Finding& finding : check()) findings.push_back(std::move(finding));
+  }
   return findings;
 }
 
@@ -39,8 +42,8 @@ std::string for_people(const std::vector<Finding>& findings) {
   for (const Finding& finding : findings) widest = std::max(widest, finding.check.size());
   std::string text;
   for (const Finding& finding : findings) {
-    text += fmt::format("[{:^4}]  {:<{}}  {}\n", word(finding.mark), finding.check, widest, finding.text);
-    if (!finding.remedy.empty()) text += fmt::format("{:{}}-> {}\n", "", widest + 10, finding.remedy);
+    text += fmt::format("[{:^4}]  {:<{}}  {}\n", word(finding.mark), finding.check, widest, printable(finding.text));
+    if (!finding.remedy.empty()) text += fmt::format("{:{}}-> {}\n", "", widest + 10, printable(finding.remedy));
   }
   return text;
 }

@@ -16,7 +16,7 @@ struct Finding {
   std::string check;
   Mark mark = Mark::ok;
   std::string text;    // what was found, and what it means
-  std::string remedy;  // what to do about it; empty if nothing
+  std::string remedy;  // what to do about it, a command to paste at its end; empty if nothing
 };
 
 Finding check_shared_memory();
@@ -26,5 +26,7 @@ Finding check_liveness_locks();
 Finding check_membarrier();
 // One or more for each segment.
 std::vector<Finding> check_segments();
+// One for each stream that was removed, and is still kept.
+std::vector<Finding> check_left_behind();
 
 }  // namespace sapbuf::tools

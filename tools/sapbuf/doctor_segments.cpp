@@ -19,7 +19,7 @@ Finding describe_trouble(const std::string& name, const Error& error) {
     finding.mark = Mark::warning;  // nothing may be wrong with it: it is somebody else's
   } else if (error.errc() == Errc::corrupt || error.errc() == Errc::incompatible) {
     if (find_segment_file(name))
-      finding.remedy = fmt::format("sapbuf rm --force {}, once nobody needs it any more", name);
+      finding.remedy = fmt::format("once nobody needs it any more: sapbuf rm --force {}", shell_operand(name));
   }
   return finding;
 }
@@ -38,27 +38,51 @@ Finding describe(const std::string& name, const Snapshot& snapshot) {
   if (dead != 0) {
     finding.mark = Mark::bad;
     finding.text += fmt::format("; {} not recovered yet", counted(dead, "dead participant"));
-    finding.remedy = fmt::format("sapbuf-watchdog --once {}", name);
+    finding.remedy = fmt::format("sapbuf-watchdog --once {}", shell_operand(name));
   } else if (hung != 0) {
     finding.mark = Mark::warning;
     finding.text += fmt::format("; {} something without making progress",
                                 hung == 1 ? "1 of them holds" : fmt::format("{} of them hold", hung));
-    finding.remedy =
-        fmt::format("see sapbuf status {}; sapbuf-watchdog --hung-after MS --on-hung kill acts on it", name);
+    finding.remedy = fmt::format(
+        "sapbuf-watchdog --hung-after MS --on-hung kill acts on it; to see who: sapbuf status {}", shell_operand(name));
   } else if (live == 0) {
-    finding.text += "; if it is a leftover: sapbuf rm " + name;
+    finding.text += "; if it is a leftover: sapbuf rm " + shell_operand(name);
   }
   return finding;
 }
 
-// Nothing if it was removed meanwhile.
-std::optional<Finding> check_segment(const std::string& name) {
+// More readers may pin a slab each than leave two to writers, who drop messages then although the stream overwrites.
+std::optional<Finding> check_slabs(const std::string& name, const Snapshot& snapshot) {
+  const auto readers =
+      static_cast<std::uint64_t>(std::count_if(snapshot.participants.begin(), snapshot.participants.end(),
+                                               [](const auto& it) { return it.role == Role::reader; }));
+  if (snapshot.options.on_full != OnFull::overwrite || snapshot.options.slabs >= readers + 2) return std::nullopt;
+  return Finding{
+      "stream " + printable_name(name), Mark::warning,
+      fmt::format("overwrites, with {} for {}: while readers pin what they look at, writers may find no slab "
+                  "to take, and drop messages",
+                  counted(snapshot.options.slabs, "slab"), counted(readers, "reader")),
+      fmt::format("make it anew with sapbuf create --slabs {} or more", readers + 2)};
+}
+
+std::optional<Finding> check_mode(const std::string& name) {
+  const auto file = find_segment_file(name);
+  const std::string problem = file ? problem_with_mode(file->mode) : "";
+  if (problem.empty()) return std::nullopt;
+  return Finding{"stream " + printable_name(name), Mark::warning, problem,
+                 fmt::format("chmod {:04o} {}", without_readers_alone(file->mode), shell_operand(segment_path(name)))};
+}
+
+void check_segment(const std::string& name, std::vector<Finding>& findings) {
   try {
     const Segment segment = Segment::open(name);  // a snapshot alone needs less: a read-only descriptor is enough
-    return describe(name, inspect(segment));
+    const Snapshot snapshot = inspect(segment);
+    findings.push_back(describe(name, snapshot));
+    for (auto& finding : {check_slabs(name, snapshot), check_mode(name)}) {
+      if (finding) findings.push_back(*finding);
+    }
   } catch (const Error& error) {
-    if (error.errc() == Errc::not_found) return std::nullopt;
-    return describe_trouble(name, error);
+    if (error.errc() != Errc::not_found) findings.push_back(describe_trouble(name, error));  // removed meanwhile
   }
 }
 
@@ -66,9 +90,7 @@ std::optional<Finding> check_segment(const std::string& name) {
 
 std::vector<Finding> check_segments() {
   std::vector<Finding> findings;
-  for (const std::string& name : Segment::list()) {
-    if (auto finding = check_segment(name)) findings.push_back(std::move(*finding));
-  }
+  for (const std::string& name : Segment::list()) check_segment(name, findings);
   if (findings.empty()) findings.push_back({"streams", Mark::ok, "none on this host", {}});
   return findings;
 }

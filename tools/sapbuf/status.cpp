@@ -1,10 +1,13 @@
 // sapbuf status: one stream in full.
+#include <spdlog/spdlog.h>
+
 #include <memory>
 
 #include "common/command_line.hpp"
 #include "common/exit_code.hpp"
 #include "common/json.hpp"
 #include "common/output.hpp"
+#include "common/segment_file.hpp"
 #include "sapbuf/commands.hpp"
 #include "sapbuf/status_text.hpp"
 
@@ -21,6 +24,13 @@ struct StatusOptions {
 int status(const StatusOptions& options) {
   const Snapshot snapshot = inspect(options.name, options.inspect);
   print(options.json ? json_line(to_json(snapshot)) : status_text(snapshot));
+  if (const auto file = find_segment_file(options.name)) {
+    const std::string problem = problem_with_mode(file->mode);
+    if (!problem.empty()) {
+      spdlog::warn("{}; to end that: chmod {:04o} {}", problem, without_readers_alone(file->mode),
+                   shell_operand(segment_path(options.name)));
+    }
+  }
   return kDone;
 }
 
