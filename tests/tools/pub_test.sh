@@ -135,6 +135,66 @@ test_a_file_that_cannot_be_read_is_a_failure_but_the_others_are_published() {
   equal "$(status .departed.committed)" 1 committed
 }
 
+test_warns_when_nobody_reads() {
+  expect "$done" "$sapbuf" create "$stream"
+  seq 5 >"$directory/in"
+  expect "$done" "$sapbuf" pub "$stream" "$directory/in"
+  said 'warning: nobody reads'
+  said 'warning: nobody has read the 5 messages'
+  start_attached reader "$sapbuf" sub "$stream" --name reader
+  expect "$done" "$sapbuf" pub "$stream" "$directory/in"
+  if grep --quiet warning "$directory/err"; then die 'a warning with a reader there'; fi
+  signal TERM reader
+  ends reader "$done"
+}
+
+test_says_when_the_last_reader_has_left() {
+  expect "$done" "$sapbuf" create "$stream"
+  mkfifo "$directory/input"
+  start_attached reader "$sapbuf" sub "$stream" --name reader --count 1
+  start feed "$sapbuf" pub "$stream" "$directory/input"
+  exec {input}>"$directory/input"
+  echo line >&"$input"
+  ends reader "$done"
+  echo line >&"$input"
+  exec {input}>&-
+  ends feed "$done"
+  if grep --quiet 'nobody reads' "$directory/feed.err"; then die 'there was a reader'; fi
+  grep --quiet 'warning: no reader is left' "$directory/feed.err" || die "not a word about it"
+}
+
+test_goes_on_in_a_removed_stream_while_somebody_reads() {
+  expect "$done" "$sapbuf" create "$stream"
+  mkfifo "$directory/input"
+  start_attached reader "$sapbuf" sub "$stream" --name reader
+  start_attached feed "$sapbuf" pub "$stream" --name feed "$directory/input"
+  exec {input}>"$directory/input"
+  expect "$done" "$sapbuf" rm "$stream" --force
+  told() { grep --quiet "warning: $stream was removed" "$directory/$1.err"; }
+  eventually told feed
+  eventually told reader
+  echo line >&"$input"
+  arrived() { [[ $(cat "$directory/reader.out") == line ]]; }
+  eventually arrived
+  equal "$(has_ended feed || echo runs)" runs feed
+  exec {input}>&-
+  ends feed "$done"
+  ends reader "$no_segment"  # nobody is left to write
+}
+
+# It waits for input, which nobody could read.
+test_ends_when_nobody_is_left_in_a_removed_stream() {
+  expect "$done" "$sapbuf" create "$stream"
+  mkfifo "$directory/input"
+  exec {input}<>"$directory/input"
+  start_attached feed "$sapbuf" pub "$stream" --name feed "$directory/input"
+  expect "$done" "$sapbuf" rm "$stream" --force
+  expect "$done" "$sapbuf" create "$stream"
+  ends feed "$no_segment"
+  grep --quiet 'removed, and made anew' "$directory/feed.err" || die 'not told why'
+  exec {input}>&-
+}
+
 test_wrong_arguments() {
   expect "$done" "$sapbuf" create "$stream"
   expect "$usage" "$sapbuf" pub

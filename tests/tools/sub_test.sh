@@ -124,6 +124,40 @@ test_notices_a_closed_pipe_while_it_waits() {
   ends reader "$done"
 }
 
+test_takes_what_stands_in_a_removed_stream_and_ends() {
+  stream_with 3
+  mkfifo "$directory/input"
+  start_attached feed "$sapbuf" pub "$stream" --name feed "$directory/input"
+  start_attached reader "$sapbuf" sub "$stream" --name reader
+  signal STOP reader
+  exec {input}>"$directory/input"
+  expect "$done" "$sapbuf" rm "$stream" --force
+  expect "$done" "$sapbuf" create "$stream"
+  echo last >&"$input"
+  exec {input}>&-
+  ends feed "$done"
+  signal CONT reader
+  ends reader "$no_segment"
+  { seq 3; echo last; } | cmp - "$directory/reader.out"
+  grep --quiet 'warning.*removed, and made anew' "$directory/reader.err" || die 'not told'
+}
+
+# A writer that died in a removed stream is nobody to wait for.
+test_does_not_wait_for_the_dead_in_a_removed_stream() {
+  stream_with 1
+  mkfifo "$directory/input"
+  exec {input}<>"$directory/input"
+  start_attached feed "$sapbuf" pub "$stream" --name feed "$directory/input"
+  start_attached reader "$sapbuf" sub "$stream" --name reader
+  expect "$done" "$sapbuf" rm "$stream" --force
+  told() { grep --quiet 'warning.*removed' "$directory/reader.err"; }
+  eventually told
+  equal "$(has_ended reader || echo runs)" runs reader
+  kill_hard feed
+  ends reader "$no_segment"
+  exec {input}>&-
+}
+
 test_wrong_arguments() {
   expect "$done" "$sapbuf" create "$stream"
   expect "$usage" "$sapbuf" sub

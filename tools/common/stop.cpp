@@ -18,12 +18,9 @@ constexpr long kRepeatNanoseconds = 50'000'000;
 
 timer_t repeat_timer;
 
-// Only async-signal-safe calls here.
 void on_stop_signal(int) {
   const int saved = errno;
-  detail::stop_flag.store(true, std::memory_order_relaxed);
-  const itimerspec repeat{{0, kRepeatNanoseconds}, {0, kRepeatNanoseconds}};
-  ::timer_settime(repeat_timer, 0, &repeat, nullptr);
+  request_stop();
   errno = saved;
 }
 
@@ -50,6 +47,13 @@ void catch_stop_signals() {
   handle(SIGINT, on_stop_signal);
   handle(SIGTERM, on_stop_signal);
   handle(SIGPIPE, SIG_IGN);
+}
+
+// Only async-signal-safe calls here.
+void request_stop() noexcept {
+  detail::stop_flag.store(true, std::memory_order_relaxed);
+  const itimerspec repeat{{0, kRepeatNanoseconds}, {0, kRepeatNanoseconds}};
+  ::timer_settime(repeat_timer, 0, &repeat, nullptr);
 }
 
 void sleep_unless_stopped(std::chrono::milliseconds time) {

@@ -19,6 +19,9 @@ inline constexpr std::chrono::milliseconds kStopSlice{100};
 // before a read or write begins is not missed.
 void catch_stop_signals();
 
+// What a signal does, for a thread that finds a reason to end. Call catch_stop_signals before.
+void request_stop() noexcept;
+
 inline bool stop_requested() noexcept { return detail::stop_flag.load(std::memory_order_relaxed); }
 
 // Returns early when a signal asks to stop.

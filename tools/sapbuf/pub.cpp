@@ -27,30 +27,34 @@ constexpr std::uint64_t kLinesBetweenLooks = 8192;
 // One run over the files, as often as asked.
 class Run {
  public:
-  Run(const Segment& segment, const PubOptions& options)
+  Run(const NamedSegment& stream, const PubOptions& options)
       : options_(options),
-        max_message_bytes_(segment.max_message_bytes()),
+        max_message_bytes_(stream.segment.max_message_bytes()),
         lines_(max_message_bytes_),
-        publisher_(segment, options) {}
+        publisher_(stream, options) {}
 
   ExitCode all() {
+    const ExitCode code = publish_files();
+    publisher_.show_summary();
+    if (!publisher_.nobody_left()) return code;
+    spdlog::error("{} was removed, and nobody is left in it to read what comes", options_.stream);
+    return kNoSegment;
+  }
+
+ private:
+  ExitCode publish_files() {
     for (std::uint64_t round = 0; round < options_.repeat; ++round) {
       bool any = false;
       for (const std::string& file : options_.files) {
         if (unreadable(file)) continue;
         any = true;
-        if (!publish_file(file)) {
-          publisher_.show_summary();
-          return failed_ ? kFailure : kDone;
-        }
+        if (!publish_file(file)) return failed_ ? kFailure : kDone;
       }
       if (!any) break;
     }
-    publisher_.show_summary();
     return failed_ || publisher_.totals().too_large != 0 ? kFailure : kDone;
   }
 
- private:
   bool unreadable(const std::string& file) const {
     return std::find(unreadable_.begin(), unreadable_.end(), file) != unreadable_.end();
   }
@@ -110,8 +114,8 @@ class Run {
         tell_too_large(file, number);
         return true;
       case Publisher::Result::timed_out:
-        spdlog::error("{}:{}: no room for {}: readers hold every slab of {} (sapbuf status {} shows who)", file, number,
-                      human_duration(*options_.timeout), options_.stream, options_.stream);
+        spdlog::error("{}:{}: no room for {}: readers hold every slab of {}; to see who: sapbuf status {}", file,
+                      number, human_duration(*options_.timeout), options_.stream, shell_operand(options_.stream));
         failed_ = true;
         return false;
       case Publisher::Result::stopped:
@@ -142,8 +146,7 @@ int pub(PubOptions options) {
   if (from_stdin > 1 || (from_stdin == 1 && options.repeat > 1)) {
     throw Failure(kUsage, "standard input can be read once only: name files to repeat them");
   }
-  const Segment segment = Segment::open(options.stream);
-  return Run{segment, options}.all();
+  return Run{open_named_segment(options.stream), options}.all();
 }
 
 }  // namespace

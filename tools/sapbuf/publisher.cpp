@@ -12,11 +12,38 @@
 
 namespace sapbuf::tools {
 
-Publisher::Publisher(const Segment& segment, const PubOptions& options)
-    : writer_(segment,
+namespace {
+
+struct Audience {
+  std::uint64_t readers = 0;    // attached and alive
+  std::uint64_t delivered = 0;  // messages, by all readers that there ever were
+};
+
+Audience audience_of(const Segment& segment) {
+  const Snapshot snapshot = inspect(segment);
+  Audience audience{0, snapshot.departed.delivered};
+  for (const ParticipantSnapshot& participant : snapshot.participants) {
+    if (participant.role != Role::reader) continue;
+    if (participant.state != Liveness::dead) ++audience.readers;
+    audience.delivered += participant.ledger.delivered;
+  }
+  return audience;
+}
+
+}  // namespace
+
+Publisher::Publisher(const NamedSegment& stream, const PubOptions& options)
+    : segment_(stream.segment),
+      writer_(stream.segment,
               {.name = options.name, .timeout = options.timeout.value_or(kForever), .stop = &detail::stop_flag}),
-      room_watch_(segment),
-      on_terminal_(::isatty(STDERR_FILENO) == 1) {}
+      room_watch_(stream),
+      on_terminal_(::isatty(STDERR_FILENO) == 1) {
+  const Audience audience = audience_of(segment_);
+  delivered_before_ = audience.delivered;
+  if (audience.readers == 0) {
+    spdlog::warn("nobody reads {}: messages are kept only until their slab is needed", segment_.name());
+  }
+}
 
 Publisher::Result Publisher::publish_slow(Status status) {
   switch (status) {
@@ -51,9 +78,25 @@ void Publisher::show_progress() {
   spdlog::info("{} so far", rates());
 }
 
-void Publisher::show_summary() const {
+void Publisher::show_summary() {
   spdlog::info("published {}; {} dropped, {} too large", rates(), human_count(totals_.dropped),
                human_count(totals_.too_large));
+  room_watch_.look_at_name();
+  warn_if_unread();
+}
+
+void Publisher::warn_if_unread() const {
+  try {
+    const Audience audience = audience_of(segment_);
+    if (totals_.messages == 0 || audience.readers != 0) return;  // those that are attached get what is left
+    spdlog::warn("{}: {}",
+                 audience.delivered == delivered_before_
+                     ? fmt::format("nobody has read the {}", counted(totals_.messages, "message"))
+                     : "no reader is left, and some messages may not have been read",
+                 nobody_left() ? "they are lost" : "a reader that comes gets what still stands there then");
+  } catch (const Error&) {
+    // What is published is published: it is not this account that fails.
+  }
 }
 
 }  // namespace sapbuf::tools

@@ -7,7 +7,9 @@
 #include <sapbuf/sapbuf.hpp>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "sapbuf/name_watch.hpp"
 #include "sapbuf/room_watch.hpp"
 
 namespace sapbuf::tools {
@@ -36,8 +38,8 @@ class Publisher {
     stopped,    // a signal came while it waited for room
   };
 
-  // Throws sapbuf::Error.
-  Publisher(const Segment& segment, const PubOptions& options);
+  // Warns if nobody reads. Throws sapbuf::Error.
+  Publisher(const NamedSegment& stream, const PubOptions& options);
 
   // Throws Failure where there is no way to go on.
   Result publish(std::string_view line) {
@@ -58,20 +60,26 @@ class Publisher {
 
   // On a terminal: one line a second, at most. Cheap enough to be called for every block of input.
   void show_progress();
-  void show_summary() const;
+  // Also warns if nobody has read anything of it.
+  void show_summary();
+  // The stream was removed, and nobody reads any more what was left in it.
+  bool nobody_left() const noexcept { return room_watch_.nobody_left(); }
 
  private:
   using Clock = std::chrono::steady_clock;
 
   Result publish_slow(Status status);
   std::string rates() const;
+  void warn_if_unread() const;
 
+  Segment segment_;
   Writer writer_;
   RoomWatch room_watch_;
   PubTotals totals_;
   Clock::time_point started_ = Clock::now();
   Clock::time_point shown_ = started_;
   bool on_terminal_;
+  std::uint64_t delivered_before_ = 0;  // by all readers that there ever were
 };
 
 }  // namespace sapbuf::tools

@@ -8,6 +8,7 @@
 #include <algorithm>
 
 #include "common/human.hpp"
+#include "common/stop.hpp"
 
 namespace sapbuf::tools {
 
@@ -42,7 +43,8 @@ std::vector<std::string> keepers(const Snapshot& snapshot) {
 
 }  // namespace
 
-RoomWatch::RoomWatch(const Segment& segment) : segment_(segment), thread_(start_without_signals([this] { run(); })) {}
+RoomWatch::RoomWatch(const NamedSegment& stream)
+    : segment_(stream.segment), name_(stream), thread_(start_without_signals([this] { run(); })) {}
 
 RoomWatch::~RoomWatch() {
   {
@@ -67,7 +69,24 @@ void RoomWatch::run() {
       waits_since_ = since;
       told_.store(true, std::memory_order_release);
     }
+    if (name_.is_due()) look_at_name_locked();
   }
+}
+
+void RoomWatch::look_at_name() {
+  const std::lock_guard guard{mutex_};
+  look_at_name_locked();
+}
+
+void RoomWatch::look_at_name_locked() {
+  if (!name_.is_gone() || nobody_left()) return;
+  try {
+    if (count_participants(segment_, Role::reader) != 0) return;
+  } catch (const Error& error) {
+    return;  // the writer's own calls say what is the matter
+  }
+  nobody_left_.store(true, std::memory_order_relaxed);
+  request_stop();
 }
 
 void RoomWatch::tell_who_keeps_it() const {

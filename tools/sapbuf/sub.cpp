@@ -13,6 +13,7 @@
 #include "common/output.hpp"
 #include "common/stop.hpp"
 #include "sapbuf/commands.hpp"
+#include "sapbuf/name_watch.hpp"
 
 namespace sapbuf::tools {
 
@@ -31,8 +32,8 @@ struct SubOptions {
 
 class Subscription {
  public:
-  Subscription(const Segment& segment, const SubOptions& options)
-      : options_(options), reader_(segment, options.reader) {}
+  Subscription(const NamedSegment& stream, const SubOptions& options)
+      : options_(options), segment_(stream.segment), name_(stream), reader_(stream.segment, options.reader) {}
 
   int follow() {
     try {
@@ -44,19 +45,22 @@ class Subscription {
     output_.flush();
     tell_lost(true);
     show_summary();
-    return kDone;
+    return exit_status();
   }
 
-  int hold(const Segment& segment) {
+  int hold() {
     idle_since_ = Clock::now();
     while (!reader_.wait_for(milliseconds{0})) {
-      if (stop_requested() || !wait()) return kDone;
+      if (stop_requested() || !wait()) return exit_status();
     }
     const PinnedRange range = reader_.pin();
     range.begin();  // stands on the first message: whoever dies now dies while reading it
-    spdlog::info("holding {} of {} (pid {}, slot {}) until a signal comes", held_generations(segment), options_.stream,
+    spdlog::info("holding {} of {} (pid {}, slot {}) until a signal comes", held_generations(), options_.stream,
                  ::getpid(), reader_.slot());
-    while (!stop_requested()) sleep_unless_stopped(std::chrono::hours{1});
+    while (!stop_requested()) {
+      sleep_unless_stopped(std::chrono::seconds{1});
+      name_.is_gone();
+    }
     spdlog::info("letting go");
     return kDone;
   }
@@ -88,12 +92,14 @@ class Subscription {
     tell_lost(false);
     if (written_ == before) return false;
     idle_since_ = Clock::now();
+    if (name_.is_due()) name_.is_gone();
     return true;
   }
 
   // Until something comes. False if it is time to end.
   bool wait() {
     while (!stop_requested() && !output_.look_if_closed()) {
+      if (name_.is_due() && nobody_writes_any_more()) return reader_.wait_for(milliseconds{0});
       milliseconds slice = kStopSlice;
       if (options_.idle_exit) {
         const auto idle = std::chrono::duration_cast<milliseconds>(Clock::now() - idle_since_);
@@ -103,6 +109,19 @@ class Subscription {
       if (options_.idle_exit && Clock::now() - idle_since_ >= *options_.idle_exit) return false;
     }
     return false;
+  }
+
+  // The stream was removed, and the last writer has left it: once what stands there is read, that was all.
+  bool nobody_writes_any_more() {
+    if (!name_.is_gone() || count_participants(segment_, Role::writer) != 0) return false;
+    ended_ = true;
+    return true;
+  }
+
+  int exit_status() const {
+    if (!ended_) return kDone;
+    spdlog::error("{} was {}, and nobody is left in it to write more", options_.stream, name_.what_happened());
+    return kNoSegment;
   }
 
   // In a stream that overwrites: as losses are noticed, but not more than once a second.
@@ -126,8 +145,8 @@ class Subscription {
                  human_count(reader_.lost()));
   }
 
-  std::string held_generations(const Segment& segment) const {
-    for (const ParticipantSnapshot& participant : inspect(segment).participants) {
+  std::string held_generations() const {
+    for (const ParticipantSnapshot& participant : inspect(segment_).participants) {
       if (participant.slot == reader_.slot() && !participant.held_generations.empty()) {
         return generations(participant.held_generations);
       }
@@ -136,21 +155,23 @@ class Subscription {
   }
 
   const SubOptions& options_;
+  const Segment segment_;
+  NameWatch name_;
   Reader reader_;
   Output output_;
   std::uint64_t written_ = 0;
   std::uint64_t bytes_ = 0;
   std::uint64_t lost_told_ = 0;
+  bool ended_ = false;  // nothing can come any more
   Clock::time_point told_at_{};
   Clock::time_point idle_since_{};  // since the last message, or since the beginning
   Clock::time_point first_at_{};
 };
 
 int sub(const SubOptions& options) {
-  const Segment segment = Segment::open(options.stream);
-  Subscription subscription{segment, options};
+  Subscription subscription{open_named_segment(options.stream), options};
   try {
-    return options.hold ? subscription.hold(segment) : subscription.follow();
+    return options.hold ? subscription.hold() : subscription.follow();
   } catch (const Error& error) {
     // It was a good segment when it was opened: this is not "no such segment".
     throw Failure(kFailure, error.what());
