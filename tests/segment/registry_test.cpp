@@ -212,7 +212,14 @@ BOOST_AUTO_TEST_CASE(names_are_kept_up_to_63_bytes_and_characters_stay_whole) {
   std::string one_byte_too_long(62, 'n');
   one_byte_too_long.append("\u00e9");
   BOOST_TEST(kept(one_byte_too_long) == std::string(62, 'n'));
-  BOOST_TEST(kept("a\x1b[31m\nb") == "a?[31m?b");
+}
+
+BOOST_AUTO_TEST_CASE(nothing_in_a_name_steers_who_looks_at_it) {
+  const TestName name;
+  const Segment segment = Segment::create(name, for_participants(4));
+  const Writer writer{segment, {.name = "a\x1b[31m\n\xc2\x9b\xff\u202eb"}};
+  const Snapshot snapshot = inspect(segment);
+  BOOST_TEST(snapshot.participants.at(0).name == "a\\x1b[31m\\n\\u{9b}\\xff\\u{202e}b");
 }
 
 BOOST_AUTO_TEST_CASE(a_participant_without_a_name_is_called_after_its_program_and_pid) {

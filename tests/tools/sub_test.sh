@@ -158,6 +158,31 @@ test_does_not_wait_for_the_dead_in_a_removed_stream() {
   exec {input}>&-
 }
 
+# Everything of the old one, then everything of the new one.
+test_follows_a_name_to_the_next_stream() {
+  stream_with 3
+  start_attached reader "$sapbuf" sub "$stream" --name reader --follow --count 6
+  expect "$done" "$sapbuf" rm "$stream" --force
+  told() { grep --quiet 'warning.*removed' "$directory/reader.err"; }
+  eventually told
+  expect "$done" "$sapbuf" create "$stream" --slabs 4
+  seq 4 6 | "$sapbuf" pub "$stream" 2>/dev/null
+  ends reader "$done"
+  seq 6 | cmp - "$directory/reader.out"
+  grep --quiet '6 messages' "$directory/reader.err" || die 'not all were counted'
+}
+
+test_a_signal_or_idleness_ends_it_while_there_is_no_stream_to_follow() {
+  expect "$done" "$sapbuf" create "$stream"
+  start_attached reader "$sapbuf" sub "$stream" --name reader --follow
+  start_attached impatient "$sapbuf" sub "$stream" --name impatient --follow --idle-exit 3000
+  expect "$done" "$sapbuf" rm "$stream" --force
+  ends impatient "$done"
+  equal "$(has_ended reader || echo runs)" runs reader
+  signal TERM reader
+  ends reader "$done"
+}
+
 test_wrong_arguments() {
   expect "$done" "$sapbuf" create "$stream"
   expect "$usage" "$sapbuf" sub
@@ -165,6 +190,7 @@ test_wrong_arguments() {
   expect "$usage" "$sapbuf" sub "$stream" --count few
   expect "$usage" "$sapbuf" sub "$stream" --idle-exit -1
   expect "$usage" "$sapbuf" sub "$stream" --hold --count 1
+  expect "$usage" "$sapbuf" sub "$stream" --hold --follow
   expect "$usage" "$sapbuf" sub "$stream" --no-such-option
   expect "$no_segment" "$sapbuf" sub "$stream.missing"
 }

@@ -30,8 +30,8 @@ std::optional<FileIdentity> identify_segment(std::string_view name) {
 
 std::optional<SegmentFile> find_segment_file(std::string_view name) {
   struct stat file {};
-  if (::lstat(segment_path(name).c_str(), &file) != 0 || !S_ISREG(file.st_mode)) return std::nullopt;
-  return SegmentFile{{file.st_dev, file.st_ino}, user_name(file.st_uid), file.st_mode & 07777u};
+  if (::lstat(segment_path(name).c_str(), &file) != 0) return std::nullopt;
+  return SegmentFile{{file.st_dev, file.st_ino}, user_name(file.st_uid), file.st_mode & 07777u, S_ISREG(file.st_mode)};
 }
 
 std::string problem_with_mode(unsigned mode) {

@@ -24,12 +24,12 @@ struct SegmentFile {
   FileIdentity identity;
   std::string owner;  // user name, or number
   unsigned mode = 0;  // permission bits
+  bool regular = false;
 };
 
 std::string segment_path(std::string_view name);
-// Of what has the name itself: a link is not followed. Nothing if there is no such file.
+// Of what has the name itself: a link is not followed. Nothing if there is no such file; errno says why.
 std::optional<FileIdentity> identify_segment(std::string_view name);
-// Nothing also if it is no regular file.
 std::optional<SegmentFile> find_segment_file(std::string_view name);
 
 // Why these permission bits are dangerous: some may read and not write. Empty if they are not.

@@ -67,7 +67,7 @@ std::optional<Finding> check_slabs(const std::string& name, const Snapshot& snap
 
 std::optional<Finding> check_mode(const std::string& name) {
   const auto file = find_segment_file(name);
-  const std::string problem = file ? problem_with_mode(file->mode) : "";
+  const std::string problem = file && file->regular ? problem_with_mode(file->mode) : "";
   if (problem.empty()) return std::nullopt;
   return Finding{"stream " + printable_name(name), Mark::warning, problem,
                  fmt::format("chmod {:04o} {}", without_readers_alone(file->mode), shell_operand(segment_path(name)))};

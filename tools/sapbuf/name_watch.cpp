@@ -24,12 +24,11 @@ bool NameWatch::is_gone() {
   errno = 0;
   const auto now = identify_segment(name);
   if (now ? *now == file_ : errno != ENOENT) return gone_ = false;
-  replaced_ = now.has_value();
   if (!std::exchange(gone_, true)) {
     spdlog::warn(
         "{} was {}: going on with those that are still attached to it; whoever opens it by its name now is not "
         "reached",
-        name, what_happened());
+        name, now ? "removed, and made anew" : "removed");
   }
   return true;
 }

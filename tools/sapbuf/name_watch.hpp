@@ -29,9 +29,6 @@ class NameWatch {
   // Looks: the name was taken away, or leads to another stream now. Tells of it, the first time.
   bool is_gone();
 
-  // "removed", or "removed, and made anew"
-  const char* what_happened() const noexcept { return replaced_ ? "removed, and made anew" : "removed"; }
-
  private:
   using Clock = std::chrono::steady_clock;
 
@@ -39,7 +36,6 @@ class NameWatch {
   const FileIdentity file_;
   Clock::time_point next_look_{};
   bool gone_ = false;
-  bool replaced_ = false;
 };
 
 // Participants of a role in a stream that are there to be waited for: the dead are recovered first.

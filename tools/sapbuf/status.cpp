@@ -24,7 +24,7 @@ struct StatusOptions {
 int status(const StatusOptions& options) {
   const Snapshot snapshot = inspect(options.name, options.inspect);
   print(options.json ? json_line(to_json(snapshot)) : status_text(snapshot));
-  if (const auto file = find_segment_file(options.name)) {
+  if (const auto file = find_segment_file(options.name); file && file->regular) {
     const std::string problem = problem_with_mode(file->mode);
     if (!problem.empty()) {
       spdlog::warn("{}; to end that: chmod {:04o} {}", problem, without_readers_alone(file->mode),

@@ -28,30 +28,61 @@ struct SubOptions {
   std::uint64_t count = UINT64_MAX;
   std::optional<milliseconds> idle_exit;
   bool hold = false;
+  bool follow = false;
+
+  bool is_idle(Clock::time_point since) const { return idle_exit && Clock::now() - since >= *idle_exit; }
+};
+
+// What came, from one stream or, with --follow, from several of the same name.
+struct Account {
+  Output output;
+  std::uint64_t written = 0;
+  std::uint64_t bytes = 0;
+  std::uint64_t delivered = 0;
+  std::uint64_t lost = 0;
+  Clock::time_point idle_since = Clock::now();  // since the last message, or since the beginning
+  Clock::time_point first_at{};
+
+  // The time from the first message to the last one: waiting for them says nothing about the rate.
+  void show() const {
+    const Clock::duration time = written == 0 ? Clock::duration{} : idle_since - first_at;
+    const double seconds = std::max(1e-6, std::chrono::duration<double>(time).count());
+    spdlog::info("delivered {} ({}) in {}: {} messages/s; {} lost", counted(delivered, "message"), human_bytes(bytes),
+                 human_duration(time), human_rate(static_cast<double>(written) / seconds), human_count(lost));
+  }
 };
 
 class Subscription {
  public:
-  Subscription(const NamedSegment& stream, const SubOptions& options)
-      : options_(options), segment_(stream.segment), name_(stream), reader_(stream.segment, options.reader) {}
+  enum class End {
+    asked,  // by a signal, an option, or whoever read the output
+    gone,   // the stream was removed, and nobody is left in it to write more
+  };
 
-  int follow() {
+  Subscription(const NamedSegment& stream, const SubOptions& options, Account& account)
+      : options_(options),
+        account_(account),
+        segment_(stream.segment),
+        name_(stream),
+        reader_(stream.segment, options.reader) {}
+
+  End follow() {
     try {
       follow_to_the_end();
     } catch (const Error&) {
-      output_.flush();  // what was delivered before the stream broke
+      account_.output.flush();  // what was delivered before the stream broke
       throw;
     }
-    output_.flush();
+    account_.output.flush();
     tell_lost(true);
-    show_summary();
-    return exit_status();
+    account_.delivered += reader_.delivered();
+    account_.lost += reader_.lost();
+    return end_;
   }
 
-  int hold() {
-    idle_since_ = Clock::now();
+  End hold() {
     while (!reader_.wait_for(milliseconds{0})) {
-      if (stop_requested() || !wait()) return exit_status();
+      if (stop_requested() || !wait()) return end_;
     }
     const PinnedRange range = reader_.pin();
     range.begin();  // stands on the first message: whoever dies now dies while reading it
@@ -62,51 +93,51 @@ class Subscription {
       name_.is_gone();
     }
     spdlog::info("letting go");
-    return kDone;
+    return End::asked;
   }
 
  private:
   void follow_to_the_end() {
-    idle_since_ = Clock::now();
-    while (written_ < options_.count && !stop_requested() && !output_.closed()) {
+    while (account_.written < options_.count && !stop_requested() && !account_.output.closed()) {
       if (drain()) continue;
-      output_.flush();
+      account_.output.flush();
       if (!wait()) return;
     }
   }
 
   // Takes over what is there. False if nothing was.
   bool drain() {
-    const std::uint64_t before = written_;
-    if (before == 0) first_at_ = Clock::now();
+    Account& account = account_;
+    const std::uint64_t before = account.written;
+    if (before == 0) account.first_at = Clock::now();
     for (const Frame& frame : reader_.pin()) {
-      output_.line(frame.bytes());
-      bytes_ += frame.bytes().size();
-      ++written_;
+      account.output.line(frame.bytes());
+      account.bytes += frame.bytes().size();
+      ++account.written;
       // Nothing is pinned while a slow output takes the buffer.
-      if (written_ == options_.count || output_.nearly_full() || stop_requested()) [[unlikely]] {
+      if (account.written == options_.count || account.output.nearly_full() || stop_requested()) [[unlikely]] {
         break;
       }
     }
-    if (output_.nearly_full()) output_.flush();
+    if (account.output.nearly_full()) account.output.flush();
     tell_lost(false);
-    if (written_ == before) return false;
-    idle_since_ = Clock::now();
+    if (account.written == before) return false;
+    account.idle_since = Clock::now();
     if (name_.is_due()) name_.is_gone();
     return true;
   }
 
   // Until something comes. False if it is time to end.
   bool wait() {
-    while (!stop_requested() && !output_.look_if_closed()) {
+    while (!stop_requested() && !account_.output.look_if_closed()) {
       if (name_.is_due() && nobody_writes_any_more()) return reader_.wait_for(milliseconds{0});
       milliseconds slice = kStopSlice;
       if (options_.idle_exit) {
-        const auto idle = std::chrono::duration_cast<milliseconds>(Clock::now() - idle_since_);
+        const auto idle = std::chrono::duration_cast<milliseconds>(Clock::now() - account_.idle_since);
         slice = std::clamp(*options_.idle_exit - idle, milliseconds{0}, slice);
       }
       if (reader_.wait_for(slice)) return true;
-      if (options_.idle_exit && Clock::now() - idle_since_ >= *options_.idle_exit) return false;
+      if (options_.is_idle(account_.idle_since)) return false;
     }
     return false;
   }
@@ -114,14 +145,8 @@ class Subscription {
   // The stream was removed, and the last writer has left it: once what stands there is read, that was all.
   bool nobody_writes_any_more() {
     if (!name_.is_gone() || count_participants(segment_, Role::writer) != 0) return false;
-    ended_ = true;
+    end_ = End::gone;
     return true;
-  }
-
-  int exit_status() const {
-    if (!ended_) return kDone;
-    spdlog::error("{} was {}, and nobody is left in it to write more", options_.stream, name_.what_happened());
-    return kNoSegment;
   }
 
   // In a stream that overwrites: as losses are noticed, but not more than once a second.
@@ -136,15 +161,6 @@ class Subscription {
     told_at_ = now;
   }
 
-  // The time from the first message to the last one: waiting for them says nothing about the rate.
-  void show_summary() const {
-    const Clock::duration time = written_ == 0 ? Clock::duration{} : idle_since_ - first_at_;
-    const double seconds = std::max(1e-6, std::chrono::duration<double>(time).count());
-    spdlog::info("delivered {} ({}) in {}: {} messages/s; {} lost", counted(reader_.delivered(), "message"),
-                 human_bytes(bytes_), human_duration(time), human_rate(static_cast<double>(written_) / seconds),
-                 human_count(reader_.lost()));
-  }
-
   std::string held_generations() const {
     for (const ParticipantSnapshot& participant : inspect(segment_).participants) {
       if (participant.slot == reader_.slot() && !participant.held_generations.empty()) {
@@ -155,27 +171,56 @@ class Subscription {
   }
 
   const SubOptions& options_;
+  Account& account_;
   const Segment segment_;
   NameWatch name_;
   Reader reader_;
-  Output output_;
-  std::uint64_t written_ = 0;
-  std::uint64_t bytes_ = 0;
   std::uint64_t lost_told_ = 0;
-  bool ended_ = false;  // nothing can come any more
   Clock::time_point told_at_{};
-  Clock::time_point idle_since_{};  // since the last message, or since the beginning
-  Clock::time_point first_at_{};
+  End end_ = End::asked;
 };
 
-int sub(const SubOptions& options) {
-  Subscription subscription{open_named_segment(options.stream), options};
+Subscription::End run(const NamedSegment& stream, const SubOptions& options, Account& account) {
   try {
+    Subscription subscription{stream, options, account};
     return options.hold ? subscription.hold() : subscription.follow();
   } catch (const Error& error) {
     // It was a good segment when it was opened: this is not "no such segment".
     throw Failure(kFailure, error.what());
   }
+}
+
+// The next stream of that name. Nothing if it is time to end before there is one.
+std::optional<NamedSegment> wait_for_next(const SubOptions& options, Account& account) {
+  while (!stop_requested() && !account.output.look_if_closed() && !options.is_idle(account.idle_since)) {
+    try {
+      return open_named_segment(options.stream);
+    } catch (const Error& error) {
+      if (error.errc() != Errc::not_found) throw;
+    }
+    sleep_unless_stopped(kStopSlice);
+  }
+  return std::nullopt;
+}
+
+int sub(SubOptions options) {
+  Account account;
+  auto stream = std::make_optional(open_named_segment(options.stream));
+  account.idle_since = Clock::now();
+  while (run(*stream, options, account) == Subscription::End::gone) {
+    if (!options.follow) {
+      if (!options.hold) account.show();
+      spdlog::error("{} was removed, and nobody is left in it to write more", options.stream);
+      return kNoSegment;
+    }
+    stream.reset();
+    stream = wait_for_next(options, account);
+    if (!stream) break;
+    spdlog::info("going on with the new {}", options.stream);
+    options.reader.from = From::oldest;  // all of it is new
+  }
+  if (!options.hold) account.show();
+  return kDone;
 }
 
 From parse_from(const std::string& text) {
@@ -205,8 +250,11 @@ void add_sub(CLI::App& app, Action& chosen) {
   add_milliseconds(
       *command, "--idle-exit", "End when nothing came for so long; 0: take what is there and end",
       [options](milliseconds value) { options->idle_exit = value; }, "wait for ever");
+  command->add_flag("--follow", options->follow,
+                    "When the stream was removed, go on with the next one of that name instead of ending");
   command->add_flag("--hold", options->hold, "Pin the oldest slab and sleep until a signal comes, to try recovery out")
-      ->excludes(count);
+      ->excludes(count)
+      ->excludes("--follow");
   command->callback([options, &chosen] { chosen = [options] { return sub(*options); }; });
 }
 
