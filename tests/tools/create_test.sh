@@ -25,6 +25,22 @@ test_refuses_a_mode_that_lets_others_read_only() {
   said "lets the group read but not write"
 }
 
+test_warns_of_too_few_slabs_to_overwrite() {
+  expect "$done" "$sapbuf" create "$stream" --on-full overwrite
+  said 'warning.*--slabs 3'
+  expect "$done" "$sapbuf" rm "$stream"
+  expect "$done" "$sapbuf" create "$stream" --on-full overwrite --slabs 3
+  if grep --quiet warning "$directory/err"; then die 'three slabs are enough for a reader'; fi
+}
+
+test_retains_only_where_writers_can_wait() {
+  expect "$done" "$sapbuf" create "$stream" --retain
+  expect "$done" "$sapbuf" status "$stream" --json
+  json_holds '.retain and .awaits_first_reader'
+  expect "$done" "$sapbuf" rm "$stream"
+  expect "$usage" "$sapbuf" create "$stream" --retain --on-full drop
+}
+
 test_knows_total_order_and_overwriting() {
   expect "$done" "$sapbuf" create "$stream" --order total --on-full overwrite
   expect "$done" "$sapbuf" status "$stream" --json

@@ -148,6 +148,19 @@ test_warns_when_nobody_reads() {
   ends reader "$done"
 }
 
+test_waits_for_the_first_reader_of_a_stream_that_retains() {
+  expect "$done" "$sapbuf" create "$stream" --slab-bytes 64KiB --retain
+  seq 100000 >"$directory/in"
+  start feed "$sapbuf" pub "$stream" "$directory/in"
+  told() { grep --quiet 'waiting for room.*until a first reader comes' "$directory/feed.err"; }
+  eventually told
+  start reader "$sapbuf" sub "$stream" --name reader --count 100000
+  ends feed "$done"
+  ends reader "$done"
+  cmp "$directory/in" "$directory/reader.out"
+  grep --quiet 'warning: nobody reads.*first reader' "$directory/feed.err" || die 'not told before'
+}
+
 test_says_when_the_last_reader_has_left() {
   expect "$done" "$sapbuf" create "$stream"
   mkfifo "$directory/input"

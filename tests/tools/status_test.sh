@@ -12,10 +12,10 @@ test_json_has_what_the_contract_names() {
   json_holds '.schema_version == 1'
   json_holds ".name == \"$stream\""
   json_holds '["abi", "bytes", "departed", "generation", "journal", "name", "on_full", "order", "participants",
-               "reclaimed_slabs", "schema_version", "slabs"] - keys == []'
+               "reclaimed_slabs", "retain", "awaits_first_reader", "schema_version", "slabs"] - keys == []'
   json_holds '["capacity_bytes", "generation", "held_by", "index", "state", "used_bytes"] - (.slabs[0] | keys) == []'
   json_holds '["aborted", "abandoned", "committed", "committed_bytes", "delivered", "dropped", "heartbeat_age_ms",
-               "lost", "name", "pid", "role", "slot", "state"] - (.participants[0] | keys) == []'
+               "lost", "name", "pid", "role", "skipped", "slot", "state"] - (.participants[0] | keys) == []'
   json_holds '["aborted", "abandoned", "committed", "delivered", "dropped", "lost", "participants"]
               - (.departed | keys) == []'
   json_holds '.participants[0] | .role == "reader" and .state == "alive" and .name == "holder"'

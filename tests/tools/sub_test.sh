@@ -124,6 +124,27 @@ test_notices_a_closed_pipe_while_it_waits() {
   ends reader "$done"
 }
 
+test_says_how_many_went_before_it_came() {
+  expect "$done" "$sapbuf" create "$stream" --slab-bytes 64KiB
+  seq 100000 >"$directory/in"
+  expect "$done" "$sapbuf" pub "$stream" "$directory/in"
+  expect "$done" "$sapbuf" sub "$stream" --idle-exit 0
+  local gone
+  gone=$((100000 - $(wc -l <"$directory/out")))
+  ((gone > 0)) || die 'nothing was overwritten'
+  said "warning: $(sed ':a;s/\B[0-9]\{3\}\>/,&/;ta' <<<"$gone") messages were gone before"
+  expect "$done" "$sapbuf" sub "$stream" --from newest --idle-exit 0
+  if grep --quiet 'gone before' "$directory/err"; then die 'it was told to leave them out'; fi
+}
+
+test_newest_only_skips_what_is_older() {
+  stream_with 1000
+  expect "$done" "$sapbuf" sub "$stream" --newest-only --idle-exit 0
+  equal "$(cat "$directory/out")" 1000 'what is shown'
+  said '1 message .*999 skipped'
+  equal "$(status .departed.skipped)" 999 'skipped'
+}
+
 test_takes_what_stands_in_a_removed_stream_and_ends() {
   stream_with 3
   mkfifo "$directory/input"

@@ -19,6 +19,7 @@ void add_ledger(Json& json, const Ledger& ledger) {
   json["abandoned"] = ledger.abandoned;
   json["delivered"] = ledger.delivered;
   json["lost"] = ledger.lost;
+  json["skipped"] = ledger.skipped;
 }
 
 Json to_json(const ParticipantSnapshot& participant) {
@@ -67,6 +68,8 @@ Json to_json(const Snapshot& snapshot) {
           {"abi", snapshot.abi},
           {"order", text(to_string(snapshot.options.order))},
           {"on_full", text(to_string(snapshot.options.on_full))},
+          {"retain", snapshot.options.retain},
+          {"awaits_first_reader", snapshot.awaits_first_reader},
           {"generation", snapshot.generation},
           {"slabs", to_array(snapshot.slabs)},
           {"participants", to_array(snapshot.participants)},

@@ -28,7 +28,7 @@ struct SegmentFile {
 };
 
 std::string segment_path(std::string_view name);
-// Of what has the name itself: a link is not followed. Nothing if there is no such file; errno says why.
+// Of what has the name itself: a link is not followed. Nothing if there is no such file.
 std::optional<FileIdentity> identify_segment(std::string_view name);
 std::optional<SegmentFile> find_segment_file(std::string_view name);
 

@@ -16,16 +16,28 @@ namespace sapbuf::tools {
 
 namespace {
 
+// The one that is written, the one that a reader pins, and one to go on with.
+constexpr std::uint32_t kFewestToOverwrite = 3;
+
 struct CreateOptions {
   std::string name;
   SegmentOptions segment;
   bool if_absent = false;
 };
 
+void warn_of_few_slabs(const SegmentOptions& made) {
+  if (made.on_full != OnFull::overwrite || made.slabs >= kFewestToOverwrite) return;
+  spdlog::warn(
+      "an overwriting stream needs two slabs more than readers that pin one: with {} slabs a single reader can "
+      "leave writers none to take, and they drop messages (take --slabs 3 or more)",
+      made.slabs);
+}
+
 void tell_created(const Segment& segment) {
   const SegmentOptions made = segment.options();
   spdlog::info("created {}: {} of {}, {} order, {} in all", segment.name(), counted(made.slabs, "slab"),
                human_bytes(made.slab_bytes), to_string(made.order), human_bytes(segment.bytes()));
+  warn_of_few_slabs(made);
 }
 
 void tell_found(const Segment& segment, const SegmentOptions& asked) {
@@ -59,7 +71,7 @@ int create(const CreateOptions& options) {
   } catch (const Error& error) {
     if (error.errc() != Errc::exists || !can_be_used(options.name)) throw;
     throw Failure(kFailure, fmt::format("{} (--if-absent leaves it as it is, sapbuf rm {} removes it)", error.what(),
-                                        options.name));
+                                        shell_operand(options.name)));
   }
 }
 
@@ -126,6 +138,8 @@ void add_create(CLI::App& app, Action& chosen) {
   add_mode(*command, segment.mode);
   add_choice<Fences>(*command, "--fences", segment.fences, {{"membarrier", Fences::membarrier}, {"full", Fences::full}},
                      "full: slower, for systems without membarrier(2); see sapbuf doctor", "membarrier");
+  command->add_flag("--retain", segment.retain,
+                    "Keep what is written until a first reader has come: until then, writers wait when it is full");
   command->add_flag(
       "--if-absent", options->if_absent,
       "If a stream of that name exists, leave it as it is, say what differs, and succeed if it can be used");

@@ -1,34 +1,22 @@
 #include "sapbuf/name_watch.hpp"
 
 #include <spdlog/spdlog.h>
-#include <sys/stat.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <utility>
+
+#include "common/segment_file.hpp"
 
 namespace sapbuf::tools {
 
-NamedSegment open_named_segment(const std::string& name) {
-  // The file that stood there before and after is the one that was opened between.
-  for (;;) {
-    const auto before = identify_segment(name);
-    const Segment segment = Segment::open(name);
-    if (before && identify_segment(name) == before) return {segment, *before};
-  }
-}
-
 bool NameWatch::is_gone() {
   next_look_ = Clock::now() + std::chrono::seconds{1};
-  const std::string& name = segment_.name();
-  errno = 0;
-  const auto now = identify_segment(name);
-  if (now ? *now == file_ : errno != ENOENT) return gone_ = false;
+  if (segment_.is_current()) return gone_ = false;
   if (!std::exchange(gone_, true)) {
     spdlog::warn(
         "{} was {}: going on with those that are still attached to it; whoever opens it by its name now is not "
         "reached",
-        name, now ? "removed, and made anew" : "removed");
+        segment_.name(), identify_segment(segment_.name()) ? "removed, and made anew" : "removed");
   }
   return true;
 }

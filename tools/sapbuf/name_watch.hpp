@@ -2,27 +2,15 @@
 #pragma once
 
 #include <chrono>
-#include <optional>
+#include <cstddef>
 #include <sapbuf/sapbuf.hpp>
-#include <string>
-
-#include "common/segment_file.hpp"
 
 namespace sapbuf::tools {
-
-// A stream that was opened by its name, and the file that it was then.
-struct NamedSegment {
-  Segment segment;
-  FileIdentity file;
-};
-
-// Throws sapbuf::Error.
-NamedSegment open_named_segment(const std::string& name);
 
 // One thread uses it.
 class NameWatch {
  public:
-  explicit NameWatch(const NamedSegment& stream) : segment_(stream.segment), file_(stream.file) {}
+  explicit NameWatch(const Segment& segment) : segment_(segment) {}
 
   // A second has gone by since the last look. Costs a look at the clock.
   bool is_due() const noexcept { return Clock::now() >= next_look_; }
@@ -33,7 +21,6 @@ class NameWatch {
   using Clock = std::chrono::steady_clock;
 
   const Segment segment_;
-  const FileIdentity file_;
   Clock::time_point next_look_{};
   bool gone_ = false;
 };

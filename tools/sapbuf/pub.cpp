@@ -27,9 +27,9 @@ constexpr std::uint64_t kLinesBetweenLooks = 8192;
 // One run over the files, as often as asked.
 class Run {
  public:
-  Run(const NamedSegment& stream, const PubOptions& options)
+  Run(const Segment& stream, const PubOptions& options)
       : options_(options),
-        max_message_bytes_(stream.segment.max_message_bytes()),
+        max_message_bytes_(stream.max_message_bytes()),
         lines_(max_message_bytes_),
         publisher_(stream, options) {}
 
@@ -146,7 +146,7 @@ int pub(PubOptions options) {
   if (from_stdin > 1 || (from_stdin == 1 && options.repeat > 1)) {
     throw Failure(kUsage, "standard input can be read once only: name files to repeat them");
   }
-  return Run{open_named_segment(options.stream), options}.all();
+  return Run{Segment::open(options.stream), options}.all();
 }
 
 }  // namespace

@@ -17,11 +17,12 @@ namespace {
 struct Audience {
   std::uint64_t readers = 0;    // attached and alive
   std::uint64_t delivered = 0;  // messages, by all readers that there ever were
+  bool is_awaited = false;      // the stream keeps everything for its first reader
 };
 
 Audience audience_of(const Segment& segment) {
   const Snapshot snapshot = inspect(segment);
-  Audience audience{0, snapshot.departed.delivered};
+  Audience audience{0, snapshot.departed.delivered, snapshot.awaits_first_reader};
   for (const ParticipantSnapshot& participant : snapshot.participants) {
     if (participant.role != Role::reader) continue;
     if (participant.state != Liveness::dead) ++audience.readers;
@@ -32,16 +33,18 @@ Audience audience_of(const Segment& segment) {
 
 }  // namespace
 
-Publisher::Publisher(const NamedSegment& stream, const PubOptions& options)
-    : segment_(stream.segment),
-      writer_(stream.segment,
+Publisher::Publisher(const Segment& stream, const PubOptions& options)
+    : segment_(stream),
+      writer_(stream,
               {.name = options.name, .timeout = options.timeout.value_or(kForever), .stop = &detail::stop_flag}),
       room_watch_(stream),
       on_terminal_(::isatty(STDERR_FILENO) == 1) {
   const Audience audience = audience_of(segment_);
   delivered_before_ = audience.delivered;
   if (audience.readers == 0) {
-    spdlog::warn("nobody reads {}: messages are kept only until their slab is needed", segment_.name());
+    spdlog::warn("nobody reads {}: {}", segment_.name(),
+                 audience.is_awaited ? "it keeps messages for its first reader, and writers wait once it is full"
+                                     : "messages are kept only until their slab is needed");
   }
 }
 
@@ -93,7 +96,9 @@ void Publisher::warn_if_unread() const {
                  audience.delivered == delivered_before_
                      ? fmt::format("nobody has read the {}", counted(totals_.messages, "message"))
                      : "no reader is left, and some messages may not have been read",
-                 nobody_left() ? "they are lost" : "a reader that comes gets what still stands there then");
+                 nobody_left()         ? "they are lost"
+                 : audience.is_awaited ? "the first reader that comes gets them"
+                                       : "a reader that comes gets what still stands there then");
   } catch (const Error&) {
     // What is published is published: it is not this account that fails.
   }

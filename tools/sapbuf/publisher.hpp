@@ -39,7 +39,7 @@ class Publisher {
   };
 
   // Warns if nobody reads. Throws sapbuf::Error.
-  Publisher(const NamedSegment& stream, const PubOptions& options);
+  Publisher(const Segment& stream, const PubOptions& options);
 
   // Throws Failure where there is no way to go on.
   Result publish(std::string_view line) {

@@ -43,8 +43,8 @@ std::vector<std::string> keepers(const Snapshot& snapshot) {
 
 }  // namespace
 
-RoomWatch::RoomWatch(const NamedSegment& stream)
-    : segment_(stream.segment), name_(stream), thread_(start_without_signals([this] { run(); })) {}
+RoomWatch::RoomWatch(const Segment& stream)
+    : segment_(stream), name_(stream), thread_(start_without_signals([this] { run(); })) {}
 
 RoomWatch::~RoomWatch() {
   {
@@ -91,9 +91,12 @@ void RoomWatch::look_at_name_locked() {
 
 void RoomWatch::tell_who_keeps_it() const {
   try {
-    const std::vector<std::string> kept = keepers(inspect(segment_));
+    const Snapshot snapshot = inspect(segment_);
+    const std::vector<std::string> kept = keepers(snapshot);
     spdlog::warn("waiting for room in {}: {}", segment_.name(),
-                 kept.empty() ? "somebody is in the middle of a step" : fmt::format("held: {}", fmt::join(kept, "; ")));
+                 snapshot.awaits_first_reader ? "it keeps everything until a first reader comes"
+                 : kept.empty()               ? "somebody is in the middle of a step"
+                                              : fmt::format("held: {}", fmt::join(kept, "; ")));
   } catch (const Error& error) {
     spdlog::warn("waiting for room in {}: {}", segment_.name(), error.what());
   }

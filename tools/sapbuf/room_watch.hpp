@@ -17,7 +17,7 @@ namespace sapbuf::tools {
 // A thread beside the one that writes: the writer's calls cannot tell of themselves while they wait.
 class RoomWatch {
  public:
-  explicit RoomWatch(const NamedSegment& stream);
+  explicit RoomWatch(const Segment& stream);
   RoomWatch(const RoomWatch&) = delete;
   RoomWatch& operator=(const RoomWatch&) = delete;
   ~RoomWatch();

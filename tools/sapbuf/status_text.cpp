@@ -21,12 +21,18 @@ std::string bar(std::uint64_t used, std::uint64_t capacity) {
   return fmt::format("[{}{}] {:3.0f} %", std::string(filled, '#'), std::string(kWidth - filled, '.'), part * 100);
 }
 
+const char* retention(const Snapshot& snapshot) {
+  if (!snapshot.options.retain) return "";
+  return snapshot.awaits_first_reader ? "; keeps everything until a first reader comes"
+                                      : "; kept everything until its first reader came";
+}
+
 std::string head(const Snapshot& snapshot) {
   const SegmentOptions& options = snapshot.options;
   const std::string extents =
       options.order == Order::per_writer ? fmt::format(" (extents of {})", human_bytes(options.extent_bytes)) : "";
-  return fmt::format("{}: {} order{}, on full: {}\n", printable_name(snapshot.name), to_string(options.order), extents,
-                     to_string(options.on_full)) +
+  return fmt::format("{}: {} order{}, on full: {}{}\n", printable_name(snapshot.name), to_string(options.order),
+                     extents, to_string(options.on_full), retention(snapshot)) +
          fmt::format("{} of {}, {} in all, room for {}; ABI {}, made {}\n", counted(options.slabs, "slab"),
                      human_bytes(options.slab_bytes), human_bytes(snapshot.bytes),
                      counted(options.participants, "participant"), snapshot.abi, human_time(snapshot.created_ns)) +
@@ -56,7 +62,7 @@ std::vector<std::string> ledger_cells(Role role, const Ledger& ledger) {
   return {of_writers(ledger.committed), role == Role::reader ? "-" : human_bytes(ledger.committed_bytes),
           of_writers(ledger.aborted),   of_writers(ledger.dropped),
           of_writers(ledger.abandoned), of_readers(ledger.delivered),
-          of_readers(ledger.lost)};
+          of_readers(ledger.lost),      of_readers(ledger.skipped)};
 }
 
 std::string participants(const Snapshot& snapshot) {
@@ -72,7 +78,8 @@ std::string participants(const Snapshot& snapshot) {
                {"DROPPED", Align::right},
                {"ABANDONED", Align::right},
                {"DELIVERED", Align::right},
-               {"LOST", Align::right}});
+               {"LOST", Align::right},
+               {"SKIPPED", Align::right}});
   const auto add = [&](std::vector<std::string> who, Role role, const Ledger& ledger) {
     for (std::string& cell : ledger_cells(role, ledger)) who.push_back(std::move(cell));
     table.row(std::move(who));

@@ -29,6 +29,7 @@ struct SubOptions {
   std::optional<milliseconds> idle_exit;
   bool hold = false;
   bool follow = false;
+  bool newest_only = false;
 
   bool is_idle(Clock::time_point since) const { return idle_exit && Clock::now() - since >= *idle_exit; }
 };
@@ -40,6 +41,7 @@ struct Account {
   std::uint64_t bytes = 0;
   std::uint64_t delivered = 0;
   std::uint64_t lost = 0;
+  std::uint64_t skipped = 0;
   Clock::time_point idle_since = Clock::now();  // since the last message, or since the beginning
   Clock::time_point first_at{};
 
@@ -47,8 +49,9 @@ struct Account {
   void show() const {
     const Clock::duration time = written == 0 ? Clock::duration{} : idle_since - first_at;
     const double seconds = std::max(1e-6, std::chrono::duration<double>(time).count());
-    spdlog::info("delivered {} ({}) in {}: {} messages/s; {} lost", counted(delivered, "message"), human_bytes(bytes),
-                 human_duration(time), human_rate(static_cast<double>(written) / seconds), human_count(lost));
+    const std::string skips = skipped == 0 ? "" : fmt::format(", {} skipped", human_count(skipped));
+    spdlog::info("delivered {} ({}) in {}: {} messages/s; {} lost{}", counted(delivered, "message"), human_bytes(bytes),
+                 human_duration(time), human_rate(static_cast<double>(written) / seconds), human_count(lost), skips);
   }
 };
 
@@ -59,12 +62,10 @@ class Subscription {
     gone,   // the stream was removed, and nobody is left in it to write more
   };
 
-  Subscription(const NamedSegment& stream, const SubOptions& options, Account& account)
-      : options_(options),
-        account_(account),
-        segment_(stream.segment),
-        name_(stream),
-        reader_(stream.segment, options.reader) {}
+  Subscription(const Segment& stream, const SubOptions& options, Account& account)
+      : options_(options), account_(account), segment_(stream), name_(stream), reader_(stream, options.reader) {
+    tell_missed();
+  }
 
   End follow() {
     try {
@@ -77,6 +78,7 @@ class Subscription {
     tell_lost(true);
     account_.delivered += reader_.delivered();
     account_.lost += reader_.lost();
+    account_.skipped += reader_.skipped();
     return end_;
   }
 
@@ -97,6 +99,13 @@ class Subscription {
   }
 
  private:
+  void tell_missed() const {
+    const std::uint64_t missed = reader_.missed_before().value_or(0);
+    if (options_.reader.from == From::newest || missed == 0) return;
+    spdlog::warn("{} {} before this reader came: their slabs were needed again", counted(missed, "message"),
+                 missed == 1 ? "was gone" : "were gone");
+  }
+
   void follow_to_the_end() {
     while (account_.written < options_.count && !stop_requested() && !account_.output.closed()) {
       if (drain()) continue;
@@ -110,6 +119,7 @@ class Subscription {
     Account& account = account_;
     const std::uint64_t before = account.written;
     if (before == 0) account.first_at = Clock::now();
+    if (options_.newest_only) reader_.skip_to_newest();
     for (const Frame& frame : reader_.pin()) {
       account.output.line(frame.bytes());
       account.bytes += frame.bytes().size();
@@ -180,7 +190,7 @@ class Subscription {
   End end_ = End::asked;
 };
 
-Subscription::End run(const NamedSegment& stream, const SubOptions& options, Account& account) {
+Subscription::End run(const Segment& stream, const SubOptions& options, Account& account) {
   try {
     Subscription subscription{stream, options, account};
     return options.hold ? subscription.hold() : subscription.follow();
@@ -191,10 +201,10 @@ Subscription::End run(const NamedSegment& stream, const SubOptions& options, Acc
 }
 
 // The next stream of that name. Nothing if it is time to end before there is one.
-std::optional<NamedSegment> wait_for_next(const SubOptions& options, Account& account) {
+std::optional<Segment> wait_for_next(const SubOptions& options, Account& account) {
   while (!stop_requested() && !account.output.look_if_closed() && !options.is_idle(account.idle_since)) {
     try {
-      return open_named_segment(options.stream);
+      return Segment::open(options.stream);
     } catch (const Error& error) {
       if (error.errc() != Errc::not_found) throw;
     }
@@ -205,7 +215,7 @@ std::optional<NamedSegment> wait_for_next(const SubOptions& options, Account& ac
 
 int sub(SubOptions options) {
   Account account;
-  auto stream = std::make_optional(open_named_segment(options.stream));
+  auto stream = std::make_optional(Segment::open(options.stream));
   account.idle_since = Clock::now();
   while (run(*stream, options, account) == Subscription::End::gone) {
     if (!options.follow) {
@@ -250,6 +260,13 @@ void add_sub(CLI::App& app, Action& chosen) {
   add_milliseconds(
       *command, "--idle-exit", "End when nothing came for so long; 0: take what is there and end",
       [options](milliseconds value) { options->idle_exit = value; }, "wait for ever");
+  command->add_flag_callback(
+      "--newest-only",
+      [options] {
+        options->newest_only = true;
+        options->reader.keep = Keep::frame;
+      },
+      "Show how things are: skip whatever is older than the newest message (of each writer, in per-writer order)");
   command->add_flag("--follow", options->follow,
                     "When the stream was removed, go on with the next one of that name instead of ending");
   command->add_flag("--hold", options->hold, "Pin the oldest slab and sleep until a signal comes, to try recovery out")
