@@ -259,7 +259,8 @@ bool maps(const std::string& name) {
 BOOST_AUTO_TEST_CASE(a_child_made_while_a_segment_is_being_opened_keeps_no_dead_parent_alive) {
   const TestName name;
   const Segment segment = Segment::create(name, {.slab_bytes = 8192});
-  for (unsigned nth = 1; nth <= 3; ++nth) {
+  unsigned opened = 0;
+  for (unsigned nth = 1;; ++nth) {
     Child parent{[&](Link& link) {
       pid_t pid = 0;
       const auto fork_and_go_on = [&] {
@@ -276,7 +277,8 @@ BOOST_AUTO_TEST_CASE(a_child_made_while_a_segment_is_being_opened_keeps_no_dead_
       link.hear();
     }};
     const auto child = static_cast<pid_t>(parent.hear());
-    BOOST_TEST_REQUIRE(child > 0);
+    if (child == 0) break;  // so many are opened, and no more
+    ++opened;
     BOOST_TEST(recover(segment).dead.empty());
     parent.kill();
     BOOST_TEST(::kill(child, 0) == 0);
@@ -284,6 +286,7 @@ BOOST_AUTO_TEST_CASE(a_child_made_while_a_segment_is_being_opened_keeps_no_dead_
     BOOST_TEST(report.dead.size() == 1U);
     ::kill(child, SIGKILL);
   }
+  BOOST_TEST(opened >= 3U);
 }
 
 // One thread makes, opens, attaches and lets go without a pause; the other forks. Each child looks what it inherited,
