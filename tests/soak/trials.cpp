@@ -10,6 +10,7 @@
 
 #include "soak/dice.hpp"
 #include "soak/trial_kit.hpp"
+#include "soak/trial_life.hpp"
 #include "support/invariants.hpp"
 
 namespace sapbuf::soak {
@@ -156,6 +157,7 @@ std::span<const Trial> trials() {
        [](const std::string& stream, const TrialOptions& options) { storm(stream, options, Order::total); }},
       {"crowd", crowd},
       {"large-heap", large_heap},
+      {"careless-life", live_carelessly},
   };
   return all;
 }
