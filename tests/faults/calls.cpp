@@ -77,7 +77,7 @@ std::span<const int> errors_of(Call call) { return facts_of(call).errors; }
 std::string name_of_error(int error) { return error == kShort ? "half of it" : ::strerrorname_np(error); }
 
 Faults::Faults(Fault fault) : fault_(fault) {
-  calls_.reserve(100'000);  // so that to count takes no memory
+  calls_.reserve(1'000'000);  // so that to count takes no memory
   standing = this;
 }
 
