@@ -51,6 +51,7 @@ std::string name_of_error(int error);
 
 struct Fault {
   std::size_t nth = 0;  // of the calls from now on, counted from 1
+  Call call{};          // what it is; where waits go another way, the first of its kind from there on
   int error = 0;
   bool lasting = false;  // from then on, each call of that kind
 };

@@ -10,6 +10,7 @@
 
 #include "soak/dice.hpp"
 #include "soak/trial_kit.hpp"
+#include "soak/trial_life.hpp"
 #include "support/invariants.hpp"
 
 namespace sapbuf::soak {
@@ -72,9 +73,9 @@ void storm(const std::string& stream, const TrialOptions& options, Order order) 
 
 void crowd(const std::string& stream, const TrialOptions& options) {
   constexpr std::size_t kProcesses = 8;
-  constexpr std::uint64_t kMessages = 50;  // of each writer
+  constexpr std::uint64_t kMessages = 600;  // of each writer: more than the stream has room for
   const std::size_t threads = options.with_all_might ? 50 : 3;
-  const Segment segment = Segment::create(stream, {.slabs = 2, .slab_bytes = 65536, .participants = 512});
+  const Segment segment = Segment::create(stream, {.slabs = 2, .slab_bytes = 16384, .participants = 512});
   Listener listener{segment};
   std::vector<Process> processes;
   for (std::size_t p = 0; p < kProcesses; ++p) {
@@ -156,6 +157,7 @@ std::span<const Trial> trials() {
        [](const std::string& stream, const TrialOptions& options) { storm(stream, options, Order::total); }},
       {"crowd", crowd},
       {"large-heap", large_heap},
+      {"careless-life", live_carelessly},
   };
   return all;
 }

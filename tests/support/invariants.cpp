@@ -5,6 +5,8 @@
 #include <sstream>
 #include <stdexcept>
 
+#include <sapbuf/recovery.hpp>
+
 #include "segment/ledger.hpp"
 #include "support/slab_content.hpp"
 
@@ -28,14 +30,19 @@ using layout::SlotTenure;
 
 class Inspection {
  public:
-  Inspection(SegmentCore& core, Motion motion)
-      : core_(core), g_(core.geometry()), still_(motion == Motion::none), cursor_{core.control().cursor.load()} {}
+  Inspection(const Segment& segment, Motion motion)
+      : segment_(segment),
+        core_(*segment.core()),
+        g_(core_.geometry()),
+        still_(motion == Motion::none),
+        cursor_{core_.control().cursor.load()} {}
 
   void run() {
     look_at_control();
     look_at_cursor();
     look_at_descriptors();
     look_at_slabs();
+    if (still_) look_for_dead();
     for (std::uint32_t slot = 0; slot < g_.participants; ++slot) look_at_slot(slot);
     if (still_) look_at_ledger();
   }
@@ -157,6 +164,11 @@ class Inspection {
     }
   }
 
+  void look_for_dead() const {
+    const RecoveryReport found = find_dead(segment_);
+    if (!found.dead.empty()) broken("slot ", found.dead.front().slot, " is in use, and its lock is free");
+  }
+
   void look_at_slot(std::uint32_t index) {
     const ParticipantSlot& slot = core_.slot(index);
     const SlotTenure tenure{slot.tenure.load()};
@@ -167,9 +179,8 @@ class Inspection {
       broken("slot ", index, " is in use without a role");
     }
     if (still_) {
-      const bool locked = core_.locks().is_locked(layout::kSlotLocks + index);
-      if (tenure.in_use() && !locked) broken("slot ", index, " is in use, and its lock is free");
-      if (!tenure.in_use() && locked) broken("slot ", index, " is free, and its lock is held");
+      if (!tenure.in_use() && core_.locks().is_locked(layout::kSlotLocks + index))
+        broken("slot ", index, " is free, and its lock is held");
       if (tenure.state() == SlotState::leaving) broken("slot ", index, " says for ever that it is leaving");
     }
     if (!tenure.in_use()) return still_ ? look_at_free_slot(index, slot) : void();
@@ -243,6 +254,7 @@ class Inspection {
     }
   }
 
+  const Segment& segment_;
   SegmentCore& core_;
   const layout::Geometry& g_;
   const bool still_;
@@ -257,13 +269,13 @@ class Inspection {
 
 std::string broken_invariant(const Segment& segment, Motion motion) {
   try {
-    Inspection{*segment.core(), motion}.run();
+    Inspection{segment, motion}.run();
   } catch (const Broken& found) {
     return found.what();
   }
   return {};
 }
 
-void check_invariants(const Segment& segment, Motion motion) { Inspection{*segment.core(), motion}.run(); }
+void check_invariants(const Segment& segment, Motion motion) { Inspection{segment, motion}.run(); }
 
 }  // namespace sapbuf::test
