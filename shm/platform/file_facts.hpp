@@ -1,12 +1,21 @@
 // What anybody may know of a file without opening it: its type, its size, and whose it is.
 #pragma once
 
+#include <sys/types.h>
+
 #include <sys/stat.h>
 
 #include <cstdint>
 #include <string>
 
 namespace sapbuf::platform {
+
+// Which file it is, whatever its name says by now.
+struct FileIdentity {
+  dev_t device = 0;
+  ino_t inode = 0;
+  bool operator==(const FileIdentity&) const = default;
+};
 
 inline constexpr const char* kShmDirectory = "/dev/shm";
 

@@ -7,16 +7,10 @@
 #include <atomic>
 #include <optional>
 
+#include "platform/file_facts.hpp"
 #include "platform/fork_guard.hpp"
 
 namespace sapbuf::platform {
-
-// Which file a descriptor is open on.
-struct FileIdentity {
-  dev_t device = 0;
-  ino_t inode = 0;
-  bool operator==(const FileIdentity&) const = default;
-};
 
 // Nothing if the number is no descriptor.
 std::optional<FileIdentity> identity_of(int descriptor) noexcept;

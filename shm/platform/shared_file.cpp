@@ -165,11 +165,6 @@ FileFacts SharedFile::facts() const {
   return FileFacts::of(status);
 }
 
-FileIdentity SharedFile::identity() const {
-  const struct stat information = status_of(descriptor());
-  return {information.st_dev, information.st_ino};
-}
-
 bool SharedFile::has_identity(std::string_view name, const FileIdentity& identity) noexcept try {
   const std::string path = "/dev/shm/" + object_name(name);
   struct stat information {};

@@ -1,6 +1,6 @@
 #include "stream/own_ranges.hpp"
 
-#include "segment/fork_guard.hpp"
+#include "platform/fork_guard.hpp"
 #include "stream/slabs.hpp"
 
 namespace sapbuf::detail {
@@ -18,14 +18,14 @@ std::uint64_t this_thread_number() noexcept {
 }
 
 RangeOwner::RangeOwner() noexcept {
-  const std::lock_guard guard{ForkGuard::mutex()};
+  const platform::NoFork section;
   next_ = first_owner;
   if (next_ != nullptr) next_->previous_ = this;
   first_owner = this;
 }
 
 RangeOwner::~RangeOwner() {
-  const std::lock_guard guard{ForkGuard::mutex()};
+  const platform::NoFork section;
   (previous_ == nullptr ? first_owner : previous_->next_) = next_;
   if (next_ != nullptr) next_->previous_ = previous_;
 }
@@ -33,7 +33,7 @@ RangeOwner::~RangeOwner() {
 bool is_kept_by_own_range(SegmentCore& core) noexcept {
   const auto oldest = find_oldest(core, 1);
   if (!oldest) return false;
-  const std::lock_guard guard{ForkGuard::mutex()};
+  const platform::NoFork section;
   for (const RangeOwner* owner = first_owner; owner != nullptr; owner = owner->next_) {
     if (owner->keeps_by_range(core, oldest->generation)) return true;
   }

@@ -19,9 +19,6 @@ using layout::FrameHeader;
 using layout::FrameKind;
 
 constexpr auto relaxed = std::memory_order_relaxed;
-constexpr std::uint64_t kShortCycle = 24;              // looks: shorter ones slow the pace down
-constexpr std::uint64_t kLongCycle = 96;               // looks: longer ones quicken it
-constexpr int kSlowestPace = 4095;                     // pauses: about 100 microseconds
 constexpr int kLittlePerPause = 2;                     // bytes: about 70 MB/s
 constexpr int kPausesOfALook = 8;                      // that a look takes as long as
 constexpr int kClaimPauses = 200;                      // about 6 microseconds
@@ -61,9 +58,19 @@ void wait_for_claim(ReaderState& reader) {
   }
 }
 
-// Otherwise: so long that looking is a small part of what it does, whatever a look costs on this machine, if messages
-// come fast enough for that. One that finds little gets messages one by one, and looks at once, for the sake of
-// latency.
+// Otherwise: so long that it finds some lines full, if messages come fast enough for that. One that finds little gets
+// messages one by one, and looks at once, for the sake of latency.
+struct Pace {
+  std::uint64_t short_range;  // bytes: shorter ranges slow it down
+  std::uint64_t long_range;   // bytes: longer ones quicken it
+  int slowest;                // pauses of some 27 nanoseconds
+};
+// In per-writer order it leads to a range that has much in it.
+constexpr Pace kPerWriter{4096, 32768, 255};
+// In total order a reader is always where somebody writes, and a look costs both the more, the farther their cores are
+// apart. By bytes, not by time, so that it is the same small part of the work everywhere.
+constexpr Pace kTotal{32768, 131072, 2047};
+
 bool paced_look(ReaderState& reader) {
   reader.follows = reader.is_amid_much();
   if (reader.follows) {
@@ -71,16 +78,13 @@ bool paced_look(ReaderState& reader) {
     return look(reader);
   }
   for (int i = 0; i < reader.pace; ++i) platform::spin_pause();
-  const std::uint64_t begin = platform::ticks();
   const bool found = look(reader);
-  const std::uint64_t end = platform::ticks();
-  const std::uint64_t cycle = end - std::exchange(reader.last_look_ticks, end);  // from one look to the next
-  reader.look_ticks = (3 * reader.look_ticks + (end - begin)) / 4;
+  const Pace& pace = reader.in_total_order() ? kTotal : kPerWriter;
   const auto little = static_cast<std::uint64_t>(kLittlePerPause * (reader.pace + kPausesOfALook));
-  if (!found || reader.last_range_bytes < little || cycle > kLongCycle * reader.look_ticks) {
+  if (!found || reader.last_range_bytes < little || reader.last_range_bytes > pace.long_range) {
     reader.pace /= 2;
-  } else if (cycle < kShortCycle * reader.look_ticks) {
-    reader.pace = std::min(2 * reader.pace + 1, kSlowestPace);
+  } else if (reader.last_range_bytes < pace.short_range) {
+    reader.pace = std::min(2 * reader.pace + 1, pace.slowest);
   }
   return found;
 }

@@ -3,6 +3,7 @@
 // two, or by the handler of a signal that interrupted it, does.
 #include <algorithm>
 
+#include "segment/liveness.hpp"
 #include "segment/registry.hpp"
 #include "stream/reader_state.hpp"
 

@@ -118,8 +118,6 @@ struct ReaderState final : ForkHook, RangeOwner {
   std::uint64_t last_cursor = 0;       // at the last look that was not up to date
   bool knows_all = false;              // behind it: every generation, and the trace of every claim
   int pace = 0;                        // pauses before a look: see paced_look
-  std::uint64_t look_ticks = 0;        // that a look takes, of late
-  std::uint64_t last_look_ticks = 0;   // when it was
   std::uint64_t recovery_tried_ns = 0;
   // Set by a wait amid much, for the next range: extents that are opened only now are left to the one after it. To read
   // an extent that a busy writer is filling would take from it each line that it needs next.

@@ -36,17 +36,26 @@ void ReaderState::add_window(Placed place) {
   windows.push_back(std::move(window));
 }
 
-// Looks for extents in granules that are claimed, from behind, and makes places of them. What has left no trace yet
-// goes to `still_untraced`, the newest first.
+// Looks for extents in granules that are claimed, and makes places of them. What has left no trace yet goes to
+// `still_untraced`, the newest first. As long as there is an extent at the beginning, forward: what is older has left
+// its trace then. Behind the first gap, from the newest to the oldest.
 void ReaderState::trace(Window& window, Granules claimed) {
+  const auto word_of = [&](std::uint64_t granule) {
+    // extent-open: acquire, so that the extent frame, and the end of the owner's extent before this one, are seen.
+    return Extent{core->extent(window.slab, granule).load(std::memory_order_acquire)};
+  };
+  for (; claimed.begin < claimed.end;) {
+    const Extent extent = word_of(claimed.begin);
+    if (!extent.begins()) break;
+    const std::uint64_t end = claimed.begin + extent.granules();
+    if (end == claimed.begin || end > claimed.end) return distrust(window, claimed);
+    add_place(window, {claimed.begin, end}, extent);
+    claimed.begin = end;
+  }
   std::uint64_t at = claimed.end;
   std::uint64_t free_end = at;  // from `at` to here, nothing has left a trace
   const auto leave_behind = [&](std::uint64_t begin) {
     if (begin < free_end) still_untraced.push_back({begin, free_end});
-  };
-  const auto word_of = [&](std::uint64_t granule) {
-    // extent-open: acquire, so that the extent frame, and the end of the owner's extent before this one, are seen.
-    return Extent{core->extent(window.slab, granule).load(std::memory_order_acquire)};
   };
   while (at > claimed.begin) {
     std::uint64_t begin = at - 1;

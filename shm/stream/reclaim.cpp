@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include <sapbuf/detail/kill_point.hpp>
+#include "platform/zero.hpp"
 #include "segment/registry.hpp"
 #include "stream/seal.hpp"
 
@@ -45,6 +46,16 @@ bool awaits_first_reader(SegmentCore& core) noexcept {
   return core.geometry().retain == 1 && core.control().reader_came.load(std::memory_order_acquire) == 0;
 }
 
+// The words of a slab's extent table, which readers have in their caches. A reader of an `overwrite` stream may be
+// looking at them still, and finds out that the slab is not its own any more.
+void zero(layout::Word* words, std::uint64_t count) noexcept {
+#if defined(__SANITIZE_THREAD__)
+  for (std::uint64_t i = 0; i < count; ++i) words[i].store(0, relaxed);
+#else
+  platform::zero(reinterpret_cast<std::byte*>(words), count * sizeof(layout::Word));
+#endif
+}
+
 // Makes a slab that nobody may read any more ready for the next generation, or takes a step towards it: whether it is
 // free now.
 //   killed in between: it still says `cleaning`, and the next one repeats the step
@@ -52,8 +63,7 @@ bool clean(SegmentCore& core, std::uint32_t slab, std::uint64_t generation) {
   const layout::Geometry& geometry = core.geometry();
   layout::SlabDescriptor& descriptor = core.descriptor(slab);
   if (geometry.order == Order::per_writer) {
-    for (std::uint64_t index = 0; index < geometry.granules_per_slab(); ++index)
-      core.extent(slab, index).store(0, relaxed);
+    zero(&core.extent(slab, 0), geometry.granules_per_slab());
   } else {
     // All of it: behind the limit stands a NOP, and a claimer that ran over the end may have been killed with half its
     // work done.

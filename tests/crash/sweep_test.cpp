@@ -222,7 +222,7 @@ BOOST_DATA_TEST_CASE(a_stopped_writer_loses_nothing, data::make({kSettings[0], k
         BOOST_TEST(recover(segment).dead.empty());
         Writer survivor{segment, {.name = "survivor", .timeout = 5ms}};
         for (std::uint32_t number = 0; number < 12; ++number) {
-          survivor.write(std::span<const std::byte>{make_message(kSurvivor, number)});
+          static_cast<void>(survivor.write(std::span<const std::byte>{make_message(kSurvivor, number)}));
           audience.read_some(0ms);
         }
         BOOST_TEST(recover(segment).dead.empty());

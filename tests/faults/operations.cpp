@@ -50,7 +50,7 @@ void let_idle(World& world) {
   attach_both(world);
   world.idler.emplace(*world.segment, WriterOptions{.timeout = 100ms});
   write_some(world, 2);
-  put(*world.idler, {kIdler, 0}, kBytes);
+  must_put(*world.idler, {kIdler, 0}, kBytes);
 }
 
 // --- The dead ------------------------------------------------------------------------------------------------------

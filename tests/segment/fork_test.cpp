@@ -305,7 +305,7 @@ BOOST_DATA_TEST_CASE(whatever_another_thread_is_doing_a_child_inherits_neither_l
         const Segment own = place == Place::heap ? Segment::create_in(heap, options) : Segment::open(name);
         Writer writer{own, {.name = "parent", .timeout = 0ms}};
         const Reader reader{own, {.name = "parent"}};
-        writer.write("something");
+        BOOST_TEST(writer.write("something") == Status::ok);
         if (place == Place::named) {
           static_cast<void>(Segment::open_or_create(another, options));
           Segment::remove(another);

@@ -59,7 +59,7 @@ void World::wound(const char* kill_point, unsigned nth) {
     kill_point::arm(kill_point, kill_self, nth);
     for (std::uint32_t number = 0; number < 60; ++number) {
       const auto message = make_message(id, number);
-      writer.write(std::span<const std::byte>{message});
+      if (writer.write(std::span<const std::byte>{message}) != Status::ok) return;
     }
   }};
   if (!audience->read_until([&] { return has_ended(victim); }, patience()) || victim.wait() != -SIGKILL) {

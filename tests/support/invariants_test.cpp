@@ -39,7 +39,7 @@ struct Victim {
   Victim(Order order, OnFull on_full)
       : memory{options(order, on_full)}, segment{Segment::create_in(memory, options(order, on_full))} {
     for (std::uint32_t number = 0; active().generation < 3 || closed() == 0; ++number) {
-      put(number % 2 == 0 ? first : second, {number % 2, number}, 8 + number * 11 % 300);
+      must_put(number % 2 == 0 ? first : second, {number % 2, number}, 8 + number * 11 % 300);
       log.read(reader, 5);
     }
     open.emplace(second.reserve(40));

@@ -209,24 +209,6 @@ BOOST_AUTO_TEST_CASE(a_stream_that_cannot_be_watched_is_told_and_the_pings_go_on
   BOOST_TEST(manager.hear() == "WATCHDOG=1\nSTATUS=watching 1 stream; trouble with 1");
 }
 
-// Where the look at a stream takes long, the daemon is still well.
-BOOST_AUTO_TEST_CASE(a_stream_that_keeps_a_look_waiting_is_told_and_the_pings_go_on) {
-  Scene scene;
-  const TestName locked;
-  const int file = ::open(("/dev/shm/sapbuf." + locked.str()).c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  struct flock lock {};
-  lock.l_type = F_WRLCK;
-  lock.l_start = static_cast<off_t>(layout::kCreationLock);
-  lock.l_len = 1;
-  BOOST_TEST_REQUIRE(::fcntl(file, F_OFD_SETLK, &lock) == 0);
-  const Manager manager;
-  Daemon daemon{{scene.name, locked}, manager.environment("60000")};
-  BOOST_TEST(manager.hear().starts_with("READY=1\nSTATUS=watching 1 stream; 1 "));
-  for (int i = 0; i < 3; ++i) BOOST_TEST(!manager.hear_of("WATCHDOG=1").empty());
-  BOOST_TEST(daemon.end() == 0);
-  ::close(file);
-}
-
 BOOST_AUTO_TEST_CASE(a_manager_that_cannot_be_reached_or_does_not_read_stops_nothing) {
   for (const char* address : {"/tmp/sapbuf.test.nobody.listens", "vsock:2:1", "relative", "@"}) {
     Scene scene;
