@@ -23,9 +23,9 @@ class ForkWatcher {
   ~ForkWatcher() = default;
 };
 
-// Changes when a fork of this process begins, and again when it is over. Whoever opens a descriptor reads it before, and
-// once more within a NoFork section behind the open: if it is the same, no child has a copy, and the descriptor can be
-// watched before any has.
+// Changes when a fork of this process begins, and again when it is over. Whoever opens a descriptor reads it before,
+// and once more within a NoFork section behind the open: if it is the same, no child has a copy, and the descriptor can
+// be watched before any has.
 std::uint64_t fork_count() noexcept;
 
 // As long as one exists, no fork of this process begins: neither in another thread, nor in a signal handler of this

@@ -20,13 +20,13 @@ const char* to_text(Proof proof) noexcept;  // for people: of a death
 // One look at many slots: several handles of one process have one life, and it is asked about once.
 class LivenessSweep {
  public:
-  explicit LivenessSweep(SegmentCore& core) noexcept : core_(core) {}
+  explicit LivenessSweep(SegmentCore& core) noexcept : core_(core), last_alive_(core.locks().life()) {}
   // `tenure` is the one that the answer is about; a proof stays true until the slot is settled.
   Proof ask(std::uint32_t slot, layout::SlotTenure& tenure) noexcept;
 
  private:
   SegmentCore& core_;
-  std::uint64_t last_alive_ = 0;  // a life that was locked
+  std::uint64_t last_alive_;  // a life that was locked
 };
 
 // Whether the slot's participant needs settling: it died, or it left without being able to settle.

@@ -33,6 +33,7 @@ Segment segment_of(detail::Obtained obtained) {
 }  // namespace
 
 Segment Segment::create(std::string_view name, const SegmentOptions& options) {
+  const Uncancellable to_its_end;
   return segment_of(detail::create_named(name, options, IfExists::fail));
 }
 

@@ -119,7 +119,8 @@ class SegmentCore final : public platform::ForkWatcher, platform::TruncationTarg
   const std::uint64_t created_at_ns_;
   const std::shared_ptr<const void> lock_owner_;
   platform::LockFile locks_;
-  platform::Mapping control_region_;  // header (read-only) to extent tables; of supplied memory that is shared: all of it
+  platform::Mapping
+      control_region_;  // header (read-only) to extent tables; of supplied memory that is shared: all of it
   platform::Mapping writing_region_;  // slabs
   platform::Mapping reading_region_;  // slabs, read-only
   std::byte* base_ = nullptr;
