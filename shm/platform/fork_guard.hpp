@@ -29,8 +29,9 @@ class ForkWatcher {
 std::uint64_t fork_count() noexcept;
 
 // As long as one exists, no fork of this process begins: neither in another thread, nor in a signal handler of this
-// one. Nothing that may wait for others is done within such a section. Whoever maps something begins to watch it within
-// the same section, so that no child finds it unwatched.
+// one. Nothing that may wait for others is done within such a section, and no page of a segment is touched: SIGBUS is
+// kept away, too, and the kernel ends a process that it cannot tell of a truncated file. Whoever maps something begins
+// to watch it within the same section, so that no child finds it unwatched.
 class NoFork {
  public:
   NoFork() noexcept;

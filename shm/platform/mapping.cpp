@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 
-#include "platform/system_error.hpp"
+#include "platform/file_error.hpp"
 
 namespace sapbuf::platform {
 namespace {
@@ -73,7 +73,7 @@ void Mapping::map(int descriptor, FileAccess access, std::uint64_t offset, std::
     const int error = errno;
     section.forget(*this);
     watched_ = false;
-    throw_system_error(error, "cannot map the segment into memory");
+    throw_map_error(error, bytes);
   }
   address_ = static_cast<std::byte*>(address);
   bytes_ = bytes;

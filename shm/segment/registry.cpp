@@ -116,7 +116,12 @@ Attachment attach(SegmentCore& core, layout::SlotRole role, std::string_view nam
                                        "(sapbuf create --participants)");
 }
 
-bool Attachment::is_current() const noexcept { return core_->slot(slot_).tenure.load(relaxed) == tenure_.word; }
+// Nobody's verdict stands in the zeros that take the place of a truncated segment.
+//   truncated: the flag is stored before the zeros are there; acquire, so that who finds them in the tenure finds it
+//   set
+bool Attachment::is_current() const noexcept {
+  return core_->slot(slot_).tenure.load(std::memory_order_acquire) == tenure_.word || core_->truncated();
+}
 
 Attachment::~Attachment() {
   if (core_ == nullptr || core_->forked() || core_->truncated()) return;

@@ -37,8 +37,8 @@ class Attachment {
 
   std::uint32_t slot() const noexcept { return slot_; }
   // False once others took this participant for dead: whatever it had is somebody else's. That cannot happen unless
-  // what proves life was taken away from the process (munmap of what it did not map, say). Not to be asked in a child
-  // made by fork.
+  // what proves life was taken away from the process (munmap of what it did not map, say). In a segment that is
+  // truncated nobody is taken for dead any more: true. Not to be asked in a child made by fork.
   bool is_current() const noexcept;
 
  private:

@@ -144,9 +144,10 @@ void close_reader(ReaderState* state) noexcept {
   if (!state->has_range()) delete state;  // otherwise the range does it, when it goes
 }
 
+// By what this reader knows of itself, which its hold only tells others: see RangeOwner.
 bool ReaderState::keeps_by_range(const SegmentCore& stream, std::uint64_t generation) const noexcept {
   if (!is_own_range() || forked || core->creation_id() != stream.creation_id()) return false;
-  return slot->hold.load(relaxed) <= generation;
+  return !overwrites() && windows.front().generation <= generation;
 }
 
 Stretch ReaderState::begin_walk() noexcept {

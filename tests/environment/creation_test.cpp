@@ -101,8 +101,10 @@ BOOST_DATA_TEST_CASE(a_killed_creator_leaves_nothing_in_shared_memory,
 
 BOOST_AUTO_TEST_CASE(a_full_file_system_is_named_with_what_is_left) {
   with_own_shm("size=64k", [] {
-    expect_told(Errc::no_space, [] { create("made", {.slab_bytes = 1 << 20}); },
-                {"no room for 2150400 bytes", "the free space of /dev/shm leaves 65536"});
+    const SegmentOptions options{.slab_bytes = 1 << 20};
+    expect_told(Errc::no_space, [&] { create("made", options); },
+                {"no room for " + std::to_string(Segment::bytes_needed(options)) + " bytes",
+                 "the free space of /dev/shm leaves 65536"});
     require(is_empty(), "something was left behind");
   });
 }

@@ -13,6 +13,8 @@
 #include <thread>
 
 #include "environment/surroundings.hpp"
+#include "segment/segment_core.hpp"
+#include "stream/own_ranges.hpp"
 #include "support/stream.hpp"
 
 namespace sapbuf::test {
@@ -169,6 +171,25 @@ BOOST_DATA_TEST_CASE(what_is_in_use_stays_addressable, data::make(kOrders), orde
     for (std::byte& byte : open.bytes()) byte = std::byte{1};
     open.commit();
     require(writer.write("more") == Status::corrupt, "accepted");
+  }};
+  BOOST_TEST(child.wait() == 0);
+}
+
+// Where the library keeps signals away, a missing page would end the process.
+BOOST_AUTO_TEST_CASE(a_look_at_own_ranges_needs_no_slot) {
+  const TestName name;
+  Child child{[&](Link&) {
+    const Segment segment = Segment::create(name, {.slab_bytes = 65536, .participants = 32});
+    Reader reader{segment};
+    Writer writer{segment};
+    require(put(writer, {1, 0}) == Status::ok, "not accepted");
+    const auto range = reader.pin();
+    detail::SegmentCore& core = *segment.core();
+    require(detail::is_kept_by_own_range(core), "it is not kept");
+    require(::mprotect(&core.slot(0), layout::kPageBytes, PROT_NONE) == 0, "cannot protect");
+    const bool kept = detail::is_kept_by_own_range(core);
+    ::mprotect(&core.slot(0), layout::kPageBytes, PROT_READ | PROT_WRITE);
+    require(kept, "it is not kept without the slots");
   }};
   BOOST_TEST(child.wait() == 0);
 }

@@ -17,13 +17,15 @@ namespace {
 constexpr std::chrono::seconds kLong{1};
 constexpr std::chrono::milliseconds kLookEvery{100};
 
-// A thread that no signal goes to: they are to interrupt the one that reads and writes.
+// A thread that no signal of others goes to: they are to interrupt the one that reads and writes. SIGBUS is its own:
+// the stream may be truncated while this looks at it.
 template <typename Code>
 std::thread start_without_signals(Code code) {
-  sigset_t all;
+  sigset_t others;
   sigset_t before;
-  ::sigfillset(&all);
-  ::pthread_sigmask(SIG_SETMASK, &all, &before);
+  ::sigfillset(&others);
+  ::sigdelset(&others, SIGBUS);
+  ::pthread_sigmask(SIG_SETMASK, &others, &before);
   std::thread thread{code};
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
   return thread;
