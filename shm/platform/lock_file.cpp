@@ -8,6 +8,7 @@
 
 #include <sapbuf/layout/header.hpp>
 
+#include "platform/lock_holders.hpp"
 #include "platform/system_error.hpp"
 
 namespace sapbuf::platform {
@@ -34,13 +35,19 @@ std::uint64_t random_life() {
   return layout::kLifeLocks + ((std::uint64_t{device()} << 32 | device()) & layout::kLifeMask);
 }
 
+// The file itself is not what these stand for: it is not there under any number or name that is known.
+bool is_lost(int error) noexcept { return error == EBADF || error == ENOENT || error == ESTALE; }
+
 [[noreturn]] void throw_unreachable(int error) {
-  if (errc_of(error) == Errc::resource_exhausted) throw_system_error(error, "cannot open the segment's file anew");
+  if (!is_lost(error)) throw_system_error(error, "cannot open the segment's file anew");
   throw Error(
       Errc::system,
       "the segment's file cannot be reached any more: this process closed descriptors that it did not open, and "
       "the file has no name, or /proc is not mounted");
 }
+
+// Only somebody with locks on nearly all of the range keeps so many random bytes from being free.
+constexpr int kLifeTries = 64;
 
 [[noreturn]] void throw_forked() { throw Error(Errc::forked, "the segment's locks are the parent's"); }
 
@@ -71,9 +78,12 @@ LockFile::~LockFile() {
 // dup() would share the open file description, and with it the locks; only a new open makes a new one. By the thread's
 // own entry in /proc: that of the process is empty once its first thread has ended.
 int LockFile::try_open(std::optional<NoFork>& section, KeptDescriptor& into, int flags) const {
-  int error = ENOENT;
+  int error = EBADF;
   for (const int known : {lock_descriptor_.load(std::memory_order_relaxed), probe_.number(), source_}) {
-    if (identity_of(known) != file_) continue;
+    if (known < 0) continue;
+    const auto found = identity_of(known);
+    if (!found && errno != EBADF) error = errno;
+    if (found != file_) continue;
     const std::string path = "/proc/thread-self/fd/" + std::to_string(known);
     error = into.open(section, path.c_str(), flags, file_);
     if (error == 0 || errc_of(error) == Errc::resource_exhausted) return error;
@@ -81,7 +91,7 @@ int LockFile::try_open(std::optional<NoFork>& section, KeptDescriptor& into, int
   if (path_.empty()) return error;
   // What has the name by now may be anything.
   const int by_name = into.open(section, path_.c_str(), flags | O_NOFOLLOW | O_NONBLOCK, file_);
-  return by_name == 0 || errc_of(by_name) == Errc::resource_exhausted ? by_name : error;
+  return by_name == 0 || is_lost(error) ? by_name : error;
 }
 
 void LockFile::open_probe() const {
@@ -110,11 +120,15 @@ void LockFile::take_life() {
   if (const int error = try_open(section, descriptor, writable_ ? O_RDWR : O_RDONLY); error != 0) {
     throw_unreachable(error);
   }
-  for (;;) {
+  for (int tries = 1;; ++tries) {
     life_ = random_life();
     struct flock lock = one_byte(writable_ ? F_WRLCK : F_RDLCK, life_);
     if (::fcntl(descriptor.number(), F_OFD_SETLK, &lock) == 0) break;
     if (!is_taken(errno)) throw_system_error(errno, "cannot take an OFD lock on the segment's file");
+    if (tries < kLifeTries) continue;
+    section.reset();
+    throw Error(Errc::busy, "a live process has locks on all of the segment's file" + named_holders_of(file_, life_) +
+                                ": no byte is left for the lock that says that this one lives");
   }
   if (const int error = life_anchor_.hold(*section, descriptor.number()); error != 0) {
     throw_system_error(error, "cannot map the segment's file for its locks");
@@ -160,12 +174,13 @@ void LockFile::unlock(std::uint64_t offset) noexcept {
     const int descriptor = description->descriptor.number();
     if (description->descriptor.is_ours() || identity_of(descriptor) == file_) {
       struct flock lock = one_byte(F_UNLCK, offset);
-      ::fcntl(descriptor, F_OFD_SETLK, &lock);
+      description->keeps_more = ::fcntl(descriptor, F_OFD_SETLK, &lock) != 0 || description->keeps_more;
     }
-    if (!description->descriptor.is_ours()) {
-      // With the last lock that was taken through it, its anchor goes, and the lock with it.
-      if (description->held.empty()) description->anchor.release();
-    }
+    if (!description->held.empty()) return;
+    if (description->descriptor.is_ours() && !description->keeps_more) return;
+    // Whatever is still locked goes with the description.
+    description->descriptor.close();
+    description->anchor.release();
     return;
   }
 }

@@ -39,7 +39,8 @@ enum class LockState {
 class LockFile {
  public:
   // Opens the file behind `descriptor`, which stays the caller's. A read-only file can only be asked. `path` is a name
-  // under which the file may be found if its descriptors are lost; empty: none. Throws Error if the system refuses.
+  // under which the file may be found if its descriptors are lost; empty: none. Throws Error if the system refuses, and
+  // Errc::busy if somebody has locks on all of the file.
   explicit LockFile(int descriptor, bool writable = true, std::string path = {});
   LockFile(const LockFile&) = delete;
   LockFile& operator=(const LockFile&) = delete;
@@ -48,6 +49,7 @@ class LockFile {
   // Takes the write lock on the byte at `offset`, or says that somebody has it: another process, or another thread
   // through this same object. Throws Error if the system refuses (out of lock records), or the file cannot be reached.
   bool try_lock(std::uint64_t offset);
+  // Where the system refuses, the byte is free for others as soon as nothing else is held through this object.
   void unlock(std::uint64_t offset) noexcept;
 
   // Whether anybody at all holds the byte for writing. Locks for reading do not count: permission to read is enough to
@@ -75,6 +77,7 @@ class LockFile {
     KeptDescriptor descriptor;
     Anchor anchor;
     std::vector<std::uint64_t> held;  // an OFD lock does not exclude its own description: threads need this
+    bool keeps_more = false;  // the system refused to unlock a byte (it has no record for what is left of a range)
   };
 
   int try_open(std::optional<NoFork>& section, KeptDescriptor& into, int flags) const;

@@ -305,6 +305,23 @@ BOOST_AUTO_TEST_CASE(a_life_ends_with_its_process_and_not_with_its_descriptors) 
   BOOST_TEST(!file.mine.is_locked(life));
 }
 
+BOOST_AUTO_TEST_CASE(a_file_that_somebody_has_locked_all_over_is_an_error) {
+  const SharedMemory memory{4096};
+  Child locker{[&](Link& link) {
+    const std::string path = "/proc/self/fd/" + std::to_string(memory.descriptor());
+    const int file = ::open(path.c_str(), O_RDWR | O_CLOEXEC);
+    struct flock all {};
+    all.l_type = F_WRLCK;
+    link.say(::fcntl(file, F_OFD_SETLK, &all) == 0 ? 1 : 0);
+    for (;;) ::pause();
+  }};
+  BOOST_TEST(locker.hear() == 1U);
+  BOOST_CHECK_EXCEPTION(LockFile{memory.descriptor()}, Error, [&](const Error& error) {
+    const std::string pid = "(pid " + std::to_string(locker.pid());
+    return error.errc() == Errc::busy && std::string(error.what()).find(pid) != std::string::npos;
+  });
+}
+
 BOOST_AUTO_TEST_CASE(no_two_objects_have_the_same_life) {
   File file;
   BOOST_TEST(file.mine.life() != file.other.life());
