@@ -4,6 +4,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include <cstring>
 #include <fstream>
 
 #include "platform/system_error.hpp"
@@ -33,7 +34,8 @@ std::string in_directory() { return std::string(" in ") + kShmDirectory; }
 [[noreturn]] void throw_directory_refuses(const std::string& what) {
   const PathFacts directory = facts_of_path(kShmDirectory);
   std::string text = what + ": " + kShmDirectory;
-  if (directory.error != 0) throw Error(Errc::permission_denied, text + " cannot be looked at");
+  if (directory.error != 0)
+    throw Error(Errc::permission_denied, text + " cannot be looked at: " + std::strerror(directory.error));
   text += " has " + owner_and_mode(directory.facts) + ", this process has " + this_user();
   if (directory.facts.grants(3)) {
     text += "; that would do, so a security module or an ACL says no";
@@ -148,7 +150,8 @@ void throw_remove_error(int error, std::string_view name, const PathFacts& found
   if (error == EROFS) throw_read_only(what);
   if (error != EACCES && error != EPERM) throw_system_error(error, what);
   const PathFacts directory = facts_of_path(kShmDirectory);
-  if (found.error == 0 && directory.error == 0 && (directory.facts.mode & S_ISVTX) != 0) {
+  const bool known = found.error == 0 && directory.error == 0;
+  if (known && (directory.facts.mode & S_ISVTX) != 0 && found.facts.owner != ::geteuid()) {
     throw Error(Errc::permission_denied, "no permission to remove " + quoted_segment(name) + ": it has " +
                                              owner_and_mode(found.facts) + ", this process has " + this_user() + "; " +
                                              kShmDirectory + " is sticky, so only its owner and root can");

@@ -59,6 +59,7 @@ int KeptDescriptor::open(std::optional<NoFork>& section, const char* path, int f
   for (;;) {
     const std::uint64_t forks = fork_count();
     const int descriptor = ::open(path, flags | O_CLOEXEC | O_NOCTTY);
+    if (descriptor < 0 && errno == EINTR) continue;
     if (descriptor < 0) return errno;
     SAPBUF_KILL_POINT("descriptor.opened");
     section.emplace();
@@ -77,9 +78,11 @@ int KeptDescriptor::keep(int descriptor, const FileIdentity& file) {
   for (std::atomic<int>* number : open_numbers()) {
     if (number->load(std::memory_order_relaxed) == descriptor) number->store(-1, std::memory_order_relaxed);
   }
-  if (identity_of(descriptor) != file) {
+  const auto opened = identity_of(descriptor);
+  if (opened != file) {
+    const int error = opened ? ESTALE : errno;
     ::close(descriptor);
-    return ESTALE;
+    return error;
   }
   try {
     open_numbers().push_back(&number_);

@@ -12,7 +12,7 @@
 
 namespace sapbuf::platform {
 
-// Nothing if the number is no descriptor.
+// Nothing, and errno says why, if the number is no descriptor (EBADF), or the system refuses to tell.
 std::optional<FileIdentity> identity_of(int descriptor) noexcept;
 
 // One open file description of our own. It is told from all others by its file position, a number of its own that no

@@ -184,8 +184,16 @@ void SharedFile::allocate(std::uint64_t bytes) {
   throw_allocate_error(error, bytes);
 }
 
-bool SharedFile::read(void* target, std::size_t bytes, std::uint64_t offset) const noexcept {
-  return ::pread(descriptor_, target, bytes, static_cast<off_t>(offset)) == static_cast<ssize_t>(bytes);
+bool SharedFile::read(void* target, std::size_t bytes, std::uint64_t offset) const {
+  for (std::size_t done = 0; done < bytes;) {
+    const ssize_t got =
+        ::pread(descriptor_, static_cast<std::byte*>(target) + done, bytes - done, static_cast<off_t>(offset + done));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) throw_system_error(errno, "cannot read the segment's file");
+    if (got == 0) return false;
+    done += static_cast<std::size_t>(got);
+  }
+  return true;
 }
 
 bip::mapped_region SharedFile::map(FileAccess access, std::uint64_t offset, std::uint64_t bytes) const {

@@ -58,7 +58,8 @@ class SharedFile {
   // Throws Error (no_space), and says which limit was in the way; no signal comes of it.
   void allocate(std::uint64_t bytes);
   // Copies from the file without mapping it, so that a file that is cut off meanwhile is an error and not a SIGBUS.
-  bool read(void* target, std::size_t bytes, std::uint64_t offset) const noexcept;
+  // False if it ends before that. Throws Error if the system refuses.
+  bool read(void* target, std::size_t bytes, std::uint64_t offset) const;
 
   // Maps part of the file. Throws Error (resource_exhausted).
   boost::interprocess::mapped_region map(FileAccess access, std::uint64_t offset, std::uint64_t bytes) const;

@@ -141,13 +141,21 @@ void refuse_if_taken(std::string_view name) {
 // and that this process finds by the creation id as long as one of them is open.
 using OwnedDescriptor = std::shared_ptr<platform::KeptDescriptor>;
 
+// Closes it at the end of a block, however that is left.
+struct Closing {
+  const int descriptor;
+  ~Closing() { ::close(descriptor); }
+};
+
 OwnedDescriptor make_lock_file() {
   const auto kept = std::make_shared<platform::KeptDescriptor>();
   const int made = ::memfd_create("sapbuf-locks", MFD_CLOEXEC);
   if (made < 0) platform::throw_system_error(errno, "cannot make a memfd for the segment's locks");
+  const Closing closing{made};
+  const auto identity = platform::identity_of(made);
+  if (!identity) platform::throw_system_error(errno, "cannot look at the memfd for the segment's locks");
   const std::string path = "/proc/thread-self/fd/" + std::to_string(made);
-  const int error = kept->open(path.c_str(), O_RDWR, platform::identity_of(made).value());
-  ::close(made);
+  const int error = kept->open(path.c_str(), O_RDWR, *identity);
   if (error != 0) platform::throw_system_error(error, "cannot open the memfd for the segment's locks");
   return kept;
 }

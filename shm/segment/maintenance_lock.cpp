@@ -8,9 +8,11 @@
 namespace sapbuf::detail {
 
 bool MaintenanceLock::try_lock() noexcept {
+  refusal_ = nullptr;
   try {
     return core_.locks().try_lock(layout::kMaintenanceLock);
   } catch (const std::exception&) {
+    refusal_ = std::current_exception();
     return false;  // the system has no lock to give, or the file is out of reach: as if somebody else had it
   }
 }
@@ -33,9 +35,10 @@ MaintenanceLock::~MaintenanceLock() {
   if (held_) core_.locks().unlock(layout::kMaintenanceLock);
 }
 
-void throw_maintenance_busy(SegmentCore& core) {
-  const std::string who = platform::named_holders_of(core.locks().file(), layout::kMaintenanceLock);
-  throw Error(Errc::busy, "segment '" + core.name() + "': a live process holds the maintenance lock" + who +
+void MaintenanceLock::throw_not_held() const {
+  if (refusal_) std::rethrow_exception(refusal_);
+  const std::string who = platform::named_holders_of(core_.locks().file(), layout::kMaintenanceLock);
+  throw Error(Errc::busy, "segment '" + core_.name() + "': a live process holds the maintenance lock" + who +
                               "; is it stopped? See 'sapbuf status'");
 }
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <chrono>
+#include <exception>
 
 #include "segment/segment_core.hpp"
 
@@ -20,15 +21,16 @@ class MaintenanceLock {
   ~MaintenanceLock();
 
   explicit operator bool() const noexcept { return held_; }
+  // The error of those who tried in vain: what the system said the last time, or who holds it, as far as this process
+  // may see that.
+  [[noreturn]] void throw_not_held() const;
 
  private:
   bool try_lock() noexcept;
 
   SegmentCore& core_;
+  std::exception_ptr refusal_;  // of the last try, if it was the system that refused
   bool held_ = false;
 };
-
-// The error of those who waited for it in vain. Names who holds it, as far as this process may see that.
-[[noreturn]] void throw_maintenance_busy(SegmentCore& core);
 
 }  // namespace sapbuf::detail

@@ -28,7 +28,7 @@ ReaderState::ReaderState(std::shared_ptr<SegmentCore> segment, const ReaderOptio
   std::vector<Placed> start;
   {
     const MaintenanceLock lock{*core, kAttachPatience};
-    if (!lock) throw_maintenance_busy(*core);
+    if (!lock) lock.throw_not_held();
     attachment = attach(*core, layout::SlotRole::reader, options.name,
                         [&](layout::ParticipantSlot& fresh) { start = choose_start(options.from, fresh); });
     core->control().reader_came.store(1, std::memory_order_release);
