@@ -7,10 +7,14 @@ library=$1
 nm=$2
 wrapped=("${@:3}")
 
-# What can only fail where a program is wrong (munmap of a whole mapping, pthread_sigmask), what cannot be tried a second time
-# (pthread_atfork: once in a process's life), and what asks nothing of the system.
-harmless='clock_gettime closedir getpid geteuid munmap pthread_atfork pthread_mutex_lock pthread_mutex_unlock pthread_sigmask
-  sigaddset sigemptyset sigfillset sigismember sigpending sigtimedwait shmdt sysconf
+# What can only fail where a program is wrong (munmap of a whole mapping, pthread_sigmask, sysinfo), what cannot be tried a
+# second time (pthread_atfork, sigaction: once in a process's life), how a process ends (abort, raise, and what is written
+# before), and what asks nothing of the system.
+harmless='clock_gettime closedir getegid geteuid getgroups getpid getrlimit munmap pthread_mutex_lock pthread_mutex_unlock
+  pthread_once pthread_setcancelstate pthread_sigmask sigaddset sigemptyset sigfillset sigismember sigpending sigtimedwait
+  shmdt sysconf sysinfo
+  pthread_atfork sigaction
+  abort raise write
   bcmp memchr memcmp memcpy memmove memset strcmp strerror strlen strnlen strtoull snprintf'
 
 undefined=$("$nm" --undefined-only --format=posix "$library" 2>/dev/null | sed --quiet 's/^\([a-z][A-Za-z0-9_]*\) U.*/\1/p' | sort --unique)

@@ -12,6 +12,7 @@
 #include "faults/calls.hpp"
 #include "faults/holdings.hpp"
 #include "faults/operations.hpp"
+#include "platform/lock_file.hpp"
 #include "support/invariants.hpp"
 
 namespace sapbuf::test {
@@ -23,25 +24,42 @@ namespace data = boost::unit_test::data;
 bool names_cause(const std::string& text, int error) {
   const auto says = [&](const char* words) { return text.find(words) != std::string::npos; };
   switch (error) {
-    case EAGAIN:
-      if (says("a live process") || says("participants, all alive")) return true;
+    case EAGAIN:  // of fcntl: somebody has the lock; of mmap: no more memory may be locked
+      if (says("a live process") || says("participants, all alive") || says("locks its memory (mlockall)")) return true;
+      break;
+    case EACCES:
+      if (says("a security module or an ACL says no")) return true;
+      break;
+    case EROFS:
+      if (says("is mounted read-only")) return true;
+      break;
+    case EMFILE:
+      if (says("descriptors that it may have (ulimit -n)")) return true;
+      break;
+    case ENFILE:
+      if (says("the system is out of descriptors")) return true;
+      break;
+    case ENOMEM:
+      if (says("out of memory, or of mappings")) return true;
       break;
     case ENOENT:
-      if (says("there is no ") || says("/proc")) return true;
+      if (says("there is no ") || says("/proc") || says("is made and removed again all the time")) return true;
       break;
     case EEXIST:
-      if (says("exists already")) return true;
+      if (says("exists already") || says("is made and removed again all the time")) return true;
       break;
     case ENOSPC:
     case EFBIG:
       if (says("has no room")) return true;
       break;
     case EPERM:
+      if (says("membarrier(2) is not available") || says("a security module or an ACL says no")) return true;
+      break;
     case ENOSYS:
       if (says("membarrier(2) is not available")) return true;
       break;
     case kShort:
-      return says("truncated") || says("wrong magic") || says("too short");
+      return false;  // a call that gives less than it could is no reason to give up
     default:
       break;
   }
@@ -173,6 +191,31 @@ BOOST_DATA_TEST_CASE(each_kind_of_call_may_fail_for_good, data::make(operations(
       experiment(operation, {.nth = nth, .call = calls[nth - 1], .error = error, .lasting = true});
     }
   }
+}
+
+// Nothing else that is held may go with it.
+BOOST_AUTO_TEST_CASE(a_byte_that_cannot_be_unlocked_is_free_with_the_last_one) {
+  constexpr std::uint64_t kFirst = std::uint64_t{1} << 60;
+  constexpr std::uint64_t kLast = kFirst + 1;
+  const SharedMemory memory{4096};
+  platform::LockFile mine{memory.descriptor()};
+  platform::LockFile other{memory.descriptor()};
+  BOOST_TEST(mine.try_lock(kFirst));
+  BOOST_TEST(mine.try_lock(kLast));
+  {
+    const Faults faults{{.nth = 1, .call = Call::unlock, .error = ENOLCK}};
+    mine.unlock(kFirst);
+    BOOST_TEST(faults.struck() == 1U);
+  }
+  BOOST_TEST(other.is_locked(kFirst));
+  BOOST_TEST(!other.try_lock(kLast));
+  BOOST_TEST(mine.try_lock(kFirst));  // it can be taken again by those who have it
+  mine.unlock(kFirst);
+  mine.unlock(kLast);
+  BOOST_TEST(other.try_lock(kFirst));
+  BOOST_TEST(other.try_lock(kLast));
+  BOOST_TEST(mine.try_lock(kLast + 1));
+  BOOST_TEST(other.is_locked(kLast + 1));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -13,7 +13,8 @@ using namespace std::chrono_literals;
 
 constexpr std::uint32_t kWriter = 0;
 constexpr std::uint32_t kIdler = 1;
-constexpr std::size_t kBytes = 200;  // of a message: two in an extent
+constexpr auto kWriterPatience = 25ms;  // of a writer: where a fault lasts, each of its messages waits that long
+constexpr std::size_t kBytes = 200;     // of a message: two in an extent
 
 SegmentOptions small(Order order = Order::per_writer, OnFull on_full = OnFull::block) {
   return {.slabs = 2,
@@ -32,7 +33,7 @@ void make_and_let_go(World& world) { static_cast<void>(Segment::create(world.nam
 void attach_both(World& world) {
   make(world);
   world.reader.emplace(*world.segment);
-  world.writer.emplace(*world.segment, WriterOptions{.timeout = 100ms});
+  world.writer.emplace(*world.segment, WriterOptions{.timeout = kWriterPatience});
 }
 
 // What the writer is told about each message must be true: what was accepted arrives, and nothing else.
@@ -48,7 +49,7 @@ void write_over_flips(World& world) { write_some(world, 60); }
 
 void let_idle(World& world) {
   attach_both(world);
-  world.idler.emplace(*world.segment, WriterOptions{.timeout = 100ms});
+  world.idler.emplace(*world.segment, WriterOptions{.timeout = kWriterPatience});
   write_some(world, 2);
   must_put(*world.idler, {kIdler, 0}, kBytes);
 }
@@ -149,7 +150,7 @@ std::vector<Operation> make_operations() {
                  .before = make_and_let_go,
                  .act =
                      [](World& world) {
-                       if (!Segment::remove(world.name)) throw std::runtime_error("there was nothing to remove");
+                       if (!Segment::remove(world.name)) throw Error(Errc::not_found, "there is no segment to remove");
                      },
                  .undo =
                      [](World& world) {
