@@ -77,8 +77,12 @@ bool ReaderState::pin_windows() {
 
 void ReaderState::narrow_pins() noexcept {
   std::uint64_t mask = 0;
+  bool behind_gap = false;  // total order is one chain: nothing is read behind a frame that is not there yet
   for (Window& window : windows) {
-    window.in_range = has_message(window);
+    window.in_range = !behind_gap && has_message(window);
+    if (in_total_order() && !window.in_range && !window.places.empty()) {
+      behind_gap = behind_gap || window.places.front().at < window.places.front().end;
+    }
     if (window.in_range && (mask == 0 || !pins_one_slab())) mask |= bit_of(window.slab);
   }
   // hold-release: as for holds; nothing in the other slabs is looked at any more.

@@ -168,6 +168,29 @@ BOOST_DATA_TEST_CASE(sixty_four_participants_share_a_stream, data::make(kOrders)
   BOOST_TEST(now.departed.delivered == 8 * kCrowd * kEach);
 }
 
+// In one chain, nothing is read behind a frame that is still open, in whichever generation it stands.
+BOOST_DATA_TEST_CASE(a_range_does_not_go_past_an_open_frame_into_a_later_generation, data::make(kPolicies), on_full) {
+  const SegmentOptions options{.slabs = 4, .slab_bytes = 4096, .order = Order::total, .on_full = on_full};
+  const HeapMemory memory{options};
+  const Segment segment = Segment::create_in(memory, options);
+  Reader reader{segment};
+  Writer slow{segment, {.timeout = std::chrono::milliseconds{0}}};
+  Writer writer{segment, {.timeout = std::chrono::milliseconds{0}}};
+  std::uint32_t number = 0;
+  while (inspect(segment).generation == 1) must_put(writer, {1, number++}, 100);
+  Reservation open = slow.reserve(kTagBytes);
+  const std::uint32_t behind = number;
+  while (inspect(segment).generation == 2) must_put(writer, {1, number++}, 100);
+  Log log;
+  log.read(reader);
+  BOOST_TEST(log.size() == behind);
+  fill(open.bytes(), {2, 0});
+  open.commit();
+  BOOST_TEST(log.read_until(reader, number + 1));
+  BOOST_TEST(log.in_order());
+  BOOST_TEST(log.tags()[behind] == (Tag{2, 0}));
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace

@@ -237,7 +237,9 @@ class Inspection {
     }
     const auto& [oldest, slab] = *readable_.begin();
     const std::uint64_t before = is_lossless() ? 0 : core_.descriptor(slab).frames_before.load();
-    const bool all_known = oldest == 1 || before != 0;
+    // Where a reader has pinned an old slab, newer ones are overwritten.
+    const bool no_gap = readable_.rbegin()->first - oldest + 1 == readable_.size();
+    const bool all_known = no_gap && (oldest == 1 || before != 0);
     const std::uint64_t gone = before == 0 ? 0 : before - 1;
     if (all_known && gone + found_ != committed) {
       broken(committed, " messages were committed; ", found_, " are found, behind ", gone);
