@@ -211,7 +211,7 @@ BOOST_AUTO_TEST_CASE(the_journal_tells_what_was_taken_from_whom) {
   BOOST_TEST(entry.role == Role::reader);
   BOOST_TEST(entry.name == "holder");
   BOOST_TEST(entry.pid == pid);
-  BOOST_TEST(entry.proof == "ofd-lock-free");
+  BOOST_TEST(is_proof_of_death(entry.proof));
   BOOST_TEST(entry.noticed_ns != 0U);
   BOOST_TEST(entry.finished_ns >= entry.noticed_ns);
   BOOST_TEST(entry.held_first == 1U);

@@ -41,6 +41,9 @@ inline constexpr auto nothing() { return static_cast<Errc>(0); }
 Errc error_of(const std::function<void()>& call);
 std::string message_of(const std::function<void()>& call);
 
+// A process that was killed and reaped has no memory any more; one that was only killed may be found out before.
+inline bool is_proof_of_death(std::string_view proof) { return proof == "ofd-lock-free" || proof == "process-ended"; }
+
 // --- Messages ------------------------------------------------------------------------------------------------------
 
 // Which message of which writer.
