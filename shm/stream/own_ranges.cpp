@@ -35,7 +35,8 @@ bool is_kept_by_own_range(SegmentCore& core) noexcept {
   if (!oldest) return false;
   const platform::NoFork section;
   for (const RangeOwner* owner = first_owner; owner != nullptr; owner = owner->next_) {
-    if (owner->keeps_by_range(core, oldest->generation)) return true;
+    // Others' readers may be half made, or half gone: nothing but their word is looked at.
+    if (owner->is_own_range() && owner->keeps_by_range(core, oldest->generation)) return true;
   }
   return false;
 }

@@ -20,8 +20,8 @@ class RangeOwner {
   RangeOwner& operator=(const RangeOwner&) = delete;
 
   bool has_range() const noexcept { return thread_.load(std::memory_order_relaxed) != 0; }
-  // Whether this reader's living range is the calling thread's own, and keeps `generation` of the stream. It is asked
-  // within a NoFork section, and touches no shared memory: a page that is gone would end the process there.
+  // Whether this reader's living range, which is the calling thread's own, keeps `generation` of the stream. It is
+  // asked within a NoFork section, and touches no shared memory: a page that is gone would end the process there.
   virtual bool keeps_by_range(const SegmentCore& stream, std::uint64_t generation) const noexcept = 0;
 
  protected:

@@ -146,7 +146,7 @@ void close_reader(ReaderState* state) noexcept {
 
 // By what this reader knows of itself, which its hold only tells others: see RangeOwner.
 bool ReaderState::keeps_by_range(const SegmentCore& stream, std::uint64_t generation) const noexcept {
-  if (!is_own_range() || forked || core->creation_id() != stream.creation_id()) return false;
+  if (forked || core->creation_id() != stream.creation_id()) return false;
   return !overwrites() && windows.front().generation <= generation;
 }
 
