@@ -177,8 +177,9 @@ BOOST_DATA_TEST_CASE(a_range_does_not_go_past_an_open_frame_into_a_later_generat
   Writer slow{segment, {.timeout = std::chrono::milliseconds{0}}};
   Writer writer{segment, {.timeout = std::chrono::milliseconds{0}}};
   std::uint32_t number = 0;
-  while (inspect(segment).generation == 1) must_put(writer, {1, number++}, 100);
-  Reservation open = slow.reserve(kTagBytes);
+  while (number < 20) must_put(writer, {1, number++}, 100);
+  Reservation open = slow.reserve(3000);  // the first frame of the second generation
+  BOOST_TEST(inspect(segment).generation == 2U);
   const std::uint32_t behind = number;
   while (inspect(segment).generation == 2) must_put(writer, {1, number++}, 100);
   Log log;
