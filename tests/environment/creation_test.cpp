@@ -29,33 +29,23 @@ namespace fs = std::filesystem;
 
 const SegmentOptions kSmall{.slab_bytes = 8192, .participants = 4};
 
-void mount_shm(const char* type, const std::string& options) {
-  require(::mount(type, "/dev/shm", type, 0, options.c_str()) == 0, "cannot mount");
-}
-
-// In a mount namespace of the child's own.
-void unshare_mounts() {
-  unshare(CLONE_NEWNS);
-  require(::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0, "cannot make the mounts private");
-}
-
-// Runs `code` with a /dev/shm of its own. False (and says so) if this process may not have one.
-bool with_own_shm(const std::string& options, const std::function<void()>& code) {
-  Child trial{[&](Link&) {
-    unshare_mounts();
-    mount_shm("tmpfs", "size=1m");
-  }};
-  if (trial.wait() != 0) {
-    BOOST_TEST_MESSAGE("skipped: this process may not mount a /dev/shm of its own");
-    return false;
-  }
+// Runs `code` with a /dev/shm of its own, if this process may have one.
+void with_own_shm(const std::string& options, const std::function<void()>& code) {
+  if (!may_mount_shm()) return;
   Child child{[&](Link&) {
-    unshare_mounts();
-    mount_shm("tmpfs", options);
+    mount_own_shm(options);
     code();
   }};
   BOOST_TEST(child.wait() == 0);
-  return true;
+}
+
+// In a user namespace, which an ordinary user needs to mount, there is nobody else.
+bool may_change_user_there() {
+  const auto change = [] {
+    mount_own_shm("size=1m");
+    become_nobody();
+  };
+  return is_possible(change, "become another user where it may mount");
 }
 
 bool is_empty() { return fs::is_empty("/dev/shm"); }
@@ -131,7 +121,7 @@ BOOST_AUTO_TEST_CASE(a_read_only_file_system_is_named) {
 }
 
 BOOST_AUTO_TEST_CASE(a_directory_that_is_closed_to_this_user_is_named) {
-  if (!may_change_user()) return;
+  if (!may_change_user_there()) return;
   with_own_shm("size=8m,mode=0755", [] {
     create("there", {.slab_bytes = 8192, .participants = 4, .mode = 0666});
     become_nobody();
@@ -149,7 +139,7 @@ BOOST_AUTO_TEST_CASE(a_directory_that_is_closed_to_this_user_is_named) {
 }
 
 BOOST_AUTO_TEST_CASE(what_would_admit_this_user_to_a_segment_is_named) {
-  if (!may_change_user()) return;
+  if (!may_change_user_there()) return;
   with_own_shm("size=8m", [] {
     create("private");
     create("of_a_group", {.slab_bytes = 8192, .participants = 4, .mode = 0660});
@@ -168,7 +158,9 @@ BOOST_AUTO_TEST_CASE(what_would_admit_this_user_to_a_segment_is_named) {
 
 BOOST_AUTO_TEST_CASE(a_file_system_that_cannot_do_it_is_named) {
   with_own_shm("size=8m", [] {
-    mount_shm("proc", "");
+    // One without unnamed files, and which an ordinary user, too, may mount in namespaces of his own.
+    unshare(CLONE_NEWIPC);
+    require(::mount("mqueue", "/dev/shm", "mqueue", 0, nullptr) == 0, "cannot mount");
     expect_told(Errc::unsupported, [] { create(); }, {"O_TMPFILE", "mount -t tmpfs"});
   });
 }

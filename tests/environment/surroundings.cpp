@@ -53,18 +53,22 @@ void require(bool condition, const std::string& what) {
   if (!condition) throw std::runtime_error(what);
 }
 
-bool may_unshare(int namespaces) {
+bool is_possible(const std::function<void()>& code, const char* what) {
   Child child{[&](Link& link) {
     try {
-      unshare(namespaces);
+      code();
       link.say(1);
     } catch (const std::exception&) {
       link.say(0);
     }
   }};
   const bool possible = child.hear() == 1;
-  if (!possible) skip("this process may not make the namespaces that are needed");
+  if (!possible) skip(std::string{"this process may not "} + what);
   return possible;
+}
+
+bool may_unshare(int namespaces) {
+  return is_possible([&] { unshare(namespaces); }, "make the namespaces that are needed");
 }
 
 void unshare(int namespaces) {
@@ -103,11 +107,7 @@ void set_monotonic_offset(long seconds) {
 }
 
 bool may_mount_shm() {
-  if (!may_unshare(CLONE_NEWNS)) return false;
-  Child child{[](Link&) { mount_own_shm("size=1m"); }};
-  const bool possible = child.wait() == 0;
-  if (!possible) skip("this process may not mount a /dev/shm of its own");
-  return possible;
+  return is_possible([] { mount_own_shm("size=1m"); }, "mount a /dev/shm of its own");
 }
 
 void mount_own_shm(const std::string& options) {
@@ -134,13 +134,10 @@ long uptime_seconds() {
   return now.tv_sec;
 }
 
-bool may_change_user() {
-  if (::getuid() == 0) return true;
-  skip("only root can become another user");
-  return false;
-}
+bool may_change_user() { return is_possible(become_nobody, "become another user"); }
 
 void become_nobody() {
+  require(::getuid() != kNobody, "this is no other user");
   require(::setgid(kNobody) == 0 && ::setuid(kNobody) == 0, "cannot become another user");
   // The change of user has taken the flag away.
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);

@@ -16,6 +16,10 @@ namespace sapbuf::test {
 // Ends the child's code (with an exit status that the parent checks) if `condition` does not hold.
 void require(bool condition, const std::string& what);
 
+// Whether `code` ends without an exception, in a child. Says that the case is skipped if not: "this process may not
+// `what`".
+bool is_possible(const std::function<void()>& code, const char* what);
+
 // Whether this process may make such namespaces (CLONE_NEW...: several are or-ed). Says that the case is skipped if
 // not.
 bool may_unshare(int namespaces);
