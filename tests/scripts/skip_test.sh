@@ -18,7 +18,7 @@ as_ordinary_user() {
 test_a_skipped_case_is_told_by_name_and_by_the_exit_status() {
   as_ordinary_user test -x "$SAPBUF_TEST" || skip 'another user cannot run the tests from where they are'
   expect 77 as_ordinary_user "$SAPBUF_TEST" --run_test=users --log_level=message
-  printed 'skipped: users/a_group_shares_a_stream: only root'
+  printed 'skipped: users/a_group_shares_a_stream: this process may not become another user'
   expect "$done" as_ordinary_user "$SAPBUF_TEST" --run_test=clocks --log_level=message
 }
 
