@@ -47,6 +47,19 @@ struct alignas(kLineBytes) JournalEntry {
 static_assert(sizeof(JournalEntry) == 192);
 inline constexpr std::uint32_t kJournalEntries = 64;
 
+// When the slots are to be swept again by one of those who wait, on the monotonic clock; to 2 ns.
+struct NextSweep {
+  std::uint64_t word = 0;
+
+  static constexpr NextSweep due(std::uint64_t due_ns) noexcept { return {due_ns & ~kInProgress}; }
+  static constexpr NextSweep begun(std::uint64_t due_ns) noexcept { return {due_ns | kInProgress}; }
+  constexpr std::uint64_t due_ns() const noexcept { return word & ~kInProgress; }
+  constexpr bool in_progress() const noexcept { return (word & kInProgress) != 0; }
+
+ private:
+  static constexpr std::uint64_t kInProgress = 1;
+};
+
 struct alignas(kLineBytes) Control {
   // edge  claim: fetch_add <-> the flipper's compare-exchange on the same word
   alignas(kLineBytes) Word cursor;
@@ -65,7 +78,9 @@ struct alignas(kLineBytes) Control {
   //   written by  a reader that has just attached;  read by  whoever reclaims, and inspect
   //   crash       between attaching and this: the dead reader does not count, and the next one says it
   Word reader_came;
-  Word reserved;
+  // NextSweep. Not under the lock: compare-exchange by those who wait. A hint, which orders nothing.
+  //   crash       of a sweeper: the others go on when its time is over
+  Word next_sweep;
 
   DepartedRecord departed[2];
   JournalEntry journal[kJournalEntries];

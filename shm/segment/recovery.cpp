@@ -1,5 +1,6 @@
 #include "segment/recovery.hpp"
 
+#include <algorithm>
 #include <set>
 
 #include <sapbuf/detail/kill_point.hpp>
@@ -44,6 +45,9 @@ using layout::SlotTenure;
 
 constexpr std::chrono::milliseconds kPatience{5};
 constexpr std::uint64_t kRetryNs = 3'000'000;
+constexpr std::uint64_t kSweeperPatienceNs = 16'000'000;  // with a sweeper that does not come to its end
+constexpr std::uint64_t kLongestPauseNs = 100'000'000;
+constexpr std::uint64_t kPauseCosts = 4;  // a pause is that many times as long as the sweep before it
 
 struct Candidate {
   std::uint32_t slot;
@@ -132,6 +136,26 @@ void settle_dead(SegmentCore& core, const Candidate& candidate, RecoveryReport& 
   report.dead.push_back(std::move(dead));
 }
 
+// Whether those who wait leave the sweep to the caller. A time further off than any pause is another time namespace's,
+// or garbage, and counts for nothing.
+bool take_turn(layout::Word& next_sweep, std::uint64_t now, Sweepers sweepers) noexcept {
+  std::uint64_t word = next_sweep.load(std::memory_order_relaxed);
+  const layout::NextSweep next{word};
+  const bool left_to_another = next.due_ns() > now && next.due_ns() - now <= kLongestPauseNs;
+  if (left_to_another && (sweepers == Sweepers::one || !next.in_progress())) return false;
+  return next_sweep.compare_exchange_strong(word, layout::NextSweep::begun(now + kSweeperPatienceNs).word,
+                                            std::memory_order_relaxed) ||
+         sweepers == Sweepers::any;
+}
+
+// Where nothing was found, nobody needs to look soon. What one could not do is left to whoever comes next.
+void end_turn(layout::Word& next_sweep, std::uint64_t began_ns, const RecoveryReport& report) noexcept {
+  const std::uint64_t now = platform::monotonic_ns();
+  const std::uint64_t cost = report.dead.empty() ? now - began_ns : 0;
+  const std::uint64_t pause = std::clamp(kPauseCosts * cost, kRetryNs, kLongestPauseNs);
+  next_sweep.store(report.pending ? 0 : layout::NextSweep::due(now + pause).word, std::memory_order_relaxed);
+}
+
 }  // namespace
 
 RecoveryReport recover_core(SegmentCore& core) {
@@ -175,15 +199,18 @@ RecoveryReport find_dead_core(SegmentCore& core) {
   return report;
 }
 
-void recover_while_waiting(SegmentCore& core, std::uint64_t& last_try_ns) noexcept {
+void recover_while_waiting(SegmentCore& core, std::uint64_t& last_try_ns, Sweepers sweepers) noexcept {
   const std::uint64_t now = platform::monotonic_ns();
-  if (now - last_try_ns < kRetryNs) return;
+  if (now - last_try_ns < kRetryNs || !take_turn(core.control().next_sweep, now, sweepers)) return;
   last_try_ns = now;
+  RecoveryReport report;
+  report.pending = true;
   try {
-    recover_core(core);
+    report = recover_core(core);
   } catch (const std::exception&) {
     // Out of memory or mappings here: some other participant or the watchdog will do it, or the next try.
   }
+  end_turn(core.control().next_sweep, now, report);
 }
 
 void settle_own(SegmentCore& core, std::uint32_t slot, SlotTenure leaving,

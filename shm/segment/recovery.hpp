@@ -20,8 +20,15 @@ namespace sapbuf::detail {
 RecoveryReport recover_core(SegmentCore& core);
 RecoveryReport find_dead_core(SegmentCore& core);
 
-// For writers and readers that wait: as recover_core, but never throws, and looks again only after a few milliseconds.
-void recover_while_waiting(SegmentCore& core, std::uint64_t& last_try_ns) noexcept;
+// Of those who wait at the same time.
+enum class Sweepers {
+  one,  // leave it to another who is at it
+  any,  // do not wait for his result
+};
+
+// For writers and readers that wait: as recover_core, but never throws, and looks again only after a few milliseconds;
+// nor if somebody else has just looked.
+void recover_while_waiting(SegmentCore& core, std::uint64_t& last_try_ns, Sweepers sweepers) noexcept;
 
 // Settles the caller's own slot when it detaches, unless somebody did already. If the lock cannot be had in time,
 // recovery will do it. `leaving` is what the caller made of the tenure.

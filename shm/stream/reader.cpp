@@ -119,7 +119,9 @@ bool wait(ReaderState& reader, std::uint64_t deadline_ns) {
     beat(*reader.slot);
     const bool obstructed = reader.is_obstructed();
     ticket.sleep_until(std::min(deadline_ns, now + longest_nap(reader, obstructed)));
-    if (obstructed && now - started > kObstructedNapNs) recover_while_waiting(core, reader.recovery_tried_ns);
+    if (obstructed && now - started > kObstructedNapNs) {
+      recover_while_waiting(core, reader.recovery_tried_ns, Sweepers::one);
+    }
     if (look(reader)) return true;
     reader.check_for_gaps();
   }

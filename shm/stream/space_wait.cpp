@@ -55,7 +55,7 @@ class SpaceWait {
         if (gave_the_dead_a_chance_) return blocks ? Status::timeout : Status::full;
         // Nobody else may ever come to take back what the dead hold.
         gave_the_dead_a_chance_ = true;
-        recover_while_waiting(core_, writer_.recovery_tried_ns);
+        recover_while_waiting(core_, writer_.recovery_tried_ns, Sweepers::any);
         continue;
       }
       if (writer_.stop != nullptr && writer_.stop->load(relaxed)) return Status::stopped;
@@ -85,7 +85,7 @@ class SpaceWait {
     ticket.sleep_until(std::min(last_ns, now + nap_ns_));
     nap_ns_ = std::min(2 * nap_ns_, kLongestNapNs);
     if (platform::monotonic_ns() - started_ns_ > kPatienceNs) {
-      recover_while_waiting(core_, writer_.recovery_tried_ns);
+      recover_while_waiting(core_, writer_.recovery_tried_ns, Sweepers::one);
     }
     return false;
   }
