@@ -6,7 +6,18 @@
 #include <fstream>
 #include <sstream>
 
-namespace sapbuf::platform {
+namespace sapbuf {
+
+std::string to_string(std::span<const LockHolder> holders) {
+  std::string text;
+  for (const LockHolder& holder : holders) {
+    text += (text.empty() ? "pid " : "; pid ") + std::to_string(holder.pid) + ", " + holder.program +
+            (holder.for_reading ? ", a lock for reading" : "");
+  }
+  return text;
+}
+
+namespace platform {
 namespace {
 
 namespace fs = std::filesystem;
@@ -76,15 +87,12 @@ std::vector<LockHolder> holders_of(const FileIdentity& file, std::uint64_t offse
 
 std::string named_holders_of(const FileIdentity& file, std::uint64_t offset) noexcept {
   try {
-    std::string text;
-    for (const LockHolder& holder : holders_of(file, offset)) {
-      text += (text.empty() ? " (pid " : "; pid ") + std::to_string(holder.pid) + ", " + holder.program +
-              (holder.for_reading ? ", a lock for reading" : "");
-    }
-    return text.empty() ? text : text + ")";
+    const std::string text = to_string(holders_of(file, offset));
+    return text.empty() ? text : " (" + text + ")";
   } catch (const std::exception&) {
     return {};
   }
 }
 
-}  // namespace sapbuf::platform
+}  // namespace platform
+}  // namespace sapbuf

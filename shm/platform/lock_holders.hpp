@@ -5,16 +5,10 @@
 #include <string>
 #include <vector>
 
+#include <sapbuf/lock_holders.hpp>
 #include "platform/kept_descriptor.hpp"
 
 namespace sapbuf::platform {
-
-// A process with a descriptor through which the byte is locked.
-struct LockHolder {
-  std::int32_t pid = 0;
-  std::string program;
-  bool for_reading = false;
-};
 
 // Looks through the descriptors of all processes, which takes milliseconds; those of other users it sees as far as
 // /proc lets it (root: all). A description that only a mapping keeps has no descriptor, and is not found.

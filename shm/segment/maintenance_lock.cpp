@@ -1,11 +1,32 @@
 #include "segment/maintenance_lock.hpp"
 
+#include <algorithm>
 #include <ctime>
 
+#include <sapbuf/segment.hpp>
+
+#include "platform/cancellation.hpp"
 #include "platform/clock.hpp"
 #include "platform/lock_holders.hpp"
 
-namespace sapbuf::detail {
+namespace sapbuf {
+
+namespace {
+constexpr std::chrono::hours kLongestPatience{1};
+}  // namespace
+
+std::optional<std::vector<LockHolder>> find_lock_holders(const Segment& segment, Milliseconds patience) {
+  const platform::Uncancellable to_its_end;
+  detail::SegmentCore& core = *segment.core();
+  return core.unless_truncated([&]() -> std::optional<std::vector<LockHolder>> {
+    core.check_not_forked();
+    const std::chrono::milliseconds limited = std::clamp<std::chrono::milliseconds>(patience, {}, kLongestPatience);
+    if (const detail::MaintenanceLock lock{core, limited}; lock) return std::nullopt;
+    return platform::holders_of(core.locks().file(), layout::kMaintenanceLock);
+  });
+}
+
+namespace detail {
 
 bool MaintenanceLock::try_lock() noexcept {
   refusal_ = nullptr;
@@ -38,8 +59,9 @@ MaintenanceLock::~MaintenanceLock() {
 void MaintenanceLock::throw_not_held() const {
   if (refusal_) std::rethrow_exception(refusal_);
   const std::string who = platform::named_holders_of(core_.locks().file(), layout::kMaintenanceLock);
-  throw Error(Errc::busy, "segment '" + core_.name() + "': a live process holds the maintenance lock" + who +
-                              "; is it stopped? See 'sapbuf status'");
+  throw Error(Errc::busy,
+              "segment '" + core_.name() + "': a live process holds the maintenance lock" + who + "; is it stopped?");
 }
 
-}  // namespace sapbuf::detail
+}  // namespace detail
+}  // namespace sapbuf

@@ -131,6 +131,28 @@ test_a_stream_that_is_there_was_not_removed() {
   json_holds "all(.checks[]; .check != \"removed stream $stream.\")"
 }
 
+# Whoever may read the file can do that to the lock that all others need.
+test_who_stops_a_stream_is_named() {
+  local lock=1152921504606846977  # layout::kMaintenanceLock
+  # shellcheck disable=SC2016  # perl's variables
+  local lock_and_stay='open(F, "<", $ARGV[0]) or die; my $lock = pack("ssx4qqix4", 0, 0, $ARGV[1], 1, 0);
+    fcntl(F, 37, $lock) or die; $| = 1; print "locked"; sleep'
+  expect "$done" "$sapbuf" create "$stream" --slabs 2 --slab-bytes 4KiB
+  start_attached archiver "$sapbuf" sub "$stream" --name archiver
+  start locker perl -e "$lock_and_stay" "/dev/shm/sapbuf.$stream" "$lock"
+  eventually test -s "$directory/locker.out"
+  "$sapbuf" doctor --json >"$directory/out" 2>"$directory/err" || true
+  json_holds "any(.checks[]; .check == \"stream $stream\" and .state == \"bad\" and
+    (.finding | contains(\"stands still\") and contains(\"pid ${process[locker]}, perl, a lock for reading\")) and
+    (.remedy | endswith(\"kill ${process[locker]}\")))"
+  kill_hard archiver
+  expect "$problems" "$watchdog" --once "$stream"
+  said "left for later: its lock is held by pid ${process[locker]}, perl, a lock for reading"
+  kill_hard locker
+  expect "$done" "$watchdog" --once "$stream"
+  equal "$(about_stream)" ok state
+}
+
 test_wrong_arguments() {
   expect "$usage" "$sapbuf" doctor --no-such-option
 }

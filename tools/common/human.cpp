@@ -110,6 +110,10 @@ std::string generations(std::uint64_t first, std::uint64_t last) {
 
 std::string printable_name(std::string_view name) { return name.empty() ? "(no name)" : printable(name); }
 
+std::string holder_text(const std::vector<LockHolder>& holders) {
+  return holders.empty() ? "a process that this user cannot see" : to_string(holders);
+}
+
 std::string excerpt(std::string_view bytes, std::size_t longest) {
   std::string text;
   for (const char byte : bytes) {

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <sapbuf/lock_holders.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,6 +24,8 @@ std::string generations(std::uint64_t first, std::uint64_t last);
 
 // For people: anything in a name that could steer a terminal is escaped.
 std::string printable_name(std::string_view name);
+// "pid 12, program", or that this user cannot see who it is.
+std::string holder_text(const std::vector<LockHolder>& holders);
 // The beginning of a payload in printable ASCII, everything else escaped; "..." behind it if it is longer.
 std::string excerpt(std::string_view bytes, std::size_t longest);
 

@@ -73,12 +73,21 @@ std::optional<Finding> check_mode(const std::string& name) {
                  fmt::format("chmod {:04o} {}", without_readers_alone(file->mode), shell_operand(segment_path(name)))};
 }
 
+std::optional<Finding> check_lock(const std::string& name, const Segment& segment) {
+  const auto holders = find_lock_holders(segment);
+  if (!holders) return std::nullopt;
+  return Finding{"stream " + printable_name(name), Mark::bad,
+                 "stands still: the lock that writers, readers and recovery need is held by " + holder_text(*holders),
+                 holders->empty() ? fmt::format("as root, to see who: sapbuf doctor")
+                                  : fmt::format("continue or end it: kill -CONT {0}; kill {0}", holders->front().pid)};
+}
+
 void check_segment(const std::string& name, std::vector<Finding>& findings) {
   try {
     const Segment segment = Segment::open(name);  // a snapshot alone needs less: a read-only descriptor is enough
     const Snapshot snapshot = inspect(segment);
     findings.push_back(describe(name, snapshot));
-    for (auto& finding : {check_slabs(name, snapshot), check_mode(name)}) {
+    for (auto& finding : {check_lock(name, segment), check_slabs(name, snapshot), check_mode(name)}) {
       if (finding) findings.push_back(*finding);
     }
   } catch (const Error& error) {

@@ -43,6 +43,14 @@ std::vector<std::string> keepers(const Snapshot& snapshot) {
   return found;
 }
 
+std::string what_keeps(const Segment& segment, const Snapshot& snapshot) {
+  if (snapshot.awaits_first_reader) return "it keeps everything until a first reader comes";
+  if (const auto holders = find_lock_holders(segment)) return "its lock is held by " + holder_text(*holders);
+  const std::vector<std::string> kept = keepers(snapshot);
+  if (kept.empty()) return "somebody is in the middle of a step";
+  return fmt::format("held: {}", fmt::join(kept, "; "));
+}
+
 }  // namespace
 
 RoomWatch::RoomWatch(const Segment& stream)
@@ -94,11 +102,7 @@ void RoomWatch::look_at_name_locked() {
 void RoomWatch::tell_who_keeps_it() const {
   try {
     const Snapshot snapshot = inspect(segment_);
-    const std::vector<std::string> kept = keepers(snapshot);
-    spdlog::warn("waiting for room in {}: {}", segment_.name(),
-                 snapshot.awaits_first_reader ? "it keeps everything until a first reader comes"
-                 : kept.empty()               ? "somebody is in the middle of a step"
-                                              : fmt::format("held: {}", fmt::join(kept, "; ")));
+    spdlog::warn("waiting for room in {}: {}", segment_.name(), what_keeps(segment_, snapshot));
   } catch (const Error& error) {
     spdlog::warn("waiting for room in {}: {}", segment_.name(), error.what());
   }

@@ -50,6 +50,11 @@ void Findings::add(RecoveryReport report) {
   pending = report.pending;
 }
 
+std::string why_pending(const Segment& segment) {
+  if (const auto holders = find_lock_holders(segment)) return "its lock is held by " + holder_text(*holders);
+  return "a live participant is in the middle of a step";
+}
+
 Json to_json(const Findings& findings) {
   Json dead = Json::array();
   for (const DeadParticipant& participant : findings.dead) dead.push_back(to_json(participant));

@@ -20,7 +20,8 @@ struct Findings {
   std::vector<DeadParticipant> dead;
   std::vector<HungParticipant> hung;
   std::uint64_t reclaimed_slabs = 0;
-  bool pending = false;  // something is left for the next call of recover()
+  bool pending = false;     // something is left for the next call of recover()
+  std::string why_pending;  // for people
 
   bool nothing() const noexcept { return dead.empty() && hung.empty() && reclaimed_slabs == 0; }
   void add(RecoveryReport report);
@@ -32,6 +33,9 @@ Json to_json(const Findings& findings);
 std::string who(const DeadParticipant& dead);
 std::string who(const ParticipantSnapshot& participant);
 std::string who(const JournalRecord& record);
+
+// For people, who recovery waits for.
+std::string why_pending(const Segment& segment);
 
 // One line for each dead participant: what was taken back, or would be.
 void log_recovery(const std::string& segment, const RecoveryReport& report, bool dry_run);

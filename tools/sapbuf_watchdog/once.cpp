@@ -63,6 +63,7 @@ Findings look(const std::string& name, const WatchdogOptions& options) {
     recover_patiently(segment, findings);
   }
   look_for_hung(segment, options, findings);
+  if (findings.pending) findings.why_pending = why_pending(segment);
   return findings;
 }
 
@@ -85,8 +86,7 @@ bool left_something(const Findings& findings, const WatchdogOptions& options) {
 
 void log_summary(const Findings& findings) {
   if (findings.pending) {
-    spdlog::warn("{}: something is left for later: a live participant holds it, or is in the middle of a step",
-                 findings.name);
+    spdlog::warn("{}: something is left for later: {}", findings.name, findings.why_pending);
   } else if (findings.nothing()) {
     spdlog::info("{}: healthy", findings.name);
   }

@@ -44,6 +44,8 @@ void SegmentWatch::look_or_throw() {
     quick_retries_ = 0;
   } else if (quick_retries_++ < kQuickRetries) {
     next_due_ = std::min(next_due_, Clock::now() + kRetryAfter);
+  } else if (quick_retries_ == kQuickRetries + 1) {
+    spdlog::warn("{}: recovery waits: {}", name_, why_pending(*segment_));
   }
   refresh();
 }

@@ -4,6 +4,7 @@
 #include <sapbuf/error.hpp>
 #include <sapbuf/inspect.hpp>
 #include <sapbuf/limits.hpp>
+#include <sapbuf/lock_holders.hpp>
 #include <sapbuf/options.hpp>
 #include <sapbuf/reader.hpp>
 #include <sapbuf/recovery.hpp>

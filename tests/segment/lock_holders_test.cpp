@@ -1,0 +1,72 @@
+// Whoever keeps everybody from the maintenance lock is named.
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <boost/test/unit_test.hpp>
+
+#include "segment/maintenance_lock.hpp"
+#include "support/child.hpp"
+#include "support/stream.hpp"
+
+namespace sapbuf::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+BOOST_AUTO_TEST_SUITE(lock_holders)
+
+BOOST_AUTO_TEST_CASE(nobody_holds_it_for_long) {
+  const TestName name;
+  const Segment segment = Segment::create(name, {.slab_bytes = 4096});
+  for (const Milliseconds patience : {Milliseconds{0ms}, Milliseconds{std::chrono::hours::max()}}) {
+    BOOST_TEST(!find_lock_holders(segment, patience));
+  }
+  const detail::MaintenanceLock free_again{*segment.core()};
+  BOOST_TEST(bool{free_again});
+}
+
+BOOST_AUTO_TEST_CASE(a_participant_that_is_stopped_with_it_is_named) {
+  const TestName name;
+  const Segment segment = Segment::create(name, {.slab_bytes = 4096});
+  Child holder{[&](Link& link) {
+    const Segment own = Segment::open(name);
+    const detail::MaintenanceLock lock{*own.core()};
+    link.say(lock ? 1 : 0);
+    link.hear();
+  }};
+  BOOST_TEST(holder.hear() == 1U);
+  holder.stop();
+  const auto holders = find_lock_holders(segment, 10ms);
+  BOOST_TEST_REQUIRE(holders.has_value());
+  BOOST_TEST_REQUIRE(holders->size() == 1U);
+  BOOST_TEST(holders->front().pid == holder.pid());
+  BOOST_TEST(!holders->front().for_reading);
+  holder.kill();
+  BOOST_TEST(!find_lock_holders(segment, 10ms));
+}
+
+BOOST_AUTO_TEST_CASE(a_stranger_who_may_only_read_is_named) {
+  const TestName name;
+  const Segment segment = Segment::create(name, {.slab_bytes = 4096});
+  Child stranger{[&](Link& link) {
+    const int file = ::open(("/dev/shm/sapbuf." + std::string{name}).c_str(), O_RDONLY | O_CLOEXEC);
+    struct flock lock {};
+    lock.l_type = F_RDLCK;
+    lock.l_start = static_cast<off_t>(layout::kMaintenanceLock);
+    lock.l_len = 1;
+    link.say(::fcntl(file, F_OFD_SETLK, &lock) == 0 ? 1 : 0);
+    link.hear();
+  }};
+  BOOST_TEST(stranger.hear() == 1U);
+  const auto holders = find_lock_holders(segment, 10ms);
+  BOOST_TEST_REQUIRE(holders.has_value());
+  BOOST_TEST(to_string(*holders) ==
+             "pid " + std::to_string(stranger.pid()) + ", " + holders->front().program + ", a lock for reading");
+  stranger.kill();
+  BOOST_TEST(!find_lock_holders(segment, 10ms));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
+}  // namespace sapbuf::test
