@@ -191,13 +191,16 @@ BOOST_AUTO_TEST_CASE(the_limit_of_address_space_is_named) {
   return;
 #endif
   const TestName name;
-  const Segment segment = Segment::create(name, {.slab_bytes = 64 << 20});
+  const Segment segment = Segment::create(name, {.slab_bytes = 8 << 20});
   Child child{[&](Link&) {
     const Segment own = Segment::open(name);
-    const rlimit limit{64 << 20, 64 << 20};
+    std::size_t pages = 0;
+    std::ifstream{"/proc/self/statm"} >> pages;
+    const rlim_t most = pages * layout::kPageBytes + (4 << 20);
+    const rlimit limit{most, most};
     require(::setrlimit(RLIMIT_AS, &limit) == 0, "cannot set the limit");
     expect_told(Errc::resource_exhausted, [&] { const Writer writer{own}; },
-                {"67108864 bytes of address space", "ulimit -v"});
+                {std::to_string(most) + " bytes of address space", "ulimit -v"});
   }};
   BOOST_TEST(child.wait() == 0);
 }

@@ -43,6 +43,7 @@ test_the_capabilities_that_it_keeps_are_enough() {
   if ((EUID != 0)); then skip 'needs a second user'; fi
   local -a as_nobody=(setpriv --reuid=65534 --regid=65534 --clear-groups) as_service=(setpriv --no-new-privs)
   "${as_nobody[@]}" "$sapbuf" --version >/dev/null 2>&1 || skip 'another user cannot run the tools from where they are'
+  may_see_all_processes || skip 'needs CAP_SYS_PTRACE'
   local kept capability bounds=-all
   kept=$(sed -n 's/^CapabilityBoundingSet=//p' "$SAPBUF_UNIT")
   for capability in $kept; do bounds+=,+${capability#CAP_}; done
