@@ -4,8 +4,6 @@
 
 #include <sapbuf/detail/kill_point.hpp>
 
-#include "platform/clock.hpp"
-#include "platform/zero.hpp"
 #include "segment/event.hpp"
 #include "segment/maintenance_lock.hpp"
 #include "segment/registry.hpp"
@@ -129,10 +127,6 @@ Status claim_extent(WriterState& writer, std::uint64_t span) noexcept {
   writer.end = writer.extent_end - layout::kExtentTailBytes;
   writer.generation = taken.generation;
   writer.slot->claim.store(Claim::located(taken.generation, taken.slab, taken.offset).word, std::memory_order_release);
-  // The word at `first` is zero by now, and a reader may be looking at it.
-  if (writer.clearing.begin(taken.bytes, platform::ticks())) {
-    platform::zero(first + layout::kUnitBytes, static_cast<std::size_t>(writer.end - first));
-  }
   aim_higher_after_claim(writer);
   beat(*writer.slot);
   seal_at_half(core, taken);

@@ -4,6 +4,7 @@
 #include "platform/cancellation.hpp"
 #include "platform/clock.hpp"
 #include "platform/fence.hpp"
+#include "platform/zero.hpp"
 #include "segment/ledger.hpp"
 #include "segment/recovery.hpp"
 #include "segment/registry.hpp"
@@ -98,9 +99,19 @@ void close_own_extent(WriterState& writer) noexcept {
   writer.drop_extent();
 }
 
+// For an extent that was just claimed, and behind the look that found it not revoked: one that is revoked before it is
+// located may be closed at once, and its slab be another generation's by now.
+void clear_extent(WriterState& writer) noexcept {
+  const auto bytes = layout::kExtentFrameBytes + static_cast<std::uint64_t>(writer.extent_end - writer.next);
+  if (!writer.clearing.begin(bytes, platform::ticks())) return;
+  // The word at `next` is zero by now, and a reader may be looking at it.
+  platform::zero(writer.next + layout::kUnitBytes, static_cast<std::size_t>(writer.end - writer.next));
+}
+
 [[gnu::noinline]] Status reserve_in_extent(WriterState& writer, std::size_t size) noexcept {
   const std::uint64_t span = layout::frame_span(size);
   set_busy(writer);
+  bool fresh = false;
   for (;;) {
     if (writer.end != nullptr && is_revoked(writer)) {
       writer.drop_extent();
@@ -108,6 +119,7 @@ void close_own_extent(WriterState& writer) noexcept {
       if (!may_be_revoked(writer)) return end_without_room(writer, Status::corrupt);
     }
     if (writer.end != nullptr && static_cast<std::ptrdiff_t>(span) <= writer.end - writer.next) {
+      if (fresh) clear_extent(writer);
       return Status::ok;
     }
     if (writer.end != nullptr) close_own_extent(writer);
@@ -120,6 +132,7 @@ void close_own_extent(WriterState& writer) noexcept {
     const Status status = claim_extent(writer, span);
     if (writer.forked) return end_in_forked_child(writer);
     if (status != Status::ok) return end_without_room(writer, status);
+    fresh = true;
   }
 }
 

@@ -3,9 +3,11 @@
 #include <boost/test/unit_test.hpp>
 
 #include <algorithm>
+#include <array>
 #include <csignal>
 
 #include "crash/victim.hpp"
+#include "segment/segment_core.hpp"
 #include "support/stream.hpp"
 
 namespace sapbuf::test {
@@ -23,6 +25,13 @@ Segment make_segment(std::string_view name, Order order, OnFull on_full = OnFull
 // More than both slabs can take.
 constexpr int kMoreThanFits = 400;
 const std::string kLine(40, 'x');
+
+const layout::ParticipantSlot& slot_named(const Segment& segment, std::string_view participant) {
+  for (const ParticipantSnapshot& it : inspect(segment).participants) {
+    if (it.name == participant) return segment.core()->slot(it.slot);
+  }
+  throw std::runtime_error("there is no such participant");
+}
 
 // A reader that pins the oldest slab and goes to sleep on it.
 void hold_oldest_slab(std::string_view name, Link& link) {
@@ -101,6 +110,42 @@ BOOST_AUTO_TEST_CASE(an_extent_that_is_opened_while_its_generation_is_sealed_is_
   late.resume();
   BOOST_TEST(late.hear() == 1U);
   BOOST_TEST(late_messages() == 1);
+}
+
+// It is closed before its owner says where it is; and its slab is another generation's when the owner goes on.
+BOOST_AUTO_TEST_CASE(who_is_late_to_its_extent_leaves_the_slabs_next_generation_alone) {
+  const TestName name;
+  const Segment segment = make_segment(name, Order::per_writer);
+  Reader reader{segment, {.name = "reader"}};
+  std::array<int, 2> messages{};
+  const auto read_all = [&] {
+    while (reader.wait_for(0ms)) {
+      for (const Frame& frame : reader.pin()) ++messages.at(frame.type());
+    }
+  };
+  Child late{[&](Link& link) {
+    const Segment own = Segment::open(name);
+    Writer writer{own, {.name = "late"}};
+    kill_point::arm("claim.opened", stop_self);
+    if (writer.write(kLine, 1) != Status::ok) throw std::runtime_error("write failed");
+    link.say(1);
+  }};
+  BOOST_TEST_REQUIRE(late.wait_until_stopped());
+  Writer other{segment, {.name = "other", .timeout = 0ms}};
+  int written = 0;
+  while (inspect(segment).generation < 3) {
+    read_all();
+    if (other.write(kLine) == Status::ok) ++written;
+  }
+  while (other.write(kLine) == Status::ok) ++written;
+  late.resume();
+  // It has found out, and waits for room.
+  BOOST_TEST(eventually([&] { return slot_named(segment, "late").claim.load() == 0; }));
+  BOOST_TEST(eventually([&] {
+    read_all();
+    return messages[0] == written && messages[1] == 1;
+  }));
+  BOOST_TEST(late.hear() == 1U);
 }
 
 BOOST_DATA_TEST_CASE(a_blocked_writer_is_freed_by_a_watchdog, data::make(kOrders), order) {
