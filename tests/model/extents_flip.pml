@@ -15,7 +15,7 @@
  *           GENERATIONS; DEATHS. 2 slabs, 1 reader, whose look at the tables is one step with COARSE_LOOKS.
  *
  * Each of these leaves out one step, and must fail: NO_REVOKE, NO_BUSY_CHECK, NO_LOOK_AFTER_OPEN, NO_GRACE,
- * NO_HOLD_CHECK, LIMIT_AFTER_CURSOR, WORD_BEFORE_NOP, NO_ZERO_BEHIND, DRAIN_NEWEST_FIRST. */
+ * NO_HOLD_CHECK, LIMIT_AFTER_CURSOR, WORD_BEFORE_NOP, NO_ZERO_BEHIND, CLEAR_BEFORE_LOOK, DRAIN_NEWEST_FIRST. */
 #ifndef WRITERS
 #define WRITERS 2
 #endif
@@ -307,13 +307,14 @@ inline claim_extent() {
   :: has ->
      STORE(assert(is_mine(extent)); header_at(extent, 0) = 0;
            table_state[extent] = OPEN; table_owner[extent] = me; tell(everybody));
-     STORE(claim_state[me] = LOCATED; claim_where[me] = extent; claim_generation[me] = generation; tell(flippers))
+     STORE(claim_state[me] = LOCATED; claim_where[me] = extent; claim_generation[me] = generation; fresh = true;
+           tell(flippers))
   :: else ->
      STORE(claim_state[me] = NONE; claim_where[me] = 0; tell(flippers))
   fi
 }
 
-inline drop_extent() { LOAD(has = false; extent = 0; generation = 0; next = 0) }
+inline drop_extent() { LOAD(has = false; fresh = false; extent = 0; generation = 0; next = 0) }
 
 inline close_own_extent() {
   STORE(assert(is_mine(extent)); header_at(extent, next) = NOP; tell(the_reader));
@@ -321,11 +322,22 @@ inline close_own_extent() {
   drop_extent()
 }
 
+/* Zeroes what is free in the extent that was just claimed. It stays as it is here: only where that is, matters. */
+inline clear_extent() {
+  STORE(assert(is_mine(extent) && table_state[extent] == OPEN); fresh = false)
+}
+
 /* Ends with room for a frame at `next`. */
 inline reserve() {
   STORE(busy[me] = true);
   do
   :: has ->
+#ifdef CLEAR_BEFORE_LOOK
+     if
+     :: fresh -> clear_extent()
+     :: else
+     fi;
+#endif
      /* light fence */
      LOAD(is_revoked = (revoked[me] >= generation));
 #ifdef NO_LOOK_AFTER_OPEN
@@ -333,7 +345,8 @@ inline reserve() {
 #endif
      if
      :: is_revoked -> drop_extent(); is_revoked = false
-     :: !is_revoked && next < FRAMES -> break
+     :: !is_revoked && next < FRAMES && fresh -> clear_extent(); break
+     :: !is_revoked && next < FRAMES && !fresh -> break
      :: else -> close_own_extent()
      fi
   :: else ->
@@ -357,7 +370,7 @@ inline commit() {
 
 proctype writer(byte me) {
   byte number;                                      /* of the next message */
-  bool has;                                         /* an extent: */
+  bool has, fresh;                                  /* an extent; not cleared yet: */
   byte extent, generation, next;
   bit sequence;                                     /* of the claims */
   bool is_revoked, no_slab;
@@ -371,7 +384,7 @@ proctype writer(byte me) {
   STORE(done[me] = true; tell(the_reader));         /* from here on it is idle, and keeps its extent */
 killed:
   skip;
-  LOAD(number = 0; has = false; extent = 0; generation = 0; next = 0; sequence = 0; is_revoked = false; no_slab = false;
+  LOAD(number = 0; has = false; fresh = false; extent = 0; generation = 0; next = 0; sequence = 0; is_revoked = false; no_slab = false;
        wanted = 0; slab = 0; s = 0; x = 0; at = 0; seen = 0; owner = 0; old = 0; keep = false; any_open = false;
        unfinished = false; moved = false; stay = false)
 }
