@@ -82,11 +82,16 @@ bool wait_for_claimers(SegmentCore& core) noexcept {
 
 void repair_table(SegmentCore& core, std::uint32_t dead, Placed place, std::uint64_t claimed, RepairTally& tally) {
   std::uint64_t hole = 0;  // granules without an extent, up to where the walk is
+  const auto count = [&](std::uint64_t granules) {
+    ++tally.frames;
+    tally.bytes += granules * core.geometry().granule_bytes;
+  };
+  // Where one claim ends and the next begins cannot be told, and a reader may know of the first one only: a row over
+  // both would contradict what was claimed then.
   const auto close = [&](std::uint64_t behind) {
     if (hole == 0) return;
-    close_hole(core, {place.slab, behind - hole}, hole);
-    ++tally.frames;
-    tally.bytes += hole * core.geometry().granule_bytes;
+    for (std::uint64_t index = behind - hole; index < behind; ++index) close_hole(core, {place.slab, index}, 1);
+    count(hole);
     hole = 0;
   };
   for_each_extent(core, place, claimed, [&](std::uint64_t index, Extent extent, std::uint64_t) {
@@ -97,8 +102,8 @@ void repair_table(SegmentCore& core, std::uint32_t dead, Placed place, std::uint
       const std::uint64_t row = std::min(extent.granules(), hole);
       hole -= row;
       close(index - row);
-      hole = row + 1;
-      close(index + 1);
+      close_hole(core, {place.slab, index - row}, row + 1);
+      count(row + 1);
     } else {
       close(index);
       if (extent.state() == ExtentState::open && extent.owner() == dead) {

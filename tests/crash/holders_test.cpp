@@ -321,6 +321,31 @@ BOOST_DATA_TEST_CASE(a_dead_writers_hole_is_not_closed_over_a_stopped_claimer, d
   BOOST_TEST(inspect(segment).departed.committed == 1U);
 }
 
+// What a reader knows of may end between two claims whose writers died before they left a trace.
+BOOST_AUTO_TEST_CASE(a_reader_passes_two_holes_that_it_learned_of_one_after_the_other) {
+  const TestName name;
+  const Segment segment = make_segment(name, Order::per_writer);
+  Reader reader{segment};
+  for (int i = 0; i < 2; ++i) {
+    Child victim{[&](Link& link) { claim_and(name, kill_self, link); }};
+    Child other{[&](Link& link) { claim_and(name, kill_self, link); }};
+    for (Child* const dead : {&victim, &other}) {
+      dead->hear();
+    }
+    for (Child* const dead : {&victim, &other}) {
+      dead->say(1);
+      BOOST_TEST(dead->wait() == -SIGKILL);
+      BOOST_TEST(!reader.wait_for(0ms));
+    }
+    BOOST_TEST(recover(segment).dead.size() == 2U);
+    BOOST_TEST((Writer{segment}.write("behind them") == Status::ok));
+    BOOST_TEST(reader.wait_for(0ms));
+    int messages = 0;
+    for (const Frame& frame : reader.pin()) messages += frame.bytes().size() == 11 ? 1 : 100;
+    BOOST_TEST(messages == 1);
+  }
+}
+
 // An idle writer may keep an extent open for ever; others end its right to it, and it finds out.
 BOOST_AUTO_TEST_CASE(an_idle_writers_extent_is_sealed_and_it_goes_on_elsewhere) {
   const TestName name;
