@@ -40,8 +40,12 @@ bool ReaderState::verify_pins(bool& reclaiming) {
   // Generations are overwritten in their order; what was lost comes before all that is left.
   for (std::size_t i = 0; i < lost; ++i) {
     if (windows.size() == 1) {  // never empty, not even behind an error
+      // Slabs are not looked at all at one moment. Those up to the cursor's generation were there before that: what is
+      // missing among them is gone, closed and counted.
+      const ActiveSlab active = load_active(*core);
+      if (active.generation <= windows.front().generation) throw_corrupt("no slab can be read");
       const auto place = find_oldest(*core, windows.front().generation + 1);
-      if (!place) throw_corrupt("no slab can be read");
+      if (!place || place->generation > active.generation) return false;  // the stream ran ahead: look again
       add_window(*place);
     }
     passed_before += windows.front().passed;
@@ -56,6 +60,7 @@ void ReaderState::account_for_gap() {
   const std::uint64_t generation = windows.front().generation;
   if (generation == expected) return;
   expected = generation;
+  // count: stored before the generation before this one was reclaimed, which was seen (life, acquire).
   const std::uint64_t before = core->descriptor(windows.front().slab).frames_before.load(std::memory_order_acquire);
   const std::uint64_t base = slot->base_frames.load(relaxed);
   const std::uint64_t known = base + passed_before + slot->lost.load(relaxed);
