@@ -44,7 +44,8 @@ struct alignas(kLineBytes) ParticipantSlot {
   //   crash       busy stays set: repair finds out from the frames whether the reservation was committed
   Word progress;
   // Writer: announced before each fetch_add on the cursor, located once the claim has left its trace.
-  //   edge        announce: the store is before the fetch_add <-> repair reads the cursor, then this word
+  //   edge        announce: the store is before the fetch_add <-> repair, sealers and readers read the cursor, then
+  //               this word; each store releases the trace of the claim before
   //   crash       stays `claiming`: repair looks for a hole after the grace period
   Word claim;
   // Coarse monotonic time of last progress, in nanoseconds, on the clock of the owner's time namespace. Raises
@@ -57,13 +58,16 @@ struct alignas(kLineBytes) ParticipantSlot {
   // the hold does, and this only tells people.
   //   edge        pin: seq_cst store, then the slab's state is read <-> the state is stored, then pins are read
   Word pins;
-  Word delivered;      // reader: messages of ranges that were unpinned
-  Word lost;           // reader: messages overwritten before it came to them
-  Word claimed_bytes;  // writer, total order: of the located claim, which may hold a batch of messages
+  Word delivered;  // reader: messages of ranges that were unpinned
+  Word lost;       // reader: messages overwritten before it came to them
+  // Writer, total order: of the located claim, which may hold a batch of messages.
+  //   edge        gap: stored before the claim is located; a reader that meets a later claim's sees the frame before
+  Word claimed_bytes;
 
   // Writer: "no extent of this generation or of an older one is yours any more". Only ever rises. All ones: recovery
   // settled the slot, so whoever still uses it was taken for dead; stays so until somebody else attaches there.
-  //   written by  a sealer, or recovery, under the maintenance lock;  read by  the owner;  crash  harmless
+  //   written by  a sealer, or recovery, under the maintenance lock; the owner, if it is closed while it is busy
+  //   read by     the owner, sealers, and whoever attaches;  crash  harmless
   alignas(kLineBytes) Word revoked;
   // Reader: messages committed in all generations before its first one, plus one; 0 if nobody counted them.
   //   written by  the reader, when it attaches

@@ -172,7 +172,8 @@ std::byte* claim_frame(WriterState& writer, std::uint64_t span, Status& status) 
   // it: ask for them now.
   __builtin_prefetch(header + kPrefetchBytes, 1);
   word_at(header).store(FrameHeader::make(FrameKind::busy, span - layout::kUnitBytes, 0, writer.index).word, relaxed);
-  writer.slot->claimed_bytes.store(span, relaxed);
+  // gap: release, so that who takes it for the length of the claim before sees how that one ended.
+  writer.slot->claimed_bytes.store(span, std::memory_order_release);
   SAPBUF_KILL_POINT("claim.busy");
   // announce: release, so that who sees the place sees the busy header, and how far it goes.
   writer.slot->claim.store(Claim::located(taken.generation, taken.slab, taken.offset).word, std::memory_order_release);

@@ -37,8 +37,9 @@ bool any_writer_has_open(SegmentCore& core, Placed place, std::uint64_t offset) 
   return any_writer(core, [&](std::uint32_t index) {
     const layout::ParticipantSlot& slot = core.slot(index);
     const Claim claim{slot.claim.load(std::memory_order_acquire)};
+    // gap: acquire, for the length may be a later claim's: then this one's frame is seen at the next look at it.
     if (!claim.is_in(place.generation) || claim.slab() != place.slab) return false;
-    const std::uint64_t end = claim.offset_bytes() + slot.claimed_bytes.load(std::memory_order_relaxed);
+    const std::uint64_t end = claim.offset_bytes() + slot.claimed_bytes.load(std::memory_order_acquire);
     return claim.offset_bytes() <= offset && offset < end &&
            layout::Progress{slot.progress.load(std::memory_order_acquire)}.busy();
   });

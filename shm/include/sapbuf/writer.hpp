@@ -317,7 +317,8 @@ template <typename Handle>
       SAPBUF_CHECK(reserved);
       return {&hot_, hot_.next + layout::kUnitBytes, size, std::exchange(hot_.end, nullptr), hot_.progress, type};
     }
-    hot_.slot->progress.store(hot_.progress, std::memory_order_relaxed);
+    // seal: release, as in publish(): a sealer that finds this idle word sees the frames that it counts.
+    hot_.slot->progress.store(hot_.progress, std::memory_order_release);
   }
   const detail::Reserved reserved = detail::reserve_slow(hot_.state, hot_.next, size);
   hot_.next = reserved.next;
