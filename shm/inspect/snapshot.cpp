@@ -94,7 +94,9 @@ void look_at_participants(SegmentCore& core, const InspectOptions& options, Snap
     const SlotTenure tenure{core.slot(index).tenure.load(std::memory_order_acquire)};
     if (!tenure.in_use()) continue;
     ParticipantSnapshot seen = look_at(core, index, tenure, snapshot.generation, clock, options);
-    if (core.slot(index).tenure.load(std::memory_order_acquire) != tenure.word) continue;  // it left meanwhile
+    // registry: the fence keeps this look behind the others. Who left meanwhile is not shown with a successor's words.
+    std::atomic_thread_fence(std::memory_order_acquire);
+    if (core.slot(index).tenure.load(relaxed) != tenure.word) continue;
     snapshot.participants.push_back(std::move(seen));
   }
 }
@@ -122,7 +124,7 @@ void look_at_slabs(SegmentCore& core, const ActiveSlab& active, Snapshot& snapsh
 
 void look_at_departed(SegmentCore& core, Snapshot& snapshot) {
   const layout::Control& control = core.control();
-  // The copy that is selected is not written; if the selector moved twice meanwhile, look again.
+  // The copy that is selected is not written; if the selector moved meanwhile, look again.
   for (int tries = 0; tries < 100; ++tries) {
     const std::uint64_t selector = control.departed_selector.load(std::memory_order_acquire);
     const layout::DepartedRecord& record = control.departed[selector & 1];
@@ -154,9 +156,9 @@ void look_at_journal(SegmentCore& core, Snapshot& snapshot) {
                          .pid = static_cast<std::int32_t>(entry.pid.load(relaxed)),
                          .proof = proof_in(entry),
                          .noticed_ns = entry.noticed_ns.load(relaxed),
-                         .finished_ns = entry.finished_ns.load(relaxed),
+                         .finished_ns = entry.finished_ns.load(std::memory_order_acquire),
                          .heartbeat_age_ms = entry.heartbeat_age_ns.load(relaxed) / 1'000'000,
-                         .held_first = entry.held_first.load(relaxed),
+                         .held_first = entry.held_first.load(std::memory_order_acquire),
                          .held_last = entry.held_last.load(relaxed),
                          .repaired_frames = entry.repaired_frames.load(relaxed),
                          .repaired_bytes = entry.repaired_bytes.load(relaxed),

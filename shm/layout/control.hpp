@@ -67,13 +67,16 @@ struct alignas(kLineBytes) Control {
   alignas(kLineBytes) Event data;   // something was committed
   alignas(kLineBytes) Event space;  // something was released: a hold, a slab, an extent
 
-  // Everything below is written under the maintenance lock only.
+  // Everything below is written under the maintenance lock only, but for high_slot.
   alignas(kLineBytes) Word closed_through;  // every generation up to this one is closed
-  Word high_slot;                           // one past the highest slot ever used; only ever rises
-  Word reclaimed_slabs;                     // slabs that recovery took back from the dead
-  Word recoveries;                          // participants recovered
-  Word departed_selector;                   // which of the two departed records counts
-  Word journal_last;                        // number of the newest entry; 0 for none
+  // One past the highest slot ever used; only ever rises.
+  //   written by  whoever attaches, before its tenure;  crash  harmless: scans look at a free slot
+  //   edge        registry: who looks for writers has read the cursor before, and finds those who claimed from it
+  Word high_slot;
+  Word reclaimed_slabs;    // slabs that recovery took back from the dead
+  Word recoveries;         // participants recovered
+  Word departed_selector;  // its lowest bit: which of the two departed records counts; it grows by one
+  Word journal_last;       // number of the newest entry; 0 for none
   // 1 once a reader has attached; only ever rises. What SegmentOptions::retain waits for.
   //   written by  a reader that has just attached;  read by  whoever reclaims, and inspect
   //   crash       between attaching and this: the dead reader does not count, and the next one says it

@@ -34,7 +34,9 @@ layout::JournalEntry& open_entry(SegmentCore& core, std::uint32_t index, layout:
   const std::uint64_t last = control.journal_last.load(relaxed);
   const layout::ParticipantSlot& slot = core.slot(index);
   layout::JournalEntry& entry = entry_of(core, last + 1);
-  entry.number.store(0, std::memory_order_release);  // an onlooker that sees 0 leaves the entry alone
+  entry.number.store(0, relaxed);  // an onlooker that sees 0 leaves the entry alone
+  // journal: release, so that one that sees any of what follows sees the 0, too.
+  std::atomic_thread_fence(std::memory_order_release);
   const auto kind = proof == Proof::process_ended ? layout::JournalKind::process_ended : layout::JournalKind::lock_free;
   entry.kind.store(static_cast<std::uint64_t>(kind), relaxed);
   entry.slot.store(index, relaxed);
@@ -63,7 +65,8 @@ const char* proof_in(const layout::JournalEntry& entry) noexcept {
 void note_held(layout::JournalEntry& entry, std::span<const std::uint64_t> generations) noexcept {
   if (generations.empty() || entry.held_first.load(relaxed) != 0) return;
   entry.held_last.store(generations.back(), relaxed);
-  entry.held_first.store(generations.front(), relaxed);
+  // journal: release, so that an onlooker that sees the first sees the last.
+  entry.held_first.store(generations.front(), std::memory_order_release);
 }
 
 void note_repaired(layout::JournalEntry& entry, const RepairTally& tally) noexcept {

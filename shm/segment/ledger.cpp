@@ -61,6 +61,8 @@ LedgerValues observe_ledger(const layout::ParticipantSlot& slot) noexcept {
 void store_ledger(layout::ParticipantSlot& slot, const LedgerValues& values, bool busy) noexcept {
   const Progress next = Progress{slot.progress.load(relaxed)}.switched(busy);
   layout::LedgerRecord& record = slot.records[next.parity()];
+  // ledger-switch: release, so that an onlooker that sees any of this sees that the selector had left the record.
+  std::atomic_thread_fence(std::memory_order_release);
   record.committed.store(values.committed, relaxed);
   record.committed_bytes.store(values.committed_bytes, relaxed);
   record.aborted.store(values.aborted, relaxed);
@@ -76,13 +78,15 @@ void add_to_departed(SegmentCore& core, std::uint32_t index) noexcept {
   layout::Control& control = core.control();
   const layout::ParticipantSlot& slot = core.slot(index);
   const Departed who{index, layout::SlotTenure{slot.tenure.load(relaxed)}.incarnation()};
-  const std::uint64_t selected = control.departed_selector.load(std::memory_order_acquire) & 1;
-  const layout::DepartedRecord& from = control.departed[selected];
-  layout::DepartedRecord& to = control.departed[selected ^ 1];
+  const std::uint64_t selector = control.departed_selector.load(std::memory_order_acquire);
+  const layout::DepartedRecord& from = control.departed[selector & 1];
+  layout::DepartedRecord& to = control.departed[(selector + 1) & 1];
   mark_last_departed(core, from);
   if (slot.counted.load(relaxed) == who.incarnation) return;
 
   const LedgerValues ledger = load_ledger(slot);
+  // departed-switch: release, so that an onlooker that sees any of this sees that the selector had left the record.
+  std::atomic_thread_fence(std::memory_order_release);
   const auto add = [&](layout::Word layout::DepartedRecord::*field, std::uint64_t value) {
     (to.*field).store((from.*field).load(relaxed) + value, relaxed);
   };
@@ -98,7 +102,7 @@ void add_to_departed(SegmentCore& core, std::uint32_t index) noexcept {
   to.last_departed.store(who.word(), relaxed);
   SAPBUF_KILL_POINT("departed.before_switch");
   // departed-switch: release, so that whoever sees the selector sees the whole record.
-  control.departed_selector.store(selected ^ 1, std::memory_order_release);
+  control.departed_selector.store(selector + 1, std::memory_order_release);
 }
 
 }  // namespace sapbuf::detail

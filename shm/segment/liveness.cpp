@@ -109,7 +109,8 @@ void find_ended(SegmentCore& core) {
     if (known == asked.end()) known = asked.insert(known, {life, platform::has_ended(owner_of(slot))});
     if (!known->ended) continue;
     std::atomic_thread_fence(std::memory_order_acquire);
-    // The owner may have detached, and its successor's words been read.
+    // registry: the fence keeps this look behind the others. The owner may have detached, and what was read may be its
+    // successor's.
     if (slot.tenure.load(std::memory_order_acquire) == tenure.word)
       core.ended_tenure(index).store(tenure.word, relaxed);
   }

@@ -97,9 +97,12 @@ Attachment attach(SegmentCore& core, layout::SlotRole role, std::string_view nam
       if (is_in_use(slot) || (round == Round::unmarked && is_marked(slot))) continue;
       const SlotLock lock{core, index};
       if (!lock) continue;
+      // registry: acquire, so that our looks at the cursor find it where the slot's last owner left it, or later.
       const SlotTenure before{slot.tenure.load(std::memory_order_acquire)};
       if (before.in_use()) continue;  // taken between the two looks
       SAPBUF_KILL_POINT("attach.locked");
+      // registry: release, so that who sees any of these words sees that the tenure before has ended.
+      std::atomic_thread_fence(std::memory_order_release);
       fill(slot, identity, core.locks().life(), own_name);
       if (prepare) prepare(slot);
       raise_high_slot(core.control(), index + 1);
