@@ -37,12 +37,14 @@ struct SlabLife {
 };
 
 struct alignas(kLineBytes) SlabDescriptor {
-  // edge  life: release by the flipper before the cursor moves <-> acquire by claimers and readers after they saw it
+  // edge  life: release by the flipper before the cursor moves <-> acquire by claimers and readers after they saw it;
+  //       what was cleaned is clean for them
   Word life;
   // Bytes claimed when the flip closed the slab to claims; meaningful once the cursor is in a later generation.
   //   edge  limit: stored before the CAS that moves the cursor <-> read after the cursor was seen elsewhere
   Word limit_bytes;
   // Messages in all generations before this one, plus one; 0 while an older one is not closed, or where nobody counts.
+  //   edge  count: stored before the generation before is reclaimed <-> read after that was seen to be gone
   Word frames_before;
   // Messages in this generation, plus one; 0 until it is closed, or where nobody needs the number.
   Word frames;

@@ -96,6 +96,8 @@ std::optional<std::vector<Thread>> list_if_ending(const std::string& directory) 
 // or that is skipped because others end, may be missing. But let two lists agree, and the process have as many threads
 // between them as are listed: then those were all threads that it had at that moment, they were all ending, and nobody
 // was left who could make another one.
+//   process-ended: a look takes the process's signal lock, which each thread let go of before it was flagged; so the
+//   second list is behind the last stores of all of them
 bool all_threads_are_ending(const std::string& directory) {
   const auto first = list_if_ending(directory);
   if (!first) return false;

@@ -25,7 +25,7 @@ constexpr int kLooks = 200;
 bool may_close(SegmentCore& core, Placed place, std::uint64_t index, Extent extent) noexcept {
   const layout::ParticipantSlot& owner = core.slot(extent.owner());
   // seal: after the heavy fence. An idle writer will see `revoked` before it touches the extent again; a writer whose
-  // claim is elsewhere has left it.
+  // claim is elsewhere has left it, or has only just opened it, and will look before it touches it.
   const Claim claim{owner.claim.load(std::memory_order_acquire)};
   const bool here = claim.is_in(place.generation) && claim.slab() == place.slab &&
                     claim.offset_bytes() == index * core.geometry().granule_bytes;
