@@ -30,6 +30,15 @@ test_an_empty_stream_has_no_messages() {
   expect "$done" "$sapbuf" dump "$stream"
 }
 
+test_payloads_steer_no_terminal() {
+  expect "$done" "$sapbuf" create "$stream"
+  printf 'tab\t cr\r esc\033[2J del\177 \\x \303\251 \233 %%\n' | "$sapbuf" pub "$stream" 2>/dev/null
+  local shown='tab\t cr\r esc\x1b[2J del\x7f \\x \xc3\xa9 \x9b %'
+  expect "$done" "$sapbuf" dump "$stream"
+  grep --quiet --fixed-strings -- "$shown" "$directory/out" || die "not shown so: $(cat "$directory/out")"
+  if LC_ALL=C grep --quiet '[^ -~]' "$directory/out"; then die 'not all is printable ASCII'; fi
+}
+
 test_ends_when_nobody_reads_its_output() {
   expect "$done" "$sapbuf" create "$stream"
   seq 50000 | "$sapbuf" pub "$stream" 2>/dev/null

@@ -17,23 +17,6 @@ std::string three_digits(double value) {
   return fmt::format("{:.0f}", value);
 }
 
-std::string escaped(unsigned char c) {
-  switch (c) {
-    case '\n':
-      return "\\n";
-    case '\t':
-      return "\\t";
-    case '\r':
-      return "\\r";
-    case '\\':
-      return "\\\\";
-    default:
-      return fmt::format("\\x{:02x}", c);
-  }
-}
-
-constexpr bool is_printable_ascii(unsigned char c) { return c >= 0x20 && c < 0x7f; }
-
 }  // namespace
 
 std::string human_bytes(std::uint64_t bytes) {
@@ -117,8 +100,8 @@ std::string holder_text(const std::vector<LockHolder>& holders) {
 std::string excerpt(std::string_view bytes, std::size_t longest) {
   std::string text;
   for (const char byte : bytes) {
-    const auto c = static_cast<unsigned char>(byte);
-    const std::string piece = is_printable_ascii(c) && c != '\\' ? std::string(1, byte) : escaped(c);
+    // Byte by byte, so that nothing but ASCII is left; a backslash that stands there is doubled.
+    const std::string piece = byte == '\\' ? "\\\\" : printable({&byte, 1});
     if (text.size() + piece.size() > longest) return text + "...";
     text += piece;
   }
