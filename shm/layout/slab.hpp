@@ -51,7 +51,8 @@ struct alignas(kLineBytes) SlabDescriptor {
   Word closed;     // 1 once no writer can write into the slab any more
   Word opened_ns;  // coarse monotonic time of the flip that made it active
   // Total order, while `cleaning`: bytes from the slab's beginning that are clean.
-  //   written and read by  who holds the maintenance lock;  crash  the last step is repeated
+  //   written and read by  who holds the maintenance lock;  release, behind the zeros;  crash  the last step is
+  //   repeated
   Word cleaned_bytes;
   Word reserved[1];
 };

@@ -82,6 +82,7 @@ FlipResult flip(SegmentCore& core, std::uint64_t generation) noexcept {
   } catch (const std::exception&) {
     return FlipResult::busy;  // no mapping or no memory for it now: the caller waits and tries again
   }
+  if (result == FlipResult::cleaning) SAPBUF_KILL_POINT("flip.let_go");
   if (result == FlipResult::done) notify(core.control().space);
   // What was sealed on the way may be what a sleeping reader waits for before it can let go of its slab.
   if (result == FlipResult::full) notify(core.control().data);

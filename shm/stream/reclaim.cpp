@@ -70,8 +70,13 @@ bool clean(SegmentCore& core, std::uint32_t slab, std::uint64_t generation) {
     const std::uint64_t begin = std::min(descriptor.cleaned_bytes.load(relaxed), geometry.slab_bytes);
     const std::uint64_t bytes = std::min(kCleanAtOnce, geometry.slab_bytes - begin);
     std::memset(core.slab_for_writing(slab) + begin, 0, bytes);
-    descriptor.cleaned_bytes.store(begin + bytes, relaxed);
-    if (begin + bytes < geometry.slab_bytes) return false;
+    SAPBUF_KILL_POINT("reclaim.zeroed");
+    // Release, so that who dies here does not leave a step that counts and was not made.
+    descriptor.cleaned_bytes.store(begin + bytes, std::memory_order_release);
+    if (begin + bytes < geometry.slab_bytes) {
+      SAPBUF_KILL_POINT("reclaim.stepped");
+      return false;
+    }
   }
   SAPBUF_KILL_POINT("reclaim.cleaned");
   descriptor.life.store(SlabLife::make(generation, SlabState::free).word, std::memory_order_release);
