@@ -112,6 +112,6 @@ const std::shared_ptr<detail::SegmentCore>& Segment::core() const {
 }
 
 void survive_truncation() { platform::handle_sigbus(); }
-bool was_truncated(const Segment& segment) noexcept { return segment.core()->truncated(); }
+bool was_truncated(const Segment& segment) { return segment.core()->truncated(); }
 
 }  // namespace sapbuf

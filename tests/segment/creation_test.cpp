@@ -181,6 +181,7 @@ BOOST_AUTO_TEST_CASE(whatever_is_asked_of_a_moved_from_handle_is_an_invalid_argu
   BOOST_TEST(refused([&] { static_cast<void>(segment.created()); }));
   BOOST_TEST(refused([&] { static_cast<void>(segment.options()); }));
   BOOST_TEST(refused([&] { static_cast<void>(segment.differences(kSmall)); }));
+  BOOST_TEST(refused([&] { static_cast<void>(segment.is_current()); }));
   BOOST_TEST(refused([&] { static_cast<void>(segment.bytes()); }));
   BOOST_TEST(refused([&] { static_cast<void>(segment.max_message_bytes()); }));
   BOOST_TEST(refused([&] { const Writer writer{segment}; }));
@@ -189,6 +190,7 @@ BOOST_AUTO_TEST_CASE(whatever_is_asked_of_a_moved_from_handle_is_an_invalid_argu
   BOOST_TEST(refused([&] { dump(segment, [](const FrameRecord&) {}); }));
   BOOST_TEST(refused([&] { recover(segment); }));
   BOOST_TEST(refused([&] { find_dead(segment); }));
+  BOOST_TEST(refused([&] { static_cast<void>(was_truncated(segment)); }));
   BOOST_TEST(works(taken));
 }
 

@@ -397,6 +397,25 @@ BOOST_AUTO_TEST_CASE(a_large_slab_is_cleaned_in_steps) {
   }
 }
 
+// Nor is a slab that takes several steps: who may not wait makes them all.
+BOOST_DATA_TEST_CASE(cleaning_is_no_refusal, data::make({OnFull::block, OnFull::drop}), on_full) {
+  const SegmentOptions options{.slab_bytes = 4 * detail::kCleanAtOnce, .order = Order::total, .on_full = on_full};
+  const HeapMemory memory{options};
+  const Segment segment = Segment::create_in(memory, options);
+  Reader reader{segment};
+  Writer writer{segment, {.timeout = 0ms}};
+  const std::string message(65536 - 8, 'x');
+  while (writer.write(message) == Status::ok) {
+  }
+  while (reader.wait_for(0ms)) {
+    for ([[maybe_unused]] const Frame& frame : reader.pin()) {
+    }
+  }
+  BOOST_TEST(inspect(segment).slabs[0].state == "sealed");
+  BOOST_TEST(writer.write(message) == Status::ok);
+  BOOST_TEST(inspect(segment).generation == 3U);
+}
+
 BOOST_AUTO_TEST_CASE(the_next_slab_of_a_large_stream_is_clean_before_it_is_needed) {
   const SegmentOptions options{.slab_bytes = 4 * detail::kCleanAtOnce, .order = Order::total};
   const HeapMemory memory{options};

@@ -1,6 +1,7 @@
 // Handles that go, or are closed, while a range or a reservation of theirs is alive; and segments that are removed.
 #include <boost/test/data/test_case.hpp>
 #include <boost/test/unit_test.hpp>
+#include <cstdio>
 #include <optional>
 #include <thread>
 
@@ -202,7 +203,7 @@ BOOST_DATA_TEST_CASE(a_writer_that_was_closed_in_between_is_in_nobodys_way, data
 BOOST_DATA_TEST_CASE(a_thread_that_would_wait_for_its_own_range_is_told, data::make(kOrders), order) {
   Stream stream{order, OnFull::block};
   Reader reader{stream.segment};
-  Writer writer{stream.segment};  // waits for ever
+  Writer writer{stream.segment, {.timeout = kPatience}};
   must_put(writer, {1, 0}, 200);
   std::uint32_t written = 1;
   Status refusal = Status::ok;
@@ -224,7 +225,7 @@ BOOST_AUTO_TEST_CASE(also_if_it_opened_the_segment_twice) {
   const TestName name;
   const Segment segment = Segment::create(name, {.slab_bytes = 4096});
   Reader reader{Segment::open(name)};
-  Writer writer{segment};
+  Writer writer{segment, {.timeout = kPatience}};
   must_put(writer, {1, 0}, 200);
   const PinnedRange range = reader.pin();
   Status refusal = Status::ok;
@@ -259,10 +260,29 @@ BOOST_DATA_TEST_CASE(who_waits_for_another_threads_range_waits, data::make(kOrde
     }));
   }};
   BOOST_TEST(eventually([&] { return pinned.load(); }));
-  for (std::uint32_t number = 1; number < 200; ++number)
-    BOOST_TEST_REQUIRE(put(writer, {1, number}, 200) == Status::ok);
+  std::uint32_t written = 1;
+  while (written < 200 && put(writer, {1, written}, 200) == Status::ok) ++written;
   goes_on = true;
   reading.join();
+  BOOST_TEST(written == 200U);
+}
+
+// The oldest slab is another reader's, which may let go of it any moment.
+BOOST_DATA_TEST_CASE(who_has_pinned_a_later_slab_waits_for_the_oldest, data::make(kOrders), order) {
+  Stream stream{order, OnFull::block};
+  const Reader slow{stream.segment};
+  Reader reader{stream.segment};
+  Writer writer{stream.segment, {.timeout = 20ms}};
+  std::uint32_t written = 0;
+  while (inspect(stream.segment).generation < 2) must_put(writer, {1, written++}, 200);
+  Log log;
+  BOOST_TEST(log.read_until(reader, written));
+  must_put(writer, {1, written++}, 200);
+  const PinnedRange range = reader.pin();
+  BOOST_TEST((tag_of(range.begin()->bytes()) == Tag{1, written - 1}));
+  Status refusal = Status::ok;
+  while ((refusal = put(writer, {1, written}, 200)) == Status::ok) ++written;
+  BOOST_TEST(refusal == Status::timeout);
 }
 
 // --- Segments that are removed
@@ -289,6 +309,23 @@ BOOST_AUTO_TEST_CASE(a_participant_learns_that_its_segment_was_removed_or_replac
   BOOST_TEST(reader.wait_for(0ms));
   const Reader moved = std::move(reader);
   BOOST_TEST(!moved.is_current());
+}
+
+BOOST_AUTO_TEST_CASE(a_segment_that_was_renamed_is_not_current_until_it_has_its_name_again) {
+  const TestName name;
+  const TestName other;
+  const Segment segment = Segment::create(name, {.slab_bytes = 4096});
+  const Reader reader{segment};
+  const auto rename = [](const std::string& from, const std::string& to) {
+    BOOST_TEST(std::rename(("/dev/shm/sapbuf." + from).c_str(), ("/dev/shm/sapbuf." + to).c_str()) == 0);
+  };
+  rename(name, other);
+  BOOST_TEST(!segment.is_current());
+  BOOST_TEST(!reader.is_current());
+  BOOST_TEST(Segment::open(other).is_current());
+  rename(other, name);
+  BOOST_TEST(segment.is_current());
+  BOOST_TEST(reader.is_current());
 }
 
 BOOST_AUTO_TEST_CASE(memory_that_was_supplied_is_always_current) {

@@ -260,6 +260,26 @@ BOOST_DATA_TEST_CASE(writers_flip_while_a_reader_looks_for_the_newest, kEveryStr
   BOOST_TEST(child.wait() == 0);
 }
 
+// One chain: what stands behind an open frame, in later generations too, is read after it.
+BOOST_DATA_TEST_CASE(a_reader_of_the_newest_begins_at_an_open_frame_of_an_older_generation, data::make(kPolicies),
+                     on_full) {
+  Stream stream{Order::total, on_full, 4};
+  Writer slow{stream.segment};
+  for (std::uint32_t number = 0; number < 3; ++number) must_put(stream.writer, {1, number}, 200);
+  Reservation open = slow.reserve(kTagBytes);
+  std::uint32_t written = 3;
+  while (stream.generation() < 3) must_put(stream.writer, {1, written++}, 200);
+  Reader reader{stream.segment, {.from = From::newest}};
+  BOOST_TEST(reader.missed_before().value_or(3) == 3U);  // not every stream counts them
+  fill(open.bytes(), {2, 0});
+  open.commit();
+  Log log;
+  BOOST_TEST(log.read_until(reader, written - 3 + 1));
+  BOOST_TEST(log.tags().front() == (Tag{2, 0}));
+  BOOST_TEST(log.tags().at(1) == (Tag{1, 3}));
+  BOOST_TEST(log.in_order());
+}
+
 BOOST_DATA_TEST_CASE(a_reader_killed_on_its_way_to_the_newest_keeps_nothing, kEveryStream, order, on_full) {
   const TestName name;
   const Segment segment = Segment::create(name, {.slab_bytes = 4096, .order = order, .on_full = on_full});

@@ -19,6 +19,6 @@ namespace sapbuf {
 void survive_truncation();
 
 // Whether that has happened to the segment in this process. Thread-safe.
-bool was_truncated(const Segment& segment) noexcept;
+bool was_truncated(const Segment& segment);
 
 }  // namespace sapbuf
