@@ -55,7 +55,7 @@ BOOST_AUTO_TEST_CASE(a_look_that_takes_long_delays_no_other_stream) {
   static_cast<void>(Segment::create(quick, {.slab_bytes = 4096}));
   Barrier barrier{slow};
   if (!barrier.stands()) {
-    skip("only root can keep others waiting who open a file");
+    skip("keeping others waiting who open a file takes CAP_SYS_ADMIN");
     return;
   }
   Daemon daemon{{"--all", "--dry-run", "--interval", "10"}};
