@@ -90,8 +90,10 @@ void clean_ahead(SegmentCore& core) noexcept {
     const MaintenanceLock lock{core};
     if (!lock) return;
     const ActiveSlab active = load_active(core);
+    if (!active.valid()) return;
+    settle_states(core, active);  // a slab that a dead cleaner had chosen is still the oldest
     bool cleaning = false;
-    if (active.valid()) take_free_slab(core, active, cleaning);
+    take_free_slab(core, active, cleaning);
   } catch (const std::exception&) {
     return;  // the flip will do it
   }

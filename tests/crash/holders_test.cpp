@@ -406,6 +406,36 @@ BOOST_AUTO_TEST_CASE(an_open_reservation_keeps_its_slab) {
   BOOST_TEST(audience.numbers_of(2).size() == number);
 }
 
+// Who cleans ahead goes on with the slab that a dead cleaner had chosen, and takes none before it: a reader that begins
+// with the oldest generation finds all that follow.
+BOOST_AUTO_TEST_CASE(a_slab_whose_cleaner_died_is_the_first_to_be_cleaned) {
+  const TestName name;
+  const Segment segment =
+      Segment::create(name, {.slabs = 3, .slab_bytes = 4 << 20, .order = Order::total, .participants = 8});
+  const std::string message(32 * 1024, 'x');
+  Writer survivor{segment};
+  Child cleaner{[&](Link&) {
+    const Segment own = Segment::open(name);
+    Writer writer{own};
+    kill_point::arm("reclaim.announced", kill_self);
+    while (writer.write(message, 1) == Status::ok) {
+    }
+  }};
+  BOOST_TEST(cleaner.wait() == -SIGKILL);
+  BOOST_TEST_REQUIRE(inspect(segment).generation == 3U);  // there is room in it yet, for what follows
+  constexpr int kEnoughToCleanAhead = 16;
+  for (int i = 0; i < kEnoughToCleanAhead; ++i) BOOST_TEST_REQUIRE((survivor.write(message, 2) == Status::ok));
+  BOOST_TEST_REQUIRE(inspect(segment).generation == 3U);
+  Reader reader{segment};
+  int of_the_dead = 0;
+  int of_the_survivor = 0;
+  while (reader.wait_for(0ms)) {
+    for (const Frame& frame : reader.pin()) ++(frame.type() == 1 ? of_the_dead : of_the_survivor);
+  }
+  BOOST_TEST(of_the_dead > 127);  // generation 2, and what it wrote of the third
+  BOOST_TEST(of_the_survivor == kEnoughToCleanAhead);
+}
+
 BOOST_AUTO_TEST_CASE(a_dropping_writer_is_not_kept_dropping_by_the_dead) {
   const TestName name;
   const Segment segment = make_segment(name, Order::per_writer, OnFull::drop);
