@@ -36,8 +36,12 @@ list_models() {
   if $quick; then
     model extents_flip -DMESSAGES=1 -DCOARSE_LOOKS
     model extents_flip -DDEATHS=0 -DMESSAGES=3 -DFRAMES=2 -DCOARSE_LOOKS
+    model discovery -DGENERATIONS=1 -DMESSAGES=1 -DGRANULES=2 -DCOARSE_LOOKS
+    model discovery -DDEATHS=0 -DGENERATIONS=1 -DMESSAGES=1
+    model discovery -DDEATHS=0 -DOTHERS=0 -DGRANULES=2
     model total_order -DMESSAGES=1
     model total_order -DNO_READER
+    model cleaning -DCLAIMS=3
     model overwrite -DGENERATIONS=3
     model attach
     model attach -DWRITERS
@@ -51,10 +55,24 @@ list_models() {
     model extents_flip -DDEATHS=0
     model extents_flip -DDEATHS=0 -DMESSAGES=3 -DOTHERS=2 -DFRAMES=2
     model extents_flip -DDEATHS=0 -DMESSAGES=3 -DEXTENTS=2
+    model discovery -DMESSAGES=1 -DCOARSE_LOOKS
+    model discovery -DGENERATIONS=1 -DCOARSE_LOOKS
+    model discovery -DGENERATIONS=1 -DMESSAGES=1
+    model discovery -DGENERATIONS=1 -DMESSAGES=1 -DGRANULES=4 -DROW=3 -DCOARSE_LOOKS
+    model discovery -DDEATHS=2 -DGENERATIONS=1 -DMESSAGES=1 -DCOARSE_LOOKS
+    model discovery -DDEATHS=0 -DCOARSE_LOOKS
+    model discovery -DDEATHS=0 -DMESSAGES=1
+    model discovery -DDEATHS=0 -DOTHERS=0 -DGRANULES=2
+    model discovery -DDEATHS=0 -DGENERATIONS=1
+    model discovery -DDEATHS=0 -DGENERATIONS=1 -DFORWARD
+    model discovery -DDEATHS=0 -DGENERATIONS=1 -DPAST_CLAIMED
     model total_order
     model total_order -DDEATHS=2 -DMESSAGES=1
     model total_order -DDEATHS=0 -DUNITS=3
     model total_order -DNO_READER
+    model cleaning
+    model cleaning -DDEATHS=2
+    model cleaning -DSLABS=2 -DCLAIMS=5
     model overwrite -DDEATHS=0
     model overwrite -DGENERATIONS=4
     model overwrite -DDEATHS=2 -DGENERATIONS=3
@@ -79,10 +97,22 @@ list_mutations() {
   done
   without extents_flip NO_ZERO_BEHIND -DDEATHS=0 -DMESSAGES=3 -DOTHERS=2 -DFRAMES=2
   without extents_flip DRAIN_NEWEST_FIRST -DDEATHS=0
+  for step in NO_GRACE NO_GAPS_KEPT OPEN_BEFORE_FRAME CLOSED_BEFORE_FRAME; do
+    without discovery "$step" -DMESSAGES=1
+  done
+  for step in NO_MARKED_ROWS MARKED_ROWS_APART; do without discovery "$step" -DMESSAGES=1 -DOTHERS=0; done
+  without discovery HOLES_TOGETHER -DDEATHS=2 -DMESSAGES=1 -DCOARSE_LOOKS
+  without discovery NO_OVERRUN_HOLE -DDEATHS=0 -DMESSAGES=1 -DCOARSE_LOOKS
+  without discovery STRICT_END -DDEATHS=0 -DGENERATIONS=1 -DMESSAGES=1
+  without discovery FORWARD -DPAST_CLAIMED -DDEATHS=0 -DGENERATIONS=1
   for step in NO_ANNOUNCEMENT NO_GRACE NO_BUSY_HEADER_REPAIR LOCATED_BEFORE_HEADER NO_CLEANING NO_HOLD_CHECK NO_FILLER; do
     without total_order "$step"
   done
   without total_order NO_OPEN_FRAME_CHECK -DNO_READER
+  for step in NO_SETTLING_AHEAD CLEANED_FIRST FREE_AFTER_ONE_STEP NO_GOING_ON NO_HOLD_CHECK; do
+    without cleaning "$step"
+  done
+  for step in NO_RESET RESET_AFTER_STATE; do without cleaning "$step" -DSLABS=2 -DCLAIMS=5; done
   for step in NO_PIN_CHECK NO_LIFE_CHECK NO_RECLAIMER_FENCE NO_READER_FENCE CLEAN_WHILE_RECLAIMING NO_RECORD; do
     without overwrite "$step"
   done
@@ -182,10 +212,10 @@ verdict() {
 
 report_models() {
   local i
-  printf '\n%-13s %-50s %10s %8s %6s  %s\n' model bounds states seconds MiB verdict
+  printf '\n%-13s %-58s %10s %8s %6s  %s\n' model bounds states seconds MiB verdict
   for i in "${!models[@]}"; do
     if [[ ${kinds[i]} != model ]]; then continue; fi
-    printf '%-13s %-50s %10s %8s %6s  %s\n' "${models[i]}" "${definitions[i]//-D/}" "$(states_of "$i")" \
+    printf '%-13s %-58s %10s %8s %6s  %s\n' "${models[i]}" "${definitions[i]//-D/}" "$(states_of "$i")" \
       "$(seconds_of "$i")" "$(mib_of "$i")" "$(is_exhausted "$i" && printf 'no error, searched to the end' || printf BAD)"
     verdict "$i"
   done
