@@ -1,5 +1,7 @@
 #include "stream/own_ranges.hpp"
 
+#include <algorithm>
+
 #include "platform/fork_guard.hpp"
 #include "stream/slabs.hpp"
 
@@ -7,6 +9,18 @@ namespace sapbuf::detail {
 namespace {
 
 RangeOwner* first_owner = nullptr;
+
+// The slabs are not looked at all at one moment. But generations only grow: if each slab can be read, and belongs to
+// this generation or a later one, none comes free without that. 0: one is on its way to be free.
+std::uint64_t oldest_of_full(SegmentCore& core) noexcept {
+  std::uint64_t oldest = ~std::uint64_t{0};
+  for (std::uint32_t slab = 0; slab < core.geometry().slabs; ++slab) {
+    const layout::SlabLife life{core.descriptor(slab).life.load(std::memory_order_acquire)};
+    if (!life.readable()) return 0;
+    oldest = std::min(oldest, life.generation());
+  }
+  return oldest;
+}
 
 }  // namespace
 
@@ -31,12 +45,12 @@ RangeOwner::~RangeOwner() {
 }
 
 bool is_kept_by_own_range(SegmentCore& core) noexcept {
-  const auto oldest = find_oldest(core, 1);
-  if (!oldest) return false;
+  const std::uint64_t oldest = oldest_of_full(core);
+  if (oldest == 0) return false;
   const platform::NoFork section;
   for (const RangeOwner* owner = first_owner; owner != nullptr; owner = owner->next_) {
     // Others' readers may be half made, or half gone: nothing but their word is looked at.
-    if (owner->is_own_range() && owner->keeps_by_range(core, oldest->generation)) return true;
+    if (owner->is_own_range() && owner->keeps_by_range(core, oldest)) return true;
   }
   return false;
 }
