@@ -73,6 +73,26 @@ BOOST_AUTO_TEST_CASE(a_look_that_takes_long_delays_no_other_stream) {
   BOOST_TEST(daemon.end() == 0);
 }
 
+BOOST_AUTO_TEST_CASE(nor_does_one_of_a_single_round) {
+  const TestName slow;
+  const TestName quick;
+  static_cast<void>(Segment::create(slow, {.slab_bytes = 4096}));
+  static_cast<void>(Segment::create(quick, {.slab_bytes = 4096}));
+  Child reader = holder_of(quick, "reader");
+  reader.hear();
+  reader.kill();
+  Barrier barrier{slow};
+  if (!barrier.stands()) {
+    skip("keeping others waiting who open a file takes CAP_SYS_ADMIN");
+    return;
+  }
+  Daemon watchdog{{"--once", slow, quick}};
+  BOOST_TEST(eventually([&] { return watchdog.says(quick.str() + ": reader reader (pid "); }));
+  BOOST_TEST(barrier.somebody_waits());
+  barrier.lift();
+  BOOST_TEST(watchdog.process().wait() == 0);
+}
+
 BOOST_AUTO_TEST_CASE(a_job_does_not_wait_for_another_one) {
   Workers workers;
   std::promise<void> may_end;

@@ -1,8 +1,11 @@
 // sapbuf-watchdog --once: one look at each segment.
 #include <spdlog/spdlog.h>
 
+#include <future>
 #include <optional>
+#include <system_error>
 #include <thread>
+#include <vector>
 
 #include "common/exit_code.hpp"
 #include "common/output.hpp"
@@ -84,6 +87,23 @@ bool left_something(const Findings& findings, const WatchdogOptions& options) {
   return false;
 }
 
+// Each in a thread of its own, so that no stream delays another; later, in the caller's, where there is no other, or no
+// thread to be had.
+std::vector<std::future<Findings>> start_looks(const std::vector<std::string>& names, const WatchdogOptions& options) {
+  std::launch how = names.size() > 1 ? std::launch::async : std::launch::deferred;
+  std::vector<std::future<Findings>> looks;
+  for (const std::string& name : names) {
+    const auto its_look = [name, &options] { return look(name, options); };
+    try {
+      looks.push_back(std::async(how, its_look));
+    } catch (const std::system_error&) {
+      how = std::launch::deferred;
+      looks.push_back(std::async(how, its_look));
+    }
+  }
+  return looks;
+}
+
 void log_summary(const Findings& findings) {
   if (findings.pending) {
     spdlog::warn("{}: something is left for later: {}", findings.name, findings.why_pending);
@@ -98,10 +118,10 @@ int run_once(const WatchdogOptions& options) {
   std::optional<ExitCode> failed;  // why the first segment that could not be looked at could not
   bool left = false;
   Json segments = Json::array();
-  for (const std::string& name : names_of(options)) {
+  for (std::future<Findings>& its_end : start_looks(names_of(options), options)) {
     if (stop_requested()) break;
     try {
-      const Findings findings = look(name, options);
+      const Findings findings = its_end.get();
       log_summary(findings);
       left = left || left_something(findings, options);
       segments.push_back(to_json(findings));
