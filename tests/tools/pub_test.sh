@@ -201,8 +201,10 @@ test_ends_when_nobody_is_left_in_a_removed_stream() {
   mkfifo "$directory/input"
   exec {input}<>"$directory/input"
   start_attached feed "$sapbuf" pub "$stream" --name feed "$directory/input"
+  signal STOP feed  # so that it does not see the moment in between
   expect "$done" "$sapbuf" rm "$stream" --force
   expect "$done" "$sapbuf" create "$stream"
+  signal CONT feed
   ends feed "$no_segment"
   grep --quiet 'removed, and made anew' "$directory/feed.err" || die 'not told why'
   exec {input}>&-
