@@ -41,7 +41,7 @@ class RangeOwner {
 };
 
 // Whether the oldest slab, which has to be reclaimed before any other, is kept by a range of the calling thread: of
-// whatever reader, and through whatever handle of the segment.
+// whatever reader, and through whatever handle of the segment. False while a slab is free, or on its way to be.
 bool is_kept_by_own_range(SegmentCore& core) noexcept;
 
 }  // namespace sapbuf::detail

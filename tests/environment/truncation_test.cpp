@@ -184,6 +184,7 @@ BOOST_AUTO_TEST_CASE(a_look_at_own_ranges_needs_no_slot) {
     Writer writer{segment};
     require(put(writer, {1, 0}) == Status::ok, "not accepted");
     const auto range = reader.pin();
+    fill_up(writer);
     detail::SegmentCore& core = *segment.core();
     require(detail::is_kept_by_own_range(core), "it is not kept");
     require(::mprotect(&core.slot(0), layout::kPageBytes, PROT_NONE) == 0, "cannot protect");
