@@ -3,9 +3,11 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <optional>
 #include <sapbuf/sapbuf.hpp>
 #include <stdexcept>
 
+#include "segment/segment_core.hpp"
 #include "soak/clock.hpp"
 #include "soak/dice.hpp"
 
@@ -236,6 +238,29 @@ void live(Diaries& diaries, std::uint32_t id, Live live_once) {
   }
 }
 
+// What keeps the oldest generation that is not closed.
+std::string what_stands(const Segment& segment) {
+  detail::SegmentCore& core = *segment.core();
+  const std::uint64_t generation = core.control().closed_through.load() + 1;
+  std::string text = fmt::format("generation {} is not closed", generation);
+  for (const SlabSnapshot& slab : inspect(segment).slabs) {
+    text += fmt::format("; {} {}", slab.generation, slab.state);
+    if (slab.generation != generation || segment.options().order == Order::total) continue;
+    const std::uint64_t granules = core.geometry().granules_per_slab();
+    for (std::uint64_t granule = 0; granule < granules; ++granule) {
+      const layout::Extent extent{core.extent(slab.index, granule).load()};
+      if (extent.state() == layout::ExtentState::closed) granule += extent.granules() - 1;
+      if (extent.state() == layout::ExtentState::closed) continue;
+      const layout::ParticipantSlot& owner = core.slot(extent.owner());
+      text += fmt::format(", granule {} is {:x}, its owner's tenure {:x}, claim {:x}, progress {:x}, revoked {:x}",
+                          granule, extent.word, owner.tenure.load(), owner.claim.load(), owner.progress.load(),
+                          owner.revoked.load());
+      break;
+    }
+  }
+  return text;
+}
+
 }  // namespace
 
 std::string producer_name(std::uint32_t id) { return fmt::format("producer-{}", id); }
@@ -258,13 +283,22 @@ void probe(const Scene& scene) {
   const Segment segment = Segment::open(scene.stream);
   const SegmentOptions options = segment.options();
   Reader reader{segment, {.name = "probe-reader", .from = From::newest}};
-  Writer writer{segment, {.name = "probe-writer", .timeout = std::chrono::nanoseconds{kPatience} / 1ms * 1ms}};
+  Writer writer{segment, {.name = "probe-writer", .timeout = 10ms}};
   const std::size_t size = segment.max_message_bytes() / 2;
   for (std::uint32_t turn = 0; turn < 4 * options.slabs; ++turn) {
-    // At its next look, a reader lets go of what it has read: a dropping writer would not wait for that.
-    reader.wait_for(0ms);
-    Reservation slot = writer.reserve(size, 1);
-    if (!slot) throw std::runtime_error(fmt::format("turn {}: reserve says {}", turn, to_string(slot.status())));
+    // At its next look, a reader lets go of what it has read. And of an old generation that somebody has left open: it
+    // is closed when the writer needs its slab, and a lossless reader in the same thread has to look once more then.
+    std::optional<Reservation> reserved;
+    const std::uint64_t deadline_ns = now_ns() + kPatience;
+    do {
+      reader.wait_for(0ms);
+      reserved.emplace(writer.reserve(size, 1));
+    } while (reserved->status() == Status::timeout && now_ns() < deadline_ns);
+    Reservation& slot = *reserved;
+    if (!slot) {
+      throw std::runtime_error(
+          fmt::format("turn {}: reserve says {}; {}", turn, to_string(slot.status()), what_stands(segment)));
+    }
     scene.messages.fill(slot.bytes(), 1, turn + 1);
     slot.commit();
     std::uint64_t got = 0;

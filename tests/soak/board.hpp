@@ -54,7 +54,7 @@ struct Diary {
   Shared<std::uint32_t> successor;  // the incarnation that the same process becomes then; 0: it ends
   Pace pace;
   Shared<bool> troubled;
-  std::array<char, 240> trouble;
+  std::array<char, 1000> trouble;
   // Tells what is wrong; the process ends.
   void complain(std::string_view text) noexcept;
 };
