@@ -67,7 +67,7 @@ struct alignas(kLineBytes) Control {
   alignas(kLineBytes) Event data;   // something was committed
   alignas(kLineBytes) Event space;  // something was released: a hold, a slab, an extent
 
-  // Everything below is written under the maintenance lock only, but for high_slot.
+  // Everything below is written under the maintenance lock only, but for high_slot and next_sweep.
   alignas(kLineBytes) Word closed_through;  // every generation up to this one is closed
   // One past the highest slot ever used; only ever rises.
   //   written by  whoever attaches, before its tenure;  crash  harmless: scans look at a free slot
@@ -81,7 +81,8 @@ struct alignas(kLineBytes) Control {
   //   written by  a reader that has just attached;  read by  whoever reclaims, and inspect
   //   crash       between attaching and this: the dead reader does not count, and the next one says it
   Word reader_came;
-  // NextSweep. Not under the lock: compare-exchange by those who wait. A hint, which orders nothing.
+  // NextSweep. A hint, which orders nothing.
+  //   written by  those who wait: compare-exchange to take a turn, a store to end it
   //   crash       of a sweeper: the others go on when its time is over
   Word next_sweep;
 
