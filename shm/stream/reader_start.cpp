@@ -8,6 +8,7 @@
 #include "segment/registry.hpp"
 #include "stream/extents.hpp"
 #include "stream/reader_state.hpp"
+#include "stream/seal.hpp"
 
 namespace sapbuf::detail {
 namespace {
@@ -51,6 +52,8 @@ std::vector<Placed> ReaderState::choose_start(From from, layout::ParticipantSlot
   if (!active.valid()) throw_corrupt("the cursor points nowhere");
   settle_states(*core, active);
   const bool newest = from == From::newest;
+  // What idle writers have left open would be held until the next look. Total order leaves nothing open.
+  if (newest && !in_total_order()) close_ended(*core, active);
   // A reader of the newest still needs the generations that somebody may yet write into.
   const auto first = find_oldest(*core, newest ? core->control().closed_through.load(relaxed) + 1 : 1);
   if (!first || first->generation > active.generation) throw_corrupt("no slab has the active generation");

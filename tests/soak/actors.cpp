@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <optional>
 #include <sapbuf/sapbuf.hpp>
 #include <stdexcept>
 
@@ -283,18 +282,12 @@ void probe(const Scene& scene) {
   const Segment segment = Segment::open(scene.stream);
   const SegmentOptions options = segment.options();
   Reader reader{segment, {.name = "probe-reader", .from = From::newest}};
-  Writer writer{segment, {.name = "probe-writer", .timeout = 10ms}};
+  Writer writer{segment, {.name = "probe-writer", .timeout = std::chrono::nanoseconds{kPatience} / 1ms * 1ms}};
   const std::size_t size = segment.max_message_bytes() / 2;
   for (std::uint32_t turn = 0; turn < 4 * options.slabs; ++turn) {
-    // At its next look, a reader lets go of what it has read. And of an old generation that somebody has left open: it
-    // is closed when the writer needs its slab, and a lossless reader in the same thread has to look once more then.
-    std::optional<Reservation> reserved;
-    const std::uint64_t deadline_ns = now_ns() + kPatience;
-    do {
-      reader.wait_for(0ms);
-      reserved.emplace(writer.reserve(size, 1));
-    } while (reserved->status() == Status::timeout && now_ns() < deadline_ns);
-    Reservation& slot = *reserved;
+    // At its next look, a reader lets go of what it has read: a dropping writer would not wait for that.
+    reader.wait_for(0ms);
+    Reservation slot = writer.reserve(size, 1);
     if (!slot) {
       throw std::runtime_error(
           fmt::format("turn {}: reserve says {}; {}", turn, to_string(slot.status()), what_stands(segment)));

@@ -329,6 +329,21 @@ BOOST_DATA_TEST_CASE(a_reader_killed_on_its_way_to_the_newest_keeps_nothing, kEv
     BOOST_TEST_REQUIRE(put(writer, {1, number}, 200) == Status::ok);
 }
 
+// A slab that nobody is writing into is free for what follows, without another look of the reader's.
+BOOST_AUTO_TEST_CASE(what_idle_writers_left_open_is_not_held) {
+  const TestName name;
+  const Segment segment = Segment::create(name, {.slabs = 2, .slab_bytes = 4096, .participants = 4});
+  Writer idle{segment};
+  BOOST_TEST((idle.write("in the first generation") == Status::ok));
+  Writer busy{segment, {.timeout = std::chrono::milliseconds{0}}};
+  const std::string line(40, 'x');
+  while (inspect(segment).generation < 2) BOOST_TEST_REQUIRE((busy.write(line) == Status::ok));
+  const Reader reader{segment, {.from = From::newest}};
+  while (busy.write(line) == Status::ok) {
+  }
+  BOOST_TEST(inspect(segment).generation == 3U);
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace
