@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <array>
+#include <numeric>
 #include <sapbuf/sapbuf.hpp>
 #include <stdexcept>
 
@@ -85,12 +87,13 @@ class Producer {
   // Several at once, or none of them; one attempt in the ledger, unless it succeeds.
   void publish_batch(Writer& writer, std::size_t most_bytes) {
     const std::uint64_t first = diary_.committed.load(relaxed) + 1;
-    std::size_t bytes = 0;
-    for (std::uint64_t number = first; number < first + kBatch; ++number) bytes += scene_.messages.size_of(id_, number);
+    std::array<std::size_t, kBatch> sizes;
+    for (std::size_t i = 0; i < kBatch; ++i) sizes[i] = scene_.messages.size_of(id_, first + i);
+    const std::size_t bytes = std::accumulate(sizes.begin(), sizes.end(), std::size_t{0});
     if (bytes > most_bytes) return publish(writer);
     const bool abort = dice_.one_in(8);
     add(diary_.attempts, kBatch);
-    Batch batch = writer.reserve_batch(kBatch, bytes);
+    Batch batch = dice_.one_in(2) ? writer.reserve_batch(kBatch, bytes) : writer.reserve_batch(sizes);
     if (!batch) {
       note_refusal(batch.status());
       return count_as_one();

@@ -2,6 +2,7 @@
 #include <boost/test/data/test_case.hpp>
 #include <boost/test/unit_test.hpp>
 
+#include <array>
 #include <deque>
 
 #include "support/child.hpp"
@@ -83,6 +84,29 @@ BOOST_DATA_TEST_CASE(what_was_asked_for_fits, kEveryFence* data::make({1U, 7U, 8
   }
 }
 
+// With the sizes known, nothing is taken but what they need: a message that is an octet longer has no room.
+BOOST_DATA_TEST_CASE(known_sizes_fit_exactly, kEveryFence* data::make({1U, 7U, 8U, 9U, 200U}), order, fences, size) {
+  Stream stream{order, fences};
+  const std::array<std::size_t, 4> sizes{size, 0, 2 * size, size + 1};
+  for (int round = 0; round < 40; ++round) {
+    Batch mixed = stream.writer.reserve_batch(sizes);
+    BOOST_TEST_REQUIRE(mixed.status() == Status::ok);
+    for (const std::size_t bytes : {sizes[2], sizes[0], sizes[3], sizes[1]}) {
+      BOOST_TEST_REQUIRE(mixed.append(bytes).data() != nullptr);
+    }
+    BOOST_TEST(mixed.append(0).data() == nullptr);
+    mixed.commit();
+    Batch equal = stream.writer.reserve_batch_of(32, size);
+    BOOST_TEST_REQUIRE(equal.status() == Status::ok);
+    for (int i = 0; i < 32; ++i) BOOST_TEST_REQUIRE(equal.append(size).size() == size);
+    BOOST_TEST(equal.append(0).data() == nullptr);
+    equal.commit();
+    std::size_t seen = 0;
+    for ([[maybe_unused]] const Frame& frame : stream.reader.pin()) ++seen;
+    BOOST_TEST(seen == sizes.size() + 32U);
+  }
+}
+
 BOOST_DATA_TEST_CASE(what_is_not_committed_is_aborted, kEveryFence, order, fences) {
   Stream stream{order, fences};
   {
@@ -123,6 +147,16 @@ BOOST_DATA_TEST_CASE(what_can_never_fit_is_refused_at_once, data::make(kOrders),
        {std::pair{std::size_t{1}, std::size_t{65536}}, {5000, 0}, {huge, 1}, {1, huge}, {huge / 15, huge}}) {
     BOOST_TEST(stream.writer.reserve_batch(messages, bytes).status() == Status::too_large);
   }
+  const std::array<std::size_t, 2> too_much{65536, 8};
+  const std::array<std::size_t, 2> absurd{huge, huge};
+  BOOST_TEST(stream.writer.reserve_batch(too_much).status() == Status::too_large);
+  BOOST_TEST(stream.writer.reserve_batch(absurd).status() == Status::too_large);
+  for (const auto& [messages, bytes] :
+       {std::pair{std::size_t{1}, std::size_t{65536}}, {9000, 0}, {huge, 1}, {1, huge}, {huge, huge}}) {
+    BOOST_TEST(stream.writer.reserve_batch_of(messages, bytes).status() == Status::too_large);
+  }
+  BOOST_TEST(stream.writer.reserve_batch(std::span<const std::size_t>{}).status() == Status::ok);
+  BOOST_TEST(stream.writer.reserve_batch_of(0, 100).status() == Status::ok);
   Batch nothing = stream.writer.reserve_batch(0, 0);
   BOOST_TEST(nothing.status() == Status::ok);
 }

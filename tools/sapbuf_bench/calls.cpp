@@ -52,7 +52,7 @@ void batches(benchmark::State& state) {
   Writer writer{stream};
   const std::array<std::byte, Bytes> payload{};
   while (state.KeepRunningBatch(kMessages)) {
-    Batch batch = writer.reserve_batch(kMessages, kMessages * Bytes);
+    Batch batch = writer.reserve_batch_of(kMessages, Bytes);
     for (std::size_t i = 0; i < kMessages; ++i) std::memcpy(batch.append(Bytes).data(), payload.data(), Bytes);
     batch.commit();
   }

@@ -76,7 +76,7 @@ class SapbufPeer final : public Peer {
     Writer writer{std::move(given)};
     for (std::uint64_t number = 0; number < load.messages;) {
       const std::uint64_t end = std::min(number + batch_, load.messages);
-      Batch batch = writer.reserve_batch(end - number, (end - number) * load.message_bytes);
+      Batch batch = writer.reserve_batch_of(end - number, load.message_bytes);
       if (!batch) return check(batch.status());
       for (; number < end; ++number) fill(batch.append(load.message_bytes).data(), load.message_bytes, number);
       batch.commit();

@@ -51,7 +51,7 @@ void publish(Writer& writer, std::uint64_t bytes, unsigned messages) {
     check(reservation.status());
     return reservation.commit();
   }
-  Batch batch = writer.reserve_batch(messages, messages * bytes);
+  Batch batch = writer.reserve_batch_of(messages, bytes);
   check(batch.status());
   for (unsigned i = 0; i < messages; ++i) batch.append(bytes);
   batch.commit();

@@ -268,8 +268,13 @@ class Writer {
   Reservation reserve(std::size_t size, std::uint16_t type = 0) noexcept;
 
   // Room for `messages` messages of `payload_bytes` in all, that are published together; a batch counts as one
-  // reservation. As reserve() otherwise: what a batch takes must fit a slab.
+  // reservation. As reserve() otherwise: what a batch takes must fit a slab. Each message begins at a multiple of 8
+  // bytes, and how that divides the room is not known beforehand: up to 7 bytes a message are taken for it.
   Batch reserve_batch(std::size_t messages, std::size_t payload_bytes) noexcept;
+  // The same where the sizes are known: takes exactly what messages of these payload sizes need, appended in any order;
+  // or `messages` messages of `bytes_each` at most.
+  Batch reserve_batch(std::span<const std::size_t> payload_bytes) noexcept;
+  Batch reserve_batch_of(std::size_t messages, std::size_t bytes_each) noexcept;
 
   // reserve, copy and commit in one.
   Status write(std::span<const std::byte> message, std::uint16_t type = 0) noexcept;
@@ -343,6 +348,24 @@ template <typename Handle>
   const bool fits = messages <= layout::kPayloadCeiling / kOverhead && payload_bytes <= layout::kPayloadCeiling;
   return open<Batch>(
       fits ? payload_bytes + std::max<std::size_t>(messages, 1) * kOverhead - layout::kUnitBytes : ~std::size_t{0}, 0);
+}
+
+[[gnu::always_inline]] inline Batch Writer::reserve_batch(std::span<const std::size_t> payload_bytes) noexcept {
+  std::size_t span = 0;
+  for (const std::size_t bytes : payload_bytes) {
+    if (bytes > layout::kPayloadCeiling || span > layout::kPayloadCeiling) return open<Batch>(~std::size_t{0}, 0);
+    span += layout::frame_span(bytes);
+  }
+  // The first header is the reservation's own. Without messages there is nothing but that.
+  return open<Batch>(std::max<std::size_t>(span, layout::kUnitBytes) - layout::kUnitBytes, 0);
+}
+
+[[gnu::always_inline]] inline Batch Writer::reserve_batch_of(std::size_t messages, std::size_t bytes_each) noexcept {
+  const bool fits =
+      bytes_each <= layout::kPayloadCeiling && messages <= layout::kPayloadCeiling / layout::frame_span(bytes_each);
+  return open<Batch>(
+      fits ? std::max<std::size_t>(messages, 1) * layout::frame_span(bytes_each) - layout::kUnitBytes : ~std::size_t{0},
+      0);
 }
 
 [[gnu::always_inline]] inline Status Writer::write(std::span<const std::byte> message, std::uint16_t type) noexcept {
