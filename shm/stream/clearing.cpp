@@ -5,7 +5,7 @@
 namespace sapbuf::detail {
 namespace {
 
-constexpr std::uint64_t kTooLarge = 128 * 1024;  // bytes: what is zeroed first would have left the near caches
+constexpr std::uint64_t kTooLarge = 256 * 1024;  // bytes: what is zeroed first would have left the near caches
 constexpr std::uint64_t kTrial = 2;              // extents, in which the other way is tried
 constexpr std::uint64_t kEarlyInterval = 8;      // extents from one trial to the next: at first, and
 constexpr std::uint64_t kInterval = 128;         // later, when a trial is to cost less than a percent

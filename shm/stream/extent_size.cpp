@@ -9,10 +9,33 @@ constexpr std::uint64_t kLittle = 32;            // part of an extent that may s
 constexpr std::uint64_t kFramesWorthAClaim = 4;  // large ones
 constexpr std::uint64_t kExtentsAtMost = 4;      // that a writer aims at; and
 constexpr std::uint64_t kPartOfSlabAtMost = 16;  // no more than this part of a slab: others write, too
+constexpr std::uint64_t kPartOfLone = 4;         // but of a slab that nobody else claims from
+constexpr std::uint64_t kNothing = 512;          // part of an extent that is not worth a larger one
 
 std::uint64_t highest_aim(const layout::Geometry& geometry) noexcept {
   const std::uint64_t part = geometry.slab_bytes / kPartOfSlabAtMost / geometry.granule_bytes * geometry.granule_bytes;
   return std::max(geometry.extent_bytes, std::min(kExtentsAtMost * geometry.extent_bytes, part));
+}
+
+// Whether the last claim from the cursor was this writer's own. It may be wrong by the next moment: a hint.
+bool claimed_last(const WriterState& writer) noexcept {
+  if (writer.extent_end == nullptr) return false;
+  const layout::Cursor cursor{writer.cursor.load(std::memory_order_relaxed)};
+  const std::uint64_t claimed_to = cursor.slab() * writer.core->geometry().slab_bytes + cursor.offset_bytes();
+  return cursor.is_in(writer.generation) && claimed_to == static_cast<std::uint64_t>(writer.extent_end - writer.slabs);
+}
+
+// How many frames of one span, at least `frames`, an extent has room for that leaves the least over for each of them.
+std::uint64_t best_fit(const layout::Geometry& geometry, std::uint64_t frames, std::uint64_t span) noexcept {
+  const std::uint64_t most = geometry.slab_bytes / kPartOfLone;
+  const auto left_over = [&](std::uint64_t count) {
+    return layout::round_up(kExtentOverhead + count * span, geometry.granule_bytes) - count * span;
+  };
+  std::uint64_t best = frames;
+  for (; left_over(best) > best * span / kNothing && kExtentOverhead + (frames + 1) * span <= most; ++frames) {
+    if (left_over(frames + 1) * best < left_over(best) * (frames + 1)) best = frames + 1;
+  }
+  return best;
 }
 
 }  // namespace
@@ -24,7 +47,8 @@ std::uint64_t wanted_bytes(const WriterState& writer, std::uint64_t span) noexce
   const bool grown = aim >= geometry.extent_bytes;
   if (span <= room && (!grown || room % span <= aim / kLittle)) return aim;
   const std::uint64_t worthwhile = grown ? std::min(kFramesWorthAClaim, highest_aim(geometry) / span) : 1;
-  const std::uint64_t frames = std::max((room + span - 1) / span, worthwhile);
+  std::uint64_t frames = std::max((room + span - 1) / span, worthwhile);
+  if (grown && claimed_last(writer)) frames = best_fit(geometry, frames, span);
   return layout::round_up(kExtentOverhead + frames * span, geometry.granule_bytes);
 }
 

@@ -1,6 +1,7 @@
 // How much a writer claims at once, in per-writer order. A fresh writer begins with one granule, so that many who write
 // one message each do not use up a slab; each claim is twice as large as the one before, up to the stream's extents. A
-// writer whose messages leave much of its extents empty goes on to larger ones.
+// writer whose messages leave much of its extents empty goes on to larger ones; and one that claims alone, to those
+// that its messages fill best.
 #pragma once
 
 #include "stream/writer_state.hpp"
