@@ -95,7 +95,7 @@ std::string object_name(std::string_view name) {
   return "sapbuf." + std::string(name);
 }
 
-std::string object_path(std::string_view name) { return kShmDirectory + ("/" + object_name(name)); }
+std::string object_path(std::string_view name) { return std::string(kShmDirectory) + "/" + object_name(name); }
 
 SharedFile::~SharedFile() {
   if (descriptor_ >= 0) ::close(descriptor_);

@@ -55,7 +55,7 @@ Mapping parse(std::string_view line) {
 // The system writes newlines in paths as \012.
 std::string without_escapes(std::string_view text) {
   std::string plain{text};
-  for (std::size_t at = 0; (at = plain.find("\\012", at)) != std::string::npos; ++at) plain.replace(at, 4, "\n");
+  for (std::size_t at = 0; (at = plain.find("\\012", at)) != std::string::npos; ++at) plain.replace(at, 4, 1, '\n');
   return plain;
 }
 
