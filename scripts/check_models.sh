@@ -45,6 +45,7 @@ list_models() {
     model overwrite -DGENERATIONS=3
     model attach
     model attach -DWRITERS
+    model directory -DCHANGERS=1
     model ledger
     model ledger -DTOTAL_ORDER -DDEATHS=2
   else
@@ -79,6 +80,8 @@ list_models() {
     model attach -DDEATHS=2
     model attach -DDEATHS=0 -DREADERS=3
     model attach -DDEATHS=2 -DWRITERS
+    model directory
+    model directory -DDEATHS=2
     model ledger -DDEATHS=2
     model ledger -DDEATHS=3 -DATTEMPTS=1
     model ledger -DTOTAL_ORDER -DDEATHS=2
@@ -122,6 +125,9 @@ list_mutations() {
     without attach "$step"
   done
   for step in NO_SLOT_LOCK LIFE_AFTER_TENURE; do without attach "$step" -DWRITERS; done
+  for step in WRITE_FIRST NO_LOOK NO_FENCE_OF_ATTACHING NO_FENCE_OF_REMOVAL NO_CLOSING NO_SETTLING READY_FIRST; do
+    without directory "$step"
+  done
   for step in SWITCH_FIRST COUNT_FIRST CLOSE_FIRST; do without ledger "$step"; done
   for step in DEPARTED_SWITCH_FIRST NO_LAST_DEPARTED NO_COUNTED_MARK; do without ledger "$step" -DDEATHS=2; done
   for step in NO_HEAVY_FENCE SEQUENCE_AFTER_LOOK SEQUENCE_AFTER_ANNOUNCEMENT NO_SEQUENCE NO_LOOK_AGAIN NO_LOOK_AFTER_DEATH; do

@@ -64,5 +64,8 @@ end_of_stores:
 #if BUFFERED > 2
   :: atomic { buffer[1].filled > 0 -> flush_one(1) }
 #endif
+#if BUFFERED > 3
+  :: atomic { buffer[2].filled > 0 -> flush_one(2) }
+#endif
   od
 }
