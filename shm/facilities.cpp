@@ -1,12 +1,18 @@
 // The facilities that live in a segment: the one place that knows all of them.
 #include "segment/facility.hpp"
-#include "stream/repair.hpp"
+#include "stream/stream_core.hpp"
+#include "stream/stream_options.hpp"
 
 namespace sapbuf::detail {
 
-std::span<const Facility> facilities() noexcept {
-  static const Facility all[] = {stream_facility()};
+std::span<const FacilityType> facility_types() noexcept {
+  static const FacilityType all[] = {stream_type()};
   return all;
+}
+
+std::vector<FacilityPlan> plans_of(const SegmentOptions& options) {
+  if (!options.main_stream) return {};
+  return {plan_stream(kMainStream, stream_options_of(options), options.participants)};
 }
 
 }  // namespace sapbuf::detail

@@ -38,7 +38,7 @@ std::string_view name_of(FrameKind kind) noexcept {
 // One slab, as far as it is claimed.
 class SlabDump {
  public:
-  SlabDump(SegmentCore& core, Placed place, const Visitor& visit)
+  SlabDump(StreamCore& core, Placed place, const Visitor& visit)
       : core_(core), place_(place), slab_(core.slab_for_reading(place.slab)), visit_(visit) {}
 
   void run(std::uint64_t claimed) {
@@ -83,8 +83,8 @@ class SlabDump {
       }
       if (header.span() > end - at || header.kind() > FrameKind::extent) {
         if (moved_on()) return;
-        throw Error(Errc::corrupt, "segment '" + core_.name() + "' is corrupt: slab " + std::to_string(place_.slab) +
-                                       ", offset " + std::to_string(at) + ": no frame can begin with this word");
+        throw Error(Errc::corrupt, core_.title() + " is corrupt: slab " + std::to_string(place_.slab) + ", offset " +
+                                       std::to_string(at) + ": no frame can begin with this word");
       }
       const bool message = header.kind() == FrameKind::message;
       tell(at, name_of(header.kind()), header.span(), message ? header.type() : std::uint16_t{0},
@@ -113,36 +113,44 @@ class SlabDump {
             .payload = payload});
   }
 
-  SegmentCore& core_;
+  StreamCore& core_;
   const Placed place_;
   const std::byte* const slab_;
   const Visitor& visit_;
 };
 
-void dump_core(SegmentCore& core, const Visitor& visit) {
+void dump_core(StreamCore& core, const Visitor& visit) {
   core.check_not_forked();
   // With a cursor that makes no sense, each slab is taken as far as its descriptor says.
   const ActiveSlab active = load_active(core);
   for_each_readable(core, [&](Placed place) { SlabDump{core, place, visit}.run(claimed_bytes(core, active, place)); });
 }
 
-void dump_unless_truncated(SegmentCore& core, const Visitor& visit) {
-  core.unless_truncated([&] { return dump_core(core, visit), true; });
+void dump_unless_truncated(StreamCore& core, const Visitor& visit) {
+  core.segment().unless_truncated([&] { return dump_core(core, visit), true; });
 }
 
 }  // namespace
 }  // namespace detail
 
 void dump(std::string_view name, const std::function<void(const FrameRecord&)>& visit) {
-  const auto core = [&] {
+  dump(name, kMainStream, visit);
+}
+
+void dump(std::string_view segment, std::string_view name, const std::function<void(const FrameRecord&)>& visit) {
+  const auto stream = [&] {
     const platform::Uncancellable to_its_end;
-    return detail::open_named(name, platform::FileAccess::read_only).core;
+    return detail::open_stream(detail::open_named(segment, platform::FileAccess::read_only).core, name);
   }();
-  detail::dump_unless_truncated(*core, visit);
+  detail::dump_unless_truncated(*stream, visit);
 }
 
 void dump(const Segment& segment, const std::function<void(const FrameRecord&)>& visit) {
-  detail::dump_unless_truncated(*segment.core(), visit);
+  dump(Stream::open(segment), visit);
+}
+
+void dump(const Stream& stream, const std::function<void(const FrameRecord&)>& visit) {
+  detail::dump_unless_truncated(*stream.core(), visit);
 }
 
 }  // namespace sapbuf

@@ -2,6 +2,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <iterator>
 
 #include <sapbuf/inspect.hpp>
 
@@ -9,10 +10,11 @@
 #include "segment/creation.hpp"
 #include "segment/facility.hpp"
 #include "segment/journal.hpp"
-#include "segment/ledger.hpp"
 #include "segment/liveness.hpp"
 #include "segment/registry.hpp"
+#include "stream/ledger.hpp"
 #include "stream/slabs.hpp"
+#include "stream/stream_options.hpp"
 
 namespace sapbuf {
 namespace detail {
@@ -42,15 +44,49 @@ const char* name_of(SlabState state) noexcept {
   return "unknown";
 }
 
-bool is_in_operation(const layout::ParticipantSlot& slot, SlotRole role) noexcept {
+bool is_in_operation(const layout::StreamSlot& slot, SlotRole role) noexcept {
   if (role == SlotRole::reader) return slot.pins.load(relaxed) != 0;
   return Progress{slot.progress.load(relaxed)}.busy() || Claim{slot.claim.load(relaxed)}.is_claiming();
 }
 
-Liveness liveness_of(SegmentCore& core, std::uint32_t index, const ParticipantSnapshot& seen, std::uint64_t active,
+// What every facility's participants have, and nothing of its own.
+ParticipantSnapshot look_at_identity(Facility& facility, std::uint32_t index, SlotTenure tenure,
+                                     const HeartbeatClock& clock) {
+  const layout::ParticipantSlot& slot = facility.segment().participant(index);
+  ParticipantSnapshot seen{.facility = facility.record().name,
+                           .slot = index,
+                           .incarnation = tenure.incarnation(),
+                           .role = static_cast<Role>(tenure.role()),
+                           .name = load_name(slot.name),
+                           .pid = static_cast<std::int32_t>(slot.pid.load(relaxed)),
+                           .pid_namespace = slot.pid_namespace.load(relaxed),
+                           .start_time = slot.start_time.load(relaxed),
+                           .attached_ns = slot.attached_at_ns.load(relaxed),
+                           .heartbeat_age_ms = clock.age_ns(slot) / 1'000'000,
+                           .held_generations = {},
+                           .ledger = {}};
+  facility.find_holdings(index, seen.held_generations);
+  return seen;
+}
+
+void look_at_ledger(StreamCore& stream, ParticipantSnapshot& seen) {
+  const layout::StreamSlot& slot = stream.slot(seen.slot);
+  const LedgerValues ledger = observe_ledger(slot);
+  seen.in_operation = is_in_operation(slot, static_cast<SlotRole>(seen.role));
+  seen.ledger = {.committed = ledger.committed,
+                 .committed_bytes = ledger.committed_bytes,
+                 .aborted = ledger.aborted,
+                 .dropped = ledger.dropped,
+                 .abandoned = ledger.abandoned,
+                 .delivered = slot.delivered.load(relaxed),
+                 .lost = slot.lost.load(relaxed),
+                 .skipped = slot.skipped.load(relaxed)};
+}
+
+Liveness liveness_of(SegmentCore& core, const ParticipantSnapshot& seen, std::uint64_t active,
                      const InspectOptions& options) noexcept {
   SlotTenure tenure;
-  const Proof proof = LivenessSweep{core}.ask(index, tenure);
+  const Proof proof = LivenessSweep{core}.ask(seen.slot, tenure);
   if (proof == Proof::lock_free || proof == Proof::process_ended) return Liveness::dead;
   const auto limit = static_cast<std::uint64_t>(std::max<std::int64_t>(0, options.hung_after.count()));
   // Whoever holds nothing but the active generation is in nobody's way, however long it has been idle.
@@ -60,59 +96,34 @@ Liveness liveness_of(SegmentCore& core, std::uint32_t index, const ParticipantSn
   return limit != 0 && in_the_way && seen.heartbeat_age_ms >= limit ? Liveness::hung : Liveness::alive;
 }
 
-ParticipantSnapshot look_at(SegmentCore& core, std::uint32_t index, SlotTenure tenure, std::uint64_t active,
-                            const HeartbeatClock& clock, const InspectOptions& options) {
-  const layout::ParticipantSlot& slot = core.slot(index);
-  const LedgerValues ledger = observe_ledger(slot);
-  ParticipantSnapshot seen{.slot = index,
-                           .incarnation = tenure.incarnation(),
-                           .role = static_cast<Role>(tenure.role()),
-                           .name = load_name(slot.name),
-                           .pid = static_cast<std::int32_t>(slot.pid.load(relaxed)),
-                           .pid_namespace = slot.pid_namespace.load(relaxed),
-                           .start_time = slot.start_time.load(relaxed),
-                           .in_operation = is_in_operation(slot, tenure.role()),
-                           .heartbeat_age_ms = clock.age_ns(slot) / 1'000'000,
-                           .held_generations = {},
-                           .ledger = {.committed = ledger.committed,
-                                      .committed_bytes = ledger.committed_bytes,
-                                      .aborted = ledger.aborted,
-                                      .dropped = ledger.dropped,
-                                      .abandoned = ledger.abandoned,
-                                      .delivered = slot.delivered.load(relaxed),
-                                      .lost = slot.lost.load(relaxed),
-                                      .skipped = slot.skipped.load(relaxed)}};
-  for (const Facility& facility : facilities()) facility.held(core, index, seen.held_generations);
-  seen.state = liveness_of(core, index, seen, active, options);
-  return seen;
-}
-
-void look_at_participants(SegmentCore& core, const InspectOptions& options, Snapshot& snapshot) {
+void look_at_participants(Facility& facility, StreamCore* stream, std::uint64_t active, const InspectOptions& options,
+                          std::vector<ParticipantSnapshot>& participants) {
   const HeartbeatClock clock;
-  const std::uint32_t high = core.high_slot();
-  for (std::uint32_t index = 0; index < high; ++index) {
-    const SlotTenure tenure{core.slot(index).tenure.load(std::memory_order_acquire)};
-    if (!tenure.in_use()) continue;
-    ParticipantSnapshot seen = look_at(core, index, tenure, snapshot.generation, clock, options);
+  SegmentCore& core = facility.segment();
+  any_participant(facility, [&](std::uint32_t index, SlotTenure tenure) {
+    ParticipantSnapshot seen = look_at_identity(facility, index, tenure, clock);
+    if (stream != nullptr) look_at_ledger(*stream, seen);
+    seen.state = liveness_of(core, seen, active, options);
     // registry: the fence keeps this look behind the others. Who left meanwhile is not shown with a successor's words.
     std::atomic_thread_fence(std::memory_order_acquire);
-    if (core.slot(index).tenure.load(relaxed) != tenure.word) continue;
-    snapshot.participants.push_back(std::move(seen));
-  }
+    if (core.participant(index).tenure.load(relaxed) == tenure.word) participants.push_back(std::move(seen));
+    return false;
+  });
 }
 
-void look_at_slabs(SegmentCore& core, const ActiveSlab& active, Snapshot& snapshot) {
-  for (std::uint32_t index = 0; index < core.geometry().slabs; ++index) {
-    const SlabLife life{core.descriptor(index).life.load(std::memory_order_acquire)};
+void look_at_slabs(StreamCore& stream, const ActiveSlab& active, const std::vector<ParticipantSnapshot>& participants,
+                   StreamSnapshot& snapshot) {
+  for (std::uint32_t index = 0; index < stream.geometry().slabs; ++index) {
+    const SlabLife life{stream.descriptor(index).life.load(std::memory_order_acquire)};
     SlabSnapshot slab{.index = index,
                       .generation = life.generation(),
                       .state = name_of(life.state()),
                       .used_bytes = 0,
-                      .capacity_bytes = core.geometry().slab_bytes,
+                      .capacity_bytes = stream.geometry().slab_bytes,
                       .held_by = {}};
     if (life.readable()) {
-      slab.used_bytes = claimed_bytes(core, active, {life.generation(), index});
-      for (const ParticipantSnapshot& participant : snapshot.participants) {
+      slab.used_bytes = claimed_bytes(stream, active, {life.generation(), index});
+      for (const ParticipantSnapshot& participant : participants) {
         if (std::ranges::count(participant.held_generations, life.generation()) != 0) {
           slab.held_by.push_back(participant.name);
         }
@@ -122,8 +133,8 @@ void look_at_slabs(SegmentCore& core, const ActiveSlab& active, Snapshot& snapsh
   }
 }
 
-void look_at_departed(SegmentCore& core, Snapshot& snapshot) {
-  const layout::Control& control = core.control();
+void look_at_departed(StreamCore& stream, StreamSnapshot& snapshot) {
+  const layout::StreamControl& control = stream.control();
   // The copy that is selected is not written; if the selector moved meanwhile, look again.
   for (int tries = 0; tries < 100; ++tries) {
     const std::uint64_t selector = control.departed_selector.load(std::memory_order_acquire);
@@ -142,12 +153,12 @@ void look_at_departed(SegmentCore& core, Snapshot& snapshot) {
   }
 }
 
-void look_at_journal(SegmentCore& core, Snapshot& snapshot) {
-  const layout::Control& control = core.control();
-  const std::uint64_t last = control.journal_last.load(std::memory_order_acquire);
+std::vector<JournalRecord> look_at_journal(const layout::FacilityHead& head) {
+  std::vector<JournalRecord> journal;
+  const std::uint64_t last = head.journal_last.load(std::memory_order_acquire);
   const std::uint64_t first = last > layout::kJournalEntries ? last - layout::kJournalEntries + 1 : 1;
   for (std::uint64_t number = first; number <= last && last - number < layout::kJournalEntries; ++number) {
-    const layout::JournalEntry& entry = control.journal[number % layout::kJournalEntries];
+    const layout::JournalEntry& entry = head.journal[number % layout::kJournalEntries];
     if (entry.number.load(std::memory_order_acquire) != number) continue;
     JournalRecord record{.number = number,
                          .slot = static_cast<std::uint32_t>(entry.slot.load(relaxed)),
@@ -160,12 +171,56 @@ void look_at_journal(SegmentCore& core, Snapshot& snapshot) {
                          .heartbeat_age_ms = entry.heartbeat_age_ns.load(relaxed) / 1'000'000,
                          .held_first = entry.held_first.load(std::memory_order_acquire),
                          .held_last = entry.held_last.load(relaxed),
-                         .repaired_frames = entry.repaired_frames.load(relaxed),
+                         .repaired_frames = entry.repairs.load(relaxed),
                          .repaired_bytes = entry.repaired_bytes.load(relaxed),
-                         .reclaimed_slabs = entry.reclaimed_slabs.load(relaxed)};
+                         .reclaimed_slabs = entry.released.load(relaxed)};
     std::atomic_thread_fence(std::memory_order_acquire);
-    if (entry.number.load(relaxed) == number) snapshot.journal.push_back(std::move(record));
+    if (entry.number.load(relaxed) == number) journal.push_back(std::move(record));
   }
+  return journal;
+}
+
+StreamSnapshot look_at_stream(StreamCore& stream, const InspectOptions& options,
+                              std::vector<ParticipantSnapshot>& participants) {
+  stream.check();
+  const ActiveSlab active = load_active(stream);
+  StreamSnapshot snapshot{.options = options_of(stream.geometry()),
+                          .generation = active.generation,
+                          .awaits_first_reader = stream.geometry().retain &&
+                                                 stream.control().reader_came.load(std::memory_order_acquire) == 0,
+                          .slabs = {},
+                          .departed = {}};
+  std::vector<ParticipantSnapshot> own;
+  look_at_participants(stream, &stream, active.generation, options, own);
+  look_at_slabs(stream, active, own, snapshot);
+  look_at_departed(stream, snapshot);
+  std::move(own.begin(), own.end(), std::back_inserter(participants));
+  return snapshot;
+}
+
+FacilitySnapshot look_at_facility(Facility& facility, const InspectOptions& options, Snapshot& snapshot) {
+  const DirectoryRecord& record = facility.record();
+  FacilitySnapshot seen{.info = info_of(record),
+                        .recoveries = facility.head().recoveries.load(relaxed),
+                        .released = facility.head().released.load(relaxed),
+                        .journal = look_at_journal(facility.head()),
+                        .stream = {}};
+  if (record.kind == layout::FacilityKind::stream) {
+    seen.stream = look_at_stream(static_cast<StreamCore&>(facility), options, snapshot.participants);
+  } else {
+    look_at_participants(facility, nullptr, 0, options, snapshot.participants);
+  }
+  return seen;
+}
+
+void show_main(const FacilitySnapshot& main, Snapshot& snapshot) {
+  snapshot.generation = main.stream->generation;
+  snapshot.awaits_first_reader = main.stream->awaits_first_reader;
+  snapshot.slabs = main.stream->slabs;
+  snapshot.departed_participants = main.stream->departed_participants;
+  snapshot.departed = main.stream->departed;
+  snapshot.reclaimed_slabs = main.released;
+  snapshot.journal = main.journal;
 }
 
 BackingFile look_at_file(SegmentCore& core) {
@@ -179,27 +234,23 @@ BackingFile look_at_file(SegmentCore& core) {
           .mode = file.st_mode & 07777u};
 }
 
-Snapshot inspect_core(SegmentCore& core, const InspectOptions& options) {
-  core.check_not_forked();
-  const ActiveSlab active = load_active(core);
-  if (!active.valid()) {
-    throw Error(Errc::corrupt, "segment '" + core.name() + "' is corrupt: the cursor points nowhere");
-  }
+Snapshot inspect_core(const std::shared_ptr<SegmentCore>& core, unsigned mode, const InspectOptions& options) {
+  core->check_not_forked();
   Snapshot snapshot;
-  snapshot.name = core.name();
-  snapshot.file = look_at_file(core);
-  snapshot.bytes = core.geometry().total_bytes;
+  snapshot.name = core->name();
+  snapshot.file = look_at_file(*core);
+  snapshot.bytes = core->bytes();
   snapshot.abi = layout::kAbiVersion;
-  snapshot.created_ns = core.created_at_ns();
-  snapshot.options = options_of(core.geometry());
-  snapshot.generation = active.generation;
-  snapshot.awaits_first_reader =
-      core.geometry().retain == 1 && core.control().reader_came.load(std::memory_order_acquire) == 0;
-  snapshot.reclaimed_slabs = core.control().reclaimed_slabs.load(relaxed);
-  look_at_participants(core, options, snapshot);
-  look_at_slabs(core, active, snapshot);
-  look_at_departed(core, snapshot);
-  look_at_journal(core, snapshot);
+  snapshot.created_ns = core->created_at_ns();
+  snapshot.options = Segment{core, false, mode}.options();
+  for (const DirectoryRecord& record : list_facilities(*core)) {
+    const std::shared_ptr<Facility> facility = find_facility(*core, record.id);
+    snapshot.facilities.push_back(facility ? look_at_facility(*facility, options, snapshot)
+                                           : FacilitySnapshot{.info = info_of(record), .journal = {}, .stream = {}});
+    const FacilitySnapshot& seen = snapshot.facilities.back();
+    if (seen.stream && record.name == kMainStream) show_main(seen, snapshot);
+  }
+  std::ranges::sort(snapshot.participants, {}, &ParticipantSnapshot::slot);
   return snapshot;
 }
 
@@ -234,13 +285,14 @@ std::string_view to_string(OnFull on_full) noexcept {
 
 Snapshot inspect(const Segment& segment, const InspectOptions& options) {
   const platform::Uncancellable to_its_end;
-  return segment.core()->unless_truncated([&] { return detail::inspect_core(*segment.core(), options); });
+  return segment.core()->unless_truncated(
+      [&] { return detail::inspect_core(segment.core(), segment.options().mode, options); });
 }
 
 Snapshot inspect(std::string_view name, const InspectOptions& options) {
   const platform::Uncancellable to_its_end;
-  const auto core = detail::open_named(name, platform::FileAccess::read_only).core;
-  return core->unless_truncated([&] { return detail::inspect_core(*core, options); });
+  const detail::Obtained opened = detail::open_named(name, platform::FileAccess::read_only);
+  return opened.core->unless_truncated([&] { return detail::inspect_core(opened.core, opened.mode, options); });
 }
 
 }  // namespace sapbuf

@@ -1,10 +1,10 @@
 // The ledger: what was written, read, dropped and lost. Its counters are exact although their owner may be killed
 // between any two stores, because each event becomes visible by a single store:
 //
-//   * a commit adds its frame and bytes to the participant's progress word, in the store that also ends the
-//   reservation;
+//   * a commit adds its message and bytes to the participant's progress word, in the store that also ends the
+//     reservation;
 //   * everything else writes a complete new record beside the current one, and the progress word's parity bit selects
-//   it.
+//     it.
 //
 //   63     62      61              32 31               0
 //   +------+--------+----------------+-----------------+
@@ -12,6 +12,7 @@
 //   +------+--------+----------------+-----------------+
 #pragma once
 
+#include <sapbuf/layout/fields.hpp>
 #include <sapbuf/layout/word.hpp>
 
 namespace sapbuf::layout {
@@ -43,7 +44,12 @@ struct alignas(kLineBytes) LedgerRecord {
   Word in_extent;  // frames of the writer's current extent that `committed` already includes
   Word reserved[2];
 };
-static_assert(sizeof(LedgerRecord) == 64);
+inline constexpr Field kLedgerRecordFields[] = {
+    SAPBUF_FIELD(LedgerRecord, committed), SAPBUF_FIELD(LedgerRecord, committed_bytes),
+    SAPBUF_FIELD(LedgerRecord, aborted),   SAPBUF_FIELD(LedgerRecord, dropped),
+    SAPBUF_FIELD(LedgerRecord, abandoned), SAPBUF_FIELD(LedgerRecord, in_extent),
+    SAPBUF_FIELD(LedgerRecord, reserved)};
+static_assert(sizeof(LedgerRecord) == 64 && covers(kLedgerRecordFields, sizeof(LedgerRecord)));
 
 // The sum over the participants that have left, kept like the records: the copy that is not selected is rewritten, then
 // `departed_selector` moves. `last_departed` names who was added last, so that a repeated step adds nobody twice;
@@ -61,6 +67,13 @@ struct alignas(kLineBytes) DepartedRecord {
   Word skipped;
   Word reserved[6];
 };
-static_assert(sizeof(DepartedRecord) == 128);
+inline constexpr Field kDepartedRecordFields[] = {
+    SAPBUF_FIELD(DepartedRecord, participants),    SAPBUF_FIELD(DepartedRecord, committed),
+    SAPBUF_FIELD(DepartedRecord, committed_bytes), SAPBUF_FIELD(DepartedRecord, aborted),
+    SAPBUF_FIELD(DepartedRecord, dropped),         SAPBUF_FIELD(DepartedRecord, abandoned),
+    SAPBUF_FIELD(DepartedRecord, delivered),       SAPBUF_FIELD(DepartedRecord, lost),
+    SAPBUF_FIELD(DepartedRecord, last_departed),   SAPBUF_FIELD(DepartedRecord, skipped),
+    SAPBUF_FIELD(DepartedRecord, reserved)};
+static_assert(sizeof(DepartedRecord) == 128 && covers(kDepartedRecordFields, sizeof(DepartedRecord)));
 
 }  // namespace sapbuf::layout

@@ -1,20 +1,23 @@
-// A participant's slot: what others must know of one writer or reader handle.
+// A participant's slot in the registry: who somebody is, and what proves that he lives. A participant is a handle of
+// one facility; what that facility must know of it stands in the facility's region, by the slot's index.
 //
-//   line 0      hot          only the owner writes (and repair, once the owner is dead)
-//   line 1      attention    only others write; the owner reads it at every reserve
-//   line 2, 3   ledger       two records, selected by the progress word
-//   line 4..7   identity     written at attach; read by recovery and by people
+//   line 0       progress     only the owner writes
+//   line 1       attention    only others write
+//   line 2..4    identity     written at attach; read by recovery and by people
 #pragma once
 
-#include <sapbuf/layout/ledger.hpp>
+#include <sapbuf/layout/fields.hpp>
+#include <sapbuf/layout/word.hpp>
 
 namespace sapbuf::layout {
 
 enum class SlotState : std::uint8_t {
   free = 0,
   attached = 1,
-  leaving = 2,  // its owner is detaching: what it holds goes as after a death, but nobody died
+  leaving = 2,    // its owner is detaching: what it holds goes as after a death, but nobody died
+  attaching = 3,  // its owner keeps the facility from being removed, and has nothing in it yet
 };
+// Grows with the facilities; what a role does is its facility's to know.
 enum class SlotRole : std::uint8_t { none = 0, writer = 1, reader = 2 };
 
 //   63                16 15     8 7      0
@@ -33,57 +36,49 @@ struct SlotTenure {
   constexpr bool in_use() const noexcept { return state() != SlotState::free; }
 };
 
+// A facility: a place in the directory, and how often that was given to a facility before.
+//
+//   63                          8 7      0
+//   +----------------------------+-------+
+//   |        incarnation         | index |
+//   +----------------------------+-------+
+struct FacilityId {
+  std::uint64_t word = 0;
+
+  static constexpr FacilityId make(std::uint64_t incarnation, std::uint32_t index) noexcept {
+    return {incarnation << 8 | index};
+  }
+  constexpr std::uint64_t incarnation() const noexcept { return word >> 8; }
+  constexpr std::uint32_t index() const noexcept { return static_cast<std::uint32_t>(word & 0xff); }
+  constexpr bool operator==(const FacilityId&) const noexcept = default;
+};
+
 inline constexpr std::size_t kNameBytes = 64;
-inline constexpr std::uint64_t kNoHold = ~std::uint64_t{0};
-inline constexpr std::uint64_t kSettledByOthers = ~std::uint64_t{0};  // in `revoked`
+inline constexpr std::uint64_t kSettledByOthers = ~std::uint64_t{0};  // in `attention`
 
 struct alignas(kLineBytes) ParticipantSlot {
-  // Writer: `busy` while a reservation is open, and the frames committed since the selected record.
-  //   written by  the owner;  read by  a sealer, repair, inspect
-  //   edge        seal: light fence in reserve <-> heavy fence in seal
-  //   crash       busy stays set: repair finds out from the frames whether the reservation was committed
-  Word progress;
-  // Writer: announced before each fetch_add on the cursor, located once the claim has left its trace.
-  //   edge        announce: the store is before the fetch_add <-> repair, sealers and readers read the cursor, then
-  //               this word; each store releases the trace of the claim before
-  //   crash       stays `claiming`: repair looks for a hole after the grace period
-  Word claim;
   // Coarse monotonic time of last progress, in nanoseconds, on the clock of the owner's time namespace. Raises
   // suspicion only; proves nothing.
+  //   written by  the owner;  read by  watchdogs, recovery, inspect (a hint: no edge);  crash  stays as it was
   Word heartbeat_ns;
-  // Lossless reader: every generation from here on is kept for it; kNoHold otherwise. Only ever rises.
-  //   edge        hold-release: release by the reader after its last read <-> acquire by whoever reclaims
-  Word hold;
-  // Reader: bit s while a pinned range may show frames of slab s. In `overwrite` streams it keeps the slab; elsewhere
-  // the hold does, and this only tells people.
-  //   edge        pin: seq_cst store, then the slab's state is read <-> the state is stored, then pins are read
-  Word pins;
-  Word delivered;  // reader: messages of ranges that were unpinned
-  Word lost;       // reader: messages overwritten before it came to them
-  // Writer, total order: of the located claim, which may hold a batch of messages.
-  //   edge        gap: stored before the claim is located; a reader that meets a later claim's sees the frame before
-  Word claimed_bytes;
+  Word reserved_hot[7];
 
-  // Writer: "no extent of this generation or of an older one is yours any more". Only ever rises. All ones: recovery
-  // settled the slot, so whoever still uses it was taken for dead; stays so until somebody else attaches there.
-  //   written by  a sealer, or recovery, under the maintenance lock; the owner, if it is closed while it is busy
-  //   read by     the owner, sealers, and whoever attaches;  crash  harmless
-  alignas(kLineBytes) Word revoked;
-  // Reader: messages committed in all generations before its first one, plus one; 0 if nobody counted them.
-  //   written by  the reader, when it attaches
-  Word base_frames;
-  Word start_generation;  // reader: its first generation; written when it attaches
-  // The incarnation of this slot that the departed totals include although they name somebody else as added last.
-  //   written by  whoever adds the next one, under the maintenance lock;  read by  whoever settles this slot
-  //   crash       harmless: it says what the departed record that is still selected says too
-  Word counted;
-  Word reserved_for_others[4];
-
-  LedgerRecord records[2];
+  // All ones: recovery settled the slot, and somebody else may have it. Such slots are given to others last.
+  //   written by  recovery, under the facility's lock; whoever attaches;  read by  whoever attaches (a hint: no edge)
+  //   crash       harmless
+  alignas(kLineBytes) Word attention;
+  Word reserved_for_others[7];
 
   // Registry edge: the lock on `life` is taken before the state leaves `free` and dropped only after it is `free`
   // again; so a slot in use whose life is not locked belongs to the dead.
+  //   written by  who attaches, who detaches (compare-exchange), and recovery, under the facility's lock
+  //   read by     scans: acquire, so that all words below are this tenure's;  crash  recovery settles the slot
   alignas(kLineBytes) Word tenure;
+  // FacilityId: the participant is a handle of it.
+  //   written by  whoever attaches, before the tenure says `attaching`;  edge  registry, as for those below
+  Word facility;
+  // The words from here on are written by whoever attaches, before its tenure says `attached` (release), and read behind
+  // it (acquire). A crash before that leaves words of a slot that nobody has, which nobody believes.
   Word attached_at_ns;  // wall clock, nanoseconds since the epoch
   Word pid;             // in the participant's own pid namespace
   Word pid_namespace;   // inode number of that namespace
@@ -92,14 +87,27 @@ struct alignas(kLineBytes) ParticipantSlot {
   Word time_namespace;  // inode number of the namespace whose monotonic clock the heartbeat was read from
   // The byte of the segment's file (kLifeLocks) that the owner's process holds a lock on for as long as it has the
   // segment's memory. No two processes ever have the same.
-  //   written by  the owner, before the tenure says `attached`;  read by  recovery;  crash  the kernel drops the lock
   Word life;
+  Word reserved_identity[7];
   Word name[kNameBytes / 8];  // UTF-8, padded with zero bytes
-  Word skipped;               // reader: messages left out by skip_to_newest(); only its owner writes it
-  Word reserved_tail[7];
 };
-static_assert(sizeof(ParticipantSlot) == 448);
-static_assert(offsetof(ParticipantSlot, revoked) == 64 && offsetof(ParticipantSlot, records) == 128);
-static_assert(offsetof(ParticipantSlot, tenure) == 256);
+
+inline constexpr Field kParticipantSlotFields[] = {SAPBUF_FIELD(ParticipantSlot, heartbeat_ns),
+                                                   SAPBUF_FIELD(ParticipantSlot, reserved_hot),
+                                                   SAPBUF_FIELD(ParticipantSlot, attention),
+                                                   SAPBUF_FIELD(ParticipantSlot, reserved_for_others),
+                                                   SAPBUF_FIELD(ParticipantSlot, tenure),
+                                                   SAPBUF_FIELD(ParticipantSlot, facility),
+                                                   SAPBUF_FIELD(ParticipantSlot, attached_at_ns),
+                                                   SAPBUF_FIELD(ParticipantSlot, pid),
+                                                   SAPBUF_FIELD(ParticipantSlot, pid_namespace),
+                                                   SAPBUF_FIELD(ParticipantSlot, start_time),
+                                                   SAPBUF_FIELD(ParticipantSlot, boot_id),
+                                                   SAPBUF_FIELD(ParticipantSlot, time_namespace),
+                                                   SAPBUF_FIELD(ParticipantSlot, life),
+                                                   SAPBUF_FIELD(ParticipantSlot, reserved_identity),
+                                                   SAPBUF_FIELD(ParticipantSlot, name)};
+static_assert(sizeof(ParticipantSlot) == 320 && covers(kParticipantSlotFields, sizeof(ParticipantSlot)));
+static_assert(offsetof(ParticipantSlot, attention) == 64 && offsetof(ParticipantSlot, tenure) == 128);
 
 }  // namespace sapbuf::layout

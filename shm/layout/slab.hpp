@@ -1,14 +1,16 @@
 // A slab's descriptor: which generation lives in it, and how far its life has come.
 //
-//           flipper                flipper, after the cursor moved       reclaimer            reclaimer
-//   free ------------> active ------------------------------> sealed ------------> reclaiming ---------> cleaning ->
-//   free
-//                      (the cursor points here, or is about to)  ^------------------ a pin was found
+//         flipper              flipper, after the          reclaimer                reclaimer
+//                              cursor moved
+//   free ---------> active ------------------> sealed <--------------> reclaiming ---------> cleaning ---------> free
+//                   the cursor points here,            a pin was found
+//                   or is about to
 //
-// All edges are walked under the maintenance lock. An `active` slab whose generation is older than the cursor's is one
+// All edges are walked under the stream's lock. An `active` slab whose generation is older than the cursor's is one
 // whose flipper died before it could write `sealed`; the next holder of the lock writes it.
 #pragma once
 
+#include <sapbuf/layout/fields.hpp>
 #include <sapbuf/layout/word.hpp>
 
 namespace sapbuf::layout {
@@ -45,17 +47,24 @@ struct alignas(kLineBytes) SlabDescriptor {
   Word limit_bytes;
   // Messages in all generations before this one, plus one; 0 while an older one is not closed, or where nobody counts.
   //   edge  count: stored before the generation before is reclaimed <-> read after that was seen to be gone
-  Word frames_before;
+  Word messages_before;
   // Messages in this generation, plus one; 0 until it is closed, or where nobody needs the number.
-  Word frames;
-  Word closed;     // 1 once no writer can write into the slab any more
-  Word opened_ns;  // coarse monotonic time of the flip that made it active
+  //   written by  whoever closes the generation, under the stream's lock;  read by  inspect;  crash  written once more
+  Word messages;
+  Word closed;  // 1 once no writer can write into the slab any more; as `messages`
   // Total order, while `cleaning`: bytes from the slab's beginning that are clean.
   //   written and read by  who holds the maintenance lock;  release, behind the zeros;  crash  the last step is
   //   repeated
   Word cleaned_bytes;
-  Word reserved[1];
+  Word reserved[2];
 };
-static_assert(sizeof(SlabDescriptor) == 64);
+inline constexpr Field kSlabDescriptorFields[] = {SAPBUF_FIELD(SlabDescriptor, life),
+                                                  SAPBUF_FIELD(SlabDescriptor, limit_bytes),
+                                                  SAPBUF_FIELD(SlabDescriptor, messages_before),
+                                                  SAPBUF_FIELD(SlabDescriptor, messages),
+                                                  SAPBUF_FIELD(SlabDescriptor, closed),
+                                                  SAPBUF_FIELD(SlabDescriptor, cleaned_bytes),
+                                                  SAPBUF_FIELD(SlabDescriptor, reserved)};
+static_assert(sizeof(SlabDescriptor) == 64 && covers(kSlabDescriptorFields, sizeof(SlabDescriptor)));
 
 }  // namespace sapbuf::layout

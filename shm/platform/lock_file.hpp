@@ -4,14 +4,13 @@
 // An OFD lock belongs to an open file description, and a description lives as long as a descriptor or a mapping refers
 // to it. Three of them, because they have different dangers to meet:
 //
-//              kept by                lock                           what a stray close(), or closefrom(), does
-//   life       an anchor              on a byte that nobody else     nothing: there is no descriptor to close, none
-//   whose
-//                                     has, as long as the object     number could be used again, and none that a child
-//                                     is there                       could inherit
-//   locks      descriptor + anchor    those of try_lock()            what is held stays held; the next call finds out,
-//                                                                    and opens the file anew
-//   probe      descriptor             none; asks about them          the same
+//           kept by              lock                        what a stray close(), or closefrom(), does
+//   life    an anchor            on a byte that nobody       nothing: there is no descriptor to close, none whose number
+//                                else has, as long as        could be used again, and none that a child could inherit
+//                                the object is there
+//   locks   descriptor + anchor  those of try_lock()         what is held stays held; the next call finds out, and opens
+//                                                            the file anew
+//   probe   descriptor           none; asks about them       the same
 //
 // Source for the anchor: mmap(2) takes a reference to the description; flock and OFD locks go with its last one.
 #pragma once

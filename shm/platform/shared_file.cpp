@@ -63,11 +63,11 @@ class NoSignals {
 };
 
 // Returns errno's value.
-int allocate_undisturbed(int descriptor, std::uint64_t bytes) noexcept {
+int allocate_undisturbed(int descriptor, std::uint64_t offset, std::uint64_t bytes) noexcept {
   const NoSignals guard;
   int error = 0;
   do {
-    error = ::posix_fallocate(descriptor, 0, static_cast<off_t>(bytes));
+    error = ::posix_fallocate(descriptor, static_cast<off_t>(offset), static_cast<off_t>(bytes));
   } while (error == EINTR);
   return error;
 }
@@ -175,13 +175,26 @@ bool SharedFile::has_identity(std::string_view name, const FileIdentity& identit
   return true;
 }
 
-void SharedFile::allocate(std::uint64_t bytes) {
+void SharedFile::allocate(std::uint64_t bytes) { allocate_range(descriptor_, 0, bytes); }
+
+void allocate_range(int descriptor, std::uint64_t offset, std::uint64_t bytes) {
   refuse_what_cannot_fit(bytes);
   SAPBUF_KILL_POINT("create.fits");
-  const int error = allocate_undisturbed(descriptor_, bytes);
+  const int error = allocate_undisturbed(descriptor, offset, bytes);
   if (error == 0) return;
   if (errc_of(error) == Errc::no_space) refuse_what_cannot_fit(bytes);  // what took the room meanwhile
   throw_allocate_error(error, bytes);
+}
+
+void give_back_range(int descriptor, std::uint64_t offset, std::uint64_t bytes) {
+  int error = 0;
+  do {
+    error = ::fallocate(descriptor, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, static_cast<off_t>(offset),
+                        static_cast<off_t>(bytes)) == 0
+                ? 0
+                : errno;
+  } while (error == EINTR);
+  if (error != 0) throw_system_error(error, "cannot give back a part of the segment's file");
 }
 
 bool SharedFile::read(void* target, std::size_t bytes, std::uint64_t offset) const {

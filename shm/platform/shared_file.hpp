@@ -69,6 +69,11 @@ class SharedFile {
   int descriptor_ = -1;
 };
 
+// A part of a file that is open for writing, behind its end or in a hole: as SharedFile::allocate().
+void allocate_range(int descriptor, std::uint64_t offset, std::uint64_t bytes);
+// The opposite: the pages are the system's again, and whoever looks at that part finds zeros. Throws Error.
+void give_back_range(int descriptor, std::uint64_t offset, std::uint64_t bytes);
+
 // The object's name from a segment's name. Throws Error (invalid_argument) for a name that cannot be one.
 std::string object_name(std::string_view name);
 // Where it is.

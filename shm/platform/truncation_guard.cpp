@@ -15,8 +15,7 @@ namespace sapbuf::platform {
 // One range, or none. Whoever touches a page keeps its range watched meanwhile, so the entry that the handler looks for
 // does not change; others may while it reads them, and then they must not pass for it.
 //   end     0: free; 1: being filled; otherwise behind the last byte
-//   edge    `end` is 0 before `owner` and `begin` are stored (release) <-> the handler reads `end`, then those
-//   (acquire),
+//   edge    `end` is 0 before `owner` and `begin` are stored (release) <-> the handler reads `end`, then those (acquire),
 //           then `end` again: the same means that all three belong together
 struct GuardedRangeEntry {
   std::atomic<std::uintptr_t> end{0};

@@ -1,20 +1,14 @@
 #include "segment/creation.hpp"
 
-#include <fcntl.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cstdio>
 #include <exception>
-#include <map>
 #include <optional>
 
 #include <sapbuf/detail/kill_point.hpp>
 
 #include "platform/file_error.hpp"
-#include "platform/kept_descriptor.hpp"
-#include "platform/system_error.hpp"
 #include "segment/segment_header.hpp"
 
 namespace sapbuf::detail {
@@ -41,6 +35,16 @@ void check_file(const SharedFile& file, std::string_view name, HeaderCopy& copy)
   }
 }
 
+// The same of its facilities: each must be where the directory says. Throws Error.
+void check_regions(SegmentCore& core, const FileFacts& facts) {
+  try {
+    list_facilities(core);
+  } catch (const Error& error) {
+    throw Error(error.errc(),
+                std::string(error.what()) + "; it is " + describe(facts) + ", and " + how_to_remove(facts));
+  }
+}
+
 // A name is free for anybody to take. Whoever asks for a segment that nobody else may open does not want one whose
 // owner is somebody else (who may read it, and take its pages away), or that was put there under a second name.
 void refuse_a_strangers(const FileFacts& facts, std::string_view name) {
@@ -62,8 +66,9 @@ std::optional<Obtained> open_if_there(std::string_view name, const SegmentOption
   if ((options.mode & 077) == 0) refuse_a_strangers(facts, name);
   HeaderCopy copy;
   check_file(*file, name, copy);
-  return Obtained{std::make_shared<SegmentCore>(std::string(name), *file, copy.header, FileAccess::read_write), false,
-                  facts.mode};
+  auto core = std::make_shared<SegmentCore>(std::string(name), *file, copy.header, FileAccess::read_write);
+  check_regions(*core, facts);
+  return Obtained{std::move(core), false, facts.mode};
 }
 
 // Whoever may read a file may take locks for reading on it, and a lock for reading on the byte of the maintenance lock
@@ -90,16 +95,21 @@ struct Unnamed {
   std::shared_ptr<SegmentCore> core;
 };
 
-Unnamed make_unnamed(std::string_view name, unsigned mode, const layout::Geometry& geometry) {
+Unnamed make_unnamed(std::string_view name, unsigned mode, const layout::SegmentGeometry& geometry,
+                     std::span<const FacilityPlan> plans) {
   SharedFile file = SharedFile::make(mode);
   SAPBUF_KILL_POINT("create.made");
-  file.allocate(geometry.total_bytes);
+  file.allocate(end_of_regions(geometry, plans));
   SAPBUF_KILL_POINT("create.allocated");
   HeaderCopy copy;
   {
-    const auto region = file.map(FileAccess::read_write, 0, geometry.slabs_at);
-    auto* const base = static_cast<std::byte*>(region.get_address());
-    initialise(base, geometry);
+    const auto common = file.map(FileAccess::read_write, 0, geometry.regions_at);
+    auto* const base = static_cast<std::byte*>(common.get_address());
+    std::vector<boost::interprocess::mapped_region> regions;  // until all is written
+    initialise(base, geometry, plans, [&](std::uint64_t offset, std::uint64_t bytes) {
+      regions.push_back(file.map(FileAccess::read_write, offset, bytes));
+      return static_cast<std::byte*>(regions.back().get_address());
+    });
     copy_header(*reinterpret_cast<const SegmentHeader*>(base), copy.header);
   }
   SAPBUF_KILL_POINT("create.ready");
@@ -135,91 +145,6 @@ void refuse_if_taken(std::string_view name) {
   throw Error(Errc::exists, text);
 }
 
-// --- Memory that the caller supplies -------------------------------------------------------------------------------
-
-// Memory without a descriptor belongs to one process. Its locks live in a memfd that all segments on that memory share,
-// and that this process finds by the creation id as long as one of them is open.
-using OwnedDescriptor = std::shared_ptr<platform::KeptDescriptor>;
-
-// Closes it at the end of a block, however that is left.
-struct Closing {
-  const int descriptor;
-  ~Closing() { ::close(descriptor); }
-};
-
-OwnedDescriptor make_lock_file() {
-  const auto kept = std::make_shared<platform::KeptDescriptor>();
-  const int made = ::memfd_create("sapbuf-locks", MFD_CLOEXEC);
-  if (made < 0) platform::throw_system_error(errno, "cannot make a memfd for the segment's locks");
-  const Closing closing{made};
-  const auto identity = platform::identity_of(made);
-  if (!identity) platform::throw_system_error(errno, "cannot look at the memfd for the segment's locks");
-  const std::string path = "/proc/thread-self/fd/" + std::to_string(made);
-  const int error = kept->open(path.c_str(), O_RDWR, *identity);
-  if (error != 0) platform::throw_system_error(error, "cannot open the memfd for the segment's locks");
-  return kept;
-}
-
-// Makes the file if there is none yet and `make` says so; otherwise there may be nothing.
-OwnedDescriptor private_lock_file(std::uint64_t creation_id, bool make) {
-  static std::mutex mutex;
-  // By process, too: a child made by fork has a copy of the memory, and must not share its parent's locks.
-  static auto* const files = new std::map<std::pair<std::uint64_t, pid_t>, std::weak_ptr<platform::KeptDescriptor>>;
-  const std::lock_guard guard{mutex};
-  std::erase_if(*files, [](const auto& file) { return file.second.expired(); });
-  const std::pair key{creation_id, ::getpid()};
-  if (const auto found = files->find(key); found != files->end()) {
-    if (OwnedDescriptor file = found->second.lock()) return file;
-  }
-  if (!make) return nullptr;
-  const OwnedDescriptor file = make_lock_file();
-  files->insert_or_assign(key, file);
-  return file;
-}
-
-std::shared_ptr<SegmentCore> core_in_memory(const Memory& memory, const SegmentHeader& header) {
-  if (memory.descriptor >= 0) return std::make_shared<SegmentCore>(memory, memory.descriptor, nullptr, header);
-  OwnedDescriptor file = private_lock_file(header.creation_id, true);
-  const int descriptor = file->is_ours() ? file->number() : -1;
-  return std::make_shared<SegmentCore>(memory, descriptor, std::move(file), header);
-}
-
-void check_memory(const Memory& memory, std::uint64_t needed) {
-  if (reinterpret_cast<std::uintptr_t>(memory.bytes.data()) % layout::kLineBytes != 0) {
-    throw Error(Errc::invalid_argument, "the supplied memory must be aligned to 64 bytes");
-  }
-  if (memory.bytes.size() < needed) {
-    throw Error(Errc::no_space, "the supplied memory has " + std::to_string(memory.bytes.size()) + " bytes; " +
-                                    std::to_string(needed) + " are needed");
-  }
-}
-
-// Whether anybody holds one of the library's locks on the file. Locks for reading do not count: they are none of them.
-bool is_in_use(int descriptor) {
-  struct flock any {};
-  any.l_type = F_RDLCK;
-  any.l_whence = SEEK_SET;
-  any.l_start = static_cast<off_t>(layout::kLockBase);  // up to the end, wherever that is
-  if (::fcntl(descriptor, F_OFD_GETLK, &any) != 0) {
-    platform::throw_system_error(errno, "cannot ask whether the supplied memory is in use");
-  }
-  return any.l_type != F_UNLCK;
-}
-
-// The locks say whether anybody is there, whatever the bytes say. Memory without a descriptor is known by the creation
-// id that stands in it.
-void refuse_if_in_use(const Memory& memory) {
-  OwnedDescriptor own;
-  if (memory.descriptor < 0) {
-    const auto& header = *reinterpret_cast<const SegmentHeader*>(memory.bytes.data());
-    if (header.magic == layout::kMagic) own = private_lock_file(header.creation_id, false);
-    if (!own) return;
-  }
-  if (own && !own->is_ours()) return;  // closed by somebody: nobody can be asked
-  if (!is_in_use(own ? own->number() : memory.descriptor)) return;
-  throw Error(Errc::busy, "the supplied memory holds a segment that somebody is attached to: let them detach first");
-}
-
 }  // namespace
 
 Obtained open_named(std::string_view name, FileAccess access) {
@@ -227,11 +152,14 @@ Obtained open_named(std::string_view name, FileAccess access) {
   const FileFacts facts = file.facts();
   HeaderCopy copy;
   check_file(file, name, copy);
-  return {std::make_shared<SegmentCore>(std::string(name), file, copy.header, access), false, facts.mode};
+  auto core = std::make_shared<SegmentCore>(std::string(name), file, copy.header, access);
+  check_regions(*core, facts);
+  return {std::move(core), false, facts.mode};
 }
 
-Obtained create_named(std::string_view name, const SegmentOptions& options, IfExists if_exists) {
-  const layout::Geometry geometry = geometry_of(options);
+Obtained create_named(std::string_view name, const SegmentOptions& options, std::span<const FacilityPlan> plans,
+                      IfExists if_exists) {
+  const layout::SegmentGeometry geometry = geometry_of(options);
   check_mode(options.mode);
   std::optional<Unnamed> made;
   for (int tried = 0; tried < kTries; ++tried) {
@@ -240,35 +168,13 @@ Obtained create_named(std::string_view name, const SegmentOptions& options, IfEx
     } else if (std::optional<Obtained> there = open_if_there(name, options)) {
       return std::move(*there);
     }
-    if (!made) made = make_unnamed(name, options.mode, geometry);
+    if (!made) made = make_unnamed(name, options.mode, geometry, plans);
     if (made->file.give_name(name)) {
       SAPBUF_KILL_POINT("create.named");
       return {open_by_name(name, std::move(made->core)), true, options.mode};
     }
   }
   throw Error(Errc::busy, quoted_segment(name) + " is made and removed again all the time by somebody else");
-}
-
-std::shared_ptr<SegmentCore> create_in_memory(Memory memory, const SegmentOptions& options) {
-  const layout::Geometry geometry = geometry_of(options);
-  check_memory(memory, geometry.total_bytes);
-  std::byte* const base = memory.bytes.data();
-  refuse_if_in_use(memory);
-  // First the old header, so that what is made here is unfinished until the last store, whatever the memory held.
-  std::fill_n(base, layout::kPageBytes, std::byte{0});
-  std::fill_n(base, geometry.total_bytes, std::byte{0});
-  initialise(base, geometry);
-  return core_in_memory(memory, *reinterpret_cast<const SegmentHeader*>(base));
-}
-
-std::shared_ptr<SegmentCore> open_in_memory(Memory memory) {
-  check_memory(memory, layout::kPageBytes);
-  HeaderCopy copy;
-  copy.bytes = memory.bytes.size();
-  copy_header(*reinterpret_cast<const SegmentHeader*>(memory.bytes.data()), copy.header);
-  if (is_unfinished(copy.header)) throw Error(Errc::not_found, "there is no finished segment in the supplied memory");
-  validate(copy, "the segment in the supplied memory");
-  return core_in_memory(memory, copy.header);
 }
 
 }  // namespace sapbuf::detail

@@ -2,7 +2,7 @@
 //
 // A named segment is whole before it has its name, so nobody ever sees half of one, and creation needs no lock:
 //
-//   a file without a name -> allocate all of it -> write header and first slab -> map it -> give it the name
+//   a file without a name -> allocate all of it -> write header, directory, regions -> map it -> give it the name
 //
 //   killed anywhere before the last step   the kernel takes the file away: nothing was there
 //   killed after it                        the segment is there
@@ -16,6 +16,9 @@
 // attached.
 #pragma once
 
+#include <span>
+
+#include "segment/directory.hpp"
 #include "segment/segment_core.hpp"
 
 namespace sapbuf::detail {
@@ -28,16 +31,16 @@ struct Obtained {
   unsigned mode = 0;     // permissions of the object
 };
 
-Obtained create_named(std::string_view name, const SegmentOptions& options, IfExists if_exists);
+// With facilities as planned.
+Obtained create_named(std::string_view name, const SegmentOptions& options, std::span<const FacilityPlan> plans,
+                      IfExists if_exists);
 Obtained open_named(std::string_view name, platform::FileAccess access);
 
-std::shared_ptr<SegmentCore> create_in_memory(Memory memory, const SegmentOptions& options);
+std::shared_ptr<SegmentCore> create_in_memory(Memory memory, const SegmentOptions& options,
+                                              std::span<const FacilityPlan> plans);
 std::shared_ptr<SegmentCore> open_in_memory(Memory memory);
 
-// Throws Error (invalid_argument) for options that cannot work.
-layout::Geometry geometry_of(const SegmentOptions& options);
-SegmentOptions options_of(const layout::Geometry& geometry);
-// "slabs 2, not 8"; empty if a segment made with `asked` would be the same as the one that is there.
-std::vector<std::string> differences(const SegmentOptions& there, const SegmentOptions& asked);
+// Of what concerns all of the segment. Throws Error (invalid_argument) for options that cannot work.
+layout::SegmentGeometry geometry_of(const SegmentOptions& options);
 
 }  // namespace sapbuf::detail

@@ -1,5 +1,5 @@
 // Sleeping until something changes: an eventcount over a shared futex. The layout and the edge are in
-// layout/control.hpp.
+// layout/event.hpp.
 //
 //   sleeper                                   waker
 //   SleepTicket ticket{event, ...};           make the change
@@ -14,7 +14,7 @@
 #include <algorithm>
 #include <cstdint>
 
-#include <sapbuf/layout/control.hpp>
+#include <sapbuf/layout/event.hpp>
 
 #include "platform/clock.hpp"
 #include "platform/fence.hpp"

@@ -1,36 +1,156 @@
-// What recovery asks of the things that live in a segment. A facility (the stream; pools and cells in time) brings its
-// own repair, so that this layer can walk over the dead without knowing what they were doing.
+// What lives in a segment: a facility (the stream; pools, maps and queues in time) stands in a region of its own, which
+// the directory names. This layer walks over the dead, and asks each one's facility what to do about him, without
+// knowing what he was doing.
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <span>
+#include <string>
 #include <vector>
 
+#include <sapbuf/layout/facility.hpp>
+
+#include "segment/directory.hpp"
 #include "segment/segment_core.hpp"
 
 namespace sapbuf::detail {
 
-// What was closed on behalf of the dead.
+// A handle of a facility, as far as fork is concerned.
+class ForkHook {
+ public:
+  // In the child: make the handle unusable. The segment's memory has been replaced by private zeros already.
+  virtual void after_fork_in_child() noexcept = 0;
+
+ protected:
+  ~ForkHook() = default;
+};
+
+// What was brought to an end on behalf of the dead.
 struct RepairTally {
-  std::uint64_t frames = 0;
+  std::uint64_t repairs = 0;
   std::uint64_t bytes = 0;
 };
 
-struct Facility {
+// One facility of a segment that is open in this process: its control part is mapped. Thread-safe but for what callers
+// do with the words. All that is done to a slot is asked for under this facility's maintenance lock, of a slot whose
+// participant is one of its own; each of these steps may be repeated after any partial run.
+class Facility : public platform::ForkWatcher {
+ public:
+  // Maps the first `control_bytes` of the region. Throws Error.
+  Facility(SegmentCore& segment, DirectoryRecord record, std::uint64_t control_bytes);
+  Facility(const Facility&) = delete;
+  Facility& operator=(const Facility&) = delete;
+  virtual ~Facility();
+
+  SegmentCore& segment() const noexcept { return segment_; }
+  const DirectoryRecord& record() const noexcept { return record_; }
+  layout::FacilityId id() const noexcept { return record_.id; }
+  // "segment 'ticks'", or "stream 'ticks/orders'": for errors.
+  std::string title() const;
+  [[noreturn]] void throw_removed() const;
+  layout::FacilityHead& head() const noexcept { return *reinterpret_cast<layout::FacilityHead*>(control_); }
+  std::uint64_t maintenance_lock() const noexcept { return layout::kMaintenanceLocks + id().index(); }
+
+  // The slot's tenure, if a participant of this facility has it; a free one otherwise, also while one is just taking it.
+  //   registry: acquire, so that the words behind it are this tenure's
+  layout::SlotTenure tenure_of(std::uint32_t slot) const noexcept {
+    const layout::ParticipantSlot& participant = segment_.participant(slot);
+    const layout::SlotTenure tenure{participant.tenure.load(std::memory_order_acquire)};
+    const bool own = participant.facility.load(std::memory_order_relaxed) == id().word;
+    const bool had = tenure.state() == layout::SlotState::attached || tenure.state() == layout::SlotState::leaving;
+    return own && had ? tenure : layout::SlotTenure{};
+  }
+
+  // Handles that must learn of a fork.
+  void add(ForkHook& hook);
+  void remove(ForkHook& hook) noexcept;
+
   // Throws Errc::corrupt if the words that everything else hangs on contradict themselves. Changes nothing.
-  void (*check)(SegmentCore& core);
-  // Generations that the slot's participant keeps from being reclaimed, oldest first. Changes nothing.
-  void (*held)(SegmentCore& core, std::uint32_t slot, std::vector<std::uint64_t>& generations);
-  // Ends all that the slot's participant had begun, and brings its ledger up to date. Its owner is dead, or calls this
-  // itself; the maintenance lock is held. May be repeated after any partial run. False: a live participant must take a
-  // step first; try later.
-  bool (*repair)(SegmentCore& core, std::uint32_t slot, RepairTally& tally);
-  // How many of these generations' slabs are sealed and kept by nobody but, perhaps, the participants of these slots.
-  std::uint32_t (*count_unheld)(SegmentCore& core, std::span<const std::uint64_t> generations,
-                                std::span<const std::uint32_t> gone);
+  virtual void check() = 0;
+  // Makes the slot's words those of a participant that has done nothing yet. The slot is free, and the caller has it.
+  virtual void prepare(std::uint32_t slot) noexcept = 0;
+  // What the slot's participant keeps from others, by numbers of the facility's own, in their order. Changes nothing.
+  virtual void find_holdings(std::uint32_t slot, std::vector<std::uint64_t>& holdings) = 0;
+  // Whether somebody may be waiting for the slot's participant. Changes nothing.
+  virtual bool is_in_the_way(std::uint32_t slot, layout::SlotTenure tenure) = 0;
+  // Ends all that the slot's participant had begun. Its owner is dead, or calls this itself. False: a live participant
+  // must take a step first; try later.
+  virtual bool repair(std::uint32_t slot, RepairTally& tally) = 0;
+  // Behind it: adds the participant's counts to those of the departed, once, and lets go of what it kept.
+  virtual void release(std::uint32_t slot) noexcept = 0;
+  // Behind that, of one that was dead: if its owner lives in spite of the proof, its next call is told.
+  virtual void mark_settled(std::uint32_t slot) noexcept = 0;
+  // How many of these holdings are kept by nobody but, perhaps, the participants of these slots.
+  virtual std::uint32_t count_released(std::span<const std::uint64_t> holdings,
+                                       std::span<const std::uint32_t> gone) = 0;
+  // Something was released or repaired: wakes whoever may be waiting for that.
+  virtual void wake_all() noexcept = 0;
+
+  // The file was truncated: private zeros take the place of what this facility has mapped, at the same addresses, and
+  // the words that every step begins with say so. Async-signal-safe. False if the system refuses.
+  virtual bool on_truncation() noexcept;
+
+ protected:
+  // The word or struct at an offset from the segment's first byte, in the control part.
+  template <typename T>
+  T& at(std::uint64_t offset) const noexcept {
+    return *reinterpret_cast<T*>(control_ + (offset - record_.offset));
+  }
+
+ private:
+  void after_fork_in_child() noexcept override;
+
+  SegmentCore& segment_;  // owns this; a handle keeps both
+  const DirectoryRecord record_;
+  const std::uint64_t control_bytes_;
+  MappedRange control_range_;
+  std::byte* control_ = nullptr;
+  std::vector<ForkHook*> hooks_;  // changed within NoFork sections
+};
+
+// Calls `visit(slot, tenure)` for each participant of the facility, until it returns true; whether it did.
+template <typename Visit>
+bool any_participant(const Facility& facility, Visit visit) {
+  const std::uint32_t high = facility.segment().high_slot();
+  for (std::uint32_t slot = 0; slot < high; ++slot) {
+    const layout::SlotTenure tenure = facility.tenure_of(slot);
+    if (tenure.in_use() && visit(slot, tenure)) return true;
+  }
+  return false;
+}
+
+// A kind of facility.
+struct FacilityType {
+  layout::FacilityKind kind;
+  std::string_view name;  // for people: "stream"
+  std::shared_ptr<Facility> (*open)(SegmentCore& segment, const DirectoryRecord& record);
 };
 
 // All of them; defined in facilities.cpp, above the layers that this one may include.
-std::span<const Facility> facilities() noexcept;
+std::span<const FacilityType> facility_types() noexcept;
+// Null for a kind that this library does not know.
+const FacilityType* type_of(layout::FacilityKind kind) noexcept;
+
+// The facility that has this id, opened in this process if it was not yet. Null if it has been removed, or is of a kind
+// that this library does not know. Stays the segment's: see keep(). Throws Error (corrupt, incompatible,
+// resource_exhausted).
+std::shared_ptr<Facility> find_facility(SegmentCore& segment, layout::FacilityId id);
+
+// For handles, which outlive everything else: keeps the facility, and the segment that it is in.
+template <typename T>
+std::shared_ptr<T> keep(std::shared_ptr<SegmentCore> segment, std::shared_ptr<T> facility) {
+  T* const address = facility.get();
+  using Both = std::pair<std::shared_ptr<SegmentCore>, std::shared_ptr<T>>;  // the second goes first
+  return {std::make_shared<Both>(std::move(segment), std::move(facility)), address};
+}
+
+// What users are told of an entry.
+FacilityInfo info_of(const DirectoryRecord& record);
+
+// The facilities that a segment with these options is made with; defined in facilities.cpp.
+std::vector<FacilityPlan> plans_of(const SegmentOptions& options);
 
 }  // namespace sapbuf::detail

@@ -9,16 +9,16 @@ namespace {
 
 constexpr auto relaxed = std::memory_order_relaxed;
 
-layout::JournalEntry& entry_of(SegmentCore& core, std::uint64_t number) noexcept {
-  return core.control().journal[number % layout::kJournalEntries];
+layout::JournalEntry& entry_of(Facility& facility, std::uint64_t number) noexcept {
+  return facility.head().journal[number % layout::kJournalEntries];
 }
 
 // The entry of that tenure, if it is in the ring: opened by a recoverer that died or had to leave it for later. Others
 // may have been entered since.
-layout::JournalEntry* find_entry(SegmentCore& core, std::uint32_t index, layout::SlotTenure tenure) noexcept {
-  const std::uint64_t last = core.control().journal_last.load(relaxed);
+layout::JournalEntry* find_entry(Facility& facility, std::uint32_t index, layout::SlotTenure tenure) noexcept {
+  const std::uint64_t last = facility.head().journal_last.load(relaxed);
   for (std::uint64_t age = 0; age < layout::kJournalEntries && age < last; ++age) {
-    layout::JournalEntry& entry = entry_of(core, last - age);
+    layout::JournalEntry& entry = entry_of(facility, last - age);
     if (entry.number.load(relaxed) != last - age) continue;
     if (entry.slot.load(relaxed) == index && entry.tenure.load(relaxed) == tenure.word) return &entry;
   }
@@ -27,13 +27,13 @@ layout::JournalEntry* find_entry(SegmentCore& core, std::uint32_t index, layout:
 
 }  // namespace
 
-layout::JournalEntry& open_entry(SegmentCore& core, std::uint32_t index, layout::SlotTenure tenure,
+layout::JournalEntry& open_entry(Facility& facility, std::uint32_t index, layout::SlotTenure tenure,
                                  Proof proof) noexcept {
-  if (layout::JournalEntry* const begun = find_entry(core, index, tenure)) return *begun;
-  layout::Control& control = core.control();
-  const std::uint64_t last = control.journal_last.load(relaxed);
-  const layout::ParticipantSlot& slot = core.slot(index);
-  layout::JournalEntry& entry = entry_of(core, last + 1);
+  if (layout::JournalEntry* const begun = find_entry(facility, index, tenure)) return *begun;
+  layout::FacilityHead& head = facility.head();
+  const std::uint64_t last = head.journal_last.load(relaxed);
+  const layout::ParticipantSlot& slot = facility.segment().participant(index);
+  layout::JournalEntry& entry = entry_of(facility, last + 1);
   entry.number.store(0, relaxed);  // an onlooker that sees 0 leaves the entry alone
   // journal: release, so that one that sees any of what follows sees the 0, too.
   std::atomic_thread_fence(std::memory_order_release);
@@ -46,14 +46,14 @@ layout::JournalEntry& open_entry(SegmentCore& core, std::uint32_t index, layout:
   entry.finished_ns.store(0, relaxed);
   entry.heartbeat_age_ns.store(HeartbeatClock{}.age_ns(slot), relaxed);
   for (layout::Word* word :
-       {&entry.held_first, &entry.held_last, &entry.repaired_frames, &entry.repaired_bytes, &entry.reclaimed_slabs}) {
+       {&entry.held_first, &entry.held_last, &entry.repairs, &entry.repaired_bytes, &entry.released}) {
     word->store(0, relaxed);
   }
   for (std::size_t i = 0; i < layout::kNameBytes / 8; ++i) entry.name[i].store(slot.name[i].load(relaxed), relaxed);
   SAPBUF_KILL_POINT("journal.filled");
   // journal: release, so that whoever sees the number sees the entry.
   entry.number.store(last + 1, std::memory_order_release);
-  control.journal_last.store(last + 1, std::memory_order_release);
+  head.journal_last.store(last + 1, std::memory_order_release);
   return entry;
 }
 
@@ -62,21 +62,21 @@ const char* proof_in(const layout::JournalEntry& entry) noexcept {
   return to_text(ended ? Proof::process_ended : Proof::lock_free);
 }
 
-void note_held(layout::JournalEntry& entry, std::span<const std::uint64_t> generations) noexcept {
-  if (generations.empty() || entry.held_first.load(relaxed) != 0) return;
-  entry.held_last.store(generations.back(), relaxed);
+void note_held(layout::JournalEntry& entry, std::span<const std::uint64_t> holdings) noexcept {
+  if (holdings.empty() || entry.held_first.load(relaxed) != 0) return;
+  entry.held_last.store(holdings.back(), relaxed);
   // journal: release, so that an onlooker that sees the first sees the last.
-  entry.held_first.store(generations.front(), std::memory_order_release);
+  entry.held_first.store(holdings.front(), std::memory_order_release);
 }
 
 void note_repaired(layout::JournalEntry& entry, const RepairTally& tally) noexcept {
-  entry.repaired_frames.fetch_add(tally.frames, relaxed);
+  entry.repairs.fetch_add(tally.repairs, relaxed);
   entry.repaired_bytes.fetch_add(tally.bytes, relaxed);
 }
 
-void finish_entry(layout::JournalEntry& entry, std::uint32_t reclaimed_slabs) noexcept {
+void finish_entry(layout::JournalEntry& entry, std::uint32_t released) noexcept {
   if (entry.finished_ns.load(relaxed) != 0) return;  // finished by a recoverer that died before it freed the slot
-  entry.reclaimed_slabs.store(reclaimed_slabs, relaxed);
+  entry.released.store(released, relaxed);
   entry.finished_ns.store(platform::wall_clock_ns(), std::memory_order_release);
 }
 

@@ -1,25 +1,24 @@
-// The journal: what was taken from whom. Written under the maintenance lock; a ring of the last 64 entries.
+// The journal of a facility: what was taken from whom. Written under the maintenance lock; a ring of the last 64 entries.
 #pragma once
 
 #include "segment/facility.hpp"
 #include "segment/liveness.hpp"
-#include "segment/segment_core.hpp"
 
 namespace sapbuf::detail {
 
 // Opens the entry for a death, or finds the one that a recoverer before us opened and could not finish: then its proof
 // stands there.
-layout::JournalEntry& open_entry(SegmentCore& core, std::uint32_t slot, layout::SlotTenure tenure,
+layout::JournalEntry& open_entry(Facility& facility, std::uint32_t slot, layout::SlotTenure tenure,
                                  Proof proof) noexcept;
 
 // By what proof the entry's participant was known to be dead, for people.
 const char* proof_in(const layout::JournalEntry& entry) noexcept;
 
 // Notes what is held; kept if an earlier recoverer noted it already.
-void note_held(layout::JournalEntry& entry, std::span<const std::uint64_t> generations) noexcept;
+void note_held(layout::JournalEntry& entry, std::span<const std::uint64_t> holdings) noexcept;
 
 void note_repaired(layout::JournalEntry& entry, const RepairTally& tally) noexcept;
 
-void finish_entry(layout::JournalEntry& entry, std::uint32_t reclaimed_slabs) noexcept;
+void finish_entry(layout::JournalEntry& entry, std::uint32_t released) noexcept;
 
 }  // namespace sapbuf::detail

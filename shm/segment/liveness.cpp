@@ -12,7 +12,6 @@ namespace sapbuf::detail {
 namespace {
 
 using layout::ParticipantSlot;
-using layout::SlotRole;
 using layout::SlotState;
 using layout::SlotTenure;
 
@@ -21,29 +20,12 @@ constexpr std::uint64_t kLookInterval = 10'000'000;  // ns, between two searches
 constexpr std::uint64_t kQuietNs = 5'000'000;        // without progress, before anybody is suspected
 constexpr std::size_t kAsked = 8;                    // processes in one search
 
-// The newest generation that stands in a slab.
-std::uint64_t newest_generation(SegmentCore& core) noexcept {
-  std::uint64_t newest = 0;
-  for (std::uint32_t slab = 0; slab < core.geometry().slabs; ++slab) {
-    const layout::SlabLife life{core.descriptor(slab).life.load(std::memory_order_acquire)};
-    if (life.readable()) newest = std::max(newest, life.generation());
-  }
-  return newest;
-}
-
-// Whether somebody may be waiting for this participant: it is in the middle of a step, or keeps an older generation.
-bool is_in_the_way(SegmentCore& core, std::uint32_t index, SlotTenure tenure, std::uint64_t newest) {
-  const ParticipantSlot& slot = core.slot(index);
-  if (tenure.role() == SlotRole::reader && slot.pins.load(relaxed) != 0) return true;
-  if (tenure.role() == SlotRole::writer) {
-    const layout::Claim claim{slot.claim.load(relaxed)};
-    if (claim.is_claiming()) return true;
-    // Without a claim it is waiting for room itself.
-    if (claim.word != 0 && layout::Progress{slot.progress.load(relaxed)}.busy()) return true;
-  }
-  std::vector<std::uint64_t> held;
-  for (const Facility& facility : facilities()) facility.held(core, index, held);
-  return std::any_of(held.begin(), held.end(), [newest](std::uint64_t generation) { return generation < newest; });
+// Whether somebody may be waiting for this participant, as its facility says. One that cannot be opened here is left to
+// others.
+bool is_in_the_way(SegmentCore& core, std::uint32_t index, SlotTenure tenure) {
+  const layout::FacilityId id{core.participant(index).facility.load(relaxed)};
+  const std::shared_ptr<Facility> facility = find_facility(core, id);
+  return facility && facility->is_in_the_way(index, tenure);
 }
 
 platform::ProcessIdentity owner_of(const ParticipantSlot& slot) {
@@ -61,7 +43,7 @@ platform::ProcessIdentity owner_of(const ParticipantSlot& slot) {
 const char* to_text(Proof proof) noexcept { return proof == Proof::process_ended ? "process-ended" : "ofd-lock-free"; }
 
 Proof LivenessSweep::ask(std::uint32_t index, SlotTenure& tenure) noexcept {
-  ParticipantSlot& slot = core_.slot(index);
+  ParticipantSlot& slot = core_.participant(index);
   // registry: acquire, so that the life that is read is this tenure's.
   tenure = {slot.tenure.load(std::memory_order_acquire)};
   if (!tenure.in_use()) return Proof::none;
@@ -90,7 +72,6 @@ void find_ended(SegmentCore& core) {
   std::uint64_t last = core.looked_for_ended_ns().load(relaxed);
   if (now - last < kLookInterval || !core.looked_for_ended_ns().compare_exchange_strong(last, now, relaxed)) return;
   const HeartbeatClock clock;
-  const std::uint64_t newest = newest_generation(core);
   const std::uint32_t high = core.high_slot();
   const auto first = static_cast<std::uint32_t>(high == 0 ? 0 : now / kLookInterval % high);  // all get their turn
   struct Asked {
@@ -100,10 +81,10 @@ void find_ended(SegmentCore& core) {
   std::vector<Asked> asked;
   for (std::uint32_t step = 0; step < high && asked.size() < kAsked; ++step) {
     const std::uint32_t index = (first + step) % high;
-    const ParticipantSlot& slot = core.slot(index);
+    const ParticipantSlot& slot = core.participant(index);
     const SlotTenure tenure{slot.tenure.load(std::memory_order_acquire)};
     if (!tenure.in_use() || slot.life.load(relaxed) == core.locks().life()) continue;
-    if (clock.age_ns(slot) < kQuietNs || !is_in_the_way(core, index, tenure, newest)) continue;
+    if (clock.age_ns(slot) < kQuietNs || !is_in_the_way(core, index, tenure)) continue;
     const std::uint64_t life = slot.life.load(relaxed);
     auto known = std::find_if(asked.begin(), asked.end(), [life](const Asked& one) { return one.life == life; });
     if (known == asked.end()) known = asked.insert(known, {life, platform::has_ended(owner_of(slot))});

@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "segment/segment_core.hpp"
+#include "segment/facility.hpp"
 
 namespace sapbuf::detail {
 

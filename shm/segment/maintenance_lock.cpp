@@ -21,27 +21,32 @@ std::optional<std::vector<LockHolder>> find_lock_holders(const Segment& segment,
   return core.unless_truncated([&]() -> std::optional<std::vector<LockHolder>> {
     core.check_not_forked();
     const std::chrono::milliseconds limited = std::clamp<std::chrono::milliseconds>(patience, {}, kLongestPatience);
-    if (const detail::MaintenanceLock lock{core, limited}; lock) return std::nullopt;
-    return platform::holders_of(core.locks().file(), layout::kMaintenanceLock);
+    for (const detail::DirectoryRecord& record : detail::list_facilities(core)) {
+      const std::uint64_t offset = layout::kMaintenanceLocks + record.id.index();
+      if (const detail::SegmentLock lock{core, offset, limited}; lock) continue;
+      return platform::holders_of(core.locks().file(), offset);
+    }
+    return std::nullopt;
   });
 }
 
 namespace detail {
 
-bool MaintenanceLock::try_lock() noexcept {
+bool SegmentLock::try_lock() noexcept {
   refusal_ = nullptr;
   try {
-    return core_.locks().try_lock(layout::kMaintenanceLock);
+    return core_.locks().try_lock(offset_);
   } catch (const std::exception&) {
     refusal_ = std::current_exception();
     return false;  // the system has no lock to give, or the file is out of reach: as if somebody else had it
   }
 }
 
-MaintenanceLock::MaintenanceLock(SegmentCore& core) noexcept : core_(core), held_(try_lock()) {}
+SegmentLock::SegmentLock(SegmentCore& core, std::uint64_t offset) noexcept
+    : core_(core), offset_(offset), held_(try_lock()) {}
 
-MaintenanceLock::MaintenanceLock(SegmentCore& core, std::chrono::milliseconds patience) noexcept
-    : core_(core), held_(try_lock()) {
+SegmentLock::SegmentLock(SegmentCore& core, std::uint64_t offset, std::chrono::milliseconds patience) noexcept
+    : core_(core), offset_(offset), held_(try_lock()) {
   const std::uint64_t deadline = platform::monotonic_ns() + static_cast<std::uint64_t>(patience.count()) * 1'000'000u;
   while (!held_ && platform::monotonic_ns() < deadline) {
     // OFD locks can be waited for without a limit only; a short nap is as good for a lock that is held for
@@ -52,15 +57,14 @@ MaintenanceLock::MaintenanceLock(SegmentCore& core, std::chrono::milliseconds pa
   }
 }
 
-MaintenanceLock::~MaintenanceLock() {
-  if (held_) core_.locks().unlock(layout::kMaintenanceLock);
+SegmentLock::~SegmentLock() {
+  if (held_) core_.locks().unlock(offset_);
 }
 
-void MaintenanceLock::throw_not_held() const {
+void SegmentLock::throw_not_held(const std::string& title, const char* what) const {
   if (refusal_) std::rethrow_exception(refusal_);
-  const std::string who = platform::named_holders_of(core_.locks().file(), layout::kMaintenanceLock);
-  throw Error(Errc::busy,
-              "segment '" + core_.name() + "': a live process holds the maintenance lock" + who + "; is it stopped?");
+  const std::string who = platform::named_holders_of(core_.locks().file(), offset_);
+  throw Error(Errc::busy, title + ": a live process holds " + what + who + "; is it stopped?");
 }
 
 }  // namespace detail

@@ -1,15 +1,14 @@
 #include "segment/recovery.hpp"
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include <sapbuf/detail/kill_point.hpp>
 #include "platform/cancellation.hpp"
 #include "platform/clock.hpp"
-#include "segment/event.hpp"
 #include "segment/facility.hpp"
 #include "segment/journal.hpp"
-#include "segment/ledger.hpp"
 #include "segment/liveness.hpp"
 #include "segment/maintenance_lock.hpp"
 #include "segment/registry.hpp"
@@ -30,11 +29,17 @@ std::string_view to_string(Role role) noexcept {
 
 RecoveryReport recover(const Segment& segment) {
   const platform::Uncancellable to_its_end;
-  return segment.core()->unless_truncated([&] { return detail::recover_core(*segment.core()); });
+  detail::SegmentCore& core = *segment.core();
+  return core.unless_truncated([&] {
+    core.check_not_forked();
+    detail::open_all(core);
+    return detail::recover_core(core);
+  });
 }
 RecoveryReport find_dead(const Segment& segment) {
   const platform::Uncancellable to_its_end;
-  return segment.core()->unless_truncated([&] { return detail::find_dead_core(*segment.core()); });
+  detail::SegmentCore& core = *segment.core();
+  return core.unless_truncated([&] { return detail::find_dead_core(core); });
 }
 
 namespace detail {
@@ -53,8 +58,10 @@ struct Candidate {
   std::uint32_t slot;
   SlotTenure tenure;
   Proof proof;
+  layout::FacilityId facility;
 
   bool died() const noexcept { return tenure.state() == SlotState::attached; }
+  bool had_anything() const noexcept { return tenure.state() != SlotState::attaching; }
 };
 
 // `pending` becomes true if the locks cannot be asked: nobody is taken for dead then.
@@ -65,75 +72,120 @@ std::vector<Candidate> find_candidates(SegmentCore& core, bool& pending) {
   for (std::uint32_t index = 0; index < high; ++index) {
     SlotTenure tenure;
     const Proof proof = sweep.ask(index, tenure);
-    if (is_proof(proof)) found.push_back({index, tenure, proof});
+    const layout::FacilityId facility{core.participant(index).facility.load(std::memory_order_relaxed)};
+    if (is_proof(proof)) found.push_back({index, tenure, proof, facility});
     pending = pending || proof == Proof::unknown;
   }
   return found;
 }
 
-std::vector<std::uint64_t> held_by(SegmentCore& core, std::uint32_t slot) {
-  std::vector<std::uint64_t> generations;
-  for (const Facility& facility : facilities()) facility.held(core, slot, generations);
-  return generations;
+// One for each facility that somebody needs settling in; those that this process cannot open are left to others.
+std::vector<std::shared_ptr<Facility>> facilities_of(SegmentCore& core, const std::vector<Candidate>& candidates,
+                                                     RecoveryReport& report) {
+  std::map<std::uint64_t, std::shared_ptr<Facility>> found;
+  for (const Candidate& candidate : candidates) {
+    const auto [place, is_new] = found.try_emplace(candidate.facility.word);
+    if (is_new) place->second = find_facility(core, candidate.facility);
+    if (!place->second) ++report.left_alone;
+  }
+  std::vector<std::shared_ptr<Facility>> all;
+  for (auto& [id, facility] : found) {
+    if (facility) all.push_back(std::move(facility));
+  }
+  return all;
 }
 
-DeadParticipant describe(SegmentCore& core, const Candidate& candidate) {
-  const layout::ParticipantSlot& slot = core.slot(candidate.slot);
+std::vector<std::uint64_t> holdings_of(Facility& facility, std::uint32_t slot) {
+  std::vector<std::uint64_t> holdings;
+  facility.find_holdings(slot, holdings);
+  return holdings;
+}
+
+DeadParticipant describe(Facility& facility, const Candidate& candidate) {
+  const layout::ParticipantSlot& slot = facility.segment().participant(candidate.slot);
   return {.slot = candidate.slot,
           .role = static_cast<Role>(candidate.tenure.role()),
+          .facility = facility.record().name,
           .name = load_name(slot.name),
           .pid = static_cast<std::int32_t>(slot.pid.load(std::memory_order_relaxed)),
           .proof = to_text(candidate.proof),
-          .held_generations = held_by(core, candidate.slot),
+          .held_generations = holdings_of(facility, candidate.slot),
           .heartbeat_age_ms = HeartbeatClock{}.age_ns(slot) / 1'000'000};
 }
 
 // Steps 2 to 5 of the settling; false if it must be tried again later.
-bool settle(SegmentCore& core, const Candidate& candidate, std::span<const std::uint64_t> held, RepairTally& tally,
-            layout::JournalEntry* entry, std::uint32_t& reclaimed) {
-  for (const Facility& facility : facilities()) {
-    const bool done = facility.repair(core, candidate.slot, tally);
-    if (entry != nullptr) note_repaired(*entry, tally);
-    if (!done) return false;
-  }
+bool settle(Facility& facility, const Candidate& candidate, std::span<const std::uint64_t> held, RepairTally& tally,
+            layout::JournalEntry* entry, std::uint32_t& released) {
+  const bool done = facility.repair(candidate.slot, tally);
+  if (entry != nullptr) note_repaired(*entry, tally);
+  if (!done) return false;
   SAPBUF_KILL_POINT("recover.repaired");
-  add_to_departed(core, candidate.slot);
-  SAPBUF_KILL_POINT("recover.departed");
-  layout::ParticipantSlot& slot = core.slot(candidate.slot);
-  slot.pins.store(0, std::memory_order_relaxed);
-  slot.hold.store(layout::kNoHold, std::memory_order_release);
-  for (const Facility& facility : facilities()) {
-    reclaimed += facility.count_unheld(core, held, {&candidate.slot, 1});
-  }
-  if (entry != nullptr) finish_entry(*entry, reclaimed);
+  facility.release(candidate.slot);
+  released = facility.count_released(held, {&candidate.slot, 1});
+  if (entry != nullptr) finish_entry(*entry, released);
   SAPBUF_KILL_POINT("recover.finished");
+  layout::ParticipantSlot& slot = facility.segment().participant(candidate.slot);
   // For an owner that lives in spite of the proof. Whoever leaves by itself looks no more.
-  if (entry != nullptr) slot.revoked.store(layout::kSettledByOthers, std::memory_order_relaxed);
+  if (entry != nullptr) {
+    facility.mark_settled(candidate.slot);
+    slot.attention.store(layout::kSettledByOthers, std::memory_order_relaxed);
+  }
   slot.tenure.store(SlotTenure::make(candidate.tenure.incarnation(), layout::SlotRole::none, SlotState::free).word,
                     std::memory_order_release);
   return true;
 }
 
-void settle_dead(SegmentCore& core, const Candidate& candidate, RecoveryReport& report) {
-  DeadParticipant dead = describe(core, candidate);
+void settle_dead(Facility& facility, const Candidate& candidate, RecoveryReport& report) {
+  DeadParticipant dead = describe(facility, candidate);
   layout::JournalEntry* const entry =
-      candidate.died() ? &open_entry(core, candidate.slot, candidate.tenure, candidate.proof) : nullptr;
+      candidate.died() ? &open_entry(facility, candidate.slot, candidate.tenure, candidate.proof) : nullptr;
   if (entry != nullptr) note_held(*entry, dead.held_generations);
   SAPBUF_KILL_POINT("recover.noted");
   RepairTally tally;
-  std::uint32_t reclaimed = 0;
-  if (!settle(core, candidate, dead.held_generations, tally, entry, reclaimed)) {
+  std::uint32_t released = 0;
+  if (!settle(facility, candidate, dead.held_generations, tally, entry, released)) {
     report.pending = true;
     return;
   }
   if (!candidate.died()) return;
-  layout::Control& control = core.control();
-  control.recoveries.fetch_add(1, std::memory_order_relaxed);
-  control.reclaimed_slabs.fetch_add(reclaimed, std::memory_order_relaxed);
-  dead.repaired_frames = tally.frames;
+  facility.head().recoveries.fetch_add(1, std::memory_order_relaxed);
+  facility.head().released.fetch_add(released, std::memory_order_relaxed);
+  dead.repaired_frames = tally.repairs;
   dead.repaired_bytes = tally.bytes;
-  report.reclaimed_slabs += reclaimed;
+  report.reclaimed_slabs += released;
   report.dead.push_back(std::move(dead));
+}
+
+// Settles all who need it in one facility.
+void recover_facility(Facility& facility, RecoveryReport& report) {
+  facility.check();
+  {
+    const MaintenanceLock lock{facility, kPatience};
+    if (!lock) {
+      report.pending = true;
+      return;
+    }
+    SAPBUF_KILL_POINT("recover.locked");
+    // Once more under the lock: what was found before may have been settled meanwhile.
+    for (const Candidate& candidate : find_candidates(facility.segment(), report.pending)) {
+      if (candidate.facility == facility.id() && candidate.had_anything()) settle_dead(facility, candidate, report);
+    }
+  }
+  facility.wake_all();
+}
+
+// Those who died before they had anything.
+void free_unattached(SegmentCore& core, std::vector<Candidate>& candidates) {
+  std::erase_if(candidates,
+                [&](const Candidate& candidate) { return free_if_attaching(core, candidate.slot, candidate.tenure); });
+}
+
+// Those that are open in this process.
+std::vector<std::shared_ptr<Facility>> open_facilities(SegmentCore& core) {
+  const std::lock_guard guard{core.facilities_mutex()};
+  std::vector<std::shared_ptr<Facility>> all;
+  for (const auto& [place, facility] : core.facilities()) all.push_back(facility);
+  return all;
 }
 
 // Whether those who wait leave the sweep to the caller. A time further off than any pause is another time namespace's,
@@ -158,44 +210,44 @@ void end_turn(layout::Word& next_sweep, std::uint64_t began_ns, const RecoveryRe
 
 }  // namespace
 
+void open_all(SegmentCore& core) {
+  for (const DirectoryRecord& record : list_facilities(core)) find_facility(core, record.id);
+}
+
 RecoveryReport recover_core(SegmentCore& core) {
   core.check_not_forked();
   // Before anything is repaired by words that cannot be right; and whoever attaches or looks after the segment is told,
   // although nobody died.
-  for (const Facility& facility : facilities()) facility.check(core);
+  for (const auto& facility : open_facilities(core)) {
+    if (is_ready(core, facility->id())) facility->check();
+  }
   RecoveryReport report;
   find_ended(core);
-  if (find_candidates(core, report.pending).empty()) return report;
-  {
-    const MaintenanceLock lock{core, kPatience};
-    if (!lock) {
-      report.pending = true;
-      return report;
-    }
-    SAPBUF_KILL_POINT("recover.locked");
-    // Once more under the lock: what was found before may have been settled meanwhile.
-    for (const Candidate& candidate : find_candidates(core, report.pending)) settle_dead(core, candidate, report);
-  }
-  notify(core.control().space);
-  notify(core.control().data);
+  std::vector<Candidate> candidates = find_candidates(core, report.pending);
+  free_unattached(core, candidates);
+  for (const auto& facility : facilities_of(core, candidates, report)) recover_facility(*facility, report);
   return report;
 }
 
 RecoveryReport find_dead_core(SegmentCore& core) {
   core.check_not_forked();
   RecoveryReport report;
-  std::vector<std::uint32_t> gone;
-  std::set<std::uint64_t> held;
   find_ended(core);
-  for (const Candidate& candidate : find_candidates(core, report.pending)) {
-    gone.push_back(candidate.slot);
-    if (!candidate.died()) continue;
-    report.dead.push_back(describe(core, candidate));
-    held.insert(report.dead.back().held_generations.begin(), report.dead.back().held_generations.end());
+  std::vector<Candidate> candidates = find_candidates(core, report.pending);
+  std::erase_if(candidates, [](const Candidate& candidate) { return !candidate.had_anything(); });
+  for (const auto& facility : facilities_of(core, candidates, report)) {
+    std::vector<std::uint32_t> gone;
+    std::set<std::uint64_t> held;
+    for (const Candidate& candidate : candidates) {
+      if (candidate.facility != facility->id()) continue;
+      gone.push_back(candidate.slot);
+      if (!candidate.died()) continue;
+      report.dead.push_back(describe(*facility, candidate));
+      held.insert(report.dead.back().held_generations.begin(), report.dead.back().held_generations.end());
+    }
+    const std::vector<std::uint64_t> holdings{held.begin(), held.end()};
+    report.reclaimed_slabs += facility->count_released(holdings, gone);
   }
-  const std::vector<std::uint64_t> generations{held.begin(), held.end()};
-  for (const Facility& facility : facilities())
-    report.reclaimed_slabs += facility.count_unheld(core, generations, gone);
   return report;
 }
 
@@ -213,19 +265,19 @@ void recover_while_waiting(SegmentCore& core, std::uint64_t& last_try_ns, Sweepe
   end_turn(core.control().next_sweep, now, report);
 }
 
-void settle_own(SegmentCore& core, std::uint32_t slot, SlotTenure leaving,
+void settle_own(Facility& facility, std::uint32_t slot, SlotTenure leaving,
                 std::chrono::milliseconds patience) noexcept {
   try {
     {
-      const MaintenanceLock lock{core, patience};
+      const MaintenanceLock lock{facility, patience};
       // Acquire: with the lock, whoever settled the slot meanwhile is done with it.
-      if (!lock || core.slot(slot).tenure.load(std::memory_order_acquire) != leaving.word) return;
+      const layout::Word& tenure = facility.segment().participant(slot).tenure;
+      if (!lock || tenure.load(std::memory_order_acquire) != leaving.word) return;
       RepairTally tally;
-      std::uint32_t reclaimed = 0;
-      settle(core, {slot, leaving, Proof::left}, {}, tally, nullptr, reclaimed);
+      std::uint32_t released = 0;
+      settle(facility, {slot, leaving, Proof::left, facility.id()}, {}, tally, nullptr, released);
     }
-    notify(core.control().space);
-    notify(core.control().data);
+    facility.wake_all();
   } catch (const std::exception&) {
     // As above: the slot says `leaving`.
   }

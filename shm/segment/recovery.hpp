@@ -1,24 +1,29 @@
 // Recovery inside the library: see <sapbuf/recovery.hpp> for the promise.
 //
-// One participant is settled at a time, under the maintenance lock:
+// One participant is settled at a time, under the maintenance lock of its facility:
 //
-//   1. open its journal entry              killed after: the next recoverer finds it and goes on in it
-//   2. each facility repairs what it held  repeatable: see stream/repair.cpp
-//   3. add its ledger to the departed      done once: the record names whom it added last
+//   1. open its journal entry                 killed after: the next recoverer finds it and goes on in it
+//   2. the facility repairs what it began     repeatable: see stream/repair.cpp
+//   3. it adds up what it did, and lets go    once: the record names whom it added last
+//      of what it kept
 //   4. finish the entry
-//   5. mark it in `revoked`; free the slot  from here on its holds and pins do not count, and somebody else may attach
+//   5. mark the slot; free it                 from here on somebody else may attach
 #pragma once
 
 #include <chrono>
 
 #include <sapbuf/recovery.hpp>
 
-#include "segment/segment_core.hpp"
+#include "segment/facility.hpp"
 
 namespace sapbuf::detail {
 
+// Looks at all participants of the segment. Throws Errc::corrupt if a facility that is open in this process, or that a
+// dead participant used, contradicts itself.
 RecoveryReport recover_core(SegmentCore& core);
 RecoveryReport find_dead_core(SegmentCore& core);
+// Opens all facilities, so that none that is corrupt is overlooked.
+void open_all(SegmentCore& core);
 
 // Of those who wait at the same time.
 enum class Sweepers {
@@ -32,7 +37,7 @@ void recover_while_waiting(SegmentCore& core, std::uint64_t& last_try_ns, Sweepe
 
 // Settles the caller's own slot when it detaches, unless somebody did already. If the lock cannot be had in time,
 // recovery will do it. `leaving` is what the caller made of the tenure.
-void settle_own(SegmentCore& core, std::uint32_t slot, layout::SlotTenure leaving,
+void settle_own(Facility& facility, std::uint32_t slot, layout::SlotTenure leaving,
                 std::chrono::milliseconds patience) noexcept;
 
 }  // namespace sapbuf::detail

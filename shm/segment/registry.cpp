@@ -1,9 +1,6 @@
 #include "segment/registry.hpp"
 
-#include <cstring>
-
 #include <sapbuf/detail/kill_point.hpp>
-#include <sapbuf/text.hpp>
 #include "platform/clock.hpp"
 #include "platform/process_identity.hpp"
 #include "segment/maintenance_lock.hpp"
@@ -19,39 +16,15 @@ using layout::SlotTenure;
 constexpr auto relaxed = std::memory_order_relaxed;
 constexpr auto kDetachPatience = std::chrono::milliseconds{100};
 
-// How far the last bytes of a UTF-8 text must go so that no character is cut in two.
-std::size_t whole_characters(std::string_view text, std::size_t limit) noexcept {
-  if (text.size() <= limit) return text.size();
-  while (limit > 0 && (static_cast<unsigned char>(text[limit]) & 0xc0) == 0x80) --limit;
-  return limit;
-}
-
-void fill(ParticipantSlot& slot, const platform::ProcessIdentity& identity, std::uint64_t life,
-          std::string_view name) noexcept {
-  slot.progress.store(0, relaxed);
-  slot.claim.store(0, relaxed);
-  slot.hold.store(layout::kNoHold, relaxed);
-  slot.pins.store(0, relaxed);
-  slot.delivered.store(0, relaxed);
-  slot.lost.store(0, relaxed);
-  slot.skipped.store(0, relaxed);
-  slot.revoked.store(0, relaxed);
-  slot.base_frames.store(0, relaxed);
-  slot.start_generation.store(0, relaxed);
-  for (layout::LedgerRecord& record : slot.records) {
-    for (layout::Word* word : {&record.committed, &record.committed_bytes, &record.aborted, &record.dropped,
-                               &record.abandoned, &record.in_extent}) {
-      word->store(0, relaxed);
-    }
-  }
+void fill(ParticipantSlot& slot, const platform::ProcessIdentity& identity, std::string_view name) noexcept {
+  slot.attention.store(0, relaxed);
   slot.attached_at_ns.store(platform::wall_clock_ns(), relaxed);
   slot.pid.store(static_cast<std::uint64_t>(identity.pid), relaxed);
   slot.pid_namespace.store(identity.pid_namespace, relaxed);
   slot.time_namespace.store(identity.time_namespace, relaxed);
   slot.start_time.store(identity.start_time, relaxed);
   slot.boot_id.store(identity.boot_id, relaxed);
-  slot.life.store(life, relaxed);
-  store_name(slot.name, name);
+  store_text(slot.name, name);
   beat(slot);
 }
 
@@ -61,8 +34,14 @@ void raise_high_slot(layout::Control& control, std::uint64_t at_least) noexcept 
   }
 }
 
-// Recovery settled the slot. If its last owner lives in spite of all, it finds out as long as the mark stands.
-bool is_marked(const ParticipantSlot& slot) noexcept { return slot.revoked.load(relaxed) == layout::kSettledByOthers; }
+// Recovery settled the slot. If its last owner lives in spite of all, it finds out as long as nobody else has the slot.
+bool is_marked(const ParticipantSlot& slot) noexcept {
+  return slot.attention.load(relaxed) == layout::kSettledByOthers;
+}
+
+bool is_in_use(const ParticipantSlot& slot) noexcept {
+  return SlotTenure{slot.tenure.load(std::memory_order_acquire)}.in_use();
+}
 
 // The lock on a slot, while somebody attaches there.
 class SlotLock {
@@ -82,10 +61,25 @@ class SlotLock {
   const bool held_;
 };
 
+void free_unattached(ParticipantSlot& slot, SlotTenure begun) noexcept {
+  const SlotTenure free = SlotTenure::make(begun.incarnation(), layout::SlotRole::none, SlotState::free);
+  slot.tenure.store(free.word, std::memory_order_release);
+}
+
 }  // namespace
 
-Attachment attach(SegmentCore& core, layout::SlotRole role, std::string_view name,
-                  const std::function<void(ParticipantSlot&)>& prepare) {
+bool free_if_attaching(SegmentCore& core, std::uint32_t index, SlotTenure begun) {
+  if (begun.state() != SlotState::attaching) return false;
+  const SlotLock lock{core, index};
+  // registry: acquire, as for whoever attaches.
+  ParticipantSlot& slot = core.participant(index);
+  if (lock && slot.tenure.load(std::memory_order_acquire) == begun.word) free_unattached(slot, begun);
+  return true;
+}
+
+Attachment attach(Facility& facility, layout::SlotRole role, std::string_view name,
+                  const std::function<void(std::uint32_t)>& prepare) {
+  SegmentCore& core = facility.segment();
   core.check_not_forked();
   const platform::ProcessIdentity identity = platform::this_process();
   const std::string own_name = name.empty() ? identity.program + "-" + std::to_string(identity.pid) : std::string(name);
@@ -93,7 +87,7 @@ Attachment attach(SegmentCore& core, layout::SlotRole role, std::string_view nam
   for (const Round round : {Round::unmarked, Round::any, Round::after_recovery}) {
     if (round == Round::after_recovery) recover_core(core);
     for (std::uint32_t index = 0; index < core.geometry().participants; ++index) {
-      ParticipantSlot& slot = core.slot(index);
+      ParticipantSlot& slot = core.participant(index);
       if (is_in_use(slot) || (round == Round::unmarked && is_marked(slot))) continue;
       const SlotLock lock{core, index};
       if (!lock) continue;
@@ -103,15 +97,32 @@ Attachment attach(SegmentCore& core, layout::SlotRole role, std::string_view nam
       SAPBUF_KILL_POINT("attach.locked");
       // registry: release, so that who sees any of these words sees that the tenure before has ended.
       std::atomic_thread_fence(std::memory_order_release);
-      fill(slot, identity, core.locks().life(), own_name);
-      if (prepare) prepare(slot);
+      slot.facility.store(facility.id().word, relaxed);
+      slot.life.store(core.locks().life(), relaxed);
       raise_high_slot(core.control(), index + 1);
+      const SlotTenure begun = SlotTenure::make(before.incarnation() + 1, role, SlotState::attaching);
+      slot.tenure.store(begun.word, std::memory_order_release);
+      SAPBUF_KILL_POINT("attach.begun");
+      // remove: the fence keeps the look behind the tenure.
+      std::atomic_thread_fence(std::memory_order_seq_cst);
+      if (!is_ready(core, facility.id())) {
+        free_unattached(slot, begun);
+        facility.throw_removed();
+      }
+      fill(slot, identity, own_name);
+      facility.prepare(index);
+      try {
+        if (prepare) prepare(index);
+      } catch (...) {
+        free_unattached(slot, begun);
+        throw;
+      }
       SAPBUF_KILL_POINT("attach.filled");
       const SlotTenure tenure = SlotTenure::make(before.incarnation() + 1, role, SlotState::attached);
       // registry: release, so that whoever finds the slot in use finds it filled.
       slot.tenure.store(tenure.word, std::memory_order_release);
       SAPBUF_KILL_POINT("attach.attached");
-      return {core, index, tenure};
+      return {facility, index, tenure};
     }
   }
   throw Error(Errc::registry_full, "segment '" + core.name() + "' has " + std::to_string(core.geometry().participants) +
@@ -123,17 +134,21 @@ Attachment attach(SegmentCore& core, layout::SlotRole role, std::string_view nam
 //   truncated: the flag is stored before the zeros are there; acquire, so that who finds them in the tenure finds it
 //   set
 bool Attachment::is_current() const noexcept {
-  return core_->slot(slot_).tenure.load(std::memory_order_acquire) == tenure_.word || core_->truncated();
+  SegmentCore& core = facility_->segment();
+  return core.participant(slot_).tenure.load(std::memory_order_acquire) == tenure_.word || core.truncated();
 }
 
 Attachment::~Attachment() {
-  if (core_ == nullptr || core_->forked() || core_->truncated()) return;
+  if (facility_ == nullptr) return;
+  SegmentCore& core = facility_->segment();
+  if (core.forked() || core.truncated()) return;
   const SlotTenure leaving = SlotTenure::make(tenure_.incarnation(), tenure_.role(), SlotState::leaving);
   std::uint64_t own = tenure_.word;
   // registry: release, so that whoever settles the slot finds all that its owner did.
-  if (!core_->slot(slot_).tenure.compare_exchange_strong(own, leaving.word, std::memory_order_release, relaxed)) return;
+  layout::Word& tenure = core.participant(slot_).tenure;
+  if (!tenure.compare_exchange_strong(own, leaving.word, std::memory_order_release, relaxed)) return;
   SAPBUF_KILL_POINT("detach.leaving");
-  settle_own(*core_, slot_, leaving, kDetachPatience);
+  settle_own(*facility_, slot_, leaving, kDetachPatience);
   SAPBUF_KILL_POINT("detach.settled");
 }
 
@@ -146,26 +161,6 @@ std::uint64_t HeartbeatClock::age_ns(const ParticipantSlot& slot) const noexcept
   if (slot.time_namespace.load(relaxed) != time_namespace_) return 0;
   const std::uint64_t heartbeat = slot.heartbeat_ns.load(relaxed);
   return now_ns_ > heartbeat ? now_ns_ - heartbeat : 0;
-}
-
-void store_name(layout::Word* words, std::string_view name) noexcept {
-  char text[layout::kNameBytes] = {};
-  std::memcpy(text, name.data(), whole_characters(name, layout::kNameBytes - 1));
-  for (std::size_t i = 0; i < layout::kNameBytes / 8; ++i) {
-    std::uint64_t word = 0;
-    std::memcpy(&word, text + 8 * i, 8);
-    words[i].store(word, relaxed);
-  }
-}
-
-std::string load_name(const layout::Word* words) {
-  char text[layout::kNameBytes];
-  for (std::size_t i = 0; i < layout::kNameBytes / 8; ++i) {
-    const std::uint64_t word = words[i].load(relaxed);
-    std::memcpy(text + 8 * i, &word, 8);
-  }
-  // People and terminals see this: nothing that a peer may have put there steers them.
-  return printable({text, ::strnlen(text, sizeof text)});
 }
 
 }  // namespace sapbuf::detail

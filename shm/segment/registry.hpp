@@ -1,11 +1,16 @@
 // Who is attached. A slot belongs to one handle. It names the life of the handle's process: a byte of the segment's
 // file whose OFD lock the process holds for as long as it has the segment's memory (platform/lock_file.hpp).
 //
-//   attach   take the slot's own lock -> fill the slot -> tenure = attached -> drop the slot's lock
+//   attach   take the slot's own lock -> tenure = attaching -> is the facility there still? -> fill the slot, here and in
+//            the facility's region -> tenure = attached -> drop the slot's lock
 //   detach   tenure = leaving -> settle (as after a death, but without a journal entry) -> tenure = free
 //   death    the kernel drops the lock on the life; the slot is still in use: recovery settles it
 //
-//   killed during attach    before the tenure is stored: the slot is still free.  After: recovery settles it
+//   killed during attach    before `attaching`: the slot is still free.  Before `attached`: recovery frees it, nobody
+//                           died.  After: recovery settles it
+//
+// Whoever removes a facility looks at the slots behind its own announcement (edge: remove). So nothing is written into a
+// region before the slot says whose it is: the region may be somebody else's by then.
 //   killed during detach    the slot says `leaving`: recovery settles it, and counts no death
 #pragma once
 
@@ -13,7 +18,8 @@
 #include <string_view>
 #include <utility>
 
-#include "segment/segment_core.hpp"
+#include "segment/facility.hpp"
+#include "segment/words.hpp"
 
 namespace sapbuf::detail {
 
@@ -21,12 +27,12 @@ namespace sapbuf::detail {
 class Attachment {
  public:
   Attachment() = default;
-  Attachment(SegmentCore& core, std::uint32_t slot, layout::SlotTenure tenure) noexcept
-      : core_(&core), slot_(slot), tenure_(tenure) {}
+  Attachment(Facility& facility, std::uint32_t slot, layout::SlotTenure tenure) noexcept
+      : facility_(&facility), slot_(slot), tenure_(tenure) {}
   Attachment(Attachment&& other) noexcept
-      : core_(std::exchange(other.core_, nullptr)), slot_(other.slot_), tenure_(other.tenure_) {}
+      : facility_(std::exchange(other.facility_, nullptr)), slot_(other.slot_), tenure_(other.tenure_) {}
   Attachment& operator=(Attachment&& other) noexcept {
-    std::swap(core_, other.core_);
+    std::swap(facility_, other.facility_);
     std::swap(slot_, other.slot_);
     std::swap(tenure_, other.tenure_);
     return *this;
@@ -42,19 +48,19 @@ class Attachment {
   bool is_current() const noexcept;
 
  private:
-  SegmentCore* core_ = nullptr;  // null: none
+  Facility* facility_ = nullptr;  // null: none
   std::uint32_t slot_ = 0;
   layout::SlotTenure tenure_;
 };
 
-// Takes a free slot; runs recovery and tries again if there is none. `prepare` fills what the role needs before the
-// slot counts. Throws Error (registry_full, forked).
-Attachment attach(SegmentCore& core, layout::SlotRole role, std::string_view name,
-                  const std::function<void(layout::ParticipantSlot&)>& prepare = {});
+// Takes a free slot for a participant of the facility; runs recovery and tries again if there is none. `prepare` fills
+// what the role needs, behind Facility::prepare and before the slot counts. Throws Error (registry_full, forked; not_found
+// if the facility was removed).
+Attachment attach(Facility& facility, layout::SlotRole role, std::string_view name,
+                  const std::function<void(std::uint32_t slot)>& prepare = {});
 
-inline bool is_in_use(const layout::ParticipantSlot& slot) noexcept {
-  return layout::SlotTenure{slot.tenure.load(std::memory_order_acquire)}.in_use();
-}
+// For a slot whose owner died while it attached: frees it. False: that is not what its tenure says.
+bool free_if_attaching(SegmentCore& core, std::uint32_t slot, layout::SlotTenure begun);
 
 // Heartbeat: a participant made progress.
 void beat(layout::ParticipantSlot& slot) noexcept;
@@ -70,10 +76,5 @@ class HeartbeatClock {
   std::uint64_t now_ns_;
   std::uint64_t time_namespace_;
 };
-
-// Names are kept in words, so that they can be read while they are written. 63 bytes at the most.
-void store_name(layout::Word* words, std::string_view name) noexcept;
-// Printable, whatever stands there.
-std::string load_name(const layout::Word* words);
 
 }  // namespace sapbuf::detail

@@ -1,11 +1,12 @@
 #include "segment/segment_core.hpp"
 
 #include <sys/mman.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 
 #include "platform/system_error.hpp"
-#include "segment/core_dumps.hpp"
+#include "segment/facility.hpp"
 
 namespace sapbuf::detail {
 
@@ -19,9 +20,10 @@ bool replace_by_private_zeros(std::byte* address, std::size_t bytes) noexcept {
                 0) != MAP_FAILED;
 }
 
-// The header is whole before anybody maps it, and never changes: a stray store faults instead of changing it for all.
-void forbid_writing_to_header(std::byte* header) {
-  if (::mprotect(header, layout::kPageBytes, PROT_READ) != 0) {
+// Header and directory are whole before anybody maps them, and change rarely: a stray store faults instead of changing
+// them for all.
+void forbid_writing_to_header(std::byte* base, std::uint64_t bytes) {
+  if (::mprotect(base, bytes, PROT_READ) != 0) {
     platform::throw_system_error(errno, "cannot protect the segment's header");
   }
 }
@@ -32,18 +34,35 @@ using platform::Dump;
 using platform::FileAccess;
 using platform::NoFork;
 
+std::byte* MappedRange::map(SegmentCore& segment, FileAccess access, std::uint64_t offset, std::uint64_t bytes,
+                            Dump dump) {
+  if (std::byte* const there = segment.supplied(offset)) return there;
+  segment.locks().with_descriptor([&](int descriptor) { mapping_.map(descriptor, access, offset, bytes, dump); });
+  bytes_ = bytes;
+  address_.store(mapping_.data(), std::memory_order_release);
+  guard_.watch(mapping_.data(), bytes, segment);
+  return mapping_.data();
+}
+
+bool MappedRange::replace_by_zeros() noexcept {
+  std::byte* const address = address_.load(std::memory_order_acquire);
+  return address == nullptr || replace_by_private_zeros(address, bytes_);
+}
+
 SegmentCore::SegmentCore(std::string name, const platform::SharedFile& file, const layout::SegmentHeader& header,
                          FileAccess access)
     : name_(std::move(name)),
       geometry_(header.geometry),
       creation_id_(header.creation_id),
       created_at_ns_(header.created_at_ns),
+      access_(access),
       locks_(file.descriptor(), access == FileAccess::read_write, "/dev/shm/" + platform::object_name(name_)),
+      known_bytes_(file.size()),
       ended_tenures_(geometry_.participants) {
-  control_region_.map(file.descriptor(), access, 0, geometry_.slabs_at, Dump::yes);
-  base_ = control_region_.data();
-  forbid_writing_to_header(base_);
-  control_guard_.watch(base_, geometry_.slabs_at, *this);
+  common_region_.map(file.descriptor(), access, 0, geometry_.regions_at, Dump::yes);
+  base_ = common_region_.data();
+  forbid_writing_to_header(base_, geometry_.control_at);
+  common_guard_.watch(base_, geometry_.regions_at, *this);
   watch();
 }
 
@@ -52,27 +71,24 @@ SegmentCore::SegmentCore(Memory memory, int lock_descriptor, std::shared_ptr<con
     : geometry_(header.geometry),
       creation_id_(header.creation_id),
       created_at_ns_(header.created_at_ns),
+      access_(FileAccess::read_write),
       lock_owner_(std::move(lock_owner)),
       locks_(lock_descriptor),
       base_(memory.bytes.data()),
-      supplied_slabs_(memory.bytes.data() + geometry_.slabs_at),
-      writing_(supplied_slabs_),
-      reading_(supplied_slabs_),
+      supplied_(true),
+      supplied_bytes_(geometry_.most_bytes),
       ended_tenures_(geometry_.participants) {
   // Memory of this process alone is copied by fork; memory with a descriptor is shared with the child.
   if (memory.descriptor >= 0) {
-    control_region_.adopt(base_, geometry_.total_bytes);
-    control_guard_.watch(base_, geometry_.total_bytes, *this);
-    if (!slabs_in_core_dumps()) platform::set_dump(supplied_slabs_, geometry_.slabs * geometry_.slab_bytes, Dump::no);
+    common_region_.adopt(base_, supplied_bytes_);
+    common_guard_.watch(base_, supplied_bytes_, *this);
   }
   watch();
 }
 
 SegmentCore::~SegmentCore() {
   until_closed_.begin();
-  if (control_region_.data() != nullptr && supplied_slabs_ != nullptr) {
-    platform::set_dump(supplied_slabs_, geometry_.slabs * geometry_.slab_bytes, Dump::yes);
-  }
+  facilities_.clear();
   NoFork section;
   section.forget(*this);
 }
@@ -87,54 +103,51 @@ bool SegmentCore::is_current() const noexcept {
   return name_.empty() || platform::SharedFile::has_identity(name_, locks_.file());
 }
 
+std::optional<std::uint64_t> SegmentCore::bytes_now() const noexcept {
+  if (supplied_) return supplied_bytes_;
+  struct stat file {};
+  try {
+    if (locks_.with_descriptor([&](int descriptor) { return ::fstat(descriptor, &file); }) != 0) return std::nullopt;
+  } catch (const Error&) {
+    return std::nullopt;  // the file cannot be reached any more
+  }
+  known_bytes_.store(static_cast<std::uint64_t>(file.st_size), std::memory_order_relaxed);
+  return static_cast<std::uint64_t>(file.st_size);
+}
+
+std::uint64_t SegmentCore::bytes() const noexcept {
+  return bytes_now().value_or(known_bytes_.load(std::memory_order_relaxed));
+}
+
 std::uint32_t SegmentCore::high_slot() noexcept {
   const std::uint64_t high = control().high_slot.load(std::memory_order_acquire);
   return static_cast<std::uint32_t>(std::min<std::uint64_t>(high, geometry_.participants));
 }
 
-std::byte* SegmentCore::map_slabs(platform::Mapping& into, platform::GuardedRange& guard, FileAccess access) {
-  const Dump dump = slabs_in_core_dumps() ? Dump::yes : Dump::no;
-  locks_.with_descriptor([&](int descriptor) {
-    into.map(descriptor, access, geometry_.slabs_at, geometry_.slabs * geometry_.slab_bytes, dump);
-  });
-  guard.watch(into.data(), geometry_.slabs * geometry_.slab_bytes, *this);
-  return into.data();
+void SegmentCore::with_writable_directory(const std::function<void(layout::Directory&)>& write) {
+  if (supplied_) return write(at<layout::Directory>(geometry_.directory_at));
+  MappedRange range;
+  std::byte* const address =
+      range.map(*this, FileAccess::read_write, geometry_.directory_at, sizeof(layout::Directory), Dump::yes);
+  write(*reinterpret_cast<layout::Directory*>(address));
 }
 
-std::byte* SegmentCore::slab_for_writing(std::uint32_t slab) {
-  std::byte* slabs = writing_.load(std::memory_order_acquire);
-  if (slabs == nullptr) {
-    const std::lock_guard guard{mapping_mutex_};
-    slabs = writing_.load(std::memory_order_relaxed);
-    if (slabs == nullptr) {
-      slabs = map_slabs(writing_region_, writing_guard_, FileAccess::read_write);
-      writing_.store(slabs, std::memory_order_release);
-    }
+void SegmentCore::begin_to_tell(Facility& facility) {
+  for (std::atomic<Facility*>& place : told_) {
+    Facility* none = nullptr;
+    if (place.compare_exchange_strong(none, &facility)) return;
   }
-  return slabs + slab * geometry_.slab_bytes;
+  throw Error(Errc::resource_exhausted, "too many facilities of segment '" + name_ + "' are open in this process");
 }
 
-const std::byte* SegmentCore::slab_for_reading(std::uint32_t slab) {
-  const std::byte* slabs = reading_.load(std::memory_order_acquire);
-  if (slabs == nullptr) {
-    const std::lock_guard guard{mapping_mutex_};
-    slabs = reading_.load(std::memory_order_relaxed);
-    if (slabs == nullptr) {
-      slabs = map_slabs(reading_region_, reading_guard_, FileAccess::read_only);
-      reading_.store(slabs, std::memory_order_release);
-    }
+// A handler that runs meanwhile may be looking at it.
+void SegmentCore::end_to_tell(Facility& facility) noexcept {
+  for (std::atomic<Facility*>& place : told_) {
+    Facility* own = &facility;
+    if (place.compare_exchange_strong(own, nullptr)) break;
   }
-  return slabs + slab * geometry_.slab_bytes;
-}
-
-void SegmentCore::add(ForkHook& hook) {
-  const NoFork section;
-  hooks_.push_back(&hook);
-}
-
-void SegmentCore::remove(ForkHook& hook) noexcept {
-  const NoFork section;
-  std::erase(hooks_, &hook);
+  while (telling_.load() != 0) {
+  }
 }
 
 void SegmentCore::check_not_forked() const {
@@ -150,34 +163,18 @@ void SegmentCore::check_not_truncated() const {
                                  " is corrupt: its file was truncated while this process had it open; make it anew");
 }
 
-// No handle of this process can reach the segment any more, whatever is done with it.
-bool SegmentCore::leave_memory() noexcept {
-  if (supplied_slabs_ != nullptr) return replace_by_private_zeros(base_, geometry_.total_bytes);
-  bool done = replace_by_private_zeros(base_, geometry_.slabs_at);
-  for (const std::byte* slabs : {const_cast<const std::byte*>(writing_.load(std::memory_order_acquire)),
-                                 reading_.load(std::memory_order_acquire)}) {
-    if (slabs == nullptr) continue;
-    done = replace_by_private_zeros(const_cast<std::byte*>(slabs), geometry_.slabs * geometry_.slab_bytes) && done;
-  }
-  return done;
-}
-
 // All of the segment goes, not the missing page alone: what is done to the rest of it by a process that sees zeros in
-// between would not be right. The words that every step begins with then say so: the cursor is in no slab's generation,
-// and behind every slab's end, however much is claimed by those who look at neither; and each writer is revoked.
+// between would not be right.
 bool SegmentCore::on_truncation() noexcept {
   truncated_.store(true, std::memory_order_relaxed);
-  if (!leave_memory()) return false;
-  control().cursor.store(layout::Cursor::make(1, 0, std::uint64_t{1} << 39).word, std::memory_order_relaxed);
-  for (std::uint32_t index = 0; index < geometry_.participants; ++index) {
-    slot(index).revoked.store(~std::uint64_t{0}, std::memory_order_relaxed);
+  telling_.fetch_add(1);
+  bool done = supplied_ ? replace_by_private_zeros(base_, supplied_bytes_)
+                        : replace_by_private_zeros(base_, geometry_.regions_at);
+  for (const std::atomic<Facility*>& place : told_) {
+    if (Facility* const facility = place.load()) done = facility->on_truncation() && done;
   }
-  return true;
-}
-
-void SegmentCore::after_fork_in_child() noexcept {
-  forked_ = true;
-  for (ForkHook* hook : hooks_) hook->after_fork_in_child();
+  telling_.fetch_sub(1);
+  return done;
 }
 
 }  // namespace sapbuf::detail

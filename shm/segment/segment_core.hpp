@@ -2,8 +2,12 @@
 // the other files of this folder.
 #pragma once
 
+#include <array>
+#include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,18 +23,28 @@
 
 namespace sapbuf::detail {
 
-// A writer or reader handle, as far as fork is concerned.
-class ForkHook {
- public:
-  // In the child: make the handle unusable. The segment's memory has been replaced by private zeros already.
-  virtual void after_fork_in_child() noexcept = 0;
+class Facility;
+class SegmentCore;
 
- protected:
-  ~ForkHook() = default;
+// A part of a segment that this process has mapped, or that stands in memory which the caller supplied.
+class MappedRange {
+ public:
+  // Throws Error (resource_exhausted).
+  std::byte* map(SegmentCore& segment, platform::FileAccess access, std::uint64_t offset, std::uint64_t bytes,
+                 platform::Dump dump);
+  // See Facility::on_truncation. Async-signal-safe.
+  bool replace_by_zeros() noexcept;
+
+ private:
+  platform::Mapping mapping_;
+  platform::GuardedRange guard_;              // behind the mapping: forgotten before that is unmapped
+  std::atomic<std::byte*> address_{nullptr};  // null: not mapped, or not this object's
+  std::uint64_t bytes_ = 0;
 };
 
-// Thread-safe but for what callers do with the words. Everything that is read from shared memory and decides an address
-// is taken from `geometry()`, a private copy that was validated when the segment was opened.
+// What all facilities of a segment have in common: its file or memory, locks, directory and registry. Thread-safe but for
+// what callers do with the words. Everything that is read from shared memory and decides an address is taken from
+// `geometry()`, or from a checked copy of a directory entry.
 class SegmentCore final : public platform::ForkWatcher, platform::TruncationTarget {
  public:
   // A named object whose header was validated; `access` read_only is for looking on only. The file is needed no longer
@@ -45,24 +59,23 @@ class SegmentCore final : public platform::ForkWatcher, platform::TruncationTarg
   ~SegmentCore();
 
   const std::string& name() const noexcept { return name_; }
-  const layout::Geometry& geometry() const noexcept { return geometry_; }
+  const layout::SegmentGeometry& geometry() const noexcept { return geometry_; }
   std::uint64_t creation_id() const noexcept { return creation_id_; }
   std::uint64_t created_at_ns() const noexcept { return created_at_ns_; }
+  platform::FileAccess access() const noexcept { return access_; }
   bool is_current() const noexcept;  // see Segment
+  // Of the file, or the memory: now, if that can be told; or when it could last be told.
+  std::optional<std::uint64_t> bytes_now() const noexcept;
+  std::uint64_t bytes() const noexcept;
   bool full_fences() const noexcept { return geometry_.fences == Fences::full; }
   platform::LockFile& locks() noexcept { return locks_; }
 
   layout::Control& control() noexcept { return at<layout::Control>(geometry_.control_at); }
-  layout::ParticipantSlot& slot(std::uint32_t index) noexcept {
-    return at<layout::ParticipantSlot>(geometry_.slots_at + index * sizeof(layout::ParticipantSlot));
+  const layout::Directory& directory() const noexcept {
+    return *reinterpret_cast<const layout::Directory*>(base_ + geometry_.directory_at);
   }
-  layout::SlabDescriptor& descriptor(std::uint32_t slab) noexcept {
-    return at<layout::SlabDescriptor>(geometry_.descriptors_at + slab * sizeof(layout::SlabDescriptor));
-  }
-  // The word of the `index`-th granule of a slab (per-writer order).
-  layout::Word& extent(std::uint32_t slab, std::uint64_t index) noexcept {
-    return at<layout::Word>(geometry_.extents_at +
-                            (slab * geometry_.granules_per_slab() + index) * sizeof(layout::Word));
+  layout::ParticipantSlot& participant(std::uint32_t slot) noexcept {
+    return at<layout::ParticipantSlot>(geometry_.slots_at + slot * sizeof(layout::ParticipantSlot));
   }
   // One past the highest slot in use so far; never more than there are.
   std::uint32_t high_slot() noexcept;
@@ -73,13 +86,20 @@ class SegmentCore final : public platform::ForkWatcher, platform::TruncationTarg
   // When this process last looked for such owners, on the monotonic clock.
   std::atomic<std::uint64_t>& looked_for_ended_ns() noexcept { return looked_for_ended_ns_; }
 
-  // The slabs are mapped when they are first asked for. Throws Error (resource_exhausted).
-  std::byte* slab_for_writing(std::uint32_t slab);
-  const std::byte* slab_for_reading(std::uint32_t slab);
+  // Memory that the caller supplied: its address at an offset. Null for a file.
+  std::byte* supplied(std::uint64_t offset) const noexcept { return supplied_ ? base_ + offset : nullptr; }
+  // Whether it is supplied memory that other processes may have, too.
+  bool is_shared_memory() const noexcept { return supplied_ && common_region_.data() != nullptr; }
+  // The directory, to be written; it is mapped for as long as `write` takes. Throws Error.
+  void with_writable_directory(const std::function<void(layout::Directory&)>& write);
 
-  // Handles that must learn of a fork.
-  void add(ForkHook& hook);
-  void remove(ForkHook& hook) noexcept;
+  // Facilities that are open in this process; opening one is guarded by the mutex.
+  std::mutex& facilities_mutex() noexcept { return facilities_mutex_; }
+  std::map<std::uint32_t, std::shared_ptr<Facility>>& facilities() noexcept { return facilities_; }
+  // Those that must be told when the file is truncated, from their first mapping to their last. Throws Error.
+  void begin_to_tell(Facility& facility);
+  void end_to_tell(Facility& facility) noexcept;
+
   bool forked() const noexcept { return forked_; }
   void check_not_forked() const;
 
@@ -101,11 +121,11 @@ class SegmentCore final : public platform::ForkWatcher, platform::TruncationTarg
   }
 
  private:
-  void after_fork_in_child() noexcept override;
+  friend class MappedRange;
+
+  void after_fork_in_child() noexcept override { forked_ = true; }
   bool on_truncation() noexcept override;
-  bool leave_memory() noexcept;
   void watch();
-  std::byte* map_slabs(platform::Mapping& into, platform::GuardedRange& guard, platform::FileAccess access);
 
   template <typename T>
   T& at(std::uint64_t offset) noexcept {
@@ -114,29 +134,29 @@ class SegmentCore final : public platform::ForkWatcher, platform::TruncationTarg
 
   platform::UncancellableFromNow until_closed_;  // first: the others close descriptors when they go
   const std::string name_;
-  const layout::Geometry geometry_;
+  const layout::SegmentGeometry geometry_;
   const std::uint64_t creation_id_;
   const std::uint64_t created_at_ns_;
+  const platform::FileAccess access_;
   const std::shared_ptr<const void> lock_owner_;
   platform::LockFile locks_;
-  platform::Mapping
-      control_region_;  // header (read-only) to extent tables; of supplied memory that is shared: all of it
-  platform::Mapping writing_region_;  // slabs
-  platform::Mapping reading_region_;  // slabs, read-only
+  platform::Mapping common_region_;  // up to the regions; of supplied memory that is shared: all of it
   std::byte* base_ = nullptr;
-  std::byte* supplied_slabs_ = nullptr;
-  std::mutex mapping_mutex_;
-  std::atomic<std::byte*> writing_{nullptr};
-  std::atomic<const std::byte*> reading_{nullptr};
-  platform::GuardedRange control_guard_;  // behind the regions: forgotten before they are unmapped
-  platform::GuardedRange writing_guard_;
-  platform::GuardedRange reading_guard_;
+  const bool supplied_ = false;
+  const std::uint64_t supplied_bytes_ = 0;
+  mutable std::atomic<std::uint64_t> known_bytes_{0};  // of the file
+  platform::GuardedRange common_guard_;                // behind the mapping: forgotten before it is unmapped
   // Relaxed: whoever still reads zeros for a word of the segment finds them as odd as any.
   std::atomic<bool> truncated_{false};
   std::vector<std::atomic<std::uint64_t>> ended_tenures_;
   std::atomic<std::uint64_t> looked_for_ended_ns_{0};
-  std::vector<ForkHook*> hooks_;  // changed within NoFork sections
   bool forked_ = false;
+
+  // Behind everything that facilities use when they go.
+  std::array<std::atomic<Facility*>, 4 * layout::kMaxFacilities> told_{};
+  std::atomic<unsigned> telling_{0};  // handlers that go through `told_`
+  std::mutex facilities_mutex_;
+  std::map<std::uint32_t, std::shared_ptr<Facility>> facilities_;  // by their places in the directory
 };
 
 }  // namespace sapbuf::detail

@@ -1,5 +1,6 @@
 #include "segment/segment_header.hpp"
 
+#include <algorithm>
 #include <new>
 #include <random>
 
@@ -63,7 +64,7 @@ void validate(const HeaderCopy& copy, const std::string& what) {
   if (is_unfinished(header)) {
     throw Error(Errc::corrupt, what + " is corrupt: by its header it was never finished");
   }
-  layout::Geometry expected = header.geometry;
+  layout::SegmentGeometry expected = header.geometry;
   if (const auto problem = layout::problem_with(expected)) {
     throw Error(Errc::corrupt, what + " is corrupt: " + *problem);
   }
@@ -76,13 +77,21 @@ void validate(const HeaderCopy& copy, const std::string& what) {
   if (!(expected == header.geometry)) {
     throw Error(Errc::corrupt, what + " is corrupt: its parts are not where its geometry puts them");
   }
-  if (copy.bytes < expected.total_bytes) {
-    throw Error(Errc::corrupt, what + " is truncated: it has " + std::to_string(copy.bytes) + " bytes of " +
-                                   std::to_string(expected.total_bytes));
+  const std::uint64_t least = std::max(expected.regions_at, expected.most_bytes);
+  if (copy.bytes < least) {
+    throw Error(Errc::corrupt,
+                what + " is truncated: it has " + std::to_string(copy.bytes) + " bytes of " + std::to_string(least));
   }
 }
 
-void initialise(std::byte* base, const layout::Geometry& geometry) {
+std::uint64_t end_of_regions(const layout::SegmentGeometry& geometry, std::span<const FacilityPlan> plans) noexcept {
+  std::uint64_t end = geometry.regions_at;
+  for (const FacilityPlan& plan : plans) end += plan.bytes;
+  return end;
+}
+
+void initialise(std::byte* base, const layout::SegmentGeometry& geometry, std::span<const FacilityPlan> plans,
+                const std::function<std::byte*(std::uint64_t offset, std::uint64_t bytes)>& region) {
   auto& header = *new (base) SegmentHeader{};
   header.magic = layout::kMagic;
   header.abi_version = layout::kAbiVersion;
@@ -92,13 +101,16 @@ void initialise(std::byte* base, const layout::Geometry& geometry) {
   header.created_at_ns = platform::wall_clock_ns();
   header.geometry = geometry;
   SAPBUF_KILL_POINT("create.header");
-  // Generation 1 is active in slab 0; everything else is right as zero.
-  auto& control = *reinterpret_cast<layout::Control*>(base + geometry.control_at);
-  auto& descriptor = *reinterpret_cast<layout::SlabDescriptor*>(base + geometry.descriptors_at);
-  descriptor.frames_before.store(1, relaxed);
-  descriptor.opened_ns.store(platform::coarse_monotonic_ns(), relaxed);
-  descriptor.life.store(layout::SlabLife::make(1, layout::SlabState::active).word, relaxed);
-  control.cursor.store(layout::Cursor::make(1, 0, 0).word, relaxed);
+  auto& directory = *reinterpret_cast<layout::Directory*>(base + geometry.directory_at);
+  std::uint64_t offset = geometry.regions_at;
+  for (std::size_t index = 0; index < plans.size(); ++index) {
+    const FacilityPlan& plan = plans[index];
+    layout::DirectoryEntry& entry = directory.entries[index];
+    write_entry(entry, plan, 1, offset);
+    plan.initialise(region(offset, plan.control_bytes));
+    entry.life.store(layout::EntryLife::make(1, layout::EntryState::ready).word, std::memory_order_release);
+    offset += plan.bytes;
+  }
   SAPBUF_KILL_POINT("create.filled");
   // create: release, so that an opener that finds it ready finds all of it.
   header.init_state.store(static_cast<std::uint64_t>(InitState::ready), std::memory_order_release);

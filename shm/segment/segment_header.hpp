@@ -1,11 +1,14 @@
 // The header page: copied, checked, and written once.
 #pragma once
 
+#include <functional>
+#include <span>
 #include <string>
 
 #include <sapbuf/layout/header.hpp>
 
 #include "platform/shared_file.hpp"
+#include "segment/directory.hpp"
 
 namespace sapbuf::detail {
 
@@ -25,7 +28,12 @@ bool is_unfinished(const layout::SegmentHeader& header) noexcept;
 // names the segment in its text.
 void validate(const HeaderCopy& copy, const std::string& what);
 
-// Makes a segment of zeroed memory, which begins at `base`: the control part at least. The last store makes it one.
-void initialise(std::byte* base, const layout::Geometry& geometry);
+// Where the plans' regions go, one behind the other, and where the last one ends.
+std::uint64_t end_of_regions(const layout::SegmentGeometry& geometry, std::span<const FacilityPlan> plans) noexcept;
+
+// Makes a segment of zeroed memory, which begins at `base`, with facilities as planned. `region` gives the address of
+// the part of a region that is written, at an offset. The last store makes it a segment.
+void initialise(std::byte* base, const layout::SegmentGeometry& geometry, std::span<const FacilityPlan> plans,
+                const std::function<std::byte*(std::uint64_t offset, std::uint64_t bytes)>& region);
 
 }  // namespace sapbuf::detail

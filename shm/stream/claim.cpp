@@ -43,7 +43,7 @@ void withdraw(WriterState& writer) noexcept { writer.slot->claim.store(0, std::m
 
 // False: the cursor points nowhere.
 [[gnu::always_inline]] inline bool take(WriterState& writer, std::uint64_t bytes, Taken& taken) noexcept {
-  SegmentCore& core = *writer.core;
+  StreamCore& core = *writer.core;
   const std::uint64_t slab_bytes = core.geometry().slab_bytes;
   // claim: acquire, so that the new generation's descriptor is seen; release, so that the announcement is seen before
   // it.
@@ -60,7 +60,7 @@ void withdraw(WriterState& writer) noexcept { writer.slot->claim.store(0, std::m
 
 // Half-way through a slab, those who write have left the one before; the extents that idle writers still have open
 // there are closed, so that readers can finish it before it is needed.
-void seal_at_half(SegmentCore& core, const Taken& taken) noexcept {
+void seal_at_half(StreamCore& core, const Taken& taken) noexcept {
   const std::uint64_t half = core.geometry().slab_bytes / 2;
   if (taken.offset >= half || taken.offset + taken.bytes < half) return;
   if (core.control().closed_through.load(relaxed) + 1 >= taken.generation) return;
@@ -72,20 +72,19 @@ void seal_at_half(SegmentCore& core, const Taken& taken) noexcept {
   } catch (const std::exception&) {
     return;  // the flip will do it
   }
-  notify(core.control().data);
-  notify(core.control().space);
+  core.wake_all();
 }
 
 // Total order: whether this claim came past one of the places, in the last quarter of a large slab, where the next one
 // is cleaned a little further: so that a flip finds it clean, and nobody cleans much at once.
-bool is_time_to_clean(SegmentCore& core, const Taken& taken) noexcept {
+bool is_time_to_clean(StreamCore& core, const Taken& taken) noexcept {
   const std::uint64_t slab_bytes = core.geometry().slab_bytes;
   if (slab_bytes <= 2 * kCleanAtOnce || taken.offset < slab_bytes / 4 * 3) return false;
   constexpr std::uint64_t kStep = kCleanAtOnce / 4;
   return taken.offset / kStep != (taken.offset + taken.bytes) / kStep;
 }
 
-void clean_ahead(SegmentCore& core) noexcept {
+void clean_ahead(StreamCore& core) noexcept {
   try {
     const MaintenanceLock lock{core};
     if (!lock) return;
@@ -102,7 +101,7 @@ void clean_ahead(SegmentCore& core) noexcept {
 }  // namespace
 
 Status claim_extent(WriterState& writer, std::uint64_t span) noexcept {
-  SegmentCore& core = *writer.core;
+  StreamCore& core = *writer.core;
   const std::uint64_t granule_bytes = core.geometry().granule_bytes;
   const std::uint64_t least = layout::round_up(kExtentOverhead + span, granule_bytes);
   Taken taken;
@@ -130,13 +129,13 @@ Status claim_extent(WriterState& writer, std::uint64_t span) noexcept {
   writer.generation = taken.generation;
   writer.slot->claim.store(Claim::located(taken.generation, taken.slab, taken.offset).word, std::memory_order_release);
   aim_higher_after_claim(writer);
-  beat(*writer.slot);
+  writer.core->beat(writer.index);
   seal_at_half(core, taken);
   return Status::ok;
 }
 
 std::byte* claim_frame(WriterState& writer, std::uint64_t span, Status& status) noexcept {
-  SegmentCore& core = *writer.core;
+  StreamCore& core = *writer.core;
   const std::uint64_t slab_bytes = core.geometry().slab_bytes;
   // The announcement replaces the place of the last message before the writer is busy, so that repair cannot take that
   // message for this one. Release keeps the two stores in this order.
@@ -179,7 +178,7 @@ std::byte* claim_frame(WriterState& writer, std::uint64_t span, Status& status) 
   SAPBUF_KILL_POINT("claim.busy");
   // announce: release, so that who sees the place sees the busy header, and how far it goes.
   writer.slot->claim.store(Claim::located(taken.generation, taken.slab, taken.offset).word, std::memory_order_release);
-  if ((writer.claim_sequence & 0xff) == 0) beat(*writer.slot);
+  if ((writer.claim_sequence & 0xff) == 0) core.beat(writer.index);
   if (is_time_to_clean(core, taken)) [[unlikely]]
     clean_ahead(core);
   return header;

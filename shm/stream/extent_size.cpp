@@ -12,7 +12,7 @@ constexpr std::uint64_t kPartOfSlabAtMost = 16;  // no more than this part of a 
 constexpr std::uint64_t kPartOfLone = 4;         // but of a slab that nobody else claims from
 constexpr std::uint64_t kNothing = 512;          // part of an extent that is not worth a larger one
 
-std::uint64_t highest_aim(const layout::Geometry& geometry) noexcept {
+std::uint64_t highest_aim(const layout::StreamGeometry& geometry) noexcept {
   const std::uint64_t part = geometry.slab_bytes / kPartOfSlabAtMost / geometry.granule_bytes * geometry.granule_bytes;
   return std::max(geometry.extent_bytes, std::min(kExtentsAtMost * geometry.extent_bytes, part));
 }
@@ -26,7 +26,7 @@ bool claimed_last(const WriterState& writer) noexcept {
 }
 
 // How many frames of one span, at least `frames`, an extent has room for that leaves the least over for each of them.
-std::uint64_t best_fit(const layout::Geometry& geometry, std::uint64_t frames, std::uint64_t span) noexcept {
+std::uint64_t best_fit(const layout::StreamGeometry& geometry, std::uint64_t frames, std::uint64_t span) noexcept {
   const std::uint64_t most = geometry.slab_bytes / kPartOfLone;
   const auto left_over = [&](std::uint64_t count) {
     return layout::round_up(kExtentOverhead + count * span, geometry.granule_bytes) - count * span;
@@ -41,7 +41,7 @@ std::uint64_t best_fit(const layout::Geometry& geometry, std::uint64_t frames, s
 }  // namespace
 
 std::uint64_t wanted_bytes(const WriterState& writer, std::uint64_t span) noexcept {
-  const layout::Geometry& geometry = writer.core->geometry();
+  const layout::StreamGeometry& geometry = writer.core->geometry();
   const std::uint64_t aim = writer.claim_bytes;
   const std::uint64_t room = aim - kExtentOverhead;
   const bool grown = aim >= geometry.extent_bytes;
@@ -58,7 +58,7 @@ void aim_higher_after_claim(WriterState& writer) noexcept {
 }
 
 void aim_higher_after_waste(WriterState& writer, std::uint64_t bytes, std::uint64_t left_over) noexcept {
-  const layout::Geometry& geometry = writer.core->geometry();
+  const layout::StreamGeometry& geometry = writer.core->geometry();
   // What is less than a granule is rounding; a larger extent would be rounded, too.
   if (left_over < geometry.granule_bytes || left_over <= bytes / kLittle) return;
   if (writer.claim_bytes < geometry.extent_bytes) return;

@@ -16,18 +16,18 @@ namespace {
 
 constexpr auto relaxed = std::memory_order_relaxed;
 
-std::byte* address_of(SegmentCore& core, ExtentPlace place) {
+std::byte* address_of(StreamCore& core, ExtentPlace place) {
   return core.slab_for_writing(place.slab) + place.index * core.geometry().granule_bytes;
 }
 
 // The granules at `place`, whatever the word says, end at the slab's end.
-std::uint64_t fitting(SegmentCore& core, ExtentPlace place, std::uint64_t granules) noexcept {
+std::uint64_t fitting(StreamCore& core, ExtentPlace place, std::uint64_t granules) noexcept {
   return std::clamp<std::uint64_t>(granules, 1, core.geometry().granules_per_slab() - place.index);
 }
 
 // A reader comes from behind: the last word leads it to the first. It is written before that one, so that repair finds
 // how far a row goes that death cut off.
-void mark_last(SegmentCore& core, ExtentPlace place, std::uint64_t granules, std::uint32_t owner) noexcept {
+void mark_last(StreamCore& core, ExtentPlace place, std::uint64_t granules, std::uint32_t owner) noexcept {
   if (granules == 1) return;
   const std::uint64_t back = granules - 1;
   core.extent(place.slab, place.index + back).store(Extent::make(ExtentState::last, owner, back).word, relaxed);
@@ -50,7 +50,7 @@ ExtentContent walk_extent(const std::byte* begin, std::uint64_t size, std::uint6
   return content;
 }
 
-std::byte* open_extent(SegmentCore& core, ExtentPlace place, std::uint64_t granules, std::uint32_t owner) {
+std::byte* open_extent(StreamCore& core, ExtentPlace place, std::uint64_t granules, std::uint32_t owner) {
   std::byte* const begin = address_of(core, place);
   word_at(begin + layout::kUnitBytes).store(owner, relaxed);
   word_at(begin).store(FrameHeader::make(FrameKind::extent, layout::kUnitBytes).word, relaxed);
@@ -63,7 +63,7 @@ std::byte* open_extent(SegmentCore& core, ExtentPlace place, std::uint64_t granu
   return begin + layout::kExtentFrameBytes;
 }
 
-void close_extent(SegmentCore& core, ExtentPlace place, Extent open) {
+void close_extent(StreamCore& core, ExtentPlace place, Extent open) {
   std::byte* const begin = address_of(core, place);
   const std::uint64_t granules = fitting(core, place, open.granules());
   const std::uint64_t size = granules * core.geometry().granule_bytes;
@@ -81,7 +81,7 @@ void close_extent(SegmentCore& core, ExtentPlace place, Extent open) {
                                std::memory_order_release, relaxed);
 }
 
-void close_hole(SegmentCore& core, ExtentPlace place, std::uint64_t granules) {
+void close_hole(StreamCore& core, ExtentPlace place, std::uint64_t granules) {
   granules = fitting(core, place, granules);
   const std::uint64_t size = granules * core.geometry().granule_bytes;
   word_at(address_of(core, place)).store(FrameHeader::nop(size).word, relaxed);

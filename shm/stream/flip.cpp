@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include <sapbuf/detail/kill_point.hpp>
-#include "platform/clock.hpp"
 #include "segment/event.hpp"
 #include "segment/maintenance_lock.hpp"
 #include "stream/reclaim.hpp"
@@ -18,26 +17,25 @@ using layout::SlabState;
 constexpr auto relaxed = std::memory_order_relaxed;
 
 // A slab that a flipper prepared before it died.
-std::optional<std::uint32_t> find_prepared(SegmentCore& core, std::uint64_t generation) noexcept {
+std::optional<std::uint32_t> find_prepared(StreamCore& core, std::uint64_t generation) noexcept {
   for (std::uint32_t slab = 0; slab < core.geometry().slabs; ++slab) {
     if (core.descriptor(slab).life.load(relaxed) == SlabLife::make(generation, SlabState::active).word) return slab;
   }
   return std::nullopt;
 }
 
-void prepare(SegmentCore& core, std::uint32_t slab, std::uint64_t generation) noexcept {
+void prepare(StreamCore& core, std::uint32_t slab, std::uint64_t generation) noexcept {
   layout::SlabDescriptor& descriptor = core.descriptor(slab);
   descriptor.limit_bytes.store(0, relaxed);
-  descriptor.frames_before.store(0, relaxed);
-  descriptor.frames.store(0, relaxed);
+  descriptor.messages_before.store(0, relaxed);
+  descriptor.messages.store(0, relaxed);
   descriptor.closed.store(0, relaxed);
-  descriptor.opened_ns.store(platform::coarse_monotonic_ns(), relaxed);
   SAPBUF_KILL_POINT("flip.preparing");
   // life: release, before the cursor moves here.
   descriptor.life.store(SlabLife::make(generation, SlabState::active).word, std::memory_order_release);
 }
 
-void move_cursor(SegmentCore& core, const ActiveSlab& from, std::uint32_t slab) noexcept {
+void move_cursor(StreamCore& core, const ActiveSlab& from, std::uint32_t slab) noexcept {
   layout::Word& cursor = core.control().cursor;
   layout::SlabDescriptor& old = core.descriptor(from.slab);
   const Cursor next = Cursor::make(from.generation + 1, slab, 0);
@@ -50,7 +48,7 @@ void move_cursor(SegmentCore& core, const ActiveSlab& from, std::uint32_t slab) 
   } while (!cursor.compare_exchange_weak(seen, next.word, std::memory_order_acq_rel, std::memory_order_acquire));
 }
 
-FlipResult flip_locked(SegmentCore& core, std::uint64_t generation) {
+FlipResult flip_locked(StreamCore& core, std::uint64_t generation) {
   const ActiveSlab active = load_active(core);
   if (!active.valid()) return FlipResult::corrupt;
   settle_states(core, active);
@@ -73,7 +71,7 @@ FlipResult flip_locked(SegmentCore& core, std::uint64_t generation) {
 
 }  // namespace
 
-FlipResult flip(SegmentCore& core, std::uint64_t generation) noexcept {
+FlipResult flip(StreamCore& core, std::uint64_t generation) noexcept {
   FlipResult result = FlipResult::busy;
   try {
     const MaintenanceLock lock{core};

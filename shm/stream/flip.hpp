@@ -1,14 +1,12 @@
 // The flip: from a slab that has no room to the next one.
 //
-// Under the maintenance lock, every step repeatable:
+// Under the stream's lock, every step repeatable:
 //
 //   1. finish what a dead flipper left    an older slab that still says `active` is sealed
 //   2. take a free slab                   one that a dead flipper prepared, a free one, or one that can be reclaimed
 //   3. prepare it: next generation        killed after: the next flipper finds it prepared
-//   4. old slab: limit = cursor's offset; cursor: old -> {next generation, slab, 0} by compare-exchange, again while
-//   claims come in
-//                                         killed between: claims go on in the old slab, and the next flipper stores a
-//                                         new limit
+//   4. old slab: limit = cursor's offset; cursor: old -> {next generation, slab, 0}, by compare-exchange, and again
+//      while claims come in               killed between: claims go on in the old slab; the next one stores a new limit
 //   5. old slab: sealed                   killed before: step 1 of the next one
 //   6. wake who waits for space
 #pragma once
@@ -26,6 +24,6 @@ enum class FlipResult {
 };
 
 // Moves the stream on from `generation`, in which the caller found no room.
-FlipResult flip(SegmentCore& core, std::uint64_t generation) noexcept;
+FlipResult flip(StreamCore& core, std::uint64_t generation) noexcept;
 
 }  // namespace sapbuf::detail

@@ -12,7 +12,7 @@ RangeOwner* first_owner = nullptr;
 
 // The slabs are not looked at all at one moment. But generations only grow: if each slab can be read, and belongs to
 // this generation or a later one, none comes free without that. 0: one is on its way to be free.
-std::uint64_t oldest_of_full(SegmentCore& core) noexcept {
+std::uint64_t oldest_of_full(StreamCore& core) noexcept {
   std::uint64_t oldest = ~std::uint64_t{0};
   for (std::uint32_t slab = 0; slab < core.geometry().slabs; ++slab) {
     const layout::SlabLife life{core.descriptor(slab).life.load(std::memory_order_acquire)};
@@ -44,7 +44,7 @@ RangeOwner::~RangeOwner() {
   if (next_ != nullptr) next_->previous_ = previous_;
 }
 
-bool is_kept_by_own_range(SegmentCore& core) noexcept {
+bool is_kept_by_own_range(StreamCore& core) noexcept {
   const std::uint64_t oldest = oldest_of_full(core);
   if (oldest == 0) return false;
   const platform::NoFork section;

@@ -7,7 +7,7 @@
 
 namespace sapbuf::detail {
 
-class SegmentCore;
+class StreamCore;
 
 // A number that no other thread of this process has had.
 std::uint64_t this_thread_number() noexcept;
@@ -22,7 +22,7 @@ class RangeOwner {
   bool has_range() const noexcept { return thread_.load(std::memory_order_relaxed) != 0; }
   // Whether this reader's living range, which is the calling thread's own, keeps `generation` of the stream. It is
   // asked within a NoFork section, and touches no shared memory: a page that is gone would end the process there.
-  virtual bool keeps_by_range(const SegmentCore& stream, std::uint64_t generation) const noexcept = 0;
+  virtual bool keeps_by_range(const StreamCore& stream, std::uint64_t generation) const noexcept = 0;
 
  protected:
   ~RangeOwner();
@@ -32,7 +32,7 @@ class RangeOwner {
   bool is_own_range() const noexcept { return thread_.load(std::memory_order_relaxed) == this_thread_number(); }
 
  private:
-  friend bool is_kept_by_own_range(SegmentCore& core) noexcept;
+  friend bool is_kept_by_own_range(StreamCore& core) noexcept;
 
   std::atomic<std::uint64_t> thread_{0};  // that pinned the living range; 0: there is none
   // A list without allocations, guarded by the fork guard's mutex, so that a child finds it whole.
@@ -42,6 +42,6 @@ class RangeOwner {
 
 // Whether the oldest slab, which has to be reclaimed before any other, is kept by a range of the calling thread: of
 // whatever reader, and through whatever handle of the segment. False while a slab is free, or on its way to be.
-bool is_kept_by_own_range(SegmentCore& core) noexcept;
+bool is_kept_by_own_range(StreamCore& core) noexcept;
 
 }  // namespace sapbuf::detail

@@ -109,18 +109,18 @@ bool wait(ReaderState& reader, std::uint64_t deadline_ns) {
   const platform::Uncancellable to_its_end;
   const std::uint64_t started = platform::monotonic_ns();
   if (spin(reader, std::min(deadline_ns, started + kSpinNs))) return true;
-  SegmentCore& core = *reader.core;
+  StreamCore& core = *reader.core;
   for (;;) {
     const SleepTicket ticket{core.control().data, true, core.full_fences()};
     if (look(reader)) return true;
     core.check_not_truncated();
     const std::uint64_t now = platform::monotonic_ns();
     if (now >= deadline_ns || reader.is_stopped()) return false;
-    beat(*reader.slot);
+    core.beat(reader.index);
     const bool obstructed = reader.is_obstructed();
     ticket.sleep_until(std::min(deadline_ns, now + longest_nap(reader, obstructed)));
     if (obstructed && now - started > kObstructedNapNs) {
-      recover_while_waiting(core, reader.recovery_tried_ns, Sweepers::one);
+      recover_while_waiting(core.segment(), reader.recovery_tried_ns, Sweepers::one);
     }
     if (look(reader)) return true;
     reader.check_for_gaps();
@@ -147,8 +147,8 @@ void close_reader(ReaderState* state) noexcept {
 }
 
 // By what this reader knows of itself, which its hold only tells others: see RangeOwner.
-bool ReaderState::keeps_by_range(const SegmentCore& stream, std::uint64_t generation) const noexcept {
-  if (forked || core->creation_id() != stream.creation_id()) return false;
+bool ReaderState::keeps_by_range(const StreamCore& stream, std::uint64_t generation) const noexcept {
+  if (forked || !core->is_same(stream)) return false;
   return !overwrites() && windows.front().generation <= generation;
 }
 
@@ -239,11 +239,12 @@ void ReaderState::end_walk(const std::byte* at, std::uint64_t handed) noexcept {
 
 }  // namespace detail
 
-Reader::Reader(const Segment& segment, const ReaderOptions& options) : state_(nullptr) {
+Reader::Reader(const Segment& segment, const ReaderOptions& options) : Reader(Stream::open(segment), options) {}
+
+Reader::Reader(const Stream& stream, const ReaderOptions& options) : state_(nullptr) {
   const platform::Uncancellable to_its_end;
-  state_ = segment.core()
-               ->unless_truncated([&] { return std::make_unique<detail::ReaderState>(segment.core(), options); })
-               .release();
+  const auto attach = [&] { return std::make_unique<detail::ReaderState>(stream.core(), options); };
+  state_ = stream.core()->segment().unless_truncated(attach).release();
 }
 
 Reader::Reader(Reader&& other) noexcept : state_(std::exchange(other.state_, nullptr)) {}
@@ -294,7 +295,7 @@ detail::Stretch Reader::begin_walk() {
     // Where holds keep the slabs, the pins only tell people that a range is open.
     reader.slot->pins.store(reader.window_mask(), std::memory_order_relaxed);
   }
-  detail::beat(*reader.slot);
+  reader.core->beat(reader.index);
   return reader.begin_walk();
 }
 
@@ -316,7 +317,7 @@ std::uint64_t Reader::skipped() const noexcept {
 
 std::optional<std::uint64_t> Reader::missed_before() const noexcept {
   if (state_ == nullptr) return std::nullopt;
-  const std::uint64_t base = state_->slot->base_frames.load(std::memory_order_relaxed);
+  const std::uint64_t base = state_->slot->base_messages.load(std::memory_order_relaxed);
   if (base == 0) return std::nullopt;
   return base - 1 + state_->skipped_at_attach;
 }

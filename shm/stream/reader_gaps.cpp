@@ -17,25 +17,22 @@ using layout::FrameHeader;
 using layout::FrameKind;
 
 template <typename Test>
-bool any_writer(SegmentCore& core, Test test) noexcept {
-  const std::uint32_t high = core.high_slot();
-  for (std::uint32_t index = 0; index < high; ++index) {
-    const layout::SlotTenure tenure{core.slot(index).tenure.load(std::memory_order_acquire)};
-    if (tenure.in_use() && tenure.role() == layout::SlotRole::writer && test(index)) return true;
-  }
-  return false;
+bool any_writer(StreamCore& core, Test test) noexcept {
+  return any_participant(core, [&](std::uint32_t slot, layout::SlotTenure tenure) {
+    return tenure.role() == layout::SlotRole::writer && test(slot);
+  });
 }
 
-bool any_writer_is_claiming(SegmentCore& core) noexcept {
+bool any_writer_is_claiming(StreamCore& core) noexcept {
   return any_writer(core, [&](std::uint32_t index) {
     return Claim{core.slot(index).claim.load(std::memory_order_acquire)}.is_claiming();
   });
 }
 
 // Total order: whether a writer has the frame at `offset` open.
-bool any_writer_has_open(SegmentCore& core, Placed place, std::uint64_t offset) noexcept {
+bool any_writer_has_open(StreamCore& core, Placed place, std::uint64_t offset) noexcept {
   return any_writer(core, [&](std::uint32_t index) {
-    const layout::ParticipantSlot& slot = core.slot(index);
+    const layout::StreamSlot& slot = core.slot(index);
     const Claim claim{slot.claim.load(std::memory_order_acquire)};
     // gap: acquire, for the length may be a later claim's: then this one's frame is seen at the next look at it.
     if (!claim.is_in(place.generation) || claim.slab() != place.slab) return false;
@@ -46,10 +43,10 @@ bool any_writer_has_open(SegmentCore& core, Placed place, std::uint64_t offset) 
 }
 
 // What the dead have begun is recovery's to close.
-bool any_writer_is_dead(SegmentCore& core) noexcept {
+bool any_writer_is_dead(StreamCore& core) noexcept {
   return any_writer(core, [&](std::uint32_t index) {
     layout::SlotTenure tenure;
-    return needs_settling(core, index, tenure);
+    return needs_settling(core.segment(), index, tenure);
   });
 }
 

@@ -61,8 +61,8 @@ void ReaderState::account_for_gap() {
   if (generation == expected) return;
   expected = generation;
   // count: stored before the generation before this one was reclaimed, which was seen (life, acquire).
-  const std::uint64_t before = core->descriptor(windows.front().slab).frames_before.load(std::memory_order_acquire);
-  const std::uint64_t base = slot->base_frames.load(relaxed);
+  const std::uint64_t before = core->descriptor(windows.front().slab).messages_before.load(std::memory_order_acquire);
+  const std::uint64_t base = slot->base_messages.load(relaxed);
   const std::uint64_t known = base + passed_before + slot->lost.load(relaxed);
   if (before > known) slot->lost.store(slot->lost.load(relaxed) + (before - known), relaxed);
 }

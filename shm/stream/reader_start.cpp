@@ -21,17 +21,18 @@ constexpr std::chrono::milliseconds kAttachPatience{2000};
 
 }  // namespace
 
-ReaderState::ReaderState(std::shared_ptr<SegmentCore> segment, const ReaderOptions& options)
-    : core(std::move(segment)), cursor(core->control().cursor), stop(options.stop), keep(options.keep) {
+ReaderState::ReaderState(std::shared_ptr<StreamCore> stream, const ReaderOptions& options)
+    : core(std::move(stream)), cursor(core->control().cursor), stop(options.stop), keep(options.keep) {
   core->check_not_forked();
+  core->check_not_removed();
   core->slab_for_reading(0);
-  recover_core(*core);
+  recover_core(core->segment());
   std::vector<Placed> start;
   {
     const MaintenanceLock lock{*core, kAttachPatience};
     if (!lock) lock.throw_not_held();
     attachment = attach(*core, layout::SlotRole::reader, options.name,
-                        [&](layout::ParticipantSlot& fresh) { start = choose_start(options.from, fresh); });
+                        [&](std::uint32_t fresh) { start = choose_start(options.from, core->slot(fresh)); });
     core->control().reader_came.store(1, std::memory_order_release);
   }
   index = attachment.slot();
@@ -40,14 +41,14 @@ ReaderState::ReaderState(std::shared_ptr<SegmentCore> segment, const ReaderOptio
   expected = start.front().generation;
   if (options.from == From::newest) skip_what_is_there();
   core->add(*this);
-  if (core->geometry().retain == 1) notify(core->control().space);  // writers may have waited for the first reader
+  if (core->geometry().retain) notify(core->control().space);  // writers may have waited for the first reader
 }
 
 ReaderState::~ReaderState() { core->remove(*this); }
 
 // The generations that the reader begins with, the oldest first; they are held, or pinned, in its slot. Under the
 // maintenance lock.
-std::vector<Placed> ReaderState::choose_start(From from, layout::ParticipantSlot& fresh) {
+std::vector<Placed> ReaderState::choose_start(From from, layout::StreamSlot& fresh) {
   const ActiveSlab active = load_active(*core);
   if (!active.valid()) throw_corrupt("the cursor points nowhere");
   settle_states(*core, active);
@@ -63,8 +64,7 @@ std::vector<Placed> ReaderState::choose_start(From from, layout::ParticipantSlot
     if (!slab) break;
     start.push_back({start.back().generation + 1, *slab});
   }
-  fresh.start_generation.store(first->generation, relaxed);
-  fresh.base_frames.store(core->descriptor(first->slab).frames_before.load(relaxed), relaxed);
+  fresh.base_messages.store(core->descriptor(first->slab).messages_before.load(relaxed), relaxed);
   if (!overwrites()) {
     fresh.hold.store(first->generation, relaxed);
   } else if (newest) {
@@ -111,8 +111,8 @@ void ReaderState::skip_committed(Window& window, Place& place) noexcept {
 void ReaderState::check_usable() const {
   core->check_not_forked();
   if (!attachment.is_current()) {
-    throw Error(Errc::declared_dead, "segment '" + core->name() +
-                                         "': others took this reader for dead, and what it held was given back: make a "
+    throw Error(Errc::declared_dead, core->title() +
+                                         ": others took this reader for dead, and what it held was given back: make a "
                                          "new one. Something took away what proves that the process lives (it unmapped "
                                          "memory of the library's?)");
   }
@@ -121,8 +121,9 @@ void ReaderState::check_usable() const {
 
 void ReaderState::throw_corrupt(const std::string& what) const {
   core->check_not_truncated();
-  throw Error(Errc::corrupt, "segment '" + core->name() + "' is corrupt: " + what +
-                                 "; look at it with 'sapbuf dump', then make it anew");
+  core->check_not_removed();
+  throw Error(Errc::corrupt,
+              core->title() + " is corrupt: " + what + "; look at it with 'sapbuf dump', then make it anew");
 }
 
 }  // namespace sapbuf::detail

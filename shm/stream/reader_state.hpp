@@ -14,9 +14,9 @@
 #include <sapbuf/reader.hpp>
 
 #include "segment/registry.hpp"
-#include "segment/segment_core.hpp"
 #include "stream/own_ranges.hpp"
 #include "stream/slabs.hpp"
+#include "stream/stream_core.hpp"
 
 namespace sapbuf::detail {
 
@@ -49,11 +49,11 @@ struct Window {
 };
 
 struct ReaderState final : ForkHook, RangeOwner {
-  ReaderState(std::shared_ptr<SegmentCore> segment, const ReaderOptions& options);
+  ReaderState(std::shared_ptr<StreamCore> stream, const ReaderOptions& options);
   ~ReaderState();
 
   void after_fork_in_child() noexcept override { forked = true; }
-  bool keeps_by_range(const SegmentCore& stream, std::uint64_t generation) const noexcept override;
+  bool keeps_by_range(const StreamCore& stream, std::uint64_t generation) const noexcept override;
 
   // Learns of new generations and extents. Throws Errc::corrupt.
   void refresh();
@@ -102,13 +102,13 @@ struct ReaderState final : ForkHook, RangeOwner {
   void check_usable() const;
   [[noreturn]] void throw_corrupt(const std::string& what) const;
 
-  const std::shared_ptr<SegmentCore> core;
+  const std::shared_ptr<StreamCore> core;
   const layout::Word& cursor;
   const std::atomic<bool>* const stop;
   const Keep keep;
   Attachment attachment;  // the slot; given back when this goes
   std::uint32_t index = 0;
-  layout::ParticipantSlot* slot = nullptr;
+  layout::StreamSlot* slot = nullptr;
   std::vector<Window> windows;  // oldest first; never empty
   std::size_t walk_window = 0;  // where the range's walk is
   std::size_t walk_place = 0;
@@ -131,7 +131,7 @@ struct ReaderState final : ForkHook, RangeOwner {
  private:
   std::vector<Granules> still_untraced;  // of the window that is being looked at
 
-  std::vector<Placed> choose_start(From from, layout::ParticipantSlot& fresh);
+  std::vector<Placed> choose_start(From from, layout::StreamSlot& fresh);
   void skip_what_is_there();
   void skip_committed(Window& window, Place& place) noexcept;
   struct Walked;

@@ -17,33 +17,29 @@ using layout::SlabState;
 constexpr auto relaxed = std::memory_order_relaxed;
 
 template <typename Test>
-bool any_reader(SegmentCore& core, Test test) noexcept {
-  const std::uint32_t high = core.high_slot();
-  for (std::uint32_t index = 0; index < high; ++index) {
-    const layout::ParticipantSlot& slot = core.slot(index);
-    const layout::SlotTenure tenure{slot.tenure.load(std::memory_order_acquire)};
-    if (tenure.in_use() && tenure.role() == layout::SlotRole::reader && test(slot)) return true;
-  }
-  return false;
+bool any_reader(StreamCore& core, Test test) noexcept {
+  return any_participant(core, [&](std::uint32_t slot, layout::SlotTenure tenure) {
+    return tenure.role() == layout::SlotRole::reader && test(core.slot(slot));
+  });
 }
 
-bool is_held(SegmentCore& core, std::uint64_t generation) noexcept {
+bool is_held(StreamCore& core, std::uint64_t generation) noexcept {
   // hold-release: acquire, so that what the reader read is behind us when its hold has moved on.
-  return any_reader(core, [&](const layout::ParticipantSlot& reader) {
+  return any_reader(core, [&](const layout::StreamSlot& reader) {
     return reader.hold.load(std::memory_order_acquire) <= generation;
   });
 }
 
-bool is_pinned(SegmentCore& core, std::uint32_t slab) noexcept {
-  return any_reader(core, [&](const layout::ParticipantSlot& reader) {
+bool is_pinned(StreamCore& core, std::uint32_t slab) noexcept {
+  return any_reader(core, [&](const layout::StreamSlot& reader) {
     return (reader.pins.load(std::memory_order_seq_cst) >> slab & 1) != 0;
   });
 }
 
 // SegmentOptions::retain: what stands there is kept for the first reader. It holds what it needs before it says that it
 // has come, and both under the maintenance lock; those who look without it may see it late, and look again.
-bool awaits_first_reader(SegmentCore& core) noexcept {
-  return core.geometry().retain == 1 && core.control().reader_came.load(std::memory_order_acquire) == 0;
+bool awaits_first_reader(StreamCore& core) noexcept {
+  return core.geometry().retain && core.control().reader_came.load(std::memory_order_acquire) == 0;
 }
 
 // The words of a slab's extent table, which readers have in their caches. A reader of an `overwrite` stream may be
@@ -59,8 +55,8 @@ void zero(layout::Word* words, std::uint64_t count) noexcept {
 // Makes a slab that nobody may read any more ready for the next generation, or takes a step towards it: whether it is
 // free now.
 //   killed in between: it still says `cleaning`, and the next one repeats the step
-bool clean(SegmentCore& core, std::uint32_t slab, std::uint64_t generation) {
-  const layout::Geometry& geometry = core.geometry();
+bool clean(StreamCore& core, std::uint32_t slab, std::uint64_t generation) {
+  const layout::StreamGeometry& geometry = core.geometry();
   layout::SlabDescriptor& descriptor = core.descriptor(slab);
   if (geometry.order == Order::per_writer) {
     zero(&core.extent(slab, 0), geometry.granules_per_slab());
@@ -86,7 +82,7 @@ bool clean(SegmentCore& core, std::uint32_t slab, std::uint64_t generation) {
 // Begins to clean a closed slab that no reader holds. False if a pin is in the way.
 //   pin: the state is stored, then pins are read; a reader stores its pin, then reads the state. One of the two sees
 //   the other. killed while `reclaiming`: the next one seals it again.  while `cleaning`: the decision stands
-bool reclaim(SegmentCore& core, Placed place) {
+bool reclaim(StreamCore& core, Placed place) {
   layout::Word& life = core.descriptor(place.slab).life;
   life.store(SlabLife::make(place.generation, SlabState::reclaiming).word, std::memory_order_seq_cst);
   SAPBUF_KILL_POINT("reclaim.announced");
@@ -101,7 +97,7 @@ bool reclaim(SegmentCore& core, Placed place) {
   return true;
 }
 
-std::optional<std::uint32_t> find_in_state(SegmentCore& core, SlabState state) noexcept {
+std::optional<std::uint32_t> find_in_state(StreamCore& core, SlabState state) noexcept {
   for (std::uint32_t slab = 0; slab < core.geometry().slabs; ++slab) {
     if (SlabLife{core.descriptor(slab).life.load(std::memory_order_acquire)}.state() == state) return slab;
   }
@@ -109,7 +105,7 @@ std::optional<std::uint32_t> find_in_state(SegmentCore& core, SlabState state) n
 }
 
 // A slab that is to be cleaned: one that somebody began with, or the oldest that can be reclaimed.
-std::optional<std::uint32_t> find_to_clean(SegmentCore& core, const ActiveSlab& active) {
+std::optional<std::uint32_t> find_to_clean(StreamCore& core, const ActiveSlab& active) {
   if (const auto slab = find_in_state(core, SlabState::cleaning)) return slab;
   close_ended(core, active);
   if (awaits_first_reader(core)) return std::nullopt;
@@ -128,7 +124,7 @@ std::optional<std::uint32_t> find_to_clean(SegmentCore& core, const ActiveSlab& 
 
 }  // namespace
 
-std::optional<std::uint32_t> take_free_slab(SegmentCore& core, const ActiveSlab& active, bool& cleaning) {
+std::optional<std::uint32_t> take_free_slab(StreamCore& core, const ActiveSlab& active, bool& cleaning) {
   if (const auto slab = find_in_state(core, SlabState::free)) return slab;
   const auto slab = find_to_clean(core, active);
   if (!slab) return std::nullopt;
@@ -136,7 +132,7 @@ std::optional<std::uint32_t> take_free_slab(SegmentCore& core, const ActiveSlab&
   return cleaning ? std::nullopt : slab;
 }
 
-bool may_have_free_slab(SegmentCore& core) noexcept {
+bool may_have_free_slab(StreamCore& core) noexcept {
   std::uint64_t newest = 0;
   for (std::uint32_t slab = 0; slab < core.geometry().slabs; ++slab) {
     const SlabLife life{core.descriptor(slab).life.load(std::memory_order_acquire)};

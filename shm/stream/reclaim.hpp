@@ -11,9 +11,9 @@ inline constexpr std::uint64_t kCleanAtOnce = std::uint64_t{1} << 20;
 // Behind settle_states(). A slab that is free now: one that was, or one that could be reclaimed, the oldest first.
 // Nothing if none can be had; `cleaning`: because this call has cleaned one a little further, and the next may find it
 // free.
-std::optional<std::uint32_t> take_free_slab(SegmentCore& core, const ActiveSlab& active, bool& cleaning);
+std::optional<std::uint32_t> take_free_slab(StreamCore& core, const ActiveSlab& active, bool& cleaning);
 
 // Whether take_free_slab is worth a try: a cheap look, without the lock, for those who wait.
-bool may_have_free_slab(SegmentCore& core) noexcept;
+bool may_have_free_slab(StreamCore& core) noexcept;
 
 }  // namespace sapbuf::detail

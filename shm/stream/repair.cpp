@@ -1,13 +1,27 @@
-#include "stream/repair.hpp"
+// Repair: ending what dead participants had begun in the stream. Under its lock; every step repeatable.
+//
+// What a dead writer can leave, and what is done about it:
+//
+//   it says           per-writer order                              total order
+//   claim = claiming  space may be claimed without a trace, a hole: after the grace period, whatever is still zero below
+//                     the cursor belongs to the dead                                                      -> NOP
+//   claim = located   an open extent with committed frames,         a busy frame                          -> NOP
+//                     and perhaps one that is not
+//                     -> ledger, rest to NOP, closed
+//   progress = busy   a reservation was open. Its message was committed if
+//                     the extent has one frame more than counted    the claimed frame is a message
+//                     -> committed, else abandoned
+#include "stream/stream_core.hpp"
 
 #include <algorithm>
 
 #include <sapbuf/detail/kill_point.hpp>
 #include "platform/clock.hpp"
-#include "segment/ledger.hpp"
+#include "segment/event.hpp"
 #include "segment/liveness.hpp"
 #include "segment/registry.hpp"
 #include "stream/extents.hpp"
+#include "stream/ledger.hpp"
 #include "stream/reclaim.hpp"
 
 namespace sapbuf::detail {
@@ -29,14 +43,12 @@ constexpr auto relaxed = std::memory_order_relaxed;
 // again later.
 constexpr std::uint64_t kGraceNs = 2'000'000;
 
-bool is_in_order(SegmentCore& core, Order order) noexcept { return core.geometry().order == order; }
+bool is_in_order(StreamCore& core, Order order) noexcept { return core.geometry().order == order; }
 
-layout::SlotRole role_of(const layout::ParticipantSlot& slot) noexcept {
-  return layout::SlotTenure{slot.tenure.load(relaxed)}.role();
-}
+layout::SlotRole role_of(StreamCore& core, std::uint32_t slot) noexcept { return core.tenure_of(slot).role(); }
 
 // The slab that a located claim points into, if its generation still lives there.
-std::optional<Placed> place_of(SegmentCore& core, Claim claim) noexcept {
+std::optional<Placed> place_of(StreamCore& core, Claim claim) noexcept {
   if (!claim.is_located() || claim.slab() >= core.geometry().slabs) return std::nullopt;
   if (claim.offset_bytes() >= core.geometry().slab_bytes) return std::nullopt;
   const SlabLife life{core.descriptor(claim.slab()).life.load(std::memory_order_acquire)};
@@ -50,7 +62,7 @@ struct OpenExtent {
   ExtentPlace place;
   Extent extent;
 };
-std::optional<OpenExtent> open_extent_of(SegmentCore& core, std::uint32_t slot) noexcept {
+std::optional<OpenExtent> open_extent_of(StreamCore& core, std::uint32_t slot) noexcept {
   const Claim claim{core.slot(slot).claim.load(std::memory_order_acquire)};
   const auto slab = place_of(core, claim);
   if (!slab || !is_in_order(core, Order::per_writer)) return std::nullopt;
@@ -65,25 +77,26 @@ std::optional<OpenExtent> open_extent_of(SegmentCore& core, std::uint32_t slot) 
 // Grace: waits until every live writer that was between its announcement and its trace has been seen elsewhere.
 //   announce: the cursor was read before this; a claim below that limit whose word still says `claiming` the same claim
 //   is the only one that may yet leave its trace.
-bool wait_for_claimers(SegmentCore& core) noexcept {
+bool wait_for_claimers(StreamCore& core) noexcept {
   const std::uint64_t deadline = platform::monotonic_ns() + kGraceNs;
   const std::uint32_t high = core.high_slot();
   for (std::uint32_t index = 0; index < high; ++index) {
-    const layout::ParticipantSlot& slot = core.slot(index);
+    const layout::StreamSlot& slot = core.slot(index);
     const Claim seen{slot.claim.load(std::memory_order_acquire)};
-    while (is_in_use(slot) && seen.is_claiming() && slot.claim.load(std::memory_order_acquire) == seen.word) {
+    while (core.tenure_of(index).in_use() && seen.is_claiming() &&
+           slot.claim.load(std::memory_order_acquire) == seen.word) {
       layout::SlotTenure tenure;
-      if (needs_settling(core, index, tenure)) break;
+      if (needs_settling(core.segment(), index, tenure)) break;
       if (platform::monotonic_ns() > deadline) return false;
     }
   }
   return true;
 }
 
-void repair_table(SegmentCore& core, std::uint32_t dead, Placed place, std::uint64_t claimed, RepairTally& tally) {
+void repair_table(StreamCore& core, std::uint32_t dead, Placed place, std::uint64_t claimed, RepairTally& tally) {
   std::uint64_t hole = 0;  // granules without an extent, up to where the walk is
   const auto count = [&](std::uint64_t granules) {
-    ++tally.frames;
+    ++tally.repairs;
     tally.bytes += granules * core.geometry().granule_bytes;
   };
   // Where one claim ends and the next begins cannot be told, and a reader may know of the first one only: a row over
@@ -108,14 +121,14 @@ void repair_table(SegmentCore& core, std::uint32_t dead, Placed place, std::uint
       close(index);
       if (extent.state() == ExtentState::open && extent.owner() == dead) {
         close_extent(core, {place.slab, index}, extent);
-        ++tally.frames;
+        ++tally.repairs;
       }
     }
   });
   close(claimed / core.geometry().granule_bytes);
 }
 
-void repair_frames(SegmentCore& core, std::uint32_t dead, Placed place, std::uint64_t claimed, RepairTally& tally) {
+void repair_frames(StreamCore& core, std::uint32_t dead, Placed place, std::uint64_t claimed, RepairTally& tally) {
   std::byte* const slab = core.slab_for_writing(place.slab);
   for (std::uint64_t offset = 0; offset < claimed;) {
     layout::Word& word = word_at(slab + offset);
@@ -134,17 +147,17 @@ void repair_frames(SegmentCore& core, std::uint32_t dead, Placed place, std::uin
       // frame-publish: release; readers wait at this header.
       word.store(FrameHeader::nop(span).word, std::memory_order_release);
       SAPBUF_KILL_POINT("repair.hole");
-      ++tally.frames;
+      ++tally.repairs;
       tally.bytes += span;
     }
     offset += span;
   }
 }
 
-bool repair_holes(SegmentCore& core, std::uint32_t dead, RepairTally& tally) {
+bool repair_holes(StreamCore& core, std::uint32_t dead, RepairTally& tally) {
   // The dead claimed before they died, so the cursor as it is now is a limit for their claims.
   const ActiveSlab active = load_active(core);
-  if (!active.valid()) throw Error(Errc::corrupt, "segment '" + core.name() + "': the cursor points nowhere");
+  if (!active.valid()) throw Error(Errc::corrupt, core.title() + ": the cursor points nowhere");
   if (!wait_for_claimers(core)) return false;
   SAPBUF_KILL_POINT("repair.grace");
   for_each_readable(core, [&](Placed place) {
@@ -162,8 +175,8 @@ bool repair_holes(SegmentCore& core, std::uint32_t dead, RepairTally& tally) {
 
 // Per-writer order. The ledger is settled before the extent is closed: afterwards nobody could tell a frame that was
 // committed but not counted from one that was.
-void repair_extent(SegmentCore& core, std::uint32_t dead, RepairTally& tally) {
-  layout::ParticipantSlot& slot = core.slot(dead);
+void repair_extent(StreamCore& core, std::uint32_t dead, RepairTally& tally) {
+  layout::StreamSlot& slot = core.slot(dead);
   const bool busy = Progress{slot.progress.load(std::memory_order_acquire)}.busy();
   LedgerValues ledger = load_ledger(slot);
   const auto open = open_extent_of(core, dead);
@@ -188,13 +201,13 @@ void repair_extent(SegmentCore& core, std::uint32_t dead, RepairTally& tally) {
   SAPBUF_KILL_POINT("repair.counted");
   if (open) {
     close_extent(core, open->place, open->extent);
-    ++tally.frames;
+    ++tally.repairs;
   }
 }
 
 // Total order. The busy frame becomes NOP before the ledger is settled: a NOP still says that nothing was committed.
-void repair_busy_frame(SegmentCore& core, std::uint32_t dead, RepairTally& tally) {
-  layout::ParticipantSlot& slot = core.slot(dead);
+void repair_busy_frame(StreamCore& core, std::uint32_t dead, RepairTally& tally) {
+  layout::StreamSlot& slot = core.slot(dead);
   if (!Progress{slot.progress.load(std::memory_order_acquire)}.busy()) return;
   LedgerValues ledger = load_ledger(slot);
   const Claim claim{slot.claim.load(std::memory_order_acquire)};
@@ -212,7 +225,7 @@ void repair_busy_frame(SegmentCore& core, std::uint32_t dead, RepairTally& tally
     } else if (header.kind() == FrameKind::busy && header.owner() == dead) {
       const std::uint64_t span = std::min(header.span(), core.geometry().slab_bytes - claim.offset_bytes());
       word.store(FrameHeader::nop(span).word, std::memory_order_release);
-      ++tally.frames;
+      ++tally.repairs;
       tally.bytes += span;
     }
   }
@@ -221,9 +234,12 @@ void repair_busy_frame(SegmentCore& core, std::uint32_t dead, RepairTally& tally
   store_ledger(slot, ledger, false);
 }
 
-bool repair(SegmentCore& core, std::uint32_t index, RepairTally& tally) {
-  layout::ParticipantSlot& slot = core.slot(index);
-  if (role_of(slot) != layout::SlotRole::writer) return true;
+}  // namespace
+
+bool StreamCore::repair(std::uint32_t index, RepairTally& tally) {
+  StreamCore& core = *this;
+  layout::StreamSlot& slot = core.slot(index);
+  if (role_of(core, index) != layout::SlotRole::writer) return true;
   settle_states(core, load_active(core));
   if (Claim{slot.claim.load(std::memory_order_acquire)}.is_claiming() && !repair_holes(core, index, tally))
     return false;
@@ -237,17 +253,19 @@ bool repair(SegmentCore& core, std::uint32_t index, RepairTally& tally) {
   return true;
 }
 
-void check(SegmentCore& core) {
-  if (!load_active(core).valid()) {
-    throw Error(Errc::corrupt, "segment '" + core.name() + "' is corrupt: the cursor points nowhere");
+void StreamCore::check() {
+  if (!load_active(*this).valid()) {
+    throw Error(Errc::corrupt, title() + " is corrupt: the cursor points nowhere");
   }
 }
 
 // --- What is held --------------------------------------------------------------------------------------------------
 
+namespace {
+
 // The generation that a writer has an extent or a frame open in.
-std::optional<std::uint64_t> written_generation(SegmentCore& core, std::uint32_t index) noexcept {
-  const layout::ParticipantSlot& slot = core.slot(index);
+std::optional<std::uint64_t> written_generation(StreamCore& core, std::uint32_t index) noexcept {
+  const layout::StreamSlot& slot = core.slot(index);
   const auto place = place_of(core, Claim{slot.claim.load(std::memory_order_acquire)});
   const bool busy = Progress{slot.progress.load(std::memory_order_acquire)}.busy();
   if (!place || !(is_in_order(core, Order::total) ? busy : open_extent_of(core, index).has_value()))
@@ -255,14 +273,17 @@ std::optional<std::uint64_t> written_generation(SegmentCore& core, std::uint32_t
   return place->generation;
 }
 
-bool keeps(SegmentCore& core, std::uint32_t index, Placed place) noexcept {
-  const layout::ParticipantSlot& slot = core.slot(index);
-  if (role_of(slot) == layout::SlotRole::writer) return written_generation(core, index) == place.generation;
+bool keeps(StreamCore& core, std::uint32_t index, Placed place) noexcept {
+  const layout::StreamSlot& slot = core.slot(index);
+  if (role_of(core, index) == layout::SlotRole::writer) return written_generation(core, index) == place.generation;
   return slot.hold.load(std::memory_order_acquire) <= place.generation ||
          (slot.pins.load(std::memory_order_acquire) >> place.slab & 1) != 0;
 }
 
-void held(SegmentCore& core, std::uint32_t index, std::vector<std::uint64_t>& generations) {
+}  // namespace
+
+void StreamCore::find_holdings(std::uint32_t index, std::vector<std::uint64_t>& generations) {
+  StreamCore& core = *this;
   for (std::uint32_t slab = 0; slab < core.geometry().slabs; ++slab) {
     const SlabLife life{core.descriptor(slab).life.load(std::memory_order_acquire)};
     if (life.readable() && keeps(core, index, {life.generation(), slab})) generations.push_back(life.generation());
@@ -270,31 +291,88 @@ void held(SegmentCore& core, std::uint32_t index, std::vector<std::uint64_t>& ge
   std::sort(generations.begin(), generations.end());
 }
 
-bool is_kept_by_others(SegmentCore& core, Placed place, std::span<const std::uint32_t> gone) noexcept {
-  const std::uint32_t high = core.high_slot();
-  for (std::uint32_t index = 0; index < high; ++index) {
-    if (!is_in_use(core.slot(index)) || std::find(gone.begin(), gone.end(), index) != gone.end()) continue;
-    if (keeps(core, index, place)) return true;
-  }
-  return false;
+namespace {
+
+bool is_kept_by_others(StreamCore& core, Placed place, std::span<const std::uint32_t> gone) noexcept {
+  return any_participant(core, [&](std::uint32_t slot, layout::SlotTenure) {
+    return std::find(gone.begin(), gone.end(), slot) == gone.end() && keeps(core, slot, place);
+  });
 }
 
-std::uint32_t count_unheld(SegmentCore& core, std::span<const std::uint64_t> generations,
-                           std::span<const std::uint32_t> gone) {
-  std::uint32_t count = 0;
-  for (const std::uint64_t generation : generations) {
-    const auto slab = find_slab(core, generation);
-    if (!slab) continue;
-    const SlabLife life{core.descriptor(*slab).life.load(std::memory_order_acquire)};
-    if (life.state() == SlabState::sealed && !is_kept_by_others(core, {generation, *slab}, gone)) ++count;
+// The newest generation that stands in a slab.
+std::uint64_t newest_generation(StreamCore& core) noexcept {
+  std::uint64_t newest = 0;
+  for (std::uint32_t slab = 0; slab < core.geometry().slabs; ++slab) {
+    const SlabLife life{core.descriptor(slab).life.load(std::memory_order_acquire)};
+    if (life.readable()) newest = std::max(newest, life.generation());
   }
-  return count;
+  return newest;
 }
 
 }  // namespace
 
-Facility stream_facility() noexcept {
-  return {.check = &check, .held = &held, .repair = &repair, .count_unheld = &count_unheld};
+std::uint32_t StreamCore::count_released(std::span<const std::uint64_t> generations,
+                                         std::span<const std::uint32_t> gone) {
+  std::uint32_t count = 0;
+  for (const std::uint64_t generation : generations) {
+    const auto slab = find_slab(*this, generation);
+    if (!slab) continue;
+    const SlabLife life{descriptor(*slab).life.load(std::memory_order_acquire)};
+    if (life.state() == SlabState::sealed && !is_kept_by_others(*this, {generation, *slab}, gone)) ++count;
+  }
+  return count;
+}
+
+// It is in the middle of a step, or keeps an older generation.
+bool StreamCore::is_in_the_way(std::uint32_t index, layout::SlotTenure tenure) {
+  const layout::StreamSlot& own = slot(index);
+  if (tenure.role() == layout::SlotRole::reader && own.pins.load(relaxed) != 0) return true;
+  if (tenure.role() == layout::SlotRole::writer) {
+    const Claim claim{own.claim.load(relaxed)};
+    if (claim.is_claiming()) return true;
+    // Without a claim it is waiting for room itself.
+    if (claim.word != 0 && Progress{own.progress.load(relaxed)}.busy()) return true;
+  }
+  std::vector<std::uint64_t> held;
+  find_holdings(index, held);
+  const std::uint64_t newest = newest_generation(*this);
+  return std::any_of(held.begin(), held.end(), [newest](std::uint64_t generation) { return generation < newest; });
+}
+
+void StreamCore::prepare(std::uint32_t index) noexcept {
+  layout::StreamSlot& fresh = slot(index);
+  fresh.progress.store(0, relaxed);
+  fresh.claim.store(0, relaxed);
+  fresh.hold.store(layout::kNoHold, relaxed);
+  fresh.pins.store(0, relaxed);
+  fresh.delivered.store(0, relaxed);
+  fresh.lost.store(0, relaxed);
+  fresh.skipped.store(0, relaxed);
+  fresh.revoked.store(0, relaxed);
+  fresh.base_messages.store(0, relaxed);
+  for (layout::LedgerRecord& record : fresh.records) {
+    for (layout::Word* word : {&record.committed, &record.committed_bytes, &record.aborted, &record.dropped,
+                               &record.abandoned, &record.in_extent}) {
+      word->store(0, relaxed);
+    }
+  }
+}
+
+void StreamCore::release(std::uint32_t index) noexcept {
+  add_to_departed(*this, index);
+  SAPBUF_KILL_POINT("recover.departed");
+  slot(index).pins.store(0, relaxed);
+  // hold-release: release, as by the reader itself.
+  slot(index).hold.store(layout::kNoHold, std::memory_order_release);
+}
+
+void StreamCore::mark_settled(std::uint32_t index) noexcept {
+  slot(index).revoked.store(layout::kSettledByOthers, relaxed);
+}
+
+void StreamCore::wake_all() noexcept {
+  notify(control().space);
+  notify(control().data);
 }
 
 }  // namespace sapbuf::detail

@@ -22,8 +22,8 @@ constexpr auto relaxed = std::memory_order_relaxed;
 // How often a writer that seems to be between a claim and its trace is looked at again: some microseconds.
 constexpr int kLooks = 200;
 
-bool may_close(SegmentCore& core, Placed place, std::uint64_t index, Extent extent) noexcept {
-  const layout::ParticipantSlot& owner = core.slot(extent.owner());
+bool may_close(StreamCore& core, Placed place, std::uint64_t index, Extent extent) noexcept {
+  const layout::StreamSlot& owner = core.slot(extent.owner());
   // seal: after the heavy fence. An idle writer will see `revoked` before it touches the extent again; a writer whose
   // claim is elsewhere has left it, or has only just opened it, and will look before it touches it.
   const Claim claim{owner.claim.load(std::memory_order_acquire)};
@@ -34,12 +34,12 @@ bool may_close(SegmentCore& core, Placed place, std::uint64_t index, Extent exte
 
 // An extent that was claimed in time, but opened after the look that revokes, is left to the next sealer: its owner
 // knows of nothing, and would go on writing into it.
-bool is_revoked(SegmentCore& core, Placed place, Extent extent) noexcept {
+bool is_revoked(StreamCore& core, Placed place, Extent extent) noexcept {
   return core.slot(extent.owner()).revoked.load(relaxed) >= place.generation;
 }
 
 // Revokes and closes the open extents of a generation. Returns whether all are closed now.
-bool seal_extents(SegmentCore& core, Placed place, std::uint64_t claimed) {
+bool seal_extents(StreamCore& core, Placed place, std::uint64_t claimed) {
   bool unfinished = false;
   bool any_open = false;
   for_each_extent(core, place, claimed, [&](std::uint64_t, Extent extent, std::uint64_t) {
@@ -72,7 +72,7 @@ bool seal_extents(SegmentCore& core, Placed place, std::uint64_t claimed) {
 
 // Total order: whether this writer may still have a claim or an open frame in the generation, which the cursor has
 // left. A claim that began after the cursor left it cannot be in it; so a change of the word is as good as none.
-bool may_write_into(const layout::ParticipantSlot& slot, Placed place) noexcept {
+bool may_write_into(const layout::StreamSlot& slot, Placed place) noexcept {
   const Claim first{slot.claim.load(std::memory_order_acquire)};
   for (int look = 0; look < kLooks; ++look) {
     const Claim claim{slot.claim.load(std::memory_order_acquire)};
@@ -86,17 +86,13 @@ bool may_write_into(const layout::ParticipantSlot& slot, Placed place) noexcept 
   return true;
 }
 
-bool no_frame_is_open(SegmentCore& core, Placed place) {
-  const std::uint32_t high = core.high_slot();
-  for (std::uint32_t index = 0; index < high; ++index) {
-    const layout::ParticipantSlot& slot = core.slot(index);
-    const layout::SlotTenure tenure{slot.tenure.load(std::memory_order_acquire)};
-    if (tenure.in_use() && tenure.role() == layout::SlotRole::writer && may_write_into(slot, place)) return false;
-  }
-  return true;
+bool no_frame_is_open(StreamCore& core, Placed place) {
+  return !any_participant(core, [&](std::uint32_t slot, layout::SlotTenure tenure) {
+    return tenure.role() == layout::SlotRole::writer && may_write_into(core.slot(slot), place);
+  });
 }
 
-std::uint64_t count_messages(SegmentCore& core, Placed place, std::uint64_t claimed) {
+std::uint64_t count_messages(StreamCore& core, Placed place, std::uint64_t claimed) {
   std::uint64_t messages = 0;
   if (core.geometry().order == Order::per_writer) {
     for_each_extent(core, place, claimed, [&](std::uint64_t, Extent extent, std::uint64_t) {
@@ -114,8 +110,8 @@ std::uint64_t count_messages(SegmentCore& core, Placed place, std::uint64_t clai
 }
 
 // Writes down what is known now that the generation is closed. Repeatable: the last store says that it is done.
-void record_closed(SegmentCore& core, Placed place, std::uint64_t claimed) {
-  const layout::Geometry& geometry = core.geometry();
+void record_closed(StreamCore& core, Placed place, std::uint64_t claimed) {
+  const layout::StreamGeometry& geometry = core.geometry();
   if (claimed < geometry.slab_bytes) {
     layout::word_at(core.slab_for_writing(place.slab) + claimed)
         .store(FrameHeader::nop(geometry.slab_bytes - claimed).word, std::memory_order_release);
@@ -123,10 +119,10 @@ void record_closed(SegmentCore& core, Placed place, std::uint64_t claimed) {
   layout::SlabDescriptor& descriptor = core.descriptor(place.slab);
   if (geometry.counts_messages()) {
     const std::uint64_t messages = count_messages(core, place, claimed);
-    descriptor.frames.store(messages + 1, relaxed);
-    const std::uint64_t before = descriptor.frames_before.load(relaxed);
+    descriptor.messages.store(messages + 1, relaxed);
+    const std::uint64_t before = descriptor.messages_before.load(relaxed);
     if (const auto next = find_slab(core, place.generation + 1)) {
-      core.descriptor(*next).frames_before.store(before + messages, std::memory_order_release);
+      core.descriptor(*next).messages_before.store(before + messages, std::memory_order_release);
     }
   }
   SAPBUF_KILL_POINT("seal.recorded");
@@ -136,7 +132,7 @@ void record_closed(SegmentCore& core, Placed place, std::uint64_t claimed) {
 
 }  // namespace
 
-void close_ended(SegmentCore& core, const ActiveSlab& active) {
+void close_ended(StreamCore& core, const ActiveSlab& active) {
   const bool per_writer = core.geometry().order == Order::per_writer;
   for (std::uint32_t step = 0; step < core.geometry().slabs; ++step) {
     const std::uint64_t generation = core.control().closed_through.load(relaxed) + 1;

@@ -1,11 +1,13 @@
-// Sealing: ending every right to write into a generation that the cursor has left. Under the maintenance lock.
+// Sealing: ending every right to write into a generation that the cursor has left. Under the stream's lock.
 //
 // A generation is closed when nobody can write into it any more: every claim in it has left its trace, and
-//   per-writer order   every extent is closed. An idle writer's open extent is revoked and closed for it:
-//                        sealer    revoked = generation; heavy fence; idle, or gone on to another claim? -> close the
-//                        extent writer    busy; light fence; revoked >= my generation? -> drop the extent, claim anew
+//
+//   per-writer order   every extent is closed. An idle writer's open extent is revoked, and closed for it:
+//                        sealer   revoked = generation; heavy fence; idle, or gone on to another claim? -> close it
+//                        writer   busy; light fence; revoked >= my generation? -> drop the extent, claim anew
 //                      A writer in the middle of a reservation keeps its extent until it comes back for the next one.
 //   total order        no writer has a frame open in it.
+//
 // Generations are closed in their order, so that the number of messages before each one is known when it is reclaimed.
 #pragma once
 
@@ -14,6 +16,6 @@
 namespace sapbuf::detail {
 
 // Closes as many of the ended generations as can be closed now.
-void close_ended(SegmentCore& core, const ActiveSlab& active);
+void close_ended(StreamCore& core, const ActiveSlab& active);
 
 }  // namespace sapbuf::detail

@@ -8,7 +8,7 @@ using layout::Cursor;
 using layout::SlabLife;
 using layout::SlabState;
 
-ActiveSlab load_active(SegmentCore& core) noexcept {
+ActiveSlab load_active(StreamCore& core) noexcept {
   // The cursor moves while this looks; a mismatch that lasts is not a race but corruption.
   for (int tries = 0; tries < 1000; ++tries) {
     const Cursor cursor{core.control().cursor.load(std::memory_order_acquire)};
@@ -22,7 +22,7 @@ ActiveSlab load_active(SegmentCore& core) noexcept {
   return {};
 }
 
-std::optional<std::uint32_t> find_slab(SegmentCore& core, std::uint64_t generation) noexcept {
+std::optional<std::uint32_t> find_slab(StreamCore& core, std::uint64_t generation) noexcept {
   for (std::uint32_t slab = 0; slab < core.geometry().slabs; ++slab) {
     const SlabLife life{core.descriptor(slab).life.load(std::memory_order_acquire)};
     if (life.generation() == generation && life.readable()) return slab;
@@ -30,7 +30,7 @@ std::optional<std::uint32_t> find_slab(SegmentCore& core, std::uint64_t generati
   return std::nullopt;
 }
 
-std::optional<Placed> find_oldest(SegmentCore& core, std::uint64_t at_least) noexcept {
+std::optional<Placed> find_oldest(StreamCore& core, std::uint64_t at_least) noexcept {
   std::optional<Placed> oldest;
   for (std::uint32_t slab = 0; slab < core.geometry().slabs; ++slab) {
     const SlabLife life{core.descriptor(slab).life.load(std::memory_order_acquire)};
@@ -40,7 +40,7 @@ std::optional<Placed> find_oldest(SegmentCore& core, std::uint64_t at_least) noe
   return oldest;
 }
 
-std::uint64_t claimed_bytes(SegmentCore& core, const ActiveSlab& active, Placed place) noexcept {
+std::uint64_t claimed_bytes(StreamCore& core, const ActiveSlab& active, Placed place) noexcept {
   const std::uint64_t claimed = place.generation == active.generation
                                     ? active.offset_bytes
                                     : core.descriptor(place.slab).limit_bytes.load(std::memory_order_acquire);
@@ -48,7 +48,7 @@ std::uint64_t claimed_bytes(SegmentCore& core, const ActiveSlab& active, Placed 
   return std::min(claimed, core.geometry().slab_bytes) / unit * unit;
 }
 
-void settle_states(SegmentCore& core, const ActiveSlab& active) noexcept {
+void settle_states(StreamCore& core, const ActiveSlab& active) noexcept {
   for (std::uint32_t slab = 0; slab < core.geometry().slabs; ++slab) {
     layout::Word& word = core.descriptor(slab).life;
     const SlabLife life{word.load(std::memory_order_acquire)};

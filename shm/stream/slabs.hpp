@@ -3,7 +3,7 @@
 
 #include <optional>
 
-#include "segment/segment_core.hpp"
+#include "stream/stream_core.hpp"
 
 namespace sapbuf::detail {
 
@@ -16,21 +16,21 @@ struct ActiveSlab {
 
   bool valid() const noexcept { return generation != 0; }
 };
-ActiveSlab load_active(SegmentCore& core) noexcept;
+ActiveSlab load_active(StreamCore& core) noexcept;
 
 // The slab in which a generation can be read (active or sealed), if it is still there.
-std::optional<std::uint32_t> find_slab(SegmentCore& core, std::uint64_t generation) noexcept;
+std::optional<std::uint32_t> find_slab(StreamCore& core, std::uint64_t generation) noexcept;
 
 // The oldest generation, from `at_least` on, that can be read.
 struct Placed {
   std::uint64_t generation;
   std::uint32_t slab;
 };
-std::optional<Placed> find_oldest(SegmentCore& core, std::uint64_t at_least) noexcept;
+std::optional<Placed> find_oldest(StreamCore& core, std::uint64_t at_least) noexcept;
 
 // Calls `visit` with the readable slabs, oldest generation first: each once at the most, however fast they change.
 template <typename Visit>
-void for_each_readable(SegmentCore& core, Visit visit) {
+void for_each_readable(StreamCore& core, Visit visit) {
   auto place = find_oldest(core, 1);
   for (std::uint32_t seen = 0; place && seen < core.geometry().slabs; ++seen) {
     visit(*place);
@@ -39,10 +39,10 @@ void for_each_readable(SegmentCore& core, Visit visit) {
 }
 
 // Bytes of a readable slab that have been claimed: final once its generation is no longer the active one.
-std::uint64_t claimed_bytes(SegmentCore& core, const ActiveSlab& active, Placed place) noexcept;
+std::uint64_t claimed_bytes(StreamCore& core, const ActiveSlab& active, Placed place) noexcept;
 
 // Settles what a flipper or reclaimer that died left half done: older generations that still say `active`, and those
 // that say `reclaiming` (nothing of them was cleaned yet), are sealed. Under the lock.
-void settle_states(SegmentCore& core, const ActiveSlab& active) noexcept;
+void settle_states(StreamCore& core, const ActiveSlab& active) noexcept;
 
 }  // namespace sapbuf::detail

@@ -55,7 +55,7 @@ class SpaceWait {
         if (gave_the_dead_a_chance_) return blocks ? Status::timeout : Status::full;
         // Nobody else may ever come to take back what the dead hold.
         gave_the_dead_a_chance_ = true;
-        recover_while_waiting(core_, writer_.recovery_tried_ns, Sweepers::any);
+        recover_while_waiting(core_.segment(), writer_.recovery_tried_ns, Sweepers::any);
         continue;
       }
       if (writer_.stop != nullptr && writer_.stop->load(relaxed)) return Status::stopped;
@@ -80,18 +80,18 @@ class SpaceWait {
   bool sleep(std::uint64_t now) noexcept {
     const SleepTicket ticket{core_.control().space, false, core_.full_fences()};
     if (flip(core_, generation_) == FlipResult::done) return true;
-    beat(*writer_.slot);
+    core_.beat(writer_.index);
     const std::uint64_t last_ns = std::max(deadline_ns_, started_ns_ + kFlipperPatienceNs);
     ticket.sleep_until(std::min(last_ns, now + nap_ns_));
     nap_ns_ = std::min(2 * nap_ns_, kLongestNapNs);
     if (platform::monotonic_ns() - started_ns_ > kPatienceNs) {
-      recover_while_waiting(core_, writer_.recovery_tried_ns, Sweepers::one);
+      recover_while_waiting(core_.segment(), writer_.recovery_tried_ns, Sweepers::one);
     }
     return false;
   }
 
   WriterState& writer_;
-  SegmentCore& core_;
+  StreamCore& core_;
   const std::uint64_t generation_;
   const std::uint64_t deadline_ns_;
   std::uint64_t started_ns_ = 0;  // or when a slab was last cleaned a little further
@@ -102,7 +102,7 @@ class SpaceWait {
 }  // namespace
 
 Status look_for_room(WriterState& writer, std::uint64_t least, std::uint64_t& bytes) noexcept {
-  SegmentCore& core = *writer.core;
+  StreamCore& core = *writer.core;
   for (;;) {
     const ActiveSlab active = load_active(core);
     if (!active.valid() || core.truncated()) return Status::corrupt;

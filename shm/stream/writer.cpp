@@ -5,11 +5,11 @@
 #include "platform/clock.hpp"
 #include "platform/fence.hpp"
 #include "platform/zero.hpp"
-#include "segment/ledger.hpp"
 #include "segment/recovery.hpp"
 #include "segment/registry.hpp"
 #include "stream/claim.hpp"
 #include "stream/extent_size.hpp"
+#include "stream/ledger.hpp"
 #include "stream/writer_state.hpp"
 
 namespace sapbuf::detail {
@@ -220,8 +220,8 @@ std::uint64_t abort_reserved(WriterState& writer, std::byte* payload) noexcept {
   return progress_without_busy(writer);
 }
 
-WriterState::WriterState(std::shared_ptr<SegmentCore> segment, const WriterOptions& options)
-    : core(std::move(segment)),
+WriterState::WriterState(std::shared_ptr<StreamCore> stream, const WriterOptions& options)
+    : core(std::move(stream)),
       timeout(options.timeout),
       stop(options.stop),
       cursor(core->control().cursor),
@@ -230,6 +230,7 @@ WriterState::WriterState(std::shared_ptr<SegmentCore> segment, const WriterOptio
       claim_bytes(core->geometry().granule_bytes),
       seen_offset(core->geometry().slab_bytes) {
   core->check_not_forked();
+  core->check_not_removed();
   full_fences = core->full_fences();
   total = core->geometry().order == Order::total;
   data = &core->control().data;
@@ -239,7 +240,7 @@ WriterState::WriterState(std::shared_ptr<SegmentCore> segment, const WriterOptio
         "membarrier(2) is not available here (old kernel, or a seccomp filter): make the segment with full fences "
         "(SegmentOptions{.fences = Fences::full})");
   }
-  recover_core(*core);
+  recover_core(core->segment());
   attachment = attach(*core, layout::SlotRole::writer, options.name);
   index = attachment.slot();
   slot = &core->slot(index);
@@ -255,11 +256,10 @@ void WriterState::after_fork_in_child() noexcept {
   slot->revoked.store(~std::uint64_t{0}, relaxed);
 }
 
-Opened open_writer(const Segment& segment, const WriterOptions& options) {
+Opened open_writer(const Stream& stream, const WriterOptions& options) {
   const platform::Uncancellable to_its_end;
-  auto* const state = segment.core()
-                          ->unless_truncated([&] { return std::make_unique<WriterState>(segment.core(), options); })
-                          .release();
+  const auto attach = [&] { return std::make_unique<WriterState>(stream.core(), options); };
+  auto* const state = stream.core()->segment().unless_truncated(attach).release();
   return {state, state->slot, state->data, progress_without_busy(*state)};
 }
 

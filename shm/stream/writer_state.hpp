@@ -4,14 +4,14 @@
 #include <sapbuf/writer.hpp>
 
 #include "segment/registry.hpp"
-#include "segment/segment_core.hpp"
 #include "stream/clearing.hpp"
 #include "stream/extents.hpp"
+#include "stream/stream_core.hpp"
 
 namespace sapbuf::detail {
 
 struct WriterState final : ForkHook {
-  WriterState(std::shared_ptr<SegmentCore> segment, const WriterOptions& options);
+  WriterState(std::shared_ptr<StreamCore> stream, const WriterOptions& options);
   ~WriterState();
 
   void after_fork_in_child() noexcept override;
@@ -19,7 +19,7 @@ struct WriterState final : ForkHook {
   // Forgets the extent without touching it.
   void drop_extent() noexcept { next = end = nullptr; }
 
-  const std::shared_ptr<SegmentCore> core;
+  const std::shared_ptr<StreamCore> core;
   const std::chrono::milliseconds timeout;
   const std::atomic<bool>* const stop;
   layout::Word& cursor;
@@ -30,7 +30,7 @@ struct WriterState final : ForkHook {
   std::uint64_t claim_sequence = 0;  // of the last announcement
   std::uint64_t recovery_tried_ns = 0;
   std::uint64_t deadline_ns = 0;  // of the call in hand; 0 until it is needed, for it takes a look at the clock
-  layout::ParticipantSlot* slot = nullptr;
+  layout::StreamSlot* slot = nullptr;
   layout::Event* data = nullptr;
   bool full_fences = false;
   bool total = false;

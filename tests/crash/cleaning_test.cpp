@@ -9,10 +9,11 @@
 #include <sapbuf/detail/kill_point.hpp>
 
 #include "segment/maintenance_lock.hpp"
-#include "segment/segment_core.hpp"
 #include "stream/reclaim.hpp"
+#include "stream/stream_core.hpp"
 #include "support/child.hpp"
 #include "support/invariants.hpp"
+#include "support/main_stream.hpp"
 #include "support/stream.hpp"
 
 namespace sapbuf::test {
@@ -31,7 +32,7 @@ Segment make_segment(std::string_view name) {
   return Segment::create(name, {.slabs = 2, .slab_bytes = kSlabBytes, .order = Order::total, .participants = 8});
 }
 
-layout::SlabDescriptor& first_slab(const Segment& segment) { return segment.core()->descriptor(0); }
+layout::SlabDescriptor& first_slab(const Segment& segment) { return main_stream(segment).descriptor(0); }
 
 layout::SlabState state_of_first_slab(const Segment& segment) {
   return layout::SlabLife{first_slab(segment).life.load()}.state();
@@ -39,7 +40,7 @@ layout::SlabState state_of_first_slab(const Segment& segment) {
 
 // How many calls it takes from here until the slab is free; each of them has the lock for itself.
 unsigned clean_to_the_end(const Segment& segment) {
-  detail::SegmentCore& core = *segment.core();
+  detail::StreamCore& core = main_stream(segment);
   unsigned calls = 0;
   for (bool more = true; more && calls < 2 * kSteps; ++calls) {
     more = false;
@@ -77,7 +78,7 @@ BOOST_DATA_TEST_CASE(the_next_one_goes_on_where_the_dead_one_stood, data::make(k
   BOOST_TEST((state_of_first_slab(segment) == layout::SlabState::cleaning));
   BOOST_TEST(first_slab(segment).cleaned_bytes.load() == place.steps * kCleanAtOnce);
   BOOST_TEST(clean_to_the_end(segment) == std::max(1U, kSteps - place.steps));
-  const std::byte* const first = segment.core()->slab_for_reading(0);
+  const std::byte* const first = main_stream(segment).slab_for_reading(0);
   BOOST_TEST(std::all_of(first, first + kSlabBytes, [](std::byte byte) { return byte == std::byte{0}; }));
 
   // And all goes on, through the slab and through the one after it.
@@ -115,7 +116,7 @@ BOOST_AUTO_TEST_CASE(others_clean_on_and_flip_while_one_is_stopped_between_two_s
   BOOST_TEST_REQUIRE(stopped.wait_until_stopped());
   BOOST_TEST((state_of_first_slab(segment) == layout::SlabState::cleaning));
   BOOST_TEST(first_slab(segment).cleaned_bytes.load() == kCleanAtOnce);
-  BOOST_TEST(!!detail::MaintenanceLock{*segment.core()});
+  BOOST_TEST(!!detail::MaintenanceLock{main_stream(segment)});
   Writer writer{segment, {.timeout = kPatience}};
   must_put(writer, {3, 0}, kLarge);
   BOOST_TEST(inspect(segment).generation == 3U);

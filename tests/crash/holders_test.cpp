@@ -7,7 +7,8 @@
 #include <csignal>
 
 #include "crash/victim.hpp"
-#include "segment/segment_core.hpp"
+#include "stream/stream_core.hpp"
+#include "support/main_stream.hpp"
 #include "support/stream.hpp"
 
 namespace sapbuf::test {
@@ -26,9 +27,9 @@ Segment make_segment(std::string_view name, Order order, OnFull on_full = OnFull
 constexpr int kMoreThanFits = 400;
 const std::string kLine(40, 'x');
 
-const layout::ParticipantSlot& slot_named(const Segment& segment, std::string_view participant) {
+const layout::StreamSlot& slot_named(const Segment& segment, std::string_view participant) {
   for (const ParticipantSnapshot& it : inspect(segment).participants) {
-    if (it.name == participant) return segment.core()->slot(it.slot);
+    if (it.name == participant) return main_stream(segment).slot(it.slot);
   }
   throw std::runtime_error("there is no such participant");
 }

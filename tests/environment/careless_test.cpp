@@ -16,7 +16,8 @@
 #include <thread>
 
 #include "environment/surroundings.hpp"
-#include "segment/segment_core.hpp"
+#include "stream/stream_core.hpp"
+#include "support/main_stream.hpp"
 #include "support/stream.hpp"
 
 namespace sapbuf::test {
@@ -125,7 +126,7 @@ BOOST_DATA_TEST_CASE(who_lost_its_numbers_to_another_file_judges_rightly, data::
     link.say(1);
     link.hear();
     // So that nothing is known but by the lock.
-    for (std::uint32_t slot = 0; slot < own.core()->high_slot(); ++slot) own.core()->slot(slot).boot_id.store(0);
+    for (std::uint32_t slot = 0; slot < main_stream(own).high_slot(); ++slot) participant(own, slot).boot_id.store(0);
     const RecoveryReport report = recover(own);
     require(report.dead.size() == 1 && report.dead[0].name == "dead", "the dead one was not found");
     require(report.dead[0].proof == "ofd-lock-free", "by another proof");
@@ -175,7 +176,7 @@ BOOST_AUTO_TEST_CASE(a_looker_with_read_locks_keeps_no_dead_alive) {
   const int looker = ::open(("/dev/shm/sapbuf." + name.str()).c_str(), O_RDONLY | O_CLOEXEC);
   struct flock lock {};
   lock.l_type = F_RDLCK;
-  lock.l_start = static_cast<off_t>(segment.core()->slot(0).life.load());
+  lock.l_start = static_cast<off_t>(participant(segment, 0).life.load());
   lock.l_len = 1;
   dead.kill();
   BOOST_TEST(::fcntl(looker, F_OFD_SETLK, &lock) == 0);
@@ -191,7 +192,7 @@ BOOST_AUTO_TEST_CASE(who_is_stopped_by_a_lock_is_told_whose_it_is) {
     const int file = ::open(("/dev/shm/sapbuf." + name.str()).c_str(), O_RDONLY | O_CLOEXEC);
     struct flock lock {};
     lock.l_type = F_RDLCK;
-    lock.l_start = static_cast<off_t>(layout::kMaintenanceLock);
+    lock.l_start = static_cast<off_t>(layout::kMaintenanceLocks);
     lock.l_len = 1;
     require(::fcntl(file, F_OFD_SETLK, &lock) == 0, "cannot lock");
     link.say(1);

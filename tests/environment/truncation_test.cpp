@@ -13,8 +13,9 @@
 #include <thread>
 
 #include "environment/surroundings.hpp"
-#include "segment/segment_core.hpp"
 #include "stream/own_ranges.hpp"
+#include "stream/stream_core.hpp"
+#include "support/main_stream.hpp"
 #include "support/stream.hpp"
 
 namespace sapbuf::test {
@@ -180,16 +181,23 @@ BOOST_AUTO_TEST_CASE(a_look_at_own_ranges_needs_no_slot) {
   const TestName name;
   Child child{[&](Link&) {
     const Segment segment = Segment::create(name, {.slab_bytes = 65536, .participants = 32});
+    // The page with the first slots has other words, too.
+    detail::StreamCore& core = main_stream(segment);
+    const auto first = reinterpret_cast<std::uintptr_t>(&core.slot(0));
+    auto* const page = reinterpret_cast<std::byte*>(layout::round_up(first, layout::kPageBytes));
+    std::vector<Writer> others;
+    while (reinterpret_cast<std::byte*>(&core.slot(static_cast<std::uint32_t>(others.size()))) < page) {
+      others.emplace_back(segment);
+    }
     Reader reader{segment};
     Writer writer{segment};
     require(put(writer, {1, 0}) == Status::ok, "not accepted");
     const auto range = reader.pin();
     fill_up(writer);
-    detail::SegmentCore& core = *segment.core();
     require(detail::is_kept_by_own_range(core), "it is not kept");
-    require(::mprotect(&core.slot(0), layout::kPageBytes, PROT_NONE) == 0, "cannot protect");
+    require(::mprotect(page, layout::kPageBytes, PROT_NONE) == 0, "cannot protect");
     const bool kept = detail::is_kept_by_own_range(core);
-    ::mprotect(&core.slot(0), layout::kPageBytes, PROT_READ | PROT_WRITE);
+    ::mprotect(page, layout::kPageBytes, PROT_READ | PROT_WRITE);
     require(kept, "it is not kept without the slots");
   }};
   BOOST_TEST(child.wait() == 0);

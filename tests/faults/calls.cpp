@@ -51,6 +51,7 @@ const std::vector<Facts>& all_facts() {
       {Call::open, "open", {EACCES, EINTR, EMFILE, ENFILE, ENOENT, ENOMEM}},
       {Call::opendir, "opendir", {EACCES, EMFILE, ENOMEM}},
       {Call::posix_fallocate, "posix_fallocate", {ENOSPC, EFBIG, EIO, ENOMEM}},
+      {Call::punch_hole, "fallocate, giving back", {EIO, EINTR, EOPNOTSUPP, EPERM}},
       {Call::pread, "pread", {EIO, EINTR, kShort}},
       {Call::read, "read", {EIO, EINTR, kShort}},
       {Call::readdir, "readdir", {EIO}},
@@ -262,6 +263,11 @@ int __real_posix_fallocate(int file, off_t offset, off_t bytes);
 int __wrap_posix_fallocate(int file, off_t offset, off_t bytes) {
   const int error = Faults::meet(Call::posix_fallocate);
   return error != 0 ? error : __real_posix_fallocate(file, offset, bytes);
+}
+
+int __real_fallocate(int file, int mode, off_t offset, off_t bytes);
+int __wrap_fallocate(int file, int mode, off_t offset, off_t bytes) {
+  return pass(Call::punch_hole, [&] { return __real_fallocate(file, mode, offset, bytes); });
 }
 
 ssize_t __real_pread(int file, void* target, std::size_t bytes, off_t offset);

@@ -30,6 +30,7 @@ enum class Call {
   open,
   opendir,
   posix_fallocate,
+  punch_hole,
   pread,
   read,
   readdir,

@@ -4,7 +4,8 @@
 #include <csignal>
 #include <stdexcept>
 
-#include "segment/segment_core.hpp"
+#include "stream/stream_core.hpp"
+#include "support/main_stream.hpp"
 
 namespace sapbuf::test {
 namespace {
@@ -163,6 +164,32 @@ std::vector<Operation> make_operations() {
          const Segment own = Segment::create_in(memory, world.options);
          const Reader reader{own};
        }});
+  const auto drop_stream = [](World& world) { Stream::remove(*world.segment, "more"); };
+  all.push_back({.name = "make_a_stream",
+                 .options = small(),
+                 .before = make,
+                 .act =
+                     [](World& world) {
+                       const Stream more = Stream::create(*world.segment, "more", {.slab_bytes = 4096});
+                       Writer writer{more};
+                       static_cast<void>(writer.write("one"));
+                     },
+                 .undo = drop_stream});
+  all.push_back({.name = "remove_a_stream",
+                 .options = small(),
+                 .before =
+                     [](World& world) {
+                       make(world);
+                       Stream::create(*world.segment, "more", {.slab_bytes = 4096});
+                     },
+                 .act =
+                     [](World& world) {
+                       if (!Stream::remove(*world.segment, "more")) throw Error(Errc::not_found, "there is no stream");
+                     },
+                 .undo =
+                     [](World& world) {
+                       static_cast<void>(Stream::open_or_create(*world.segment, "more", {.slab_bytes = 4096}));
+                     }});
   all.push_back({.name = "attach_writer", .options = small(), .before = make, .act = [](World& world) {
                    Writer writer{*world.segment};
                  }});
@@ -193,7 +220,7 @@ std::vector<Operation> make_operations() {
                    static_cast<void>(world.reader->wait_for(2ms));
                  }});
   all.push_back({.name = "wake_a_sleeper", .options = small(), .before = attach_both, .act = [](World& world) {
-                   world.segment->core()->control().data.sleepers.store(1);
+                   main_stream(*world.segment).control().data.sleepers.store(1);
                    write_some(world, 1);
                  }});
   all.push_back({.name = "wait_for_room",

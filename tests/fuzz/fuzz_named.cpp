@@ -20,6 +20,7 @@
 #include "fuzz/world.hpp"
 #include "support/child.hpp"
 #include "support/invariants.hpp"
+#include "support/main_stream.hpp"
 
 namespace sapbuf::fuzz {
 namespace {
@@ -50,10 +51,11 @@ struct Handle {
   }
 };
 
-// A segment's file, and what the one who made it (or else, opened it first) takes it for.
+// A segment's file, and what the one who made it (or else, opened it first) takes its stream for.
 struct File {
-  layout::Geometry geometry;
+  layout::StreamGeometry geometry;
   bool deceived = false;  // by a header that says otherwise
+  bool misled = false;    // its directory was edited: what is open may be found there no more
 };
 
 class Script {
@@ -120,15 +122,20 @@ class Script {
 
   void use(Handle& handle, Segment segment) {
     handle.close();
-    const layout::Geometry& geometry = segment.core()->geometry();
     handle.file = file_of_name();
-    File& file = files_.try_emplace(handle.file, File{geometry}).first->second;
-    if (segment.created()) file = {geometry};
+    File& file = files_.try_emplace(handle.file).first->second;
+    const bool deceived = std::exchange(file.deceived, true);  // if its stream cannot be opened
+    const layout::StreamGeometry& geometry = test::main_stream(segment).geometry();
+    file.deceived = deceived;
+    if (segment.created() || file.geometry.slabs == 0) file = {geometry, false, file.misled};
     if (!(file.geometry == geometry)) file.deceived = true;
     handle.segment = std::move(segment);
   }
 
-  bool is_whole(const Handle& handle) const { return !files_.at(handle.file).deceived; }
+  bool is_whole(const Handle& handle) const {
+    const File& file = files_.at(handle.file);
+    return !file.deceived && !file.misled;
+  }
 
   // Nobody else gives or takes the name.
   ino_t file_of_name() const {
@@ -143,20 +150,28 @@ class Script {
     for (int i = 0; i < 4; ++i) {
       Reservation open = handle.writer->reserve(300);
       if (!open) return;
-      test::overwrite(*handle.segment, open.bytes());
+      // Where the directory was edited, `main` may be another stream by now than the one that is written to.
+      if (!files_.at(handle.file).misled) test::overwrite(*handle.segment, open.bytes());
       open.commit();
     }
   }
   void read(Handle& handle) {
     if (!handle.segment) return;
     if (!handle.reader) handle.reader.emplace(*handle.segment);
-    for (const Frame& frame : handle.reader->pin()) test::touch(*handle.segment, frame.bytes());
+    for (const Frame& frame : handle.reader->pin()) {
+      if (!files_.at(handle.file).misled) test::touch(*handle.segment, frame.bytes());
+    }
   }
 
   // As whoever may write to the file can.
   void edit(Input& input) {
-    constexpr std::size_t kWords = sizeof(layout::SegmentHeader) / sizeof(std::uint64_t);
-    const off_t at = input.byte() % kWords * sizeof(std::uint64_t);
+    constexpr std::size_t kHeaderWords = sizeof(layout::SegmentHeader) / sizeof(std::uint64_t);
+    constexpr std::size_t kEntryWords = sizeof(layout::DirectoryEntry) / sizeof(std::uint64_t);
+    const std::size_t word_number = input.byte() % (kHeaderWords + kEntryWords);
+    const std::size_t place = word_number < kHeaderWords
+                                  ? word_number * sizeof(std::uint64_t)
+                                  : layout::kPageBytes + (word_number - kHeaderWords) * sizeof(std::uint64_t);
+    const auto at = static_cast<off_t>(place);
     const std::uint8_t what = input.byte();
     const int file = ::open(path_.c_str(), O_RDWR | O_CLOEXEC);
     if (file < 0) return;
@@ -176,6 +191,8 @@ class Script {
         word ^= std::uint64_t{1} << (what >> 2);
     }
     static_cast<void>(::pwrite(file, &word, sizeof word, at));
+    struct stat facts {};
+    if (word_number >= kHeaderWords && ::fstat(file, &facts) == 0) files_[facts.st_ino].misled = true;
     ::close(file);
   }
 

@@ -3,7 +3,7 @@
 //   byte 0     what to begin with (see below)
 //   byte 1..3  bytes of memory
 //   byte 4     how many edits of the header follow: an offset in it and a word each
-//   the rest   bytes of the control region, from the cursor on
+//   the rest   bytes of the directory, and of what is behind it
 #include <algorithm>
 #include <cstring>
 
@@ -67,6 +67,7 @@ void fill(std::span<std::byte> bytes, const test::HeapMemory& model, const layou
   const std::size_t known = std::min(bytes.size(), model.bytes().size());
   std::memcpy(bytes.data(), model.bytes().data(), known);
   std::memcpy(bytes.data(), &header, std::min(bytes.size(), sizeof header));
+  // From the directory on.
   if (bytes.size() <= layout::kPageBytes) return;
   const auto behind = bytes.subspan(layout::kPageBytes);
   if (!control.empty()) std::memcpy(behind.data(), control.data(), std::min(behind.size(), control.size()));
@@ -82,7 +83,7 @@ void open_and_use(Input input) {
   auto& header = *reinterpret_cast<layout::SegmentHeader*>(bytes);
   edit_header(header, input);
   if ((begin & kPlaced) != 0 && !layout::problem_with(header.geometry)) layout::place(header.geometry);
-  if ((begin & kWhatOpened) != 0 && header.geometry.total_bytes < kMostMemory) size = header.geometry.total_bytes;
+  if ((begin & kWhatOpened) != 0 && header.geometry.most_bytes < kMostMemory) size = header.geometry.most_bytes;
   if ((begin & kShared) != 0) {
     const test::SharedMemory memory{std::max<std::size_t>(size, 1)};
     fill(memory.bytes(), model, header, input.rest());

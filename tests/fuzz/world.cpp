@@ -7,6 +7,7 @@
 #include <sapbuf/layout/header.hpp>
 
 #include "fuzz/edit.hpp"
+#include "support/main_stream.hpp"
 
 namespace sapbuf::fuzz {
 namespace {
@@ -47,8 +48,8 @@ World::World(Input& input) : World(input.byte()) {
 
 World::World(std::uint8_t choice)
     : peaceful_((choice & kPeaceful) != 0),
-      geometry_(original(choice).segment.core()->geometry()),
-      memory_(geometry_.total_bytes) {
+      geometry_(test::main_stream(original(choice).segment).geometry()),
+      memory_(geometry_.end()) {
   std::byte* const bytes = memory_.bytes().data();
   std::memcpy(bytes, original(choice).memory.bytes().data(), memory_.bytes().size());
   if ((choice & kAlive) == 0) reinterpret_cast<layout::SegmentHeader*>(bytes)->creation_id += 2;
@@ -57,7 +58,7 @@ World::World(std::uint8_t choice)
 World::~World() { kill_point::disarm(); }
 
 void World::edit(Input& input) {
-  if (peaceful_ && !spare_) spare_.emplace(geometry_.total_bytes);
+  if (peaceful_ && !spare_) spare_.emplace(geometry_.end());
   edit_word((spare_ ? *spare_ : memory_).bytes().data(), geometry_, input);
 }
 

@@ -36,7 +36,7 @@ class World {
   explicit World(std::uint8_t choice);
 
   const bool peaceful_;
-  layout::Geometry geometry_;
+  layout::StreamGeometry geometry_;
   test::HeapMemory memory_;
   std::optional<test::HeapMemory> spare_;  // takes the edits of a peaceful input
 };

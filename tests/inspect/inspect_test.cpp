@@ -44,7 +44,7 @@ BOOST_DATA_TEST_CASE(a_fresh_segment_has_one_active_slab_and_nobody, kEveryStrea
   const Snapshot now = inspect(name);
   BOOST_TEST(now.name == name.str());
   BOOST_TEST(now.bytes == segment.bytes());
-  BOOST_TEST(now.abi == 1U);
+  BOOST_TEST(now.abi == 2U);
   BOOST_TEST(now.created_ns != 0U);
   BOOST_TEST(now.options.order == order);
   BOOST_TEST(now.options.on_full == on_full);

@@ -5,6 +5,7 @@
 #include <cctype>
 
 #include <sapbuf/layout/header.hpp>
+#include <sapbuf/layout/stream_geometry.hpp>
 
 #include "support/stream.hpp"
 
@@ -91,22 +92,33 @@ BOOST_AUTO_TEST_CASE(places_do_not_overlap_and_slabs_begin_at_pages) {
       for (const std::uint64_t slab_bytes :
            {std::uint64_t{4096}, std::uint64_t{12288}, std::uint64_t{1} << 20, 4 * kGiB}) {
         for (const std::uint32_t participants : {1u, 64u, 1000u, 1024u}) {
-          layout::Geometry g;
+          layout::StreamGeometry g;
           g.order = order;
           g.slabs = slabs;
           g.slab_bytes = slab_bytes;
           g.extent_bytes = slab_bytes / 4;
           g.participants = participants;
-          layout::place(g);
-          BOOST_TEST(sizeof(layout::SegmentHeader) <= g.control_at);
-          BOOST_TEST(g.control_at + sizeof(layout::Control) <= g.slots_at);
-          BOOST_TEST(g.slots_at + participants * sizeof(layout::ParticipantSlot) <= g.descriptors_at);
+          layout::SegmentGeometry common;
+          common.participants = participants;
+          layout::place(common);
+          layout::place(g, common.regions_at);
+          BOOST_TEST(sizeof(layout::SegmentHeader) <= common.directory_at);
+          BOOST_TEST(common.directory_at + sizeof(layout::Directory) <= common.control_at);
+          BOOST_TEST(common.control_at + sizeof(layout::Control) <= common.slots_at);
+          BOOST_TEST(common.slots_at + participants * sizeof(layout::ParticipantSlot) <= common.regions_at);
+          BOOST_TEST(common.control_at % layout::kPageBytes == 0U);
+          BOOST_TEST(common.slots_at % layout::kLineBytes == 0U);
+          BOOST_TEST(common.regions_at % layout::kPageBytes == 0U);
+          BOOST_TEST(g.head_at == common.regions_at);
+          BOOST_TEST(g.head_at + sizeof(layout::FacilityHead) <= g.control_at);
+          BOOST_TEST(g.control_at + sizeof(layout::StreamControl) <= g.slots_at);
+          BOOST_TEST(g.slots_at + participants * sizeof(layout::StreamSlot) <= g.descriptors_at);
           BOOST_TEST(g.descriptors_at + slabs * sizeof(layout::SlabDescriptor) <= g.extents_at);
           const std::uint64_t table = order == Order::per_writer ? slabs * g.granules_per_slab() * 8 : 0;
           BOOST_TEST(g.extents_at + table <= g.slabs_at);
-          BOOST_TEST(g.slabs_at + slabs * slab_bytes == g.total_bytes);
-          BOOST_TEST(g.slab_at(slabs - 1) + slab_bytes == g.total_bytes);
-          BOOST_TEST(g.control_at % layout::kPageBytes == 0U);
+          BOOST_TEST(g.slabs_at + slabs * slab_bytes == g.end());
+          BOOST_TEST(g.slab_at(slabs - 1) + slab_bytes == g.end());
+          BOOST_TEST(g.control_at % layout::kLineBytes == 0U);
           BOOST_TEST(g.slots_at % layout::kLineBytes == 0U);
           BOOST_TEST(g.descriptors_at % layout::kLineBytes == 0U);
           BOOST_TEST(g.extents_at % 8 == 0U);

@@ -2,8 +2,11 @@
 #include <boost/test/unit_test.hpp>
 
 #include <cstring>
+#include <set>
+#include <vector>
 
 #include <sapbuf/layout/header.hpp>
+#include <sapbuf/layout/stream_geometry.hpp>
 
 namespace sapbuf::layout {
 namespace {
@@ -127,7 +130,7 @@ BOOST_AUTO_TEST_CASE(a_switch_of_progress_selects_the_other_record_and_starts_fr
 BOOST_AUTO_TEST_CASE(a_tenure_keeps_incarnation_role_and_state_apart) {
   for (const std::uint64_t incarnation : {std::uint64_t{0}, std::uint64_t{1}, (std::uint64_t{1} << 48) - 1}) {
     for (const auto role : {SlotRole::none, SlotRole::writer, SlotRole::reader}) {
-      for (const auto state : {SlotState::free, SlotState::attached, SlotState::leaving}) {
+      for (const auto state : {SlotState::free, SlotState::attached, SlotState::leaving, SlotState::attaching}) {
         const SlotTenure tenure = SlotTenure::make(incarnation, role, state);
         BOOST_TEST((tenure.incarnation() == incarnation && tenure.role() == role && tenure.state() == state));
         BOOST_TEST(tenure.in_use() == (state != SlotState::free));
@@ -149,8 +152,41 @@ BOOST_AUTO_TEST_CASE(a_slabs_life_keeps_generation_and_state_apart) {
 
 // A change of this number is a change of what is in memory: raise kAbiVersion with it, then pin the new number here.
 BOOST_AUTO_TEST_CASE(the_layout_is_the_one_of_this_abi_version) {
-  BOOST_TEST(kAbiVersion == 1U);
-  BOOST_TEST(layout_hash() == 8993265123577645095u);
+  BOOST_TEST(kAbiVersion == 2U);
+  BOOST_TEST(layout_hash() == 6638406721191677225u);
+  BOOST_TEST(stream_layout_hash() == 13146138657638433145u);
+}
+
+// Two fields of one size that change places leave every size and offset as it was.
+BOOST_AUTO_TEST_CASE(a_layout_hash_sees_any_two_fields_that_change_places) {
+  const auto hash_of = [](std::span<const Field> fields) { return LayoutHash{}.add(fields, 4096).value(); };
+  const std::span<const Field> structs[] = {
+      kSegmentHeaderFields, kSegmentGeometryFields, kDirectoryEntryFields, kControlFields,       kParticipantSlotFields,
+      kFacilityHeadFields,  kJournalEntryFields,    kEventFields,          kStreamControlFields, kDepartedRecordFields,
+      kStreamSlotFields,    kLedgerRecordFields,    kSlabDescriptorFields};
+  for (const std::span<const Field> fields : structs) {
+    std::set<std::uint64_t> hashes{hash_of(fields)};
+    std::size_t tried = 1;
+    for (std::size_t one = 0; one < fields.size(); ++one) {
+      for (std::size_t other = 0; other < one; ++other) {
+        std::vector<Field> swapped(fields.begin(), fields.end());
+        std::swap(swapped[one].name, swapped[other].name);
+        hashes.insert(hash_of(swapped));
+        ++tried;
+      }
+    }
+    BOOST_TEST(hashes.size() == tried);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_list_of_fields_that_leaves_one_out_covers_nothing) {
+  for (std::size_t left_out = 0; left_out < std::size(kParticipantSlotFields); ++left_out) {
+    std::vector<Field> fields(std::begin(kParticipantSlotFields), std::end(kParticipantSlotFields));
+    BOOST_TEST(covers(fields, sizeof(ParticipantSlot)));
+    const std::size_t bytes = fields[left_out].bytes;
+    fields.erase(fields.begin() + static_cast<std::ptrdiff_t>(left_out));
+    BOOST_TEST(!covers(fields, sizeof(ParticipantSlot)), "without " << left_out << ", of " << bytes << " bytes");
+  }
 }
 
 BOOST_AUTO_TEST_CASE(the_magic_can_be_read_in_a_dump_of_the_file) {

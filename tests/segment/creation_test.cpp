@@ -20,8 +20,9 @@
 
 #include <sapbuf/detail/kill_point.hpp>
 
-#include "segment/segment_core.hpp"
+#include "stream/stream_core.hpp"
 #include "support/child.hpp"
+#include "support/main_stream.hpp"
 #include "support/skip.hpp"
 #include "support/stream.hpp"
 
@@ -463,9 +464,10 @@ BOOST_AUTO_TEST_CASE(another_layout_is_incompatible) {
 
 BOOST_AUTO_TEST_CASE(geometry_that_makes_no_sense_is_corrupt) {
   const std::size_t geometry = offsetof(SegmentHeader, geometry);
-  for (std::size_t offset = 0; offset < sizeof(layout::Geometry); offset += 8) {
-    for (const std::uint64_t value : {~std::uint64_t{0}, std::uint64_t{1} << 63, std::uint64_t{4095}}) {
-      const bool only_in_reserve = offset == offsetof(layout::Geometry, order) && value << 40 == 0;
+  for (std::size_t offset = 0; offset < sizeof(layout::SegmentGeometry); offset += 8) {
+    for (const std::uint64_t value : {~std::uint64_t{0}, std::uint64_t{1} << 63, std::uint64_t{1} << 63 | 8}) {
+      // The first word has participants, fences and what is reserved.
+      const bool only_in_reserve = offset == 0 && value == (std::uint64_t{1} << 63 | 8);
       BOOST_TEST_CONTEXT("word " << value << " at " << offset) {
         BOOST_TEST(error_after(geometry + offset, value) == (only_in_reserve ? Errc::incompatible : Errc::corrupt));
       }
@@ -477,8 +479,8 @@ BOOST_AUTO_TEST_CASE(a_geometry_that_could_be_but_is_not_the_files_is_corrupt) {
   const TestName name;
   static_cast<void>(Segment::create(name, kSmall));
   const RawFile file{name};
-  auto geometry = file.get<layout::Geometry>(offsetof(SegmentHeader, geometry));
-  geometry.slabs = 64;
+  auto geometry = file.get<layout::SegmentGeometry>(offsetof(SegmentHeader, geometry));
+  geometry.participants = 1000;
   layout::place(geometry);
   file.put(offsetof(SegmentHeader, geometry), geometry);
   BOOST_TEST(error_of_open(name) == Errc::corrupt);
@@ -834,7 +836,7 @@ std::vector<Mapping> mappings_of(const std::string& name) {
 
 // Runs in a process that only reads: throws if it could write to the slabs.
 void expect_read_only_slabs(const std::string& name, const Segment& segment) {
-  const std::uint64_t slabs_at = segment.core()->geometry().slabs_at;
+  const std::uint64_t slabs_at = main_stream(segment).geometry().slabs_at;
   bool mapped = false;
   for (const Mapping& mapping : mappings_of(name)) {
     const bool has_slabs = mapping.offset + mapping.bytes > slabs_at;
@@ -888,7 +890,7 @@ BOOST_AUTO_TEST_CASE(nobody_can_write_to_the_header) {
     if (mapping.offset != 0 || mapping.permissions == "---s") continue;  // what keeps a lock cannot be touched at all
     ++headers;
     BOOST_TEST(mapping.permissions == "r--s");
-    BOOST_TEST(mapping.bytes == layout::kPageBytes);
+    BOOST_TEST(mapping.bytes == layout::kPageBytes + sizeof(layout::Directory));
   }
   BOOST_TEST(headers == 2U);
 }

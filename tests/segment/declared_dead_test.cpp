@@ -2,8 +2,9 @@
 #include <boost/test/data/test_case.hpp>
 #include <boost/test/unit_test.hpp>
 
-#include "segment/segment_core.hpp"
+#include "stream/stream_core.hpp"
 #include "support/child.hpp"
+#include "support/main_stream.hpp"
 #include "support/stream.hpp"
 
 namespace sapbuf::test {
@@ -18,7 +19,7 @@ SegmentOptions small(Order order, std::uint32_t participants, OnFull on_full = O
 
 // Its slot names a life that nobody has: whoever looks takes the participant for dead, and settles it.
 void declare_dead(const Segment& segment, std::uint32_t slot) {
-  segment.core()->slot(slot).life.store(layout::kLifeLocks + 1);
+  participant(segment, slot).life.store(layout::kLifeLocks + 1);
   BOOST_TEST_REQUIRE(recover(segment).dead.size() == 1U);
 }
 
@@ -75,18 +76,18 @@ BOOST_DATA_TEST_CASE(a_reader_is_told_and_its_last_range_takes_nothing_from_the_
   BOOST_TEST(next.slot() == reader.slot());
   std::optional<PinnedRange> its{next.pin()};
   BOOST_TEST((its->begin() != its->end()));
-  const auto word_of = [&](layout::Word layout::ParticipantSlot::*word) {
-    return (segment.core()->slot(next.slot()).*word).load();
+  const auto word_of = [&](layout::Word layout::StreamSlot::*word) {
+    return (main_stream(segment).slot(next.slot()).*word).load();
   };
-  const std::uint64_t hold = word_of(&layout::ParticipantSlot::hold);
-  const std::uint64_t pins = word_of(&layout::ParticipantSlot::pins);
+  const std::uint64_t hold = word_of(&layout::StreamSlot::hold);
+  const std::uint64_t pins = word_of(&layout::StreamSlot::pins);
   range.reset();
   BOOST_TEST(error_of([&] { reader.wait_for(0ms); }) == Errc::declared_dead);
   BOOST_TEST(error_of([&] { static_cast<void>(reader.pin()); }) == Errc::declared_dead);
   BOOST_TEST(message_of([&] { reader.wait_for(0ms); }).find("make a new one") != std::string::npos);
   reader.close();
-  BOOST_TEST(word_of(&layout::ParticipantSlot::hold) == hold);
-  BOOST_TEST(word_of(&layout::ParticipantSlot::pins) == pins);
+  BOOST_TEST(word_of(&layout::StreamSlot::hold) == hold);
+  BOOST_TEST(word_of(&layout::StreamSlot::pins) == pins);
   BOOST_TEST(inspect(segment).participants.size() == 2U);
 }
 

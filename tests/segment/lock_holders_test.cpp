@@ -6,6 +6,7 @@
 
 #include "segment/maintenance_lock.hpp"
 #include "support/child.hpp"
+#include "support/main_stream.hpp"
 #include "support/stream.hpp"
 
 namespace sapbuf::test {
@@ -21,7 +22,7 @@ BOOST_AUTO_TEST_CASE(nobody_holds_it_for_long) {
   for (const Milliseconds patience : {Milliseconds{0ms}, Milliseconds{std::chrono::hours::max()}}) {
     BOOST_TEST(!find_lock_holders(segment, patience));
   }
-  const detail::MaintenanceLock free_again{*segment.core()};
+  const detail::MaintenanceLock free_again{main_stream(segment)};
   BOOST_TEST(bool{free_again});
 }
 
@@ -30,7 +31,7 @@ BOOST_AUTO_TEST_CASE(a_participant_that_is_stopped_with_it_is_named) {
   const Segment segment = Segment::create(name, {.slab_bytes = 4096});
   Child holder{[&](Link& link) {
     const Segment own = Segment::open(name);
-    const detail::MaintenanceLock lock{*own.core()};
+    const detail::MaintenanceLock lock{main_stream(own)};
     link.say(lock ? 1 : 0);
     link.hear();
   }};
@@ -52,7 +53,7 @@ BOOST_AUTO_TEST_CASE(a_stranger_who_may_only_read_is_named) {
     const int file = ::open(("/dev/shm/sapbuf." + std::string{name}).c_str(), O_RDONLY | O_CLOEXEC);
     struct flock lock {};
     lock.l_type = F_RDLCK;
-    lock.l_start = static_cast<off_t>(layout::kMaintenanceLock);
+    lock.l_start = static_cast<off_t>(layout::kMaintenanceLocks);
     lock.l_len = 1;
     link.say(::fcntl(file, F_OFD_SETLK, &lock) == 0 ? 1 : 0);
     link.hear();

@@ -3,8 +3,9 @@
 
 #include <fstream>
 
-#include "segment/segment_core.hpp"
+#include "stream/stream_core.hpp"
 #include "support/child.hpp"
+#include "support/main_stream.hpp"
 #include "support/stream.hpp"
 
 namespace sapbuf::test {
@@ -34,7 +35,7 @@ BOOST_AUTO_TEST_SUITE(mapping)
 BOOST_AUTO_TEST_CASE(children_get_nothing_and_core_files_get_no_slabs) {
   const TestName name;
   const Segment segment = Segment::create(name, kSmall);
-  detail::SegmentCore& core = *segment.core();
+  detail::StreamCore& core = main_stream(segment);
   const std::string control = flags_of(&core.control());
   BOOST_TEST(has(control, "dc"));
   BOOST_TEST(!has(control, "dd"));
@@ -48,18 +49,18 @@ BOOST_AUTO_TEST_CASE(children_get_nothing_and_core_files_get_no_slabs) {
 BOOST_AUTO_TEST_CASE(a_fork_leaves_the_parents_mappings_as_they_were) {
   const TestName name;
   const Segment segment = Segment::create(name, kSmall);
-  const std::byte* const slab = segment.core()->slab_for_reading(0);
+  const std::byte* const slab = main_stream(segment).slab_for_reading(0);
   Child child{[](Link&) {}};
   BOOST_TEST(child.wait() == 0);
   BOOST_TEST(has(flags_of(slab), "dc"));
-  BOOST_TEST(has(flags_of(&segment.core()->control()), "dc"));
+  BOOST_TEST(has(flags_of(&main_stream(segment).control()), "dc"));
 }
 
 BOOST_AUTO_TEST_CASE(slabs_stand_in_core_files_for_those_who_ask) {
   const TestName name;
   const Segment segment = Segment::create(name, kSmall);
   set_slabs_in_core_dumps(true);
-  const std::string flags = flags_of(segment.core()->slab_for_reading(0));
+  const std::string flags = flags_of(main_stream(segment).slab_for_reading(0));
   set_slabs_in_core_dumps(false);
   BOOST_TEST(!has(flags, "dd"));
   BOOST_TEST(has(flags, "dc"));
@@ -71,9 +72,9 @@ BOOST_AUTO_TEST_CASE(supplied_memory_that_others_share_is_kept_out_too) {
   const std::byte* slab = nullptr;
   {
     const Segment segment = Segment::create_in(memory, kSmall);
-    slab = segment.core()->slab_for_reading(0);
+    slab = main_stream(segment).slab_for_reading(0);
     BOOST_TEST(has(flags_of(slab), "dd"));
-    BOOST_TEST(!has(flags_of(&segment.core()->control()), "dd"));
+    BOOST_TEST(!has(flags_of(&main_stream(segment).control()), "dd"));
   }
   BOOST_TEST(!has(flags_of(slab), "dd"));
 }

@@ -8,7 +8,7 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "segment/segment_core.hpp"
+#include "stream/stream_core.hpp"
 #include "support/child.hpp"
 #include "support/stream.hpp"
 

@@ -7,6 +7,7 @@
 #include "segment/maintenance_lock.hpp"
 #include "segment/recovery.hpp"
 #include "support/child.hpp"
+#include "support/main_stream.hpp"
 #include "support/stream.hpp"
 
 namespace sapbuf::test {
@@ -19,14 +20,14 @@ constexpr std::uint64_t kSecondNs = 1'000'000'000;
 
 // A segment with a slot that names a life that nobody has.
 struct WithDead {
-  WithDead() { core().slot(reader.slot()).life.store(layout::kLifeLocks + 1); }
-  detail::SegmentCore& core() { return *segment.core(); }
-  layout::Word& next_sweep() { return core().control().next_sweep; }
+  WithDead() { participant(segment, reader.slot()).life.store(layout::kLifeLocks + 1); }
+  detail::StreamCore& core() { return main_stream(segment); }
+  layout::Word& next_sweep() { return segment.core()->control().next_sweep; }
   // Whether somebody who waits, and did not look lately, settles the dead.
   bool sweeps(Sweepers sweepers = Sweepers::one) {
     std::uint64_t last_try_ns = 0;
-    detail::recover_while_waiting(core(), last_try_ns, sweepers);
-    return core().control().recoveries.load() == 1;
+    detail::recover_while_waiting(*segment.core(), last_try_ns, sweepers);
+    return core().head().recoveries.load() == 1;
   }
 
   const TestName name;
@@ -88,7 +89,7 @@ BOOST_AUTO_TEST_CASE(a_sweep_that_was_not_done_leaves_no_pause) {
   WithDead stream;
   Child holder{[&](Link& link) {
     const Segment own = Segment::open(stream.name);
-    const detail::MaintenanceLock lock{*own.core()};
+    const detail::MaintenanceLock lock{main_stream(own)};
     link.say(lock ? 1 : 0);
     link.hear();
   }};

@@ -8,9 +8,10 @@
 #include <sapbuf/sapbuf.hpp>
 #include <stdexcept>
 
-#include "segment/segment_core.hpp"
 #include "soak/clock.hpp"
 #include "soak/dice.hpp"
+#include "stream/stream_core.hpp"
+#include "support/main_stream.hpp"
 
 namespace sapbuf::soak {
 namespace {
@@ -242,7 +243,7 @@ void live(Diaries& diaries, std::uint32_t id, Live live_once) {
 
 // What keeps the oldest generation that is not closed.
 std::string what_stands(const Segment& segment) {
-  detail::SegmentCore& core = *segment.core();
+  detail::StreamCore& core = test::main_stream(segment);
   const std::uint64_t generation = core.control().closed_through.load() + 1;
   std::string text = fmt::format("generation {} is not closed", generation);
   for (const SlabSnapshot& slab : inspect(segment).slabs) {
@@ -253,10 +254,10 @@ std::string what_stands(const Segment& segment) {
       const layout::Extent extent{core.extent(slab.index, granule).load()};
       if (extent.state() == layout::ExtentState::closed) granule += extent.granules() - 1;
       if (extent.state() == layout::ExtentState::closed) continue;
-      const layout::ParticipantSlot& owner = core.slot(extent.owner());
+      const layout::StreamSlot& owner = core.slot(extent.owner());
       text += fmt::format(", granule {} is {:x}, its owner's tenure {:x}, claim {:x}, progress {:x}, revoked {:x}",
-                          granule, extent.word, owner.tenure.load(), owner.claim.load(), owner.progress.load(),
-                          owner.revoked.load());
+                          granule, extent.word, test::participant(segment, extent.owner()).tenure.load(),
+                          owner.claim.load(), owner.progress.load(), owner.revoked.load());
       break;
     }
   }

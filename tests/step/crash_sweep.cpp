@@ -6,10 +6,11 @@
 #include <cstdio>
 #include <random>
 
-#include "segment/segment_core.hpp"
 #include "step/chance.hpp"
 #include "step/judge.hpp"
 #include "step/moments.hpp"
+#include "stream/stream_core.hpp"
+#include "support/main_stream.hpp"
 
 namespace sapbuf::test {
 namespace {
@@ -40,7 +41,7 @@ std::span<const std::byte> bytes_of(const Diary& diary) { return std::as_bytes(s
 
 // Where the participants' heartbeats are in the segment.
 std::vector<std::size_t> heartbeats(const Segment& segment) {
-  const layout::Geometry& geometry = segment.core()->geometry();
+  const layout::SegmentGeometry& geometry = segment.core()->geometry();
   std::vector<std::size_t> offsets;
   for (std::uint32_t slot = 0; slot < geometry.participants; ++slot) {
     offsets.push_back(geometry.slots_at + slot * sizeof(layout::ParticipantSlot) +

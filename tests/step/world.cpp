@@ -3,7 +3,8 @@
 #include <csignal>
 #include <stdexcept>
 
-#include "segment/segment_core.hpp"
+#include "stream/stream_core.hpp"
+#include "support/main_stream.hpp"
 
 namespace sapbuf::test {
 
@@ -39,7 +40,7 @@ void World::write(std::uint32_t count, bool audience_reads) {
 
 void World::advance_to(std::uint64_t generation, std::uint64_t used_bytes) {
   const auto is_there = [&] {
-    const layout::Cursor now{segment.core()->control().cursor.load()};
+    const layout::Cursor now{main_stream(segment).control().cursor.load()};
     if (now.generation_tag() != generation) return now.generation_tag() > generation;
     return now.offset_bytes() >= used_bytes;
   };

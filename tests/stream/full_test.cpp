@@ -9,9 +9,10 @@
 #include <sapbuf/detail/kill_point.hpp>
 
 #include "segment/maintenance_lock.hpp"
-#include "segment/segment_core.hpp"
 #include "stream/reclaim.hpp"
+#include "stream/stream_core.hpp"
 #include "support/child.hpp"
+#include "support/main_stream.hpp"
 #include "support/stream.hpp"
 
 namespace sapbuf::test {
@@ -87,7 +88,7 @@ BOOST_DATA_TEST_CASE(a_blocked_writer_goes_on_when_the_reader_lets_go, data::mak
     done = true;
   }};
   // It has announced its sleep, so it has looked and found nothing.
-  BOOST_TEST(eventually([&] { return stream.segment.core()->control().space.sleepers.load() != 0; }));
+  BOOST_TEST(eventually([&] { return main_stream(stream.segment).control().space.sleepers.load() != 0; }));
   BOOST_TEST(!done.load());
   Log log;
   BOOST_TEST(log.read_until(slow, stream.next + 1));
@@ -140,7 +141,7 @@ BOOST_AUTO_TEST_CASE(writers_that_are_refused_leave_the_cursor_alone) {
     BOOST_TEST(put(early, {1, 1}, 100) == Status::full);
     BOOST_TEST(put(late, {2, 1}, 100) == Status::full);
   }
-  const layout::Cursor cursor{stream.segment.core()->control().cursor.load()};
+  const layout::Cursor cursor{main_stream(stream.segment).control().cursor.load()};
   BOOST_TEST(cursor.offset_bytes() < stream.options.slab_bytes + 2 * 200);
 }
 
@@ -337,7 +338,7 @@ BOOST_DATA_TEST_CASE(writers_that_come_to_a_full_stream_leave_the_cursor_alone, 
     stream.fill_up(writer, refusal);
     BOOST_TEST(refusal == Status::timeout);
   }
-  const auto cursor = [&] { return stream.segment.core()->control().cursor.load(); };
+  const auto cursor = [&] { return main_stream(stream.segment).control().cursor.load(); };
   const std::uint64_t before = cursor();
   for (int i = 0; i < 100; ++i) {
     Writer fresh{stream.segment, {.timeout = 0ms}};
@@ -356,7 +357,7 @@ BOOST_DATA_TEST_CASE(not_yet_is_no_refusal, data::make(kOrders) * data::make({On
     Writer other{stream.segment, {.timeout = 0ms}};
     std::atomic<bool> ended{false};
     std::thread meanwhile;
-    const layout::Event& space = stream.segment.core()->control().space;
+    const layout::Event& space = main_stream(stream.segment).control().space;
     kill_point::arm("flip.prepared", [&] {  // in the middle of the flip, the lock in hand
       meanwhile = std::thread{[&] {
         status = other.write(std::string(2000, 'x'));
@@ -379,7 +380,7 @@ BOOST_AUTO_TEST_CASE(a_large_slab_is_cleaned_in_steps) {
   const Segment segment = Segment::create_in(memory, options);
   Writer writer{segment};
   const std::string message(65536 - 8, 'x');
-  detail::SegmentCore& core = *segment.core();
+  detail::StreamCore& core = main_stream(segment);
   for (const std::uint64_t generation : {2U, 4U}) {
     while (inspect(segment).generation < generation) BOOST_REQUIRE(writer.write(message) == Status::ok);
     int steps = 0;

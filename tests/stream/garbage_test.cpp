@@ -10,6 +10,7 @@
 
 #include "support/child.hpp"
 #include "support/hostile.hpp"
+#include "support/main_stream.hpp"
 
 namespace sapbuf::test {
 namespace {
@@ -167,7 +168,7 @@ BOOST_DATA_TEST_CASE(a_reader_that_could_not_attach_takes_no_slot, data::make(kO
   const SegmentOptions options{.slab_bytes = 4096, .order = order, .participants = 1};
   const HeapMemory memory{options};
   const Segment segment = Segment::create_in(memory, options);
-  layout::Word& cursor = segment.core()->control().cursor;
+  layout::Word& cursor = main_stream(segment).control().cursor;
   const std::uint64_t right = cursor.exchange(layout::Cursor::make(77, 60, 0).word);
   for (int i = 0; i < 3; ++i) BOOST_TEST(error_of([&] { const Reader reader{segment}; }) == Errc::corrupt);
   cursor = right;
@@ -180,7 +181,7 @@ BOOST_DATA_TEST_CASE(recovery_says_that_the_cursor_points_nowhere, data::make(kO
   const HeapMemory memory{options};
   const Segment segment = Segment::create_in(memory, options);
   BOOST_TEST(error_of([&] { recover(segment); }) == nothing());
-  segment.core()->control().cursor = layout::Cursor::make(1, 60, 0).word;
+  main_stream(segment).control().cursor = layout::Cursor::make(1, 60, 0).word;
   BOOST_TEST(error_of([&] { recover(segment); }) == Errc::corrupt);
   BOOST_TEST(error_of([&] { const Writer writer{segment}; }) == Errc::corrupt);
 }
@@ -192,7 +193,7 @@ BOOST_AUTO_TEST_CASE(a_revocation_that_no_sealer_made_is_an_error) {
   const Segment segment = Segment::create_in(memory, options);
   Writer writer{segment, {.timeout = 0ms}};
   BOOST_TEST(writer.write("right") == Status::ok);
-  layout::Word& revoked = segment.core()->slot(writer.slot()).revoked;
+  layout::Word& revoked = main_stream(segment).slot(writer.slot()).revoked;
   for (const std::uint64_t generation : {std::uint64_t{1}, ~std::uint64_t{0}}) {
     revoked = generation;
     BOOST_TEST(writer.write("revoked") == Status::corrupt);
@@ -203,8 +204,8 @@ BOOST_AUTO_TEST_CASE(a_revocation_that_no_sealer_made_is_an_error) {
 
 // Puts a generation into a slab, and the cursor there.
 void place_generation(const Segment& segment, std::uint64_t generation, std::uint32_t slab) {
-  segment.core()->descriptor(slab).life = layout::SlabLife::make(generation, layout::SlabState::active).word;
-  segment.core()->control().cursor = layout::Cursor::make(generation, slab, 0).word;
+  main_stream(segment).descriptor(slab).life = layout::SlabLife::make(generation, layout::SlabState::active).word;
+  main_stream(segment).control().cursor = layout::Cursor::make(generation, slab, 0).word;
 }
 
 BOOST_DATA_TEST_CASE(a_reader_that_lost_everything_says_so_each_time, data::make(kOrders), order) {
@@ -212,10 +213,10 @@ BOOST_DATA_TEST_CASE(a_reader_that_lost_everything_says_so_each_time, data::make
   const HeapMemory memory{options};
   const Segment segment = Segment::create_in(memory, options);
   place_generation(segment, 7, 1);
-  segment.core()->descriptor(0).life = 0;
+  main_stream(segment).descriptor(0).life = 0;
   Reader reader{segment};
   place_generation(segment, 1, 0);
-  segment.core()->descriptor(1).life = 0;
+  main_stream(segment).descriptor(1).life = 0;
   for (int i = 0; i < 3; ++i) BOOST_TEST(error_of([&] { static_cast<void>(texts(reader)); }) == Errc::corrupt);
 }
 
@@ -227,7 +228,7 @@ BOOST_DATA_TEST_CASE(more_generations_than_slabs_are_an_error, data::make(kOrder
   Reader reader{segment};
   Writer writer{segment};
   const Reservation unfinished = writer.reserve(8);
-  segment.core()->descriptor(0).limit_bytes = options.slab_bytes;
+  main_stream(segment).descriptor(0).limit_bytes = options.slab_bytes;
   Errc seen = nothing();
   for (std::uint64_t generation = 2; generation < 100 && seen == nothing(); ++generation) {
     place_generation(segment, generation, 1 + generation % 2);
@@ -246,7 +247,7 @@ BOOST_DATA_TEST_CASE(a_frame_that_makes_no_sense_is_an_error, data::make(kOrders
   Reader reader{segment};
   Writer writer{segment};
   BOOST_TEST(writer.write("right") == Status::ok);
-  std::byte* const slab = segment.core()->slab_for_writing(0);
+  std::byte* const slab = main_stream(segment).slab_for_writing(0);
   const std::size_t at = order == Order::per_writer ? layout::kExtentFrameBytes : 0;
   for (const std::uint64_t word :
        {layout::FrameHeader::message(1 << 20, 0).word,

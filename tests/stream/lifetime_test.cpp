@@ -5,8 +5,9 @@
 #include <optional>
 #include <thread>
 
-#include "segment/segment_core.hpp"
+#include "stream/stream_core.hpp"
 #include "support/child.hpp"
+#include "support/main_stream.hpp"
 #include "support/stream.hpp"
 
 namespace sapbuf::test {
@@ -251,7 +252,7 @@ BOOST_DATA_TEST_CASE(who_waits_for_another_threads_range_waits, data::make(kOrde
     {
       const PinnedRange range = reader.pin();
       pinned = true;
-      static_cast<void>(eventually([&] { return stream.segment.core()->control().space.sleepers.load() != 0; }));
+      static_cast<void>(eventually([&] { return main_stream(stream.segment).control().space.sleepers.load() != 0; }));
     }
     Log log;
     static_cast<void>(eventually([&] {

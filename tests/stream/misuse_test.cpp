@@ -11,8 +11,9 @@
 
 #include <sapbuf/detail/kill_point.hpp>
 
-#include "segment/segment_core.hpp"
+#include "stream/stream_core.hpp"
 #include "support/child.hpp"
+#include "support/main_stream.hpp"
 #include "support/stream.hpp"
 
 namespace sapbuf::test {
@@ -150,7 +151,7 @@ BOOST_AUTO_TEST_CASE(a_reader_says_corrupt_where_the_chain_has_a_gap) {
   Twin twin{stream.writer};
   {
     const Reservation first = stream.writer.reserve(100);
-    stream.segment.core()->slot(stream.writer.slot()).progress &= ~layout::Progress::kBusy;
+    main_stream(stream.segment).slot(stream.writer.slot()).progress &= ~layout::Progress::kBusy;
     BOOST_TEST((twin.get().write("x") == Status::ok));
   }
   Writer innocent{stream.segment};
@@ -164,7 +165,7 @@ BOOST_AUTO_TEST_CASE(a_reader_says_corrupt_where_a_claim_was_forgotten) {
   must_put(stream.writer, {1, 0});
   Log log;
   log.read(stream.reader);
-  detail::SegmentCore& core = *stream.segment.core();
+  detail::StreamCore& core = main_stream(stream.segment);
   core.control().cursor += core.geometry().extent_bytes / layout::kUnitBytes;
   BOOST_TEST(error_at_the_end(stream.reader) == Errc::corrupt);
 }

@@ -7,8 +7,9 @@
 
 #include <sapbuf/detail/kill_point.hpp>
 
-#include "segment/segment_core.hpp"
+#include "stream/stream_core.hpp"
 #include "support/child.hpp"
+#include "support/main_stream.hpp"
 #include "support/stream.hpp"
 
 namespace sapbuf::test {
@@ -25,7 +26,7 @@ struct Stream {
 
   std::uint64_t generation() const { return inspect(segment).generation; }
   int pinned_slabs(const Reader& reader) const {
-    return std::popcount(segment.core()->slot(reader.slot()).pins.load());
+    return std::popcount(main_stream(segment).slot(reader.slot()).pins.load());
   }
 
   SegmentOptions options;

@@ -3,9 +3,10 @@
 #include <boost/test/unit_test.hpp>
 #include <thread>
 
-#include "segment/segment_core.hpp"
 #include "stream/extents.hpp"
+#include "stream/stream_core.hpp"
 #include "support/child.hpp"
+#include "support/main_stream.hpp"
 #include "support/stream.hpp"
 
 namespace sapbuf::test {
@@ -108,7 +109,7 @@ BOOST_DATA_TEST_CASE(a_reader_from_the_newest_skips_later_slabs_only_if_it_skips
 // hold its slab for ever.
 BOOST_AUTO_TEST_CASE(a_reader_passes_a_hole_of_several_extents) {
   Stream stream{Order::per_writer, OnFull::block};
-  detail::SegmentCore& core = *stream.segment.core();
+  detail::StreamCore& core = main_stream(stream.segment);
   core.control().cursor.fetch_add(stream.options.slab_bytes / layout::kUnitBytes);
   detail::close_hole(core, {.slab = 0, .index = 0}, core.geometry().granules_per_slab());
   Reader reader{stream.segment};
@@ -368,7 +369,7 @@ BOOST_DATA_TEST_CASE(a_sleeping_reader_of_another_process_is_woken, kEveryStream
   }};
   sleeper.hear();
   Writer writer{segment};
-  layout::Event& event = segment.core()->control().data;
+  layout::Event& event = main_stream(segment).control().data;
   for (int i = 0; i < 5; ++i) {
     // It announces itself before it sleeps; the commit that finds the announcement makes the wake.
     BOOST_TEST(eventually([&] { return event.sleepers.load() != 0; }));
@@ -382,7 +383,7 @@ BOOST_DATA_TEST_CASE(a_sleeping_reader_of_another_process_is_woken, kEveryStream
 
 BOOST_DATA_TEST_CASE(a_commit_makes_no_system_call_when_nobody_sleeps, data::make(kOrders), order) {
   Stream stream{order, OnFull::block};
-  layout::Event& event = stream.segment.core()->control().data;
+  layout::Event& event = main_stream(stream.segment).control().data;
   const std::uint32_t wakes = event.sequence.load();
   for (int i = 0; i < 10; ++i) BOOST_TEST(stream.writer.write("x") == Status::ok);
   BOOST_TEST(event.sequence.load() == wakes);
@@ -392,7 +393,7 @@ BOOST_DATA_TEST_CASE(a_commit_makes_no_system_call_when_nobody_sleeps, data::mak
 BOOST_DATA_TEST_CASE(a_dead_sleeper_costs_one_wake, data::make(kOrders), order) {
   const TestName name;
   const Segment segment = Segment::create(name, {.order = order});
-  layout::Event& event = segment.core()->control().data;
+  layout::Event& event = main_stream(segment).control().data;
   Child sleeper{[&](Link&) { Reader{Segment::open(name)}.wait_for(kPatience * 2); }};
   BOOST_TEST(eventually([&] { return event.sleepers.load() != 0; }));
   sleeper.stop();
@@ -471,7 +472,7 @@ BOOST_AUTO_TEST_CASE(an_extent_that_was_left_open_does_not_come_behind_its_owner
   while (inspect(segment).generation == 1) must_put(busy, {1, by_busy++}, 4000);
   BOOST_TEST(reader.wait_for(0ns));
 
-  segment.core()->slot(idle.slot()).revoked = 1;
+  main_stream(segment).slot(idle.slot()).revoked = 1;
   while (by_idle < 6) must_put(idle, {2, by_idle++}, 4000);
   for (int i = 0; i < 3; ++i) log.read(reader);
   const auto numbers = log.by_writer();

@@ -6,8 +6,9 @@
 #include <limits>
 #include <thread>
 
-#include "segment/segment_core.hpp"
+#include "stream/stream_core.hpp"
 #include "support/child.hpp"
+#include "support/main_stream.hpp"
 #include "support/stream.hpp"
 
 namespace sapbuf::test {
@@ -40,7 +41,7 @@ static_assert(Milliseconds{std::chrono::hours::max()} == kForever && Millisecond
 struct Stream {
   explicit Stream(Order order = Order::per_writer) : options{.slab_bytes = 4096, .order = order} {}
 
-  bool somebody_sleeps() const { return segment.core()->control().data.sleepers.load() != 0; }
+  bool somebody_sleeps() const { return main_stream(segment).control().data.sleepers.load() != 0; }
 
   SegmentOptions options;
   HeapMemory memory{options};
@@ -143,7 +144,7 @@ BOOST_AUTO_TEST_CASE(a_signals_handler_ends_a_wait_by_the_flag) {
     }
   }};
   service.hear();
-  BOOST_TEST(eventually([&] { return segment.core()->control().data.sleepers.load() != 0; }));
+  BOOST_TEST(eventually([&] { return main_stream(segment).control().data.sleepers.load() != 0; }));
   ::kill(service.pid(), SIGTERM);
   BOOST_TEST(service.wait() == 0);  // within the tests' patience
 }

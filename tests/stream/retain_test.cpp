@@ -7,8 +7,9 @@
 
 #include <sapbuf/detail/kill_point.hpp>
 
-#include "segment/segment_core.hpp"
+#include "stream/stream_core.hpp"
 #include "support/child.hpp"
+#include "support/main_stream.hpp"
 #include "support/stream.hpp"
 
 namespace sapbuf::test {
@@ -43,7 +44,7 @@ BOOST_DATA_TEST_CASE(writers_wait_for_a_first_reader, data::make(kOrders), order
     must_put(writer, {2, 0}, 2000);
     done = true;
   }};
-  BOOST_TEST(eventually([&] { return segment.core()->control().space.sleepers.load() != 0; }));
+  BOOST_TEST(eventually([&] { return main_stream(segment).control().space.sleepers.load() != 0; }));
   BOOST_TEST(!done.load());
   Reader reader{segment};
   BOOST_TEST(!inspect(segment).awaits_first_reader);

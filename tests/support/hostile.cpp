@@ -1,4 +1,5 @@
 #include "support/hostile.hpp"
+#include "support/main_stream.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -10,9 +11,9 @@ namespace {
 using namespace std::chrono_literals;
 
 void check_is_in_slabs(const Segment& segment, std::span<const std::byte> part) {
-  const std::uint64_t slabs_bytes = segment.bytes() - segment.core()->geometry().slabs_at;
-  const std::byte* const slabs = segment.core()->slab_for_reading(0);
-  const std::byte* const writable = segment.core()->slab_for_writing(0);
+  const std::uint64_t slabs_bytes = segment.bytes() - main_stream(segment).geometry().slabs_at;
+  const std::byte* const slabs = main_stream(segment).slab_for_reading(0);
+  const std::byte* const writable = main_stream(segment).slab_for_writing(0);
   const auto lies_in = [&](const std::byte* begin) {
     return part.data() >= begin && part.size() <= slabs_bytes && part.data() - begin <= std::ptrdiff_t(slabs_bytes) &&
            std::uint64_t(part.data() - begin) <= slabs_bytes - part.size();
@@ -23,13 +24,15 @@ void check_is_in_slabs(const Segment& segment, std::span<const std::byte> part) 
 }  // namespace
 
 std::vector<Region> regions_of(const Segment& segment) {
-  const layout::Geometry& g = segment.core()->geometry();
-  return {{"control", g.control_at, g.slots_at},
-          {"slots", g.slots_at, g.slots_at + 8 * sizeof(layout::ParticipantSlot)},
+  const layout::StreamGeometry& g = main_stream(segment).geometry();
+  const layout::SegmentGeometry& common = segment.core()->geometry();
+  return {{"registry", common.control_at, common.slots_at + 8 * sizeof(layout::ParticipantSlot)},
+          {"control", g.head_at, g.slots_at},
+          {"slots", g.slots_at, g.slots_at + 8 * sizeof(layout::StreamSlot)},
           {"descriptors", g.descriptors_at, g.extents_at},
           {"extents", g.extents_at, std::max(g.extents_at + 8, std::min(g.slabs_at, g.extents_at + 256))},
-          {"frames", g.slabs_at, g.total_bytes},
-          {"all", g.control_at, g.total_bytes}};
+          {"frames", g.slabs_at, g.end()},
+          {"all", common.control_at, g.end()}};
 }
 
 Busy::Busy(const SegmentOptions& options, std::uint32_t messages)

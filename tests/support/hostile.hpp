@@ -3,7 +3,7 @@
 // answer.
 #pragma once
 
-#include "segment/segment_core.hpp"
+#include "stream/stream_core.hpp"
 #include "support/stream.hpp"
 
 namespace sapbuf::test {

@@ -7,7 +7,8 @@
 
 #include <sapbuf/recovery.hpp>
 
-#include "segment/ledger.hpp"
+#include "stream/ledger.hpp"
+#include "support/main_stream.hpp"
 #include "support/slab_content.hpp"
 
 namespace sapbuf::test {
@@ -16,10 +17,9 @@ namespace {
 using detail::ActiveSlab;
 using detail::LedgerValues;
 using detail::Placed;
-using detail::SegmentCore;
+using detail::StreamCore;
 using layout::Claim;
 using layout::Cursor;
-using layout::ParticipantSlot;
 using layout::Progress;
 using layout::SlabDescriptor;
 using layout::SlabLife;
@@ -27,12 +27,13 @@ using layout::SlabState;
 using layout::SlotRole;
 using layout::SlotState;
 using layout::SlotTenure;
+using layout::StreamSlot;
 
 class Inspection {
  public:
   Inspection(const Segment& segment, Motion motion)
       : segment_(segment),
-        core_(*segment.core()),
+        core_(main_stream(segment)),
         g_(core_.geometry()),
         still_(motion == Motion::none),
         cursor_{core_.control().cursor.load()} {}
@@ -53,18 +54,20 @@ class Inspection {
   bool can_be_read(std::uint64_t generation) const { return readable_.contains(generation); }
 
   void look_at_control() {
-    layout::Control& control = core_.control();
+    layout::StreamControl& control = core_.control();
     for (const layout::Event* event : {&control.data, &control.space}) {
       if (event->sleepers.load() > 1) broken("an event says ", event->sleepers.load(), " sleepers");
     }
-    if (control.high_slot.load() > g_.participants) broken("high_slot is ", control.high_slot.load());
-    const std::uint64_t last = control.journal_last.load();
-    if (control.recoveries.load() > last) {
-      broken(control.recoveries.load(), " were recovered, but the journal has ", last, " entries");
+    const std::uint64_t high = core_.segment().control().high_slot.load();
+    if (high > g_.participants) broken("high_slot is ", high);
+    layout::FacilityHead& head = core_.head();
+    const std::uint64_t last = head.journal_last.load();
+    if (head.recoveries.load() > last) {
+      broken(head.recoveries.load(), " were recovered, but the journal has ", last, " entries");
     }
     if (!still_) return;
-    if (core_.locks().is_locked(layout::kMaintenanceLock)) broken("the maintenance lock is held");
-    for (const layout::JournalEntry& entry : control.journal) {
+    if (core_.segment().locks().is_locked(core_.maintenance_lock())) broken("the maintenance lock is held");
+    for (const layout::JournalEntry& entry : head.journal) {
       const std::uint64_t number = entry.number.load();
       if (number > last) broken("journal entry ", number, " is behind the last one, ", last);
       if (number != 0 && entry.finished_ns.load() == 0) broken("journal entry ", number, " was never finished");
@@ -79,7 +82,7 @@ class Inspection {
              life.generation(), " in state ", static_cast<int>(life.state()));
     }
     active_ = {life.generation(), cursor_.slab(), cursor_.offset_bytes()};
-    const std::uint64_t reach = g_.slab_bytes * (1 + core_.control().high_slot.load());
+    const std::uint64_t reach = g_.slab_bytes * (1 + core_.segment().control().high_slot.load());
     if (active_.offset_bytes > reach) {
       broken("the cursor's offset is ", active_.offset_bytes, "; a claim of each participant leads to ", reach,
              " at the most");
@@ -148,14 +151,15 @@ class Inspection {
         broken("generation ", generation, " says that it is closed, before one that came earlier");
       }
       if (is_lossless()) continue;
-      if (closed && descriptor.frames.load() != messages + 1) {
-        broken("generation ", generation, " has ", messages, " messages, and says ", descriptor.frames.load(), " - 1");
+      if (closed && descriptor.messages.load() != messages + 1) {
+        broken("generation ", generation, " has ", messages, " messages, and says ", descriptor.messages.load(),
+               " - 1");
       }
-      if (before != 0 && generation == next && descriptor.frames_before.load() != before) {
-        broken("generation ", generation, " says ", descriptor.frames_before.load(),
+      if (before != 0 && generation == next && descriptor.messages_before.load() != before) {
+        broken("generation ", generation, " says ", descriptor.messages_before.load(),
                " - 1 messages before it; it must be ", before, " - 1");
       }
-      before = closed && descriptor.frames_before.load() != 0 ? descriptor.frames_before.load() + messages : 0;
+      before = closed && descriptor.messages_before.load() != 0 ? descriptor.messages_before.load() + messages : 0;
       next = generation + 1;
     }
     for (std::uint32_t slab = 0; slab < g_.slabs; ++slab) {
@@ -170,31 +174,32 @@ class Inspection {
   }
 
   void look_at_slot(std::uint32_t index) {
-    const ParticipantSlot& slot = core_.slot(index);
-    const SlotTenure tenure{slot.tenure.load()};
-    if (tenure.state() > SlotState::leaving) broken("slot ", index, " has state ", static_cast<int>(tenure.state()));
-    if (tenure.in_use() && index >= core_.control().high_slot.load())
+    const StreamSlot& slot = core_.slot(index);
+    const SlotTenure tenure{core_.segment().participant(index).tenure.load()};
+    if (tenure.state() > SlotState::attaching) broken("slot ", index, " has state ", static_cast<int>(tenure.state()));
+    if (tenure.in_use() && index >= core_.segment().control().high_slot.load())
       broken("slot ", index, " is in use above high_slot");
     if (tenure.in_use() && tenure.role() != SlotRole::writer && tenure.role() != SlotRole::reader) {
       broken("slot ", index, " is in use without a role");
     }
     if (still_) {
-      if (!tenure.in_use() && core_.locks().is_locked(layout::kSlotLocks + index))
+      if (!tenure.in_use() && core_.segment().locks().is_locked(layout::kSlotLocks + index))
         broken("slot ", index, " is free, and its lock is held");
       if (tenure.state() == SlotState::leaving) broken("slot ", index, " says for ever that it is leaving");
+      if (tenure.state() == SlotState::attaching) broken("slot ", index, " says for ever that it is attaching");
     }
-    if (!tenure.in_use()) return still_ ? look_at_free_slot(index, slot) : void();
+    if (!core_.tenure_of(index).in_use()) return still_ ? look_at_free_slot(index, slot) : void();
     if (tenure.role() == SlotRole::writer) return look_at_writer(index, slot);
     look_at_reader(index, slot);
   }
 
-  void look_at_free_slot(std::uint32_t index, const ParticipantSlot& slot) {
+  void look_at_free_slot(std::uint32_t index, const StreamSlot& slot) {
     if (slot.claim.load() != 0) broken("slot ", index, " is free, and has a claim");
     if (Progress{slot.progress.load()}.busy()) broken("slot ", index, " is free, and busy");
     if (slot.pins.load() != 0) broken("slot ", index, " is free, and pins slabs");
   }
 
-  void look_at_writer(std::uint32_t index, const ParticipantSlot& slot) {
+  void look_at_writer(std::uint32_t index, const StreamSlot& slot) {
     const Claim claim{slot.claim.load()};
     if (still_ && claim.is_claiming()) broken("slot ", index, " is claiming for ever");
     if (!claim.is_located()) return;
@@ -210,10 +215,9 @@ class Inspection {
     }
   }
 
-  void look_at_reader(std::uint32_t index, const ParticipantSlot& slot) {
+  void look_at_reader(std::uint32_t index, const StreamSlot& slot) {
     const std::uint64_t hold = slot.hold.load();
     if (g_.slabs < 64 && slot.pins.load() >> g_.slabs != 0) broken("slot ", index, " pins slabs that there are not");
-    if (slot.start_generation.load() > active_.generation) broken("slot ", index, " began in a generation to come");
     if (is_lossless()) {
       if (!still_ && hold == layout::kNoHold) return;  // settled, but for the last store
       if (hold > active_.generation) broken("slot ", index, " holds generation ", hold, ", which is to come");
@@ -229,14 +233,13 @@ class Inspection {
   }
 
   void look_at_ledger() {
-    const layout::Control& control = core_.control();
+    const layout::StreamControl& control = core_.control();
     std::uint64_t committed = control.departed[control.departed_selector.load() & 1].committed.load();
     for (std::uint32_t index = 0; index < g_.participants; ++index) {
-      if (SlotTenure{core_.slot(index).tenure.load()}.in_use())
-        committed += detail::load_ledger(core_.slot(index)).committed;
+      if (core_.tenure_of(index).in_use()) committed += detail::load_ledger(core_.slot(index)).committed;
     }
     const auto& [oldest, slab] = *readable_.begin();
-    const std::uint64_t before = is_lossless() ? 0 : core_.descriptor(slab).frames_before.load();
+    const std::uint64_t before = is_lossless() ? 0 : core_.descriptor(slab).messages_before.load();
     // Where a reader has pinned an old slab, newer ones are overwritten.
     const bool no_gap = readable_.rbegin()->first - oldest + 1 == readable_.size();
     const bool all_known = no_gap && (oldest == 1 || before != 0);
@@ -246,8 +249,8 @@ class Inspection {
     }
     if (found_ > committed) broken(committed, " messages were committed; ", found_, " are found");
     for (std::uint32_t index = 0; index < g_.participants; ++index) {
-      const ParticipantSlot& reader = core_.slot(index);
-      if (SlotTenure{reader.tenure.load()}.role() != SlotRole::reader) continue;
+      const StreamSlot& reader = core_.slot(index);
+      if (core_.tenure_of(index).role() != SlotRole::reader) continue;
       if (reader.delivered.load() + reader.lost.load() > committed) {
         broken("slot ", index, " got ", reader.delivered.load(), " messages and lost ", reader.lost.load(), " of ",
                committed);
@@ -257,8 +260,8 @@ class Inspection {
   }
 
   const Segment& segment_;
-  SegmentCore& core_;
-  const layout::Geometry& g_;
+  StreamCore& core_;
+  const layout::StreamGeometry& g_;
   const bool still_;
   const Cursor cursor_;
   ActiveSlab active_;

@@ -6,12 +6,13 @@
 
 #include "stream/slabs.hpp"
 #include "support/hostile.hpp"
+#include "support/main_stream.hpp"
 
 namespace sapbuf::test {
 namespace {
 
 namespace data = boost::unit_test::data;
-using detail::SegmentCore;
+using detail::StreamCore;
 using layout::Claim;
 using layout::Cursor;
 using layout::Extent;
@@ -45,8 +46,10 @@ struct Victim {
     open.emplace(second.reserve(40));
   }
 
-  SegmentCore& core() { return *segment.core(); }
-  layout::Control& control() { return core().control(); }
+  StreamCore& core() { return main_stream(segment); }
+  layout::ParticipantSlot& participant_at(std::uint32_t slot) { return segment.core()->participant(slot); }
+  layout::Control& registry() { return segment.core()->control(); }
+  layout::StreamControl& control() { return core().control(); }
   detail::ActiveSlab active() { return detail::load_active(core()); }
   std::uint32_t slab_of(std::uint64_t generation) { return detail::find_slab(core(), generation).value(); }
   layout::SlabDescriptor& descriptor_of(std::uint64_t generation) { return core().descriptor(slab_of(generation)); }
@@ -54,8 +57,8 @@ struct Victim {
   layout::Word& word_in(std::uint32_t slab, std::uint64_t offset) {
     return layout::word_at(core().slab_for_writing(slab) + offset);
   }
-  layout::ParticipantSlot& slot_of(const Reader& who) { return core().slot(who.slot()); }
-  layout::ParticipantSlot& slot_of(const Writer& who) { return core().slot(who.slot()); }
+  layout::StreamSlot& slot_of(const Reader& who) { return core().slot(who.slot()); }
+  layout::StreamSlot& slot_of(const Writer& who) { return core().slot(who.slot()); }
   layout::LedgerRecord& record_of(const Writer& who) {
     return slot_of(who).records[layout::Progress{slot_of(who).progress.load()}.parity()];
   }
@@ -162,22 +165,31 @@ const Break kBreaks[] = {
     {"is free, and written at", kTotal, kBlock,
      [](Victim& v) { v.oldest().life = SlabLife::make(1, SlabState::free).word; }},
     {"is free, and extent", kPer, kBlock, [](Victim& v) { v.core().extent(v.free_slab(), 3) = 1; }},
-    {"messages, and says", kPer, kOver, [](Victim& v) { v.descriptor_of(v.closed()).frames += 1; }},
+    {"messages, and says", kPer, kOver, [](Victim& v) { v.descriptor_of(v.closed()).messages += 1; }},
     {"messages before it; it must be", kTotal, kOver,
-     [](Victim& v) { v.descriptor_of(v.closed() + 1).frames_before += 1; }},
+     [](Victim& v) { v.descriptor_of(v.closed() + 1).messages_before += 1; }},
     {"in use, and its lock is free", kPer, kBlock,
      [](Victim& v) {
-       v.control().high_slot = 8;
-       v.core().slot(6).tenure = SlotTenure::make(1, SlotRole::writer, SlotState::attached).word;
+       v.registry().high_slot = 8;
+       v.participant_at(6).facility = v.core().id().word;
+       v.participant_at(6).tenure = SlotTenure::make(1, SlotRole::writer, SlotState::attached).word;
      }},
     {"is in use above high_slot", kPer, kBlock,
-     [](Victim& v) { v.core().slot(6).tenure = SlotTenure::make(1, SlotRole::writer, SlotState::attached).word; }},
+     [](Victim& v) { v.participant_at(6).tenure = SlotTenure::make(1, SlotRole::writer, SlotState::attached).word; }},
     {"is free, and its lock is held", kPer, kBlock,
-     [](Victim& v) { BOOST_TEST(v.core().locks().try_lock(layout::kSlotLocks + 6)); }},
+     [](Victim& v) { BOOST_TEST(v.core().segment().locks().try_lock(layout::kSlotLocks + 6)); }},
     {"is in use without a role", kPer, kBlock,
-     [](Victim& v) { v.slot_of(v.first).tenure = SlotTenure::make(1, SlotRole::none, SlotState::attached).word; }},
+     [](Victim& v) {
+       v.participant_at(v.first.slot()).tenure = SlotTenure::make(1, SlotRole::none, SlotState::attached).word;
+     }},
     {"says for ever that it is leaving", kPer, kBlock,
-     [](Victim& v) { v.slot_of(v.first).tenure = SlotTenure::make(1, SlotRole::writer, SlotState::leaving).word; }},
+     [](Victim& v) {
+       v.participant_at(v.first.slot()).tenure = SlotTenure::make(1, SlotRole::writer, SlotState::leaving).word;
+     }},
+    {"says for ever that it is attaching", kPer, kBlock,
+     [](Victim& v) {
+       v.participant_at(v.first.slot()).tenure = SlotTenure::make(1, SlotRole::writer, SlotState::attaching).word;
+     }},
     {"is free, and has a claim", kPer, kBlock, [](Victim& v) { v.core().slot(6).claim = Claim::claiming(1).word; }},
     {"is free, and busy", kPer, kBlock, [](Victim& v) { v.core().slot(6).progress = layout::Progress::kBusy; }},
     {"is free, and pins slabs", kPer, kBlock, [](Victim& v) { v.core().slot(6).pins = 1; }},
@@ -195,7 +207,6 @@ const Break kBreaks[] = {
        v.slot_of(v.reader).pins = 1u << v.slab_of(v.closed());
        v.descriptor_of(v.closed()).life = SlabLife::make(v.closed(), SlabState::cleaning).word;
      }},
-    {"began in a generation to come", kPer, kBlock, [](Victim& v) { v.slot_of(v.reader).start_generation = 99; }},
     {"messages were committed", kPer, kBlock, [](Victim& v) { v.record_of(v.first).committed += 1; }},
     {"messages were committed", kTotal, kOver, [](Victim& v) { v.record_of(v.first).committed -= 1; }},
     {"messages and lost", kPer, kBlock, [](Victim& v) { v.slot_of(v.reader).delivered = 1000; }},
@@ -206,15 +217,15 @@ const Break kBreaks[] = {
      }},
     {"was never finished", kPer, kBlock,
      [](Victim& v) {
-       v.control().journal[1].number = 1;
-       v.control().journal_last = 1;
+       v.core().head().journal[1].number = 1;
+       v.core().head().journal_last = 1;
      }},
-    {"is behind the last one", kPer, kBlock, [](Victim& v) { v.control().journal[1].number = 1; }},
-    {"but the journal has", kPer, kBlock, [](Victim& v) { v.control().recoveries = 1; }},
+    {"is behind the last one", kPer, kBlock, [](Victim& v) { v.core().head().journal[1].number = 1; }},
+    {"but the journal has", kPer, kBlock, [](Victim& v) { v.core().head().recoveries = 1; }},
     {"sleepers", kPer, kBlock, [](Victim& v) { v.control().data.sleepers = 2; }},
-    {"high_slot is", kPer, kBlock, [](Victim& v) { v.control().high_slot = 9; }},
+    {"high_slot is", kPer, kBlock, [](Victim& v) { v.registry().high_slot = 9; }},
     {"the maintenance lock is held", kPer, kBlock,
-     [](Victim& v) { BOOST_TEST(v.core().locks().try_lock(layout::kMaintenanceLock)); }},
+     [](Victim& v) { BOOST_TEST(v.core().segment().locks().try_lock(layout::kMaintenanceLocks)); }},
 };
 
 BOOST_AUTO_TEST_SUITE(invariants)

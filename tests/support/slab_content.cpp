@@ -6,20 +6,19 @@ namespace sapbuf::test {
 namespace {
 
 using detail::Placed;
-using detail::SegmentCore;
+using detail::StreamCore;
 using layout::Claim;
 using layout::Extent;
 using layout::ExtentState;
 using layout::FrameHeader;
 using layout::FrameKind;
-using layout::ParticipantSlot;
 using layout::Progress;
-using layout::SlotTenure;
+using layout::StreamSlot;
 using layout::word_at;
 
 class SlabWalk {
  public:
-  SlabWalk(SegmentCore& core, Placed place, bool closed, bool still)
+  SlabWalk(StreamCore& core, Placed place, bool closed, bool still)
       : core_(core),
         g_(core.geometry()),
         place_(place),
@@ -153,16 +152,16 @@ class SlabWalk {
     if (closed_) wrong(at, "a busy frame, in a closed generation");
     if (header.owner() >= g_.participants) wrong(at, "a busy frame of slot ", header.owner());
     if (!still_) return;
-    const ParticipantSlot& owner = core_.slot(header.owner());
+    const StreamSlot& owner = core_.slot(header.owner());
     const Claim claim{owner.claim.load()};
     const bool claimed = claim.is_in(place_.generation) && claim.slab() == place_.slab && claim.offset_bytes() == at;
-    if (!SlotTenure{owner.tenure.load()}.in_use() || !Progress{owner.progress.load()}.busy() || !claimed) {
+    if (!core_.tenure_of(header.owner()).in_use() || !Progress{owner.progress.load()}.busy() || !claimed) {
       wrong(at, "a busy frame of slot ", header.owner(), ", which is not at work there");
     }
   }
 
-  SegmentCore& core_;
-  const layout::Geometry& g_;
+  StreamCore& core_;
+  const layout::StreamGeometry& g_;
   const Placed place_;
   const std::byte* const slab_;
   const bool closed_;
@@ -172,12 +171,12 @@ class SlabWalk {
 
 }  // namespace
 
-std::uint64_t messages_in(SegmentCore& core, Placed place, std::uint64_t claimed, bool closed, bool still) {
+std::uint64_t messages_in(StreamCore& core, Placed place, std::uint64_t claimed, bool closed, bool still) {
   return SlabWalk{core, place, closed, still}.run(claimed);
 }
 
-std::optional<std::uint64_t> messages_in_own_extent(SegmentCore& core, std::uint32_t writer, Claim claim) {
-  const layout::Geometry& g = core.geometry();
+std::optional<std::uint64_t> messages_in_own_extent(StreamCore& core, std::uint32_t writer, Claim claim) {
+  const layout::StreamGeometry& g = core.geometry();
   if (g.order != Order::per_writer) return std::nullopt;
   const Extent extent{core.extent(claim.slab(), claim.offset_bytes() / g.granule_bytes).load()};
   if (extent.state() != ExtentState::open || extent.owner() != writer) return std::nullopt;
@@ -192,8 +191,8 @@ std::optional<std::uint64_t> messages_in_own_extent(SegmentCore& core, std::uint
   return messages;
 }
 
-void check_clean(SegmentCore& core, std::uint32_t slab) {
-  const layout::Geometry& g = core.geometry();
+void check_clean(StreamCore& core, std::uint32_t slab) {
+  const layout::StreamGeometry& g = core.geometry();
   if (g.order == Order::per_writer) {
     for (std::uint64_t index = 0; index < g.granules_per_slab(); ++index) {
       if (core.extent(slab, index).load() != 0) broken("slab ", slab, " is free, and extent ", index, " is not");

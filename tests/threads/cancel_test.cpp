@@ -4,7 +4,7 @@
 #include <boost/test/data/test_case.hpp>
 #include <boost/test/unit_test.hpp>
 
-#include "segment/segment_core.hpp"
+#include "stream/stream_core.hpp"
 #include "support/child.hpp"
 #include "support/stream.hpp"
 
@@ -82,13 +82,13 @@ BOOST_DATA_TEST_CASE(a_blocked_writer_comes_to_the_end_of_its_wait, data::make(k
   while (put(writer, {1, 0}, 200) == Status::ok) {
   }
   dead.kill();
-  BOOST_TEST_REQUIRE(segment.core()->locks().try_lock(layout::kMaintenanceLock));
+  BOOST_TEST_REQUIRE(segment.core()->locks().try_lock(layout::kMaintenanceLocks));
   BOOST_TEST(status_of([&] {
                const Segment own = Segment::open(name);
                Writer blocked{own, {.timeout = 50ms}};
                if (put(blocked, {2, 0}, 2000) != Status::timeout) throw std::runtime_error("it should be full");
              }) == 0);
-  segment.core()->locks().unlock(layout::kMaintenanceLock);
+  segment.core()->locks().unlock(layout::kMaintenanceLocks);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

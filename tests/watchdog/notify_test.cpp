@@ -180,7 +180,7 @@ BOOST_AUTO_TEST_CASE(a_recovery_that_must_wait_is_told_and_the_pings_go_on) {
     const int file = ::open(("/dev/shm/sapbuf." + scene.name.str()).c_str(), O_RDWR | O_CLOEXEC);
     struct flock lock {};
     lock.l_type = F_WRLCK;
-    lock.l_start = static_cast<off_t>(layout::kMaintenanceLock);
+    lock.l_start = static_cast<off_t>(layout::kMaintenanceLocks);
     lock.l_len = 1;
     require(::fcntl(file, F_OFD_SETLK, &lock) == 0, "cannot take the maintenance lock");
     link.say(1);

@@ -4,11 +4,13 @@
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include <sapbuf/recovery.hpp>
+#include <sapbuf/stream.hpp>
 
 namespace sapbuf {
 
@@ -39,6 +41,7 @@ struct SlabSnapshot {
 };
 
 struct ParticipantSnapshot {
+  std::string facility;  // name of the stream that it takes part in
   std::uint32_t slot = 0;
   std::uint64_t incarnation = 0;  // of the slot: with it, names one participant for ever
   Role role = Role::none;
@@ -46,6 +49,7 @@ struct ParticipantSnapshot {
   std::int32_t pid = 0;
   std::uint64_t pid_namespace = 0;  // inode number
   std::uint64_t start_time = 0;     // clock ticks after boot
+  std::uint64_t attached_ns = 0;    // wall clock
   Liveness state = Liveness::alive;
   bool in_operation = false;           // a reservation or a claim is open, or a range is pinned
   std::uint64_t heartbeat_age_ms = 0;  // 0 for those in another time namespace, whose clock cannot be compared
@@ -78,6 +82,26 @@ struct BackingFile {
   std::uint32_t mode = 0;  // permission bits
 };
 
+// A stream by itself.
+struct StreamSnapshot {
+  StreamOptions options;
+  std::uint64_t generation = 0;      // the active one
+  bool awaits_first_reader = false;  // StreamOptions::retain, and no reader has come yet: nothing is reclaimed
+  std::vector<SlabSnapshot> slabs;
+  std::uint64_t departed_participants = 0;
+  Ledger departed;
+};
+
+struct FacilitySnapshot {
+  FacilityInfo info;
+  std::uint64_t recoveries = 0;        // participants whose things were taken back
+  std::uint64_t released = 0;          // what they had kept from others (of a stream: slabs)
+  std::vector<JournalRecord> journal;  // oldest first
+  std::optional<StreamSnapshot> stream;
+};
+
+// A segment. What it says of slabs, departed and journal is that of its stream `main`, as in `facilities`; empty if it
+// has none.
 struct Snapshot {
   std::string name;
   BackingFile file;
@@ -88,11 +112,12 @@ struct Snapshot {
   std::uint64_t generation = 0;      // the active one
   bool awaits_first_reader = false;  // SegmentOptions::retain, and no reader has come yet: nothing is reclaimed
   std::vector<SlabSnapshot> slabs;
-  std::vector<ParticipantSnapshot> participants;
+  std::vector<ParticipantSnapshot> participants;  // of all facilities
   std::uint64_t departed_participants = 0;
   Ledger departed;
   std::uint64_t reclaimed_slabs = 0;
   std::vector<JournalRecord> journal;  // oldest first
+  std::vector<FacilitySnapshot> facilities;
 };
 
 struct InspectOptions {
@@ -125,5 +150,8 @@ struct FrameRecord {
 void dump(std::string_view name, const std::function<void(const FrameRecord&)>& visit);
 // The same for a segment that is open; that in memory which the caller supplied has no name.
 void dump(const Segment& segment, const std::function<void(const FrameRecord&)>& visit);
+// Of another stream than `main`.
+void dump(std::string_view segment, std::string_view stream, const std::function<void(const FrameRecord&)>& visit);
+void dump(const Stream& stream, const std::function<void(const FrameRecord&)>& visit);
 
 }  // namespace sapbuf

@@ -6,25 +6,40 @@
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include <sapbuf/duration.hpp>
-#include <sapbuf/layout/geometry.hpp>
+#include <sapbuf/layout/policy.hpp>
 
 namespace sapbuf {
 
-struct SegmentOptions {
+struct StreamOptions {
   std::uint32_t slabs = 2;             // 2 to 64
   std::uint64_t slab_bytes = 1 << 20;  // 4 KiB to 4 GiB, a multiple of 4096
   Order order = Order::per_writer;
   std::uint64_t extent_bytes =
       0;  // per-writer order: a divisor of slab_bytes; 0: 16 KiB, or a quarter of a smaller slab
   OnFull on_full = OnFull::block;
-  std::uint32_t participants = 64;  // writer and reader handles attached at once, 1 to 1024
-  unsigned mode = 0600;             // permissions of the shared-memory object
-  Fences fences = Fences::membarrier;
   // Policy block: nothing is reclaimed before a first reader has attached; until then, writers wait where the stream is
   // full. What that reader leaves unread when it goes is kept no longer than in other streams.
   bool retain = false;
+};
+
+// The stream that a segment is made with.
+inline constexpr std::string_view kMainStream = "main";
+
+// What concerns all of a segment, and the options of the stream that it is made with, as in StreamOptions.
+struct SegmentOptions {
+  std::uint32_t slabs = 2;
+  std::uint64_t slab_bytes = 1 << 20;
+  Order order = Order::per_writer;
+  std::uint64_t extent_bytes = 0;
+  OnFull on_full = OnFull::block;
+  std::uint32_t participants = 64;  // handles of all its facilities, attached at once, 1 to 1024
+  unsigned mode = 0600;             // permissions of the shared-memory object
+  Fences fences = Fences::membarrier;
+  bool retain = false;
+  bool main_stream = true;  // false: it is made without a stream, and the options of one say nothing
 };
 
 inline constexpr std::chrono::milliseconds kForever = std::chrono::milliseconds::max();

@@ -10,7 +10,7 @@
 #include <utility>
 
 #include <sapbuf/layout/frame.hpp>
-#include <sapbuf/segment.hpp>
+#include <sapbuf/stream.hpp>
 
 namespace sapbuf {
 
@@ -133,8 +133,10 @@ class [[nodiscard]] PinnedRange {
 // stream's policy is `overwrite`: while it is attached, no message behind its position goes away.
 class Reader {
  public:
-  // Throws Errc::registry_full, Errc::busy (a live process holds the maintenance lock), Errc::forked, Errc::corrupt.
+  // Of the segment's stream `main`, or of the stream. Throws Errc::registry_full, Errc::busy (a live process holds the
+  // maintenance lock), Errc::forked, Errc::corrupt, Errc::not_found if there is no such stream (any more).
   explicit Reader(const Segment& segment, const ReaderOptions& options = {});
+  explicit Reader(const Stream& stream, const ReaderOptions& options = {});
   Reader(Reader&& other) noexcept;
   Reader& operator=(Reader&& other) noexcept;
   ~Reader();

@@ -16,6 +16,7 @@ std::string_view to_string(Role role) noexcept;
 struct DeadParticipant {
   std::uint32_t slot = 0;
   Role role = Role::none;
+  std::string facility;  // name of the stream that it took part in
   std::string name;
   std::int32_t pid = 0;
   // "ofd-lock-free": the kernel dropped its liveness lock; "process-ended": no thread of its process will ever run its
@@ -34,6 +35,8 @@ struct RecoveryReport {
   // finish, or holds the maintenance lock; or this process cannot ask the locks any more, since somebody closed its
   // descriptors. Never an error.
   bool pending = false;
+  // Dead participants of facilities that this library does not know: a newer one must take back what they held.
+  std::uint32_t left_alone = 0;
 };
 
 // Repairs and releases what dead participants held. Any process may call it at any time, any number of them at once;

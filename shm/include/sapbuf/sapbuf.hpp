@@ -10,6 +10,7 @@
 #include <sapbuf/recovery.hpp>
 #include <sapbuf/segment.hpp>
 #include <sapbuf/status.hpp>
+#include <sapbuf/stream.hpp>
 #include <sapbuf/text.hpp>
 #include <sapbuf/truncation.hpp>
 #include <sapbuf/version.hpp>

@@ -18,9 +18,8 @@ class SegmentCore;
 }
 
 // Memory that the caller supplies instead of a POSIX shared-memory object.
-//   bytes        aligned to 64 bytes; must outlive every handle; `SegmentOptions` says how much is needed (see
-//   bytes_needed) descriptor   a file or memfd that `bytes` maps from offset 0, open for writing: then processes can
-//   share it. The
+//   bytes        aligned to 64 bytes; must outlive every handle; Segment::bytes_needed() says how many there must be
+//   descriptor   a file or memfd that `bytes` maps from offset 0, open for writing: then processes can share it. The
 //                library duplicates what it needs of it. -1: the memory belongs to this process alone (heap, stack)
 // In a child made by fork, memory that came with a descriptor is replaced by private zeros at the same address, so that
 // no handle that was inherited can reach the stream: map it again there.
@@ -29,13 +28,24 @@ struct Memory {
   int descriptor = -1;
 };
 
+// Something that lives in a segment.
+struct FacilityInfo {
+  std::string kind;              // "stream"; "unknown" for one that a newer version made
+  std::string name;              // unique in its segment
+  std::uint64_t offset = 0;      // of its region, in bytes from the segment's beginning
+  std::uint64_t bytes = 0;       // of its region
+  std::uint64_t most_bytes = 0;  // that the region may grow to
+  std::uint64_t created_ns = 0;  // wall clock
+};
+
 // A shared handle: copies refer to the same mapping, which lives until the last copy and the last Writer or Reader made
 // from it are gone. Thread-safe. A Segment inherited through fork throws Errc::forked when it is used: open it again.
 // One that was moved from throws Errc::invalid_argument, whatever it is used for, also by a Writer or Reader made from
 // it.
 //
-// Opening a segment maps its control region for writing, but for the header; the slabs are mapped when the first Writer
-// (for writing) or the first Reader (read-only) is made, so a process that only reads cannot damage what others wrote.
+// Opening a segment maps its registry for writing, and its header and directory read-only. A stream's control part is
+// mapped when it is used first; its slabs when the first Writer (for writing) or the first Reader (read-only) is made, so a
+// process that only reads cannot damage what others wrote.
 class Segment {
  public:
   // Names have 1 to 200 bytes and no '/'; the object is /dev/shm/sapbuf.NAME.
@@ -69,8 +79,10 @@ class Segment {
 
   const std::string& name() const;  // empty for memory that the caller supplied
   bool created() const;             // true if the call that gave this handle made the segment, false if it opened one
-  // As the segment was made; `mode` as it was when it was opened (0600 for memory that the caller supplied).
+  // As the segment and its stream `main` were made (SegmentOptions::main_stream says whether there is one); `mode` as it was when it was opened (0600 for memory that the caller supplied).
   SegmentOptions options() const;
+  // What lives in it, in the order of their places in the directory. Throws Errc::corrupt.
+  std::vector<FacilityInfo> facilities() const;
   // What is otherwise than `asked`, in words: "slabs 2, not 8". Extents are compared where both have per-writer order.
   // Throws Errc::invalid_argument for options that cannot work.
   std::vector<std::string> differences(const SegmentOptions& asked) const;
@@ -78,8 +90,8 @@ class Segment {
   // name by now. Those who stay attached to the old one go on among themselves, and meet nobody else; open it again by
   // its name to be where the others are. Asks the system (some microseconds). True for memory that the caller supplied.
   bool is_current() const;
-  std::size_t bytes() const;
-  std::size_t max_message_bytes() const;
+  std::size_t bytes() const;              // it may have grown since it was made
+  std::size_t max_message_bytes() const;  // of the stream `main`; throws Errc::not_found if there is none
 
   // For the library's own parts.
   const std::shared_ptr<detail::SegmentCore>& core() const;

@@ -11,11 +11,12 @@
 
 #include <sapbuf/detail/checks.hpp>
 #include <sapbuf/detail/kill_point.hpp>
-#include <sapbuf/layout/control.hpp>
+#include <sapbuf/layout/event.hpp>
 #include <sapbuf/layout/frame.hpp>
-#include <sapbuf/layout/participant.hpp>
+#include <sapbuf/layout/stream_slot.hpp>
 #include <sapbuf/segment.hpp>
 #include <sapbuf/status.hpp>
+#include <sapbuf/stream.hpp>
 
 namespace sapbuf {
 
@@ -34,7 +35,7 @@ struct WriterHot {
                                  // reservation is open
   std::uint64_t generation = 0;  // of the extent
   std::uint64_t progress = 0;    // what the slot's progress word says, without the busy flag
-  layout::ParticipantSlot* slot = nullptr;
+  layout::StreamSlot* slot = nullptr;
   layout::Event* data = nullptr;
   WriterState* state = nullptr;  // null: closed, or moved from
 #ifdef SAPBUF_CHECKS
@@ -44,11 +45,11 @@ struct WriterHot {
 
 struct Opened {
   WriterState* state;
-  layout::ParticipantSlot* slot;
+  layout::StreamSlot* slot;
   layout::Event* data;
   std::uint64_t progress;
 };
-Opened open_writer(const Segment& segment, const WriterOptions& options);
+Opened open_writer(const Stream& stream, const WriterOptions& options);
 // Detaches: true. While a reservation is open, ends the right to make another one, and does nothing else: false.
 bool close_writer(WriterState& state) noexcept;
 void end_writer(WriterState* state) noexcept;  // detaches in any case
@@ -244,9 +245,12 @@ class [[nodiscard]] Batch {
 // variable of the function that writes.
 class Writer {
  public:
-  // Throws Errc::registry_full, Errc::unsupported (no membarrier), Errc::forked, Errc::corrupt.
-  [[gnu::always_inline]] explicit Writer(const Segment& segment, const WriterOptions& options = {}) {
-    const detail::Opened opened = detail::open_writer(segment, options);
+  // Of the segment's stream `main`, or of the stream. Throws Errc::registry_full, Errc::unsupported (no membarrier),
+  // Errc::forked, Errc::corrupt, Errc::not_found if there is no such stream (any more).
+  [[gnu::always_inline]] explicit Writer(const Segment& segment, const WriterOptions& options = {})
+      : Writer(Stream::open(segment), options) {}
+  [[gnu::always_inline]] explicit Writer(const Stream& stream, const WriterOptions& options = {}) {
+    const detail::Opened opened = detail::open_writer(stream, options);
     hot_.state = opened.state;
     hot_.slot = opened.slot;
     hot_.data = opened.data;

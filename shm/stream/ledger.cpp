@@ -1,4 +1,4 @@
-#include "segment/ledger.hpp"
+#include "stream/ledger.hpp"
 
 #include <sapbuf/detail/kill_point.hpp>
 
@@ -9,7 +9,7 @@ using layout::Progress;
 
 constexpr auto relaxed = std::memory_order_relaxed;
 
-LedgerValues values_at(const layout::ParticipantSlot& slot, Progress progress) noexcept {
+LedgerValues values_at(const layout::StreamSlot& slot, Progress progress) noexcept {
   const layout::LedgerRecord& record = slot.records[progress.parity()];
   return {.committed = record.committed.load(relaxed) + progress.frames(),
           .committed_bytes = record.committed_bytes.load(relaxed) + progress.bytes(),
@@ -32,7 +32,7 @@ struct Departed {
 };
 
 // Whoever added it may have died before the slot was free, and somebody else may be settled before that slot is.
-void mark_last_departed(SegmentCore& core, const layout::DepartedRecord& record) noexcept {
+void mark_last_departed(StreamCore& core, const layout::DepartedRecord& record) noexcept {
   if (record.participants.load(relaxed) == 0) return;
   const Departed last = Departed::from_word(record.last_departed.load(relaxed));
   if (last.slot < core.geometry().participants) core.slot(last.slot).counted.store(last.incarnation, relaxed);
@@ -40,11 +40,11 @@ void mark_last_departed(SegmentCore& core, const layout::DepartedRecord& record)
 
 }  // namespace
 
-LedgerValues load_ledger(const layout::ParticipantSlot& slot) noexcept {
+LedgerValues load_ledger(const layout::StreamSlot& slot) noexcept {
   return values_at(slot, {slot.progress.load(std::memory_order_acquire)});
 }
 
-LedgerValues observe_ledger(const layout::ParticipantSlot& slot) noexcept {
+LedgerValues observe_ledger(const layout::StreamSlot& slot) noexcept {
   // The record that is selected is not written until the selector has moved away from it and back: if parity did not
   // change, or a few tries are over, the values are good enough to show.
   LedgerValues values;
@@ -58,7 +58,7 @@ LedgerValues observe_ledger(const layout::ParticipantSlot& slot) noexcept {
   return values;
 }
 
-void store_ledger(layout::ParticipantSlot& slot, const LedgerValues& values, bool busy) noexcept {
+void store_ledger(layout::StreamSlot& slot, const LedgerValues& values, bool busy) noexcept {
   const Progress next = Progress{slot.progress.load(relaxed)}.switched(busy);
   layout::LedgerRecord& record = slot.records[next.parity()];
   // ledger-switch: release, so that an onlooker that sees any of this sees that the selector had left the record.
@@ -74,10 +74,10 @@ void store_ledger(layout::ParticipantSlot& slot, const LedgerValues& values, boo
   slot.progress.store(next.word, std::memory_order_release);
 }
 
-void add_to_departed(SegmentCore& core, std::uint32_t index) noexcept {
-  layout::Control& control = core.control();
-  const layout::ParticipantSlot& slot = core.slot(index);
-  const Departed who{index, layout::SlotTenure{slot.tenure.load(relaxed)}.incarnation()};
+void add_to_departed(StreamCore& core, std::uint32_t index) noexcept {
+  layout::StreamControl& control = core.control();
+  const layout::StreamSlot& slot = core.slot(index);
+  const Departed who{index, core.tenure_of(index).incarnation()};
   const std::uint64_t selector = control.departed_selector.load(std::memory_order_acquire);
   const layout::DepartedRecord& from = control.departed[selector & 1];
   layout::DepartedRecord& to = control.departed[(selector + 1) & 1];

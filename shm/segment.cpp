@@ -10,6 +10,10 @@
 #include "platform/system_error.hpp"
 #include "segment/core_dumps.hpp"
 #include "segment/creation.hpp"
+#include "segment/facility.hpp"
+#include "segment/segment_header.hpp"
+#include "stream/stream_core.hpp"
+#include "stream/stream_options.hpp"
 
 namespace sapbuf {
 
@@ -34,7 +38,7 @@ Segment segment_of(detail::Obtained obtained) {
 
 Segment Segment::create(std::string_view name, const SegmentOptions& options) {
   const Uncancellable to_its_end;
-  return segment_of(detail::create_named(name, options, IfExists::fail));
+  return segment_of(detail::create_named(name, options, detail::plans_of(options), IfExists::fail));
 }
 
 Segment Segment::open(std::string_view name) {
@@ -44,7 +48,7 @@ Segment Segment::open(std::string_view name) {
 
 Segment Segment::open_or_create(std::string_view name, const SegmentOptions& options) {
   const Uncancellable to_its_end;
-  return segment_of(detail::create_named(name, options, IfExists::open));
+  return segment_of(detail::create_named(name, options, detail::plans_of(options), IfExists::open));
 }
 
 bool Segment::remove(std::string_view name) {
@@ -76,7 +80,7 @@ std::vector<std::string> Segment::list() {
 
 Segment Segment::create_in(Memory memory, const SegmentOptions& options) {
   const Uncancellable to_its_end;
-  return Segment{detail::create_in_memory(memory, options), true};
+  return Segment{detail::create_in_memory(memory, options, detail::plans_of(options)), true};
 }
 
 Segment Segment::open_in(Memory memory) {
@@ -84,7 +88,9 @@ Segment Segment::open_in(Memory memory) {
   return Segment{detail::open_in_memory(memory)};
 }
 
-std::size_t Segment::bytes_needed(const SegmentOptions& options) { return detail::geometry_of(options).total_bytes; }
+std::size_t Segment::bytes_needed(const SegmentOptions& options) {
+  return detail::end_of_regions(detail::geometry_of(options), detail::plans_of(options));
+}
 
 const std::string& Segment::name() const { return core()->name(); }
 bool Segment::created() const {
@@ -92,19 +98,42 @@ bool Segment::created() const {
   return created_;
 }
 SegmentOptions Segment::options() const {
-  SegmentOptions options = detail::options_of(core()->geometry());
-  options.mode = mode_;
+  SegmentOptions options{.participants = core()->geometry().participants,
+                         .mode = mode_,
+                         .fences = core()->geometry().fences,
+                         .main_stream = false};
+  if (const auto stream = detail::find_stream(core(), kMainStream)) {
+    const StreamOptions main = detail::options_of(stream->geometry());
+    options.slabs = main.slabs;
+    options.slab_bytes = main.slab_bytes;
+    options.order = main.order;
+    options.extent_bytes = main.extent_bytes;
+    options.on_full = main.on_full;
+    options.retain = main.retain;
+    options.main_stream = true;
+  }
   return options;
 }
 std::vector<std::string> Segment::differences(const SegmentOptions& asked) const {
   detail::geometry_of(asked);  // throws if they cannot work
+  detail::plans_of(asked);
   SegmentOptions wanted = asked;
   if (name().empty()) wanted.mode = mode_;  // the caller's memory has no mode
   return detail::differences(options(), wanted);
 }
+std::vector<FacilityInfo> Segment::facilities() const {
+  const Uncancellable to_its_end;
+  return core()->unless_truncated([&] {
+    std::vector<FacilityInfo> all;
+    for (const auto& record : detail::list_facilities(*core())) all.push_back(detail::info_of(record));
+    return all;
+  });
+}
 bool Segment::is_current() const { return core()->is_current(); }
-std::size_t Segment::bytes() const { return core()->geometry().total_bytes; }
-std::size_t Segment::max_message_bytes() const { return core()->geometry().max_payload_bytes(); }
+std::size_t Segment::bytes() const { return core()->bytes(); }
+std::size_t Segment::max_message_bytes() const {
+  return detail::open_stream(core(), kMainStream)->geometry().max_payload_bytes();
+}
 
 const std::shared_ptr<detail::SegmentCore>& Segment::core() const {
   if (core_ == nullptr) throw Error(Errc::invalid_argument, "this segment handle was moved from");

@@ -1,7 +1,7 @@
 // Keeping the ledger exact: see layout/ledger.hpp for why one store makes each event visible.
 #pragma once
 
-#include "segment/segment_core.hpp"
+#include "stream/stream_core.hpp"
 
 namespace sapbuf::detail {
 
@@ -15,14 +15,14 @@ struct LedgerValues {
 };
 
 // The selected record and what was committed since. For the owner, or for repair once the owner is dead.
-LedgerValues load_ledger(const layout::ParticipantSlot& slot) noexcept;
+LedgerValues load_ledger(const layout::StreamSlot& slot) noexcept;
 // The same for onlookers, while the owner goes on.
-LedgerValues observe_ledger(const layout::ParticipantSlot& slot) noexcept;
+LedgerValues observe_ledger(const layout::StreamSlot& slot) noexcept;
 
 // Makes `values` the selected record, with nothing counted since, and `busy` as said: all in one store.
-void store_ledger(layout::ParticipantSlot& slot, const LedgerValues& values, bool busy) noexcept;
+void store_ledger(layout::StreamSlot& slot, const LedgerValues& values, bool busy) noexcept;
 
 // Adds a participant's ledger to the departed totals; once, however often it is repeated. Under the maintenance lock.
-void add_to_departed(SegmentCore& core, std::uint32_t slot) noexcept;
+void add_to_departed(StreamCore& core, std::uint32_t slot) noexcept;
 
 }  // namespace sapbuf::detail

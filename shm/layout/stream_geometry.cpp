@@ -1,4 +1,4 @@
-#include <sapbuf/layout/geometry.hpp>
+#include <sapbuf/layout/stream_geometry.hpp>
 
 #include <algorithm>
 
@@ -33,7 +33,29 @@ std::string extents_that_fit(std::uint64_t slab_bytes, std::uint64_t wanted) {
 
 }  // namespace
 
-std::optional<std::string> problem_with(const Geometry& g) {
+void write_choices(const StreamGeometry& g, std::uint64_t (&choices)[kChoices]) noexcept {
+  choices[0] = g.slabs;
+  choices[1] = g.slab_bytes;
+  choices[2] = g.extent_bytes;
+  choices[3] = static_cast<std::uint64_t>(g.order);
+  choices[4] = static_cast<std::uint64_t>(g.on_full);
+  choices[5] = g.retain ? 1 : 0;
+}
+
+std::optional<StreamGeometry> read_choices(const std::uint64_t (&choices)[kChoices]) noexcept {
+  StreamGeometry g;
+  if (choices[0] > kMaxSlabs || choices[3] > 1 || choices[4] > 2 || choices[5] > 1) return std::nullopt;
+  if (choices[6] != 0 || choices[7] != 0) return std::nullopt;
+  g.slabs = static_cast<std::uint32_t>(choices[0]);
+  g.slab_bytes = choices[1];
+  g.extent_bytes = choices[2];
+  g.order = static_cast<Order>(choices[3]);
+  g.on_full = static_cast<OnFull>(choices[4]);
+  g.retain = choices[5] == 1;
+  return g;
+}
+
+std::optional<std::string> problem_with(const StreamGeometry& g) {
   if (g.slabs < kMinSlabs || g.slabs > kMaxSlabs) return outside("the number of slabs", g.slabs, kMinSlabs, kMaxSlabs);
   if (g.slab_bytes < kMinSlabBytes || g.slab_bytes > kMaxSlabBytes) {
     return outside("the slab size", g.slab_bytes, kMinSlabBytes, kMaxSlabBytes) + " bytes (4 KiB to 4 GiB)";
@@ -43,14 +65,9 @@ std::optional<std::string> problem_with(const Geometry& g) {
            " bytes; it must be a multiple of the page size, 4096: " + number(round_up(g.slab_bytes, kPageBytes)) +
            " would do";
   }
-  if (g.participants < 1 || g.participants > kMaxParticipants) {
-    return outside("the number of participants", g.participants, 1, kMaxParticipants);
-  }
   if (static_cast<unsigned>(g.order) > 1) return "the order is neither per_writer nor total";
   if (static_cast<unsigned>(g.on_full) > 2) return "the full policy is none of block, drop, overwrite";
-  if (static_cast<unsigned>(g.fences) > 1) return "the fence mode is neither membarrier nor full";
-  if (g.retain > 1) return "whether the stream retains is neither no nor yes";
-  if (g.retain == 1 && g.on_full != OnFull::block) {
+  if (g.retain && g.on_full != OnFull::block) {
     return "a stream that retains must block when it is full: one that drops or overwrites keeps nothing for a reader "
            "that has not come yet";
   }

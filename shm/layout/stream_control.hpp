@@ -1,0 +1,50 @@
+// The words of a stream that all its participants share. One subject per cache line, so that nothing that is written
+// often lies beside something that is read often.
+#pragma once
+
+#include <sapbuf/layout/cursor.hpp>
+#include <sapbuf/layout/event.hpp>
+#include <sapbuf/layout/ledger.hpp>
+
+namespace sapbuf::layout {
+
+struct alignas(kLineBytes) StreamControl {
+  // Where the next claim goes.
+  //   written by  claimers: fetch_add;  flippers: compare-exchange, under the stream's lock
+  //   edge        claim: fetch_add <-> the flipper's compare-exchange on the same word
+  //   crash       of a claimer: a hole below it, which repair closes
+  alignas(kLineBytes) Word cursor;
+  Word reserved_behind_cursor[7];
+
+  alignas(kLineBytes) Event data;   // something was committed
+  alignas(kLineBytes) Event space;  // something was released: a hold, a slab, an extent
+
+  // Everything below is written under the stream's lock only.
+  // Every generation up to this one is closed.
+  //   read by  sealers and reclaimers;  crash  before it: the generation is closed once more, with the same outcome
+  alignas(kLineBytes) Word closed_through;
+  // 1 once a reader has attached; only ever rises. What StreamOptions::retain waits for.
+  //   written by  a reader that has just attached;  read by  whoever reclaims, and inspect;  edge  retain: release
+  //   crash       between attaching and this: the dead reader does not count, and the next one says it
+  Word reader_came;
+  // Its lowest bit: which of the two departed records counts; it grows by one.
+  //   edge   departed-switch: release, after the record;  crash  before it: the record is written once more
+  Word departed_selector;
+  Word reserved[5];
+  DepartedRecord departed[2];
+};
+
+inline constexpr Field kStreamControlFields[] = {SAPBUF_FIELD(StreamControl, cursor),
+                                                 SAPBUF_FIELD(StreamControl, reserved_behind_cursor),
+                                                 SAPBUF_FIELD(StreamControl, data),
+                                                 SAPBUF_FIELD(StreamControl, space),
+                                                 SAPBUF_FIELD(StreamControl, closed_through),
+                                                 SAPBUF_FIELD(StreamControl, reader_came),
+                                                 SAPBUF_FIELD(StreamControl, departed_selector),
+                                                 SAPBUF_FIELD(StreamControl, reserved),
+                                                 SAPBUF_FIELD(StreamControl, departed)};
+static_assert(covers(kStreamControlFields, sizeof(StreamControl)));
+static_assert(offsetof(StreamControl, data) == 64 && offsetof(StreamControl, space) == 128 &&
+              offsetof(StreamControl, closed_through) == 192);
+
+}  // namespace sapbuf::layout

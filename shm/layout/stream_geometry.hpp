@@ -1,0 +1,111 @@
+// What a stream is made of and where each part begins. Computed from the choices in its directory entry by everybody who
+// opens it, and kept in private memory.
+//
+//   region    + head     + control   + participants x 256   + slabs x 64    + slabs x granules x 8   page-aligned
+//   +---------+----------+-----------+----------------------+---------------+------------------------+---------+-----
+//   | head    | control  | slots     | descriptors          | extent tables                          | slab 0  | ...
+//   +---------+----------+-----------+----------------------+---------------+------------------------+---------+-----
+//   \________ mapped read-write by every participant ______________________________________________/\_ read-only by
+//                                                                                                      readers
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include <sapbuf/layout/directory.hpp>
+#include <sapbuf/layout/extent.hpp>
+#include <sapbuf/layout/facility.hpp>
+#include <sapbuf/layout/frame.hpp>
+#include <sapbuf/layout/policy.hpp>
+#include <sapbuf/layout/slab.hpp>
+#include <sapbuf/layout/stream_control.hpp>
+#include <sapbuf/layout/stream_slot.hpp>
+
+namespace sapbuf::layout {
+
+struct StreamGeometry {
+  std::uint64_t slab_bytes = 0;
+  std::uint64_t extent_bytes = 0;
+  std::uint32_t slabs = 0;
+  std::uint32_t participants = 0;  // the segment's
+  Order order = Order::per_writer;
+  OnFull on_full = OnFull::block;
+  bool retain = false;  // nothing is reclaimed before a first reader has attached (policy block only)
+  // Offsets from the segment's first byte, and the size of the whole region.
+  std::uint64_t head_at = 0;
+  std::uint64_t control_at = 0;
+  std::uint64_t slots_at = 0;
+  std::uint64_t descriptors_at = 0;
+  std::uint64_t extents_at = 0;
+  std::uint64_t slabs_at = 0;
+  std::uint64_t bytes = 0;
+  // Per-writer order: extents are claimed in multiples of it, and the extent table has a word for each. From
+  // extent_bytes.
+  std::uint64_t granule_bytes = 0;
+
+  bool operator==(const StreamGeometry&) const = default;
+
+  constexpr std::uint64_t granules_per_slab() const noexcept { return slab_bytes / granule_bytes; }
+  constexpr std::uint64_t end() const noexcept { return head_at + bytes; }  // of the region
+  constexpr std::uint64_t slab_at(std::uint32_t slab) const noexcept { return slabs_at + slab * slab_bytes; }
+  // Whether the messages of each generation are counted when it is closed: where readers must learn what they lost, and
+  // where the extent table has the number anyway.
+  constexpr bool counts_messages() const noexcept { return on_full == OnFull::overwrite || order == Order::per_writer; }
+  // The largest payload that a message may have.
+  constexpr std::uint64_t max_payload_bytes() const noexcept {
+    return order == Order::total ? slab_bytes - kUnitBytes
+                                 : slab_bytes - kExtentFrameBytes - kUnitBytes - kExtentTailBytes;
+  }
+};
+
+// So fine that rounding an extent up to it wastes little, and so coarse that a slab's table stays small beside the
+// slab. A divisor of extent_bytes, and so of the slab.
+constexpr std::uint64_t granule_of(std::uint64_t slab_bytes, std::uint64_t extent_bytes) noexcept {
+  std::uint64_t granule = extent_bytes;
+  while (granule % (2 * kLineBytes) == 0 && granule / 2 >= kMinGranuleBytes &&
+         extent_bytes / (granule / 2) <= kMaxGranulesPerExtent && slab_bytes / (granule / 2) <= kManyGranules) {
+    granule /= 2;
+  }
+  return granule;
+}
+
+// Fills in the offsets of a region that begins at `region`, from the choices above them.
+constexpr void place(StreamGeometry& g, std::uint64_t region) noexcept {
+  g.granule_bytes = granule_of(g.slab_bytes, g.extent_bytes);
+  g.head_at = region;
+  g.control_at = g.head_at + sizeof(FacilityHead);
+  g.slots_at = g.control_at + sizeof(StreamControl);
+  g.descriptors_at = g.slots_at + g.participants * sizeof(StreamSlot);
+  g.extents_at = g.descriptors_at + g.slabs * sizeof(SlabDescriptor);
+  const std::uint64_t table = g.order == Order::per_writer ? g.slabs * g.granules_per_slab() * sizeof(Word) : 0;
+  g.slabs_at = round_up(g.extents_at + table, kPageBytes);
+  g.bytes = g.slabs_at + g.slabs * g.slab_bytes - region;
+}
+
+// The choices as a directory entry has them, and back. Nothing if a word says what this library does not know.
+void write_choices(const StreamGeometry& geometry, std::uint64_t (&choices)[kChoices]) noexcept;
+std::optional<StreamGeometry> read_choices(const std::uint64_t (&choices)[kChoices]) noexcept;
+
+// Why these choices cannot work and what would; nothing if they can.
+std::optional<std::string> problem_with(const StreamGeometry& geometry);
+
+// Changes with every shared struct of streams: see layout_hash().
+constexpr std::uint64_t stream_layout_hash() noexcept {
+  return LayoutHash{}
+      .add(kFacilityHeadFields, sizeof(FacilityHead))
+      .add(kJournalEntryFields, sizeof(JournalEntry))
+      .add(kEventFields, sizeof(Event))
+      .add(kStreamControlFields, sizeof(StreamControl))
+      .add(kDepartedRecordFields, sizeof(DepartedRecord))
+      .add(kStreamSlotFields, sizeof(StreamSlot))
+      .add(kLedgerRecordFields, sizeof(LedgerRecord))
+      .add(kSlabDescriptorFields, sizeof(SlabDescriptor))
+      .add(kUnitBytes)
+      .add(kExtentFrameBytes)
+      .add(kExtentTailBytes)
+      .add(kGenerationTagMask)
+      .add(kMaxSlabs)
+      .value();
+}
+
+}  // namespace sapbuf::layout

@@ -1,0 +1,299 @@
+#include "segment/directory.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include <sapbuf/detail/kill_point.hpp>
+#include <sapbuf/text.hpp>
+
+#include "platform/clock.hpp"
+#include "segment/facility.hpp"
+#include "segment/maintenance_lock.hpp"
+#include "segment/recovery.hpp"
+#include "segment/words.hpp"
+
+namespace sapbuf::detail {
+namespace {
+
+using layout::Directory;
+using layout::DirectoryEntry;
+using layout::EntryLife;
+using layout::EntryState;
+using layout::FacilityId;
+
+constexpr auto relaxed = std::memory_order_relaxed;
+constexpr std::chrono::milliseconds kPatience{2000};
+
+bool is_allowed(char letter) noexcept {
+  return (letter >= 'a' && letter <= 'z') || (letter >= 'A' && letter <= 'Z') || (letter >= '0' && letter <= '9') ||
+         letter == '.' || letter == '_' || letter == '-';
+}
+
+std::string title_of(SegmentCore& core) {
+  return core.name().empty() ? "the segment in the supplied memory" : "segment '" + core.name() + "'";
+}
+
+[[noreturn]] void throw_corrupt(SegmentCore& core, std::uint32_t index) {
+  throw Error(Errc::corrupt,
+              title_of(core) + " is corrupt: entry " + std::to_string(index) + " of its directory makes no sense");
+}
+
+// Nothing if the entry is not ready, or became another one meanwhile.
+std::optional<DirectoryRecord> read_entry(SegmentCore& core, std::uint32_t index) {
+  const DirectoryEntry& entry = core.directory().entries[index];
+  // directory: acquire, so that what it says is seen, and the region as it says.
+  const EntryLife life{entry.life.load(std::memory_order_acquire)};
+  if (life.state() != EntryState::ready) return std::nullopt;
+  DirectoryRecord record{.id = FacilityId::make(life.incarnation(), index),
+                         .kind = static_cast<layout::FacilityKind>(entry.kind.load(relaxed)),
+                         .name = load_text(entry.name),
+                         .offset = entry.offset.load(relaxed),
+                         .bytes = entry.bytes.load(relaxed),
+                         .most_bytes = entry.most_bytes.load(relaxed),
+                         .layout_hash = entry.layout_hash.load(relaxed),
+                         .created_at_ns = entry.created_at_ns.load(relaxed),
+                         .choices = {}};
+  for (std::size_t i = 0; i < layout::kChoices; ++i) record.choices[i] = entry.choices[i].load(relaxed);
+  std::atomic_thread_fence(std::memory_order_acquire);
+  if (entry.life.load(relaxed) != life.word) return std::nullopt;
+  const std::optional<std::uint64_t> end = core.bytes_now();
+  const bool is_placed = record.offset % layout::kPageBytes == 0 && record.bytes % layout::kPageBytes == 0 &&
+                         record.offset >= core.geometry().regions_at && record.bytes != 0;
+  const bool is_named = !record.name.empty() && std::all_of(record.name.begin(), record.name.end(), &is_allowed);
+  if (!is_placed || !is_named) throw_corrupt(core, index);
+  // What cannot be told is told by mapping it.
+  if (end && (record.offset > *end || record.bytes > *end - record.offset)) {
+    throw Error(Errc::corrupt, title_of(core) + " is truncated: it has " + std::to_string(*end) + " bytes of " +
+                                   std::to_string(record.offset + record.bytes));
+  }
+  return record;
+}
+
+EntryState state_of(const DirectoryEntry& entry) noexcept { return EntryLife{entry.life.load(relaxed)}.state(); }
+
+void set_state(DirectoryEntry& entry, EntryState state, std::memory_order order = std::memory_order_release) noexcept {
+  entry.life.store(EntryLife::make(EntryLife{entry.life.load(relaxed)}.incarnation(), state).word, order);
+}
+
+// Gives back the pages of an entry's region, and the entry. The region may be half made, and its words are checked like
+// any others.
+void clear(SegmentCore& core, DirectoryEntry& entry) {
+  const std::uint64_t offset = entry.offset.load(relaxed);
+  const std::uint64_t end = core.bytes();
+  const std::uint64_t bytes = offset < end ? std::min(entry.bytes.load(relaxed), end - offset) : 0;
+  if (bytes != 0 && offset % layout::kPageBytes == 0 && offset >= core.geometry().regions_at) {
+    if (std::byte* const there = core.supplied(offset)) {
+      std::memset(there, 0, bytes);
+    } else {
+      core.locks().with_descriptor([&](int descriptor) { platform::give_back_range(descriptor, offset, bytes); });
+    }
+  }
+  SAPBUF_KILL_POINT("directory.cleared");
+  set_state(entry, EntryState::free);
+}
+
+// What those who died under the lock left half done.
+void settle(SegmentCore& core, Directory& directory) {
+  for (DirectoryEntry& entry : directory.entries) {
+    const EntryState state = state_of(entry);
+    if (state == EntryState::closing) set_state(entry, EntryState::ready);
+    if (state == EntryState::making || state == EntryState::clearing) clear(core, entry);
+  }
+}
+
+// The first gap between regions that is large enough, or what lies behind all of them.
+std::uint64_t find_room(SegmentCore& core, const Directory& directory, std::uint64_t bytes) {
+  struct Used {
+    std::uint64_t begin, end;
+  };
+  std::vector<Used> used;
+  for (const DirectoryEntry& entry : directory.entries) {
+    if (state_of(entry) == EntryState::free) continue;
+    const std::uint64_t offset = entry.offset.load(relaxed);
+    used.push_back({offset, offset + std::max(entry.bytes.load(relaxed), entry.most_bytes.load(relaxed))});
+  }
+  std::sort(used.begin(), used.end(), [](const Used& a, const Used& b) { return a.begin < b.begin; });
+  std::uint64_t at = core.geometry().regions_at;
+  for (const Used& region : used) {
+    if (region.begin >= at && region.begin - at >= bytes) break;
+    at = std::max(at, region.end);
+  }
+  const std::uint64_t most = core.geometry().most_bytes;
+  if (most != 0 && (at > most || bytes > most - at)) {
+    throw Error(Errc::no_space,
+                title_of(core) + " ends where the memory does that was supplied: " + std::to_string(bytes) +
+                    " bytes are needed, and " + std::to_string(most - std::min(at, most)) + " are left");
+  }
+  return at;
+}
+
+void allocate(SegmentCore& core, std::uint64_t offset, std::uint64_t bytes) {
+  if (core.supplied(offset) != nullptr) return;
+  core.locks().with_descriptor([&](int descriptor) { platform::allocate_range(descriptor, offset, bytes); });
+}
+
+void initialise(SegmentCore& core, const FacilityPlan& plan, std::uint64_t offset) {
+  MappedRange range;
+  plan.initialise(range.map(core, platform::FileAccess::read_write, offset, plan.control_bytes, platform::Dump::yes));
+}
+
+DirectoryEntry* find_free(Directory& directory) noexcept {
+  for (DirectoryEntry& entry : directory.entries) {
+    if (state_of(entry) == EntryState::free) return &entry;
+  }
+  return nullptr;
+}
+
+// Settles the dead among those who use it, or are about to; the first live one is named.
+//   remove: acquire, behind the fence
+void refuse_if_used(SegmentCore& core, const Facility& facility) {
+  recover_core(core);
+  const std::uint32_t high = core.high_slot();
+  for (std::uint32_t slot = 0; slot < high; ++slot) {
+    const layout::ParticipantSlot& participant = core.participant(slot);
+    const layout::SlotTenure tenure{participant.tenure.load(std::memory_order_acquire)};
+    if (!tenure.in_use() || participant.facility.load(relaxed) != facility.id().word) continue;
+    const bool named = tenure.state() != layout::SlotState::attaching;
+    throw Error(Errc::busy, facility.title() + " is in use" +
+                                (named ? " by '" + load_name(participant.name) + "' (pid " +
+                                             std::to_string(participant.pid.load(relaxed)) +
+                                             "), and perhaps by others: end them first"
+                                       : ": somebody is just attaching to it"));
+  }
+}
+
+}  // namespace
+
+void check_facility_name(std::string_view name) {
+  const auto refuse = [&](const std::string& why) {
+    throw Error(Errc::invalid_argument, "this cannot be the name of a stream: " + why);
+  };
+  if (name.empty()) refuse("it is empty");
+  if (name.size() >= layout::kFacilityNameBytes) {
+    refuse("it has " + std::to_string(name.size()) + " bytes, and " + std::to_string(layout::kFacilityNameBytes - 1) +
+           " is the most");
+  }
+  if (!std::all_of(name.begin(), name.end(), &is_allowed)) {
+    refuse("'" + printable(name) + "' has other characters than letters, digits and . _ -");
+  }
+}
+
+void write_entry(DirectoryEntry& entry, const FacilityPlan& plan, std::uint64_t incarnation,
+                 std::uint64_t offset) noexcept {
+  entry.life.store(EntryLife::make(incarnation, EntryState::making).word, relaxed);
+  // directory: release, so that whoever reads any of what follows does not take it for the facility before.
+  std::atomic_thread_fence(std::memory_order_release);
+  entry.kind.store(static_cast<std::uint64_t>(plan.kind), relaxed);
+  entry.offset.store(offset, relaxed);
+  entry.bytes.store(plan.bytes, relaxed);
+  entry.most_bytes.store(plan.bytes, relaxed);
+  entry.layout_hash.store(plan.layout_hash, relaxed);
+  entry.created_at_ns.store(platform::wall_clock_ns(), relaxed);
+  store_text(entry.name, plan.name);
+  for (std::size_t i = 0; i < layout::kChoices; ++i) entry.choices[i].store(plan.choices[i], relaxed);
+}
+
+std::vector<DirectoryRecord> list_facilities(SegmentCore& core) {
+  std::vector<DirectoryRecord> found;
+  for (std::uint32_t index = 0; index < layout::kMaxFacilities; ++index) {
+    if (std::optional<DirectoryRecord> record = read_entry(core, index)) found.push_back(std::move(*record));
+  }
+  return found;
+}
+
+std::optional<DirectoryRecord> find_by_name(SegmentCore& core, std::string_view name) {
+  for (std::uint32_t index = 0; index < layout::kMaxFacilities; ++index) {
+    std::optional<DirectoryRecord> record = read_entry(core, index);
+    if (record && record->name == name) return record;
+  }
+  return std::nullopt;
+}
+
+std::optional<DirectoryRecord> find_by_id(SegmentCore& core, FacilityId id) {
+  if (id.index() >= layout::kMaxFacilities) return std::nullopt;
+  std::optional<DirectoryRecord> record = read_entry(core, id.index());
+  if (record && record->id != id) return std::nullopt;
+  return record;
+}
+
+bool is_ready(SegmentCore& core, FacilityId id) noexcept {
+  return core.directory().entries[id.index()].life.load(std::memory_order_seq_cst) ==
+         EntryLife::make(id.incarnation(), EntryState::ready).word;
+}
+
+DirectoryRecord make_facility(SegmentCore& core, const FacilityPlan& plan) {
+  core.check_not_forked();
+  check_facility_name(plan.name);
+  const DirectoryLock lock{core, kPatience};
+  if (!lock) lock.throw_not_held();
+  std::uint32_t index = 0;
+  core.with_writable_directory([&](Directory& directory) {
+    settle(core, directory);  // first: one that somebody died removing is there again
+    if (find_by_name(core, plan.name)) {
+      throw Error(Errc::exists, title_of(core) + " has a facility named '" + plan.name + "' already");
+    }
+    DirectoryEntry* const entry = find_free(directory);
+    if (entry == nullptr) {
+      throw Error(Errc::registry_full,
+                  title_of(core) + " has " + std::to_string(layout::kMaxFacilities) + " facilities: remove one first");
+    }
+    index = static_cast<std::uint32_t>(entry - directory.entries);
+    const std::uint64_t offset = find_room(core, directory, plan.bytes);
+    write_entry(*entry, plan, EntryLife{entry->life.load(relaxed)}.incarnation() + 1, offset);
+    SAPBUF_KILL_POINT("directory.making");
+    try {
+      allocate(core, offset, plan.bytes);
+      SAPBUF_KILL_POINT("directory.allocated");
+      initialise(core, plan, offset);
+    } catch (...) {
+      try {
+        clear(core, *entry);
+      } catch (const std::exception&) {
+        // Whoever has the lock next will do it.
+      }
+      throw;
+    }
+    SAPBUF_KILL_POINT("directory.initialised");
+    // directory: release, behind entry and region.
+    set_state(*entry, EntryState::ready);
+    SAPBUF_KILL_POINT("directory.ready");
+  });
+  std::optional<DirectoryRecord> made = read_entry(core, index);
+  if (!made) throw_corrupt(core, index);
+  return *made;
+}
+
+bool remove_facility(SegmentCore& core, std::string_view name) {
+  core.check_not_forked();
+  const DirectoryLock lock{core, kPatience};
+  if (!lock) lock.throw_not_held();
+  bool removed = false;
+  core.with_writable_directory([&](Directory& directory) {
+    settle(core, directory);
+    const std::optional<DirectoryRecord> record = find_by_name(core, name);
+    if (!record) return;
+    const std::shared_ptr<Facility> facility = find_facility(core, record->id);
+    if (!facility) {
+      throw Error(Errc::incompatible, title_of(core) + " has a facility '" + std::string(name) +
+                                          "' of a kind that this library does not know: use the version that made it");
+    }
+    DirectoryEntry& entry = directory.entries[record->id.index()];
+    // remove: seq_cst, before the slots are looked at.
+    set_state(entry, EntryState::closing, std::memory_order_seq_cst);
+    SAPBUF_KILL_POINT("directory.closing");
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    try {
+      refuse_if_used(core, *facility);
+    } catch (...) {
+      set_state(entry, EntryState::ready);
+      throw;
+    }
+    set_state(entry, EntryState::clearing);
+    SAPBUF_KILL_POINT("directory.clearing");
+    clear(core, entry);
+    removed = true;
+  });
+  return removed;
+}
+
+}  // namespace sapbuf::detail

@@ -1,0 +1,77 @@
+// The directory of a segment: finding, making and removing facilities. See layout/directory.hpp for an entry's states.
+//
+//   make     lock -> clear what the dead left -> entry = making -> allocate the region -> write it -> entry = ready
+//   remove   lock -> entry = closing -> is anybody attached? -> entry = clearing -> give the pages back -> entry = free
+//
+//   killed while `making`     nobody has seen it: the next holder of the lock clears the region
+//   killed while `closing`    nothing was taken away: the next one says `ready` again
+//   killed while `clearing`   the next one clears it once more
+//
+// Whoever attaches to a facility says so in its slot, and then looks whether the entry is ready still; whoever removes
+// it says `closing`, and then looks at the slots (edge: remove). One of the two sees the other.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <sapbuf/layout/directory.hpp>
+#include <sapbuf/layout/header.hpp>
+
+namespace sapbuf::detail {
+
+class SegmentCore;
+class Facility;
+
+// An entry, copied and checked: its region lies within the segment.
+struct DirectoryRecord {
+  layout::FacilityId id;
+  layout::FacilityKind kind = layout::FacilityKind::none;
+  std::string name;
+  std::uint64_t offset = 0;
+  std::uint64_t bytes = 0;
+  std::uint64_t most_bytes = 0;
+  std::uint64_t layout_hash = 0;
+  std::uint64_t created_at_ns = 0;
+  std::uint64_t choices[layout::kChoices] = {};
+};
+
+// A facility that is to be made.
+struct FacilityPlan {
+  layout::FacilityKind kind = layout::FacilityKind::none;
+  std::string name;
+  std::uint64_t bytes = 0;          // of its region; a multiple of the page size
+  std::uint64_t control_bytes = 0;  // of these, from the beginning, what is written when it is made
+  std::uint64_t layout_hash = 0;
+  std::uint64_t choices[layout::kChoices] = {};
+  std::function<void(std::byte* region)> initialise;  // of zeroed memory
+};
+
+// Throws Error (invalid_argument): 1 to 63 bytes of letters, digits and "._-", as they stand in paths and shells.
+void check_facility_name(std::string_view name);
+
+// Writes an entry of a segment that nobody else can see yet.
+void write_entry(layout::DirectoryEntry& entry, const FacilityPlan& plan, std::uint64_t incarnation,
+                 std::uint64_t offset) noexcept;
+
+// Those that are ready, in the order of their places. Throws Errc::corrupt where an entry makes no sense.
+std::vector<DirectoryRecord> list_facilities(SegmentCore& core);
+std::optional<DirectoryRecord> find_by_name(SegmentCore& core, std::string_view name);
+std::optional<DirectoryRecord> find_by_id(SegmentCore& core, layout::FacilityId id);
+
+// Whether the entry still is this facility's, and ready.
+//   remove: seq_cst, behind the store of a tenure
+bool is_ready(SegmentCore& core, layout::FacilityId id) noexcept;
+
+// Throws Error: exists, no_space, busy (somebody else is at it, and does not come to an end).
+DirectoryRecord make_facility(SegmentCore& core, const FacilityPlan& plan);
+// False if there is none of that name. Throws Errc::busy while live participants use it, or as make_facility. The dead
+// are settled first.
+bool remove_facility(SegmentCore& core, std::string_view name);
+
+}  // namespace sapbuf::detail

@@ -1,0 +1,87 @@
+#include "segment/facility.hpp"
+
+#include <algorithm>
+
+namespace sapbuf::detail {
+
+using platform::Dump;
+using platform::NoFork;
+
+Facility::Facility(SegmentCore& segment, DirectoryRecord record, std::uint64_t control_bytes)
+    : segment_(segment), record_(std::move(record)), control_bytes_(control_bytes) {
+  segment_.begin_to_tell(*this);
+  try {
+    control_ = control_range_.map(segment_, segment_.access(), record_.offset, control_bytes_, Dump::yes);
+    NoFork section;
+    section.watch(*this);  // behind the mapping: in a child, that is replaced first
+  } catch (...) {
+    segment_.end_to_tell(*this);
+    throw;
+  }
+}
+
+Facility::~Facility() {
+  segment_.end_to_tell(*this);
+  NoFork section;
+  section.forget(*this);
+}
+
+std::string Facility::title() const {
+  const std::string& segment = segment_.name();
+  const std::string kind = info_of(record_).kind;
+  if (kind == "stream" && record_.name == kMainStream) return "segment '" + segment + "'";
+  return kind + " '" + segment + "/" + record_.name + "'";
+}
+
+void Facility::throw_removed() const {
+  throw Error(Errc::not_found, title() + " was removed, or is just being removed");
+}
+
+void Facility::add(ForkHook& hook) {
+  const NoFork section;
+  hooks_.push_back(&hook);
+}
+
+void Facility::remove(ForkHook& hook) noexcept {
+  const NoFork section;
+  std::erase(hooks_, &hook);
+}
+
+void Facility::after_fork_in_child() noexcept {
+  for (ForkHook* hook : hooks_) hook->after_fork_in_child();
+}
+
+bool Facility::on_truncation() noexcept { return control_range_.replace_by_zeros(); }
+
+const FacilityType* type_of(layout::FacilityKind kind) noexcept {
+  for (const FacilityType& type : facility_types()) {
+    if (type.kind == kind) return &type;
+  }
+  return nullptr;
+}
+
+FacilityInfo info_of(const DirectoryRecord& record) {
+  const FacilityType* const type = type_of(record.kind);
+  return {.kind = std::string(type == nullptr ? "unknown" : type->name),
+          .name = record.name,
+          .offset = record.offset,
+          .bytes = record.bytes,
+          .most_bytes = record.most_bytes,
+          .created_ns = record.created_at_ns};
+}
+
+std::shared_ptr<Facility> find_facility(SegmentCore& segment, layout::FacilityId id) {
+  const std::lock_guard guard{segment.facilities_mutex()};
+  auto& open = segment.facilities();
+  const auto known = open.find(id.index());
+  if (known != open.end() && known->second->id() == id) return known->second;
+  const std::optional<DirectoryRecord> record = find_by_id(segment, id);
+  if (!record) return nullptr;
+  const FacilityType* const type = type_of(record->kind);
+  if (type == nullptr) return nullptr;
+  std::shared_ptr<Facility> opened = type->open(segment, *record);
+  open.insert_or_assign(id.index(), opened);
+  return opened;
+}
+
+}  // namespace sapbuf::detail

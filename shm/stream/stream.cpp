@@ -1,0 +1,69 @@
+#include <sapbuf/stream.hpp>
+
+#include "platform/cancellation.hpp"
+#include "stream/stream_core.hpp"
+#include "stream/stream_options.hpp"
+
+namespace sapbuf {
+
+using platform::Uncancellable;
+
+Stream::Stream(Segment segment, std::shared_ptr<detail::StreamCore> core, bool created) noexcept
+    : segment_(std::move(segment)), core_(std::move(core)), created_(created) {}
+
+Stream Stream::create(const Segment& segment, std::string_view name, const StreamOptions& options) {
+  const Uncancellable to_its_end;
+  const std::shared_ptr<detail::SegmentCore>& core = segment.core();
+  return core->unless_truncated([&] {
+    const detail::FacilityPlan plan = detail::plan_stream(name, options, core->geometry().participants);
+    detail::make_facility(*core, plan);
+    return Stream{segment, detail::open_stream(core, name), true};
+  });
+}
+
+Stream Stream::open(const Segment& segment, std::string_view name) {
+  const Uncancellable to_its_end;
+  return segment.core()->unless_truncated([&] {
+    return Stream{segment, detail::open_stream(segment.core(), name), false};
+  });
+}
+
+Stream Stream::open_or_create(const Segment& segment, std::string_view name, const StreamOptions& options) {
+  const Uncancellable to_its_end;
+  constexpr int kTries = 100;
+  for (int tried = 0;; ++tried) {
+    if (auto there = detail::find_stream(segment.core(), name)) return Stream{segment, std::move(there), false};
+    try {
+      return create(segment, name, options);
+    } catch (const Error& error) {
+      // Somebody was faster: his is there, or is gone again; or it is something else than a stream.
+      if (error.errc() != Errc::exists || tried == kTries) throw;
+    }
+  }
+}
+
+bool Stream::remove(const Segment& segment, std::string_view name) {
+  const Uncancellable to_its_end;
+  return segment.core()->unless_truncated([&] { return detail::remove_facility(*segment.core(), name); });
+}
+
+const std::string& Stream::name() const { return core()->record().name; }
+bool Stream::created() const {
+  core();
+  return created_;
+}
+StreamOptions Stream::options() const { return detail::options_of(core()->geometry()); }
+std::vector<std::string> Stream::differences(const StreamOptions& asked) const {
+  detail::geometry_of(asked, core()->geometry().participants);  // throws if they cannot work
+  return detail::differences(options(), asked);
+}
+bool Stream::is_current() const { return core()->is_current(); }
+std::size_t Stream::bytes() const { return core()->geometry().bytes; }
+std::size_t Stream::max_message_bytes() const { return core()->geometry().max_payload_bytes(); }
+
+const std::shared_ptr<detail::StreamCore>& Stream::core() const {
+  if (core_ == nullptr) throw Error(Errc::invalid_argument, "this stream handle was moved from");
+  return core_;
+}
+
+}  // namespace sapbuf

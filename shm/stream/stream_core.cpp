@@ -1,0 +1,127 @@
+#include "stream/stream_core.hpp"
+
+#include "segment/core_dumps.hpp"
+#include "segment/registry.hpp"
+
+namespace sapbuf::detail {
+namespace {
+
+// What the directory says of a stream, checked. Throws Error.
+layout::StreamGeometry geometry_in(SegmentCore& segment, const DirectoryRecord& record) {
+  const std::string title = "stream '" + record.name + "' of segment '" + segment.name() + "'";
+  if (record.layout_hash != layout::stream_layout_hash()) {
+    throw Error(Errc::incompatible, title +
+                                        " has another layout than this library's streams: use the version that made "
+                                        "it, or remove it and make it anew");
+  }
+  std::optional<layout::StreamGeometry> geometry = layout::read_choices(record.choices);
+  if (!geometry) {
+    throw Error(Errc::incompatible, title +
+                                        " says more of itself than this library understands: use the version that "
+                                        "made it, or remove it and make it anew");
+  }
+  geometry->participants = segment.geometry().participants;
+  if (const auto problem = layout::problem_with(*geometry)) {
+    throw Error(Errc::corrupt, title + " is corrupt: " + *problem);
+  }
+  layout::place(*geometry, record.offset);
+  if (geometry->bytes != record.bytes) {
+    throw Error(Errc::corrupt, title + " is corrupt: its region has " + std::to_string(record.bytes) + " bytes, not " +
+                                   std::to_string(geometry->bytes));
+  }
+  return *geometry;
+}
+
+std::shared_ptr<Facility> open(SegmentCore& segment, const DirectoryRecord& record) {
+  return std::make_shared<StreamCore>(segment, record);
+}
+
+}  // namespace
+
+using platform::Dump;
+using platform::FileAccess;
+
+StreamCore::StreamCore(SegmentCore& segment, const DirectoryRecord& record)
+    : Facility(segment, record, geometry_in(segment, record).slabs_at - record.offset),
+      geometry_(geometry_in(segment, record)) {
+  if (segment.is_shared_memory() && !slabs_in_core_dumps()) set_dump(Dump::no);
+}
+
+StreamCore::~StreamCore() {
+  if (segment().is_shared_memory()) set_dump(Dump::yes);  // the memory is the caller's again
+}
+
+void StreamCore::set_dump(Dump dump) noexcept {
+  platform::set_dump(segment().supplied(geometry_.slabs_at), geometry_.slabs * geometry_.slab_bytes, dump);
+}
+
+std::byte* StreamCore::map_slabs(MappedRange& range, FileAccess access) {
+  const Dump dump = slabs_in_core_dumps() ? Dump::yes : Dump::no;
+  return range.map(segment(), access, geometry_.slabs_at, geometry_.slabs * geometry_.slab_bytes, dump);
+}
+
+std::byte* StreamCore::slab_for_writing(std::uint32_t slab) {
+  std::byte* slabs = writing_.load(std::memory_order_acquire);
+  if (slabs == nullptr) {
+    const std::lock_guard guard{mapping_mutex_};
+    slabs = writing_.load(std::memory_order_relaxed);
+    if (slabs == nullptr) {
+      slabs = map_slabs(writing_range_, FileAccess::read_write);
+      writing_.store(slabs, std::memory_order_release);
+    }
+  }
+  return slabs + slab * geometry_.slab_bytes;
+}
+
+const std::byte* StreamCore::slab_for_reading(std::uint32_t slab) {
+  const std::byte* slabs = reading_.load(std::memory_order_acquire);
+  if (slabs == nullptr) {
+    const std::lock_guard guard{mapping_mutex_};
+    slabs = reading_.load(std::memory_order_relaxed);
+    if (slabs == nullptr) {
+      slabs = map_slabs(reading_range_, FileAccess::read_only);
+      reading_.store(slabs, std::memory_order_release);
+    }
+  }
+  return slabs + slab * geometry_.slab_bytes;
+}
+
+void StreamCore::check_not_removed() const {
+  if (!is_ready(segment(), id())) throw_removed();
+}
+
+void StreamCore::beat(std::uint32_t slot) const noexcept { detail::beat(segment().participant(slot)); }
+
+// Every step begins with these words: the cursor is in no slab's generation, and behind every slab's end, however much
+// is claimed by those who look at neither; and each writer is revoked.
+bool StreamCore::on_truncation() noexcept {
+  const bool control = Facility::on_truncation();
+  const bool writing = writing_range_.replace_by_zeros();
+  const bool reading = reading_range_.replace_by_zeros();
+  if (!control) return false;
+  this->control().cursor.store(layout::Cursor::make(1, 0, std::uint64_t{1} << 39).word, std::memory_order_relaxed);
+  for (std::uint32_t index = 0; index < geometry_.participants; ++index) {
+    slot(index).revoked.store(~std::uint64_t{0}, std::memory_order_relaxed);
+  }
+  return writing && reading;
+}
+
+std::shared_ptr<StreamCore> find_stream(const std::shared_ptr<SegmentCore>& segment, std::string_view name) {
+  segment->check_not_forked();
+  const std::optional<DirectoryRecord> record = find_by_name(*segment, name);
+  if (!record || record->kind != layout::FacilityKind::stream) return nullptr;
+  return keep(segment, std::static_pointer_cast<StreamCore>(find_facility(*segment, record->id)));
+}
+
+std::shared_ptr<StreamCore> open_stream(const std::shared_ptr<SegmentCore>& segment, std::string_view name) {
+  std::shared_ptr<StreamCore> stream = find_stream(segment, name);
+  if (stream == nullptr) {
+    throw Error(Errc::not_found, "segment '" + segment->name() + "' has no stream '" + std::string(name) +
+                                     "' ('sapbuf ls -l' shows what there is)");
+  }
+  return stream;
+}
+
+FacilityType stream_type() noexcept { return {layout::FacilityKind::stream, "stream", &open}; }
+
+}  // namespace sapbuf::detail

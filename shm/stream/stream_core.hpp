@@ -1,0 +1,89 @@
+// A stream of a segment that is open in this process: where everything of it is. What the bytes mean is in layout/; what
+// is done with them, in the other files of this folder.
+#pragma once
+
+#include <sapbuf/layout/stream_geometry.hpp>
+
+#include "segment/facility.hpp"
+
+namespace sapbuf::detail {
+
+// Everything that is read from shared memory and decides an address is taken from `geometry()`, a private copy that was
+// validated when the stream was opened.
+class StreamCore final : public Facility {
+ public:
+  // Throws Error (corrupt, incompatible, resource_exhausted).
+  StreamCore(SegmentCore& segment, const DirectoryRecord& record);
+  ~StreamCore() override;
+
+  const layout::StreamGeometry& geometry() const noexcept { return geometry_; }
+  bool in_total_order() const noexcept { return geometry_.order == Order::total; }
+
+  layout::StreamControl& control() noexcept { return at<layout::StreamControl>(geometry_.control_at); }
+  layout::StreamSlot& slot(std::uint32_t index) noexcept {
+    return at<layout::StreamSlot>(geometry_.slots_at + index * sizeof(layout::StreamSlot));
+  }
+  layout::SlabDescriptor& descriptor(std::uint32_t slab) noexcept {
+    return at<layout::SlabDescriptor>(geometry_.descriptors_at + slab * sizeof(layout::SlabDescriptor));
+  }
+  // The word of the `index`-th granule of a slab (per-writer order).
+  layout::Word& extent(std::uint32_t slab, std::uint64_t index) noexcept {
+    return at<layout::Word>(geometry_.extents_at +
+                            (slab * geometry_.granules_per_slab() + index) * sizeof(layout::Word));
+  }
+  // The slabs are mapped when they are first asked for. Throws Error (resource_exhausted).
+  std::byte* slab_for_writing(std::uint32_t slab);
+  const std::byte* slab_for_reading(std::uint32_t slab);
+
+  // As of the segment.
+  std::uint32_t high_slot() const noexcept { return segment().high_slot(); }
+  bool full_fences() const noexcept { return segment().full_fences(); }
+  bool forked() const noexcept { return segment().forked(); }
+  void check_not_forked() const { segment().check_not_forked(); }
+  bool truncated() const noexcept { return segment().truncated(); }
+  void check_not_truncated() const { segment().check_not_truncated(); }
+  // Whether both are the same stream, opened twice perhaps. Touches no shared memory.
+  bool is_same(const StreamCore& other) const noexcept {
+    return segment().creation_id() == other.segment().creation_id() && id() == other.id();
+  }
+  bool is_current() const noexcept { return segment().is_current() && is_ready(segment(), id()); }
+  // Throws Errc::not_found once it was removed from its segment.
+  void check_not_removed() const;
+  // Heartbeat: the slot's participant made progress.
+  void beat(std::uint32_t slot) const noexcept;
+
+  // See Facility; in stream/repair.cpp.
+  void check() override;
+  void prepare(std::uint32_t slot) noexcept override;
+  void find_holdings(std::uint32_t slot, std::vector<std::uint64_t>& generations) override;
+  bool is_in_the_way(std::uint32_t slot, layout::SlotTenure tenure) override;
+  bool repair(std::uint32_t slot, RepairTally& tally) override;
+  void release(std::uint32_t slot) noexcept override;
+  void mark_settled(std::uint32_t slot) noexcept override;
+  std::uint32_t count_released(std::span<const std::uint64_t> generations,
+                               std::span<const std::uint32_t> gone) override;
+  void wake_all() noexcept override;
+
+  bool on_truncation() noexcept override;
+
+ private:
+  void set_dump(platform::Dump dump) noexcept;  // of the slabs, in supplied memory
+  std::byte* map_slabs(MappedRange& range, platform::FileAccess access);
+
+  const layout::StreamGeometry geometry_;
+  std::mutex mapping_mutex_;
+  MappedRange writing_range_;  // slabs
+  MappedRange reading_range_;  // slabs, read-only
+  std::atomic<std::byte*> writing_{nullptr};
+  std::atomic<const std::byte*> reading_{nullptr};
+};
+
+// The stream `name` of a segment, for a handle. Throws Error: not_found, and as the constructor.
+std::shared_ptr<StreamCore> open_stream(const std::shared_ptr<SegmentCore>& segment, std::string_view name);
+// The same if it is there.
+std::shared_ptr<StreamCore> find_stream(const std::shared_ptr<SegmentCore>& segment, std::string_view name);
+
+// Its type, for facilities.cpp.
+FacilityType stream_type() noexcept;
+
+}  // namespace sapbuf::detail
