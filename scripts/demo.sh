@@ -86,6 +86,7 @@ clean_up() {
 look() {
   local json rest
   json=$("$sapbuf" status "$stream" --json)
+  json=${json%%'"facilities"'*}  # where the same stands once more, for each stream of the segment
   slabs=${json%%'"participants"'*}
   participants=${json%%'"departed"'*}
   committed=0

@@ -147,7 +147,9 @@ test_refuses_what_cannot_work() {
   refuses "$stream" --mode rw
   refuses "$stream" --no-such-option
   refuses "$stream" and another
-  refuses "with/slash"
+  refuses "with/two/slashes"
+  refuses "$stream/"
+  refuses "/orders"
   refuses ""
   [[ ! -e /dev/shm/sapbuf.$stream ]] || die "something was made all the same"
 }

@@ -133,7 +133,7 @@ test_a_stream_that_is_there_was_not_removed() {
 
 # Whoever may read the file can do that to the lock that all others need.
 test_who_stops_a_stream_is_named() {
-  local lock=1152921504606846977  # layout::kMaintenanceLock
+  local lock=$(((1 << 60) + 1))  # layout::kMaintenanceLocks: that of the stream main
   # shellcheck disable=SC2016  # perl's variables
   local lock_and_stay='open(F, "<", $ARGV[0]) or die; my $lock = pack("ssx4qqix4", 0, 0, $ARGV[1], 1, 0);
     fcntl(F, 37, $lock) or die; $| = 1; print "locked"; sleep'

@@ -75,6 +75,36 @@ test_names_of_participants_come_out_printable() {
   says "$done" "$sapbuf" status "$stream"  # in the journal
 }
 
+# A stream's own name is letters and digits; its segment's is not, nor are those of who takes part in it.
+test_names_of_other_streams_and_their_participants_come_out_printable() {
+  expect "$done" "$sapbuf" create "$stream.$evil" --slab-bytes 64KiB
+  says "$done" "$sapbuf" create "$stream.$evil/orders" --slab-bytes 64KiB
+  says "$failure" "$sapbuf" create "$stream.$evil/orders"
+  expect "$usage" "$sapbuf" create "$stream.$evil/orders" --mode 0660
+  harmless "$directory/err"
+  says "$usage" "$sapbuf" create "$stream.$evil/$evil"
+  says "$usage" "$sapbuf" create "$stream.$evil/a/b"
+  says "$no_segment" "$sapbuf" create "$stream.missing$evil/orders"
+  seq 5000 | "$sapbuf" pub "$stream.$evil/orders" 2>/dev/null
+  expect "$done" "$sapbuf" dump "$stream.$evil/orders"
+  start holder "$sapbuf" sub "$stream.$evil/orders" --name "$evil" --hold
+  eventually status_of_holds "$stream.$evil/orders" '.participants | length == 1'
+  says "$done" "$sapbuf" status "$stream.$evil"
+  says "$done" "$sapbuf" status "$stream.$evil/orders"
+  expect "$done" "$sapbuf" ls -l
+  harmless "$directory/out"
+  local command
+  for command in rm 'rm --force'; do
+    # shellcheck disable=SC2086
+    says "$failure" "$sapbuf" $command "$stream.$evil/orders"
+  done
+  says "$usage" "$watchdog" --once "$stream.$evil/orders"
+  kill_hard holder
+  says "$done" "$watchdog" --once "$stream.$evil"
+  says "$done" "$sapbuf" status "$stream.$evil/orders"  # in the journal
+  says "$done" "$sapbuf" rm "$stream.$evil/orders"
+}
+
 # Any program may attach, and a program is called what its file is called.
 test_names_of_programs_come_out_printable() {
   ln -s "$sapbuf" "$directory/"$'\e[1m\nforged'

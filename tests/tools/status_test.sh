@@ -9,7 +9,7 @@ test_json_has_what_the_contract_names() {
   eventually status_holds 'any(.slabs[].held_by[]; . == "holder")'
   expect "$done" "$sapbuf" status "$stream" --json
   equal "$(wc -l <"$directory/out")" 1 lines
-  json_holds '.schema_version == 1'
+  json_holds '.schema_version == 2'
   json_holds ".name == \"$stream\""
   json_holds '["abi", "bytes", "departed", "generation", "journal", "name", "on_full", "order", "participants",
                "reclaimed_slabs", "retain", "awaits_first_reader", "schema_version", "slabs"] - keys == []'

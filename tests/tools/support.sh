@@ -49,6 +49,10 @@ json_holds() { jq --exit-status "$1" "$directory/out" >/dev/null || die "not so:
 status() { "$sapbuf" status "$stream" --json | jq --raw-output "$1"; }
 status_holds() { [[ $(status "$1" 2>/dev/null) == true ]]; }
 
+# status_of STREAM FILTER: the same of any stream
+status_of() { "$sapbuf" status "$1" --json | jq --raw-output "$2"; }
+status_of_holds() { [[ $(status_of "$1" "$2" 2>/dev/null) == true ]]; }
+
 # eventually COMMAND...: waits until it succeeds
 eventually() {
   local deadline=$((SECONDS + patience_s))
@@ -73,6 +77,12 @@ start() {
 start_attached() {
   start "$@"
   eventually status_holds "any(.participants[]; .name == \"$1\")"
+}
+
+# start_attached_to STREAM NAME COMMAND...: the same, where the stream is another one
+start_attached_to() {
+  start "${@:2}"
+  eventually status_of_holds "$1" "any(.participants[]; .name == \"$2\")"
 }
 
 signal() { kill "-$1" "${process[$2]}"; }

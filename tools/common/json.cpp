@@ -1,5 +1,7 @@
 #include "common/json.hpp"
 
+#include "common/facility_view.hpp"
+
 namespace sapbuf::tools {
 
 namespace {
@@ -57,30 +59,76 @@ Json to_array(const std::vector<Item>& items) {
   return array;
 }
 
+Json departed_json(const StreamSnapshot& stream) {
+  Json departed{{"participants", stream.departed_participants}};
+  add_ledger(departed, stream.departed);
+  return departed;
+}
+
+void add_stream(Json& json, const StreamSnapshot& stream) {
+  json["order"] = text(to_string(stream.options.order));
+  json["on_full"] = text(to_string(stream.options.on_full));
+  json["retain"] = stream.options.retain;
+  json["awaits_first_reader"] = stream.awaits_first_reader;
+  json["generation"] = stream.generation;
+  json["slabs"] = to_array(stream.slabs);
+}
+
+void add_no_stream(Json& json) {
+  for (const char* key : {"order", "on_full", "retain", "awaits_first_reader", "generation"}) json[key] = nullptr;
+  json["slabs"] = Json::array();
+}
+
+Json to_json(const FacilitySnapshot& facility, const Snapshot& snapshot) {
+  Json json = facility_json(facility.info);
+  json["created_ns"] = facility.info.created_ns;
+  json["recoveries"] = facility.recoveries;
+  json["released"] = facility.released;
+  if (facility.stream) add_stream(json, *facility.stream);
+  json["participants"] = to_array(participants_of(snapshot, facility.info.name));
+  if (facility.stream) {
+    json["departed"] = departed_json(*facility.stream);
+    json["reclaimed_slabs"] = facility.released;
+  }
+  json["journal"] = to_array(facility.journal);
+  return json;
+}
+
 }  // namespace
 
-Json to_json(const Snapshot& snapshot) {
-  Json departed{{"participants", snapshot.departed_participants}};
-  add_ledger(departed, snapshot.departed);
-  return {{"schema_version", kSchemaVersion},
-          {"name", snapshot.name},
-          {"bytes", snapshot.bytes},
-          {"abi", snapshot.abi},
-          {"order", text(to_string(snapshot.options.order))},
-          {"on_full", text(to_string(snapshot.options.on_full))},
-          {"retain", snapshot.options.retain},
-          {"awaits_first_reader", snapshot.awaits_first_reader},
-          {"generation", snapshot.generation},
-          {"slabs", to_array(snapshot.slabs)},
-          {"participants", to_array(snapshot.participants)},
-          {"departed", departed},
-          {"reclaimed_slabs", snapshot.reclaimed_slabs},
-          {"journal", to_array(snapshot.journal)}};
+Json facility_json(const FacilityInfo& facility) {
+  return {{"kind", facility.kind},
+          {"name", facility.name},
+          {"offset", facility.offset},
+          {"bytes", facility.bytes},
+          {"most_bytes", facility.most_bytes}};
+}
+
+Json status_json(const Snapshot& snapshot, std::string_view stream) {
+  static const FacilitySnapshot none{.info = {}, .journal = {}, .stream = {}};
+  const FacilitySnapshot* const found = find_stream(snapshot, stream);
+  const FacilitySnapshot& shown = found != nullptr ? *found : none;
+  Json json{{"schema_version", kStatusSchemaVersion},
+            {"name", snapshot.name},
+            {"stream", found != nullptr ? Json(text(stream)) : Json()},
+            {"bytes", snapshot.bytes},
+            {"abi", snapshot.abi}};
+  shown.stream ? add_stream(json, *shown.stream) : add_no_stream(json);
+  json["participants"] = to_array(participants_of(snapshot, stream));
+  json["departed"] = departed_json(shown.stream.value_or(StreamSnapshot{}));
+  json["reclaimed_slabs"] = shown.released;
+  json["journal"] = to_array(shown.journal);
+  json["facilities"] = Json::array();
+  for (const FacilitySnapshot& facility : snapshot.facilities) {
+    json["facilities"].push_back(to_json(facility, snapshot));
+  }
+  return json;
 }
 
 Json to_json(const DeadParticipant& dead) {
   return {{"slot", dead.slot},
           {"role", text(to_string(dead.role))},
+          {"facility", dead.facility},
           {"name", dead.name},
           {"pid", dead.pid},
           {"proof", dead.proof},

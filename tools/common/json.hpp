@@ -4,14 +4,19 @@
 #include <nlohmann/json.hpp>
 #include <sapbuf/sapbuf.hpp>
 #include <string>
+#include <string_view>
 
 namespace sapbuf::tools {
 
 using Json = nlohmann::ordered_json;
 
 inline constexpr int kSchemaVersion = 1;
+inline constexpr int kStatusSchemaVersion = 2;  // 1 knew of one stream in a segment
 
-Json to_json(const Snapshot& snapshot);
+// A segment, and all that is in it. The keys that version 1 had are those of `stream`, and say nothing (null, or empty)
+// if the segment has no such stream.
+Json status_json(const Snapshot& snapshot, std::string_view stream);
+Json facility_json(const FacilityInfo& facility);
 Json to_json(const DeadParticipant& dead);
 
 // One line of ASCII, newline included: a name may hold anything, and people look at this on terminals, too. Bytes that

@@ -7,6 +7,7 @@
 
 #include "common/human.hpp"
 #include "common/segment_file.hpp"
+#include "common/stream_name.hpp"
 #include "sapbuf/doctor.hpp"
 
 namespace sapbuf::tools {
@@ -52,16 +53,18 @@ Finding describe(const std::string& name, const Snapshot& snapshot) {
 }
 
 // More readers may pin a slab each than leave two to writers, who drop messages then although the stream overwrites.
-std::optional<Finding> check_slabs(const std::string& name, const Snapshot& snapshot) {
-  const auto readers =
-      static_cast<std::uint64_t>(std::count_if(snapshot.participants.begin(), snapshot.participants.end(),
-                                               [](const auto& it) { return it.role == Role::reader; }));
-  if (snapshot.options.on_full != OnFull::overwrite || snapshot.options.slabs >= readers + 2) return std::nullopt;
+std::optional<Finding> check_slabs(const Snapshot& snapshot, const FacilitySnapshot& facility) {
+  if (!facility.stream) return std::nullopt;
+  const StreamOptions& options = facility.stream->options;
+  const auto readers = static_cast<std::uint64_t>(
+      std::count_if(snapshot.participants.begin(), snapshot.participants.end(),
+                    [&](const auto& it) { return it.facility == facility.info.name && it.role == Role::reader; }));
+  if (options.on_full != OnFull::overwrite || options.slabs >= readers + 2) return std::nullopt;
   return Finding{
-      "stream " + printable_name(name), Mark::warning,
+      "stream " + printable_name(title_of(snapshot.name, facility.info.name)), Mark::warning,
       fmt::format("overwrites, with {} for {}: while readers pin what they look at, writers may find no slab "
                   "to take, and drop messages",
-                  counted(snapshot.options.slabs, "slab"), counted(readers, "reader")),
+                  counted(options.slabs, "slab"), counted(readers, "reader")),
       fmt::format("make it anew with sapbuf create --slabs {} or more", readers + 2)};
 }
 
@@ -87,9 +90,12 @@ void check_segment(const std::string& name, std::vector<Finding>& findings) {
     const Segment segment = Segment::open(name);  // a snapshot alone needs less: a read-only descriptor is enough
     const Snapshot snapshot = inspect(segment);
     findings.push_back(describe(name, snapshot));
-    for (auto& finding : {check_lock(name, segment), check_slabs(name, snapshot), check_mode(name)}) {
+    const auto add = [&](const std::optional<Finding>& finding) {
       if (finding) findings.push_back(*finding);
-    }
+    };
+    add(check_lock(name, segment));
+    for (const FacilitySnapshot& facility : snapshot.facilities) add(check_slabs(snapshot, facility));
+    add(check_mode(name));
   } catch (const Error& error) {
     if (error.errc() != Errc::not_found) findings.push_back(describe_trouble(name, error));  // removed meanwhile
   }

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include <functional>
 #include <memory>
 
 #include "common/exit_code.hpp"
@@ -9,6 +10,7 @@
 #include "common/json.hpp"
 #include "common/output.hpp"
 #include "common/stop.hpp"
+#include "common/stream_name.hpp"
 #include "sapbuf/commands.hpp"
 
 namespace sapbuf::tools {
@@ -65,12 +67,18 @@ std::string json_row(const FrameRecord& frame) {
   return json_line(json);
 }
 
+// By the right to read alone: a post-mortem may be somebody else's.
+void visit_frames(const StreamName& name, const std::function<void(const FrameRecord&)>& visit) {
+  sapbuf::dump(name.segment, name.stream, visit);
+}
+
 int dump_frames(const DumpOptions& options) {
+  const StreamName name = parse_stream_name(options.name);
   Output output;
   std::uint64_t frames = 0;
   if (!options.json) output.line(head());
   try {
-    sapbuf::dump(options.name, [&](const FrameRecord& frame) {
+    visit_frames(name, [&](const FrameRecord& frame) {
       if (stop_requested() || output.closed()) throw Enough{};
       ++frames;
       if (options.json) {
@@ -95,7 +103,7 @@ int dump_frames(const DumpOptions& options) {
 void add_dump(CLI::App& app, Action& chosen) {
   auto options = std::make_shared<DumpOptions>();
   CLI::App* command = app.add_subcommand("dump", "Show the frames as they stand, without attaching");
-  command->add_option("NAME", options->name, "The stream's name")->required();
+  command->add_option("NAME", options->name, "The stream: NAME or NAME/STREAM")->required();
   command->add_flag("--json", options->json, "One JSON object for each frame and line, for programs");
   command->callback([options, &chosen] { chosen = [options] { return dump_frames(*options); }; });
 }

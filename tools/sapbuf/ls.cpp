@@ -1,11 +1,13 @@
-// sapbuf ls: the streams on this host.
+// sapbuf ls: the segments on this host, and what is in them.
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "common/exit_code.hpp"
+#include "common/facility_view.hpp"
 #include "common/human.hpp"
 #include "common/json.hpp"
 #include "common/output.hpp"
@@ -15,26 +17,6 @@
 namespace sapbuf::tools {
 
 namespace {
-
-struct Attached {
-  std::uint64_t writers = 0;  // alive
-  std::uint64_t readers = 0;  // alive
-  std::uint64_t dead = 0;     // not recovered yet
-};
-
-Attached count_participants(const Snapshot& snapshot) {
-  Attached attached;
-  for (const ParticipantSnapshot& participant : snapshot.participants) {
-    if (participant.state == Liveness::dead) {
-      ++attached.dead;
-    } else if (participant.role == Role::writer) {
-      ++attached.writers;
-    } else {
-      ++attached.readers;
-    }
-  }
-  return attached;
-}
 
 struct Entry {
   std::string name;
@@ -55,70 +37,154 @@ std::vector<Entry> look_at_all() {
   return entries;
 }
 
+void add_stream(Json& json, const StreamOptions& options, std::uint64_t generation) {
+  json["order"] = std::string{to_string(options.order)};
+  json["on_full"] = std::string{to_string(options.on_full)};
+  json["slabs"] = options.slabs;
+  json["slab_bytes"] = options.slab_bytes;
+  json["generation"] = generation;
+}
+
+void add_attached(Json& json, const std::vector<ParticipantSnapshot>& participants) {
+  const Attached attached = count_attached(participants);
+  json["writers"] = attached.writers;
+  json["readers"] = attached.readers;
+  json["dead"] = attached.dead;
+}
+
+Json to_json(const FacilitySnapshot& facility, const Snapshot& snapshot) {
+  Json json = facility_json(facility.info);
+  if (facility.stream) add_stream(json, facility.stream->options, facility.stream->generation);
+  add_attached(json, participants_of(snapshot, facility.info.name));
+  return json;
+}
+
 Json to_json(const Entry& entry) {
   if (!entry.snapshot) return {{"name", entry.name}, {"problem", entry.problem}};
   const Snapshot& snapshot = *entry.snapshot;
-  const Attached attached = count_participants(snapshot);
-  return {{"name", entry.name},
-          {"bytes", snapshot.bytes},
-          {"order", std::string{to_string(snapshot.options.order)}},
-          {"on_full", std::string{to_string(snapshot.options.on_full)}},
-          {"slabs", snapshot.options.slabs},
-          {"slab_bytes", snapshot.options.slab_bytes},
-          {"generation", snapshot.generation},
-          {"writers", attached.writers},
-          {"readers", attached.readers},
-          {"dead", attached.dead}};
+  Json json{{"name", entry.name}, {"bytes", snapshot.bytes}};
+  if (const FacilitySnapshot* const main = find_stream(snapshot, kMainStream)) {
+    add_stream(json, main->stream->options, main->stream->generation);
+  } else {
+    for (const char* key : {"order", "on_full", "slabs", "slab_bytes", "generation"}) json[key] = nullptr;
+  }
+  add_attached(json, snapshot.participants);
+  json["facilities"] = Json::array();
+  for (const FacilitySnapshot& facility : snapshot.facilities) {
+    json["facilities"].push_back(to_json(facility, snapshot));
+  }
+  return json;
 }
 
-std::string for_people(const std::vector<Entry>& entries) {
-  using Align = Table::Align;
-  Table table({{"NAME"},
-               {"SIZE", Align::right},
-               {"ORDER"},
-               {"ON-FULL"},
-               {"SLABS", Align::right},
-               {"GENERATION", Align::right},
-               {"WRITERS", Align::right},
-               {"READERS", Align::right},
-               {"DEAD", Align::right}});
+// ORDER, ON-FULL, SLABS, GENERATION
+std::vector<std::string> stream_cells(const FacilitySnapshot* facility) {
+  if (facility == nullptr || !facility->stream) return {"-", "-", "-", "-"};
+  const StreamOptions& options = facility->stream->options;
+  return {std::string{to_string(options.order)}, std::string{to_string(options.on_full)},
+          fmt::format("{} x {}", options.slabs, human_bytes(options.slab_bytes)),
+          human_count(facility->stream->generation)};
+}
+
+// WRITERS, READERS, DEAD
+std::vector<std::string> attached_cells(const std::vector<ParticipantSnapshot>& participants) {
+  const Attached attached = count_attached(participants);
+  return {human_count(attached.writers), human_count(attached.readers), human_count(attached.dead)};
+}
+
+template <class... Cells>
+std::vector<std::string> joined(std::vector<std::string> first, const Cells&... others) {
+  (first.insert(first.end(), others.begin(), others.end()), ...);
+  return first;
+}
+
+// A line for each segment: its stream `main`, and the participants of all its streams.
+class ShortTable {
+ public:
+  void add(const Snapshot& snapshot) {
+    table_.row(joined({printable_name(snapshot.name), human_bytes(snapshot.bytes)},
+                      stream_cells(find_stream(snapshot, kMainStream)), attached_cells(snapshot.participants)));
+  }
+  const Table& table() const noexcept { return table_; }
+
+ private:
+  Table table_{{{"NAME"},
+                {"SIZE", Table::Align::right},
+                {"ORDER"},
+                {"ON-FULL"},
+                {"SLABS", Table::Align::right},
+                {"GENERATION", Table::Align::right},
+                {"WRITERS", Table::Align::right},
+                {"READERS", Table::Align::right},
+                {"DEAD", Table::Align::right}}};
+};
+
+// Below each segment's line, one for each facility of it.
+class LongTable {
+ public:
+  void add(const Snapshot& snapshot) {
+    static const std::vector<std::string> no_stream(4);
+    table_.row(joined({printable_name(snapshot.name), "segment", human_bytes(snapshot.bytes)}, no_stream,
+                      attached_cells(snapshot.participants)));
+    for (const FacilitySnapshot& facility : snapshot.facilities) {
+      const FacilityInfo& info = facility.info;
+      table_.row(joined({"  " + printable_name(info.name), printable(info.kind), human_bytes(info.bytes)},
+                        stream_cells(&facility), attached_cells(participants_of(snapshot, info.name))));
+    }
+  }
+  const Table& table() const noexcept { return table_; }
+
+ private:
+  Table table_{{{"NAME"},
+                {"KIND"},
+                {"SIZE", Table::Align::right},
+                {"ORDER"},
+                {"ON-FULL"},
+                {"SLABS", Table::Align::right},
+                {"GENERATION", Table::Align::right},
+                {"WRITERS", Table::Align::right},
+                {"READERS", Table::Align::right},
+                {"DEAD", Table::Align::right}}};
+};
+
+template <class Lines>
+std::string for_people(const std::vector<Entry>& entries, Lines lines) {
   std::string unreadable;
   for (const Entry& entry : entries) {
-    if (!entry.snapshot) {
+    if (entry.snapshot) {
+      lines.add(*entry.snapshot);
+    } else {
       unreadable += fmt::format("{}  cannot be read: {}\n", printable_name(entry.name), printable(entry.problem));
-      continue;
     }
-    const Snapshot& snapshot = *entry.snapshot;
-    const Attached attached = count_participants(snapshot);
-    table.row({printable_name(entry.name), human_bytes(snapshot.bytes), std::string{to_string(snapshot.options.order)},
-               std::string{to_string(snapshot.options.on_full)},
-               fmt::format("{} x {}", snapshot.options.slabs, human_bytes(snapshot.options.slab_bytes)),
-               human_count(snapshot.generation), human_count(attached.writers), human_count(attached.readers),
-               human_count(attached.dead)});
   }
-  return (table.empty() ? "" : table.text()) + unreadable;
+  return (lines.table().empty() ? "" : lines.table().text()) + unreadable;
 }
 
-int ls(bool as_json) {
+struct LsOptions {
+  bool json = false;
+  bool is_long = false;
+};
+
+int ls(const LsOptions& options) {
   const std::vector<Entry> entries = look_at_all();
-  if (as_json) {
+  if (options.json) {
     Json segments = Json::array();
     for (const Entry& entry : entries) segments.push_back(to_json(entry));
     print(json_line({{"schema_version", kSchemaVersion}, {"segments", segments}}));
-  } else {
-    if (entries.empty()) spdlog::info("no streams on this host");
-    print(for_people(entries));
+    return kDone;
   }
+  if (entries.empty()) spdlog::info("no segments on this host");
+  print(options.is_long ? for_people(entries, LongTable{}) : for_people(entries, ShortTable{}));
   return kDone;
 }
 
 }  // namespace
 
 void add_ls(CLI::App& app, Action& chosen) {
-  auto as_json = std::make_shared<bool>(false);
-  CLI::App* command = app.add_subcommand("ls", "List the streams on this host");
-  command->add_flag("--json", *as_json, "One JSON object, for programs");
-  command->callback([as_json, &chosen] { chosen = [as_json] { return ls(*as_json); }; });
+  auto options = std::make_shared<LsOptions>();
+  CLI::App* command = app.add_subcommand("ls", "List the segments on this host, and with -l what is in them");
+  command->add_flag("-l,--long", options->is_long, "Below each segment, all that is in it");
+  command->add_flag("--json", options->json, "One JSON object, for programs; always in full");
+  command->callback([options, &chosen] { chosen = [options] { return ls(*options); }; });
 }
 
 }  // namespace sapbuf::tools

@@ -11,9 +11,11 @@
 
 namespace {
 
-constexpr const char* kExitCodes =
+constexpr const char* kFooter =
+    "NAME means the stream 'main' of segment NAME, NAME/STREAM another stream of that segment.\n"
     "Data goes to standard output, messages to standard error.\n"
-    "Exit status: 0 done, 1 failure, 2 usage, 3 no such segment or incompatible, 4 permission, 5 problems found and "
+    "Exit status: 0 done, 1 failure, 2 usage, 3 no such segment or stream, or incompatible, 4 permission, 5 problems "
+    "found and "
     "left.";
 
 int run(int argc, char** argv) {
@@ -21,7 +23,7 @@ int run(int argc, char** argv) {
   CLI::App app{"Streams in shared memory, between processes of which any may be killed at any moment.", "sapbuf"};
   app.set_version_flag("--version", std::string{"sapbuf "} + sapbuf::kVersion, "Print the version and exit");
   app.require_subcommand(1);
-  app.footer(kExitCodes);
+  app.footer(kFooter);
   Action chosen;
   add_create(app, chosen);
   add_rm(app, chosen);

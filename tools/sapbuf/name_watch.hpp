@@ -10,7 +10,7 @@ namespace sapbuf::tools {
 // One thread uses it.
 class NameWatch {
  public:
-  explicit NameWatch(const Segment& segment) : segment_(segment) {}
+  explicit NameWatch(const Stream& stream) : stream_(stream) {}
 
   // A second has gone by since the last look. Costs a look at the clock.
   bool is_due() const noexcept { return Clock::now() >= next_look_; }
@@ -20,12 +20,12 @@ class NameWatch {
  private:
   using Clock = std::chrono::steady_clock;
 
-  const Segment segment_;
+  const Stream stream_;
   Clock::time_point next_look_{};
   bool gone_ = false;
 };
 
 // Participants of a role in a stream that are there to be waited for: the dead are recovered first.
-std::size_t count_participants(const Segment& segment, Role role);
+std::size_t count_participants(const Stream& stream, Role role);
 
 }  // namespace sapbuf::tools

@@ -13,6 +13,7 @@
 #include "common/human.hpp"
 #include "common/process.hpp"
 #include "common/stop.hpp"
+#include "common/stream_name.hpp"
 #include "sapbuf/commands.hpp"
 #include "sapbuf/line_source.hpp"
 #include "sapbuf/publisher.hpp"
@@ -27,7 +28,7 @@ constexpr std::uint64_t kLinesBetweenLooks = 8192;
 // One run over the files, as often as asked.
 class Run {
  public:
-  Run(const Segment& stream, const PubOptions& options)
+  Run(const Stream& stream, const PubOptions& options)
       : options_(options),
         max_message_bytes_(stream.max_message_bytes()),
         lines_(max_message_bytes_),
@@ -146,7 +147,7 @@ int pub(PubOptions options) {
   if (from_stdin > 1 || (from_stdin == 1 && options.repeat > 1)) {
     throw Failure(kUsage, "standard input can be read once only: name files to repeat them");
   }
-  return Run{Segment::open(options.stream), options}.all();
+  return Run{open_stream(parse_stream_name(options.stream)), options}.all();
 }
 
 }  // namespace
@@ -154,7 +155,7 @@ int pub(PubOptions options) {
 void add_pub(CLI::App& app, Action& chosen) {
   auto options = std::make_shared<PubOptions>();
   CLI::App* command = app.add_subcommand("pub", "Publish lines: each line, without its newline, is one message");
-  command->add_option("NAME", options->stream, "The stream's name")->required();
+  command->add_option("NAME", options->stream, "The stream: NAME or NAME/STREAM")->required();
   command->add_option("FILE", options->files, "Files to publish, one after the other; - or none: standard input");
   command->add_option("--name", options->name, "The writer's name, for people")
       ->type_name("ID")

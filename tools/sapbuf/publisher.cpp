@@ -7,8 +7,10 @@
 #include <algorithm>
 
 #include "common/exit_code.hpp"
+#include "common/facility_view.hpp"
 #include "common/human.hpp"
 #include "common/stop.hpp"
+#include "common/stream_name.hpp"
 
 namespace sapbuf::tools {
 
@@ -20,10 +22,13 @@ struct Audience {
   bool is_awaited = false;      // the stream keeps everything for its first reader
 };
 
-Audience audience_of(const Segment& segment) {
-  const Snapshot snapshot = inspect(segment);
-  Audience audience{0, snapshot.departed.delivered, snapshot.awaits_first_reader};
-  for (const ParticipantSnapshot& participant : snapshot.participants) {
+Audience audience_of(const Stream& stream) {
+  const Snapshot snapshot = inspect(stream.segment());
+  Audience audience;
+  if (const FacilitySnapshot* const found = find_stream(snapshot, stream.name())) {
+    audience = {0, found->stream->departed.delivered, found->stream->awaits_first_reader};
+  }
+  for (const ParticipantSnapshot& participant : participants_of(snapshot, stream.name())) {
     if (participant.role != Role::reader) continue;
     if (participant.state != Liveness::dead) ++audience.readers;
     audience.delivered += participant.ledger.delivered;
@@ -33,16 +38,16 @@ Audience audience_of(const Segment& segment) {
 
 }  // namespace
 
-Publisher::Publisher(const Segment& stream, const PubOptions& options)
-    : segment_(stream),
+Publisher::Publisher(const Stream& stream, const PubOptions& options)
+    : stream_(stream),
       writer_(stream,
               {.name = options.name, .timeout = options.timeout.value_or(kForever), .stop = &detail::stop_flag}),
       room_watch_(stream),
       on_terminal_(::isatty(STDERR_FILENO) == 1) {
-  const Audience audience = audience_of(segment_);
+  const Audience audience = audience_of(stream_);
   delivered_before_ = audience.delivered;
   if (audience.readers == 0) {
-    spdlog::warn("nobody reads {}: {}", segment_.name(),
+    spdlog::warn("nobody reads {}: {}", title_of(stream_),
                  audience.is_awaited ? "it keeps messages for its first reader, and writers wait once it is full"
                                      : "messages are kept only until their slab is needed");
   }
@@ -90,7 +95,7 @@ void Publisher::show_summary() {
 
 void Publisher::warn_if_unread() const {
   try {
-    const Audience audience = audience_of(segment_);
+    const Audience audience = audience_of(stream_);
     if (totals_.messages == 0 || audience.readers != 0) return;  // those that are attached get what is left
     spdlog::warn("{}: {}",
                  audience.delivered == delivered_before_

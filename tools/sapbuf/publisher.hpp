@@ -15,7 +15,7 @@
 namespace sapbuf::tools {
 
 struct PubOptions {
-  std::string stream;
+  std::string stream;  // as it was typed
   std::string name;
   std::vector<std::string> files;
   std::uint64_t repeat = 1;
@@ -39,7 +39,7 @@ class Publisher {
   };
 
   // Warns if nobody reads. Throws sapbuf::Error.
-  Publisher(const Segment& stream, const PubOptions& options);
+  Publisher(const Stream& stream, const PubOptions& options);
 
   // Throws Failure where there is no way to go on.
   Result publish(std::string_view line) {
@@ -72,7 +72,7 @@ class Publisher {
   std::string rates() const;
   void warn_if_unread() const;
 
-  Segment segment_;
+  Stream stream_;
   Writer writer_;
   RoomWatch room_watch_;
   PubTotals totals_;

@@ -7,8 +7,10 @@
 
 #include <algorithm>
 
+#include "common/facility_view.hpp"
 #include "common/human.hpp"
 #include "common/stop.hpp"
+#include "common/stream_name.hpp"
 
 namespace sapbuf::tools {
 
@@ -32,9 +34,9 @@ std::thread start_without_signals(Code code) {
 }
 
 // "generation 4: archiver, tail" for each slab that somebody keeps from being reclaimed.
-std::vector<std::string> keepers(const Snapshot& snapshot) {
+std::vector<std::string> keepers(const StreamSnapshot& stream) {
   std::vector<std::string> found;
-  for (const SlabSnapshot& slab : snapshot.slabs) {
+  for (const SlabSnapshot& slab : stream.slabs) {
     if (slab.state != "sealed" || slab.held_by.empty()) continue;
     std::vector<std::string> names;
     std::transform(slab.held_by.begin(), slab.held_by.end(), std::back_inserter(names), printable_name);
@@ -43,9 +45,12 @@ std::vector<std::string> keepers(const Snapshot& snapshot) {
   return found;
 }
 
-std::string what_keeps(const Segment& segment, const Snapshot& snapshot) {
+std::string what_keeps(const Stream& stream) {
+  const Snapshot segment = inspect(stream.segment());
+  const FacilitySnapshot* const found = find_stream(segment, stream.name());
+  const StreamSnapshot snapshot = found != nullptr ? *found->stream : StreamSnapshot{};
   if (snapshot.awaits_first_reader) return "it keeps everything until a first reader comes";
-  if (const auto holders = find_lock_holders(segment)) return "its lock is held by " + holder_text(*holders);
+  if (const auto holders = find_lock_holders(stream.segment())) return "its lock is held by " + holder_text(*holders);
   const std::vector<std::string> kept = keepers(snapshot);
   if (kept.empty()) return "somebody is in the middle of a step";
   return fmt::format("held: {}", fmt::join(kept, "; "));
@@ -53,8 +58,8 @@ std::string what_keeps(const Segment& segment, const Snapshot& snapshot) {
 
 }  // namespace
 
-RoomWatch::RoomWatch(const Segment& stream)
-    : segment_(stream), name_(stream), thread_(start_without_signals([this] { run(); })) {}
+RoomWatch::RoomWatch(const Stream& stream)
+    : stream_(stream), name_(stream), thread_(start_without_signals([this] { run(); })) {}
 
 RoomWatch::~RoomWatch() {
   {
@@ -91,7 +96,7 @@ void RoomWatch::look_at_name() {
 void RoomWatch::look_at_name_locked() {
   if (!name_.is_gone() || nobody_left()) return;
   try {
-    if (count_participants(segment_, Role::reader) != 0) return;
+    if (count_participants(stream_, Role::reader) != 0) return;
   } catch (const std::exception&) {
     return;  // the writer's own calls say what is the matter
   }
@@ -101,10 +106,9 @@ void RoomWatch::look_at_name_locked() {
 
 void RoomWatch::tell_who_keeps_it() const {
   try {
-    const Snapshot snapshot = inspect(segment_);
-    spdlog::warn("waiting for room in {}: {}", segment_.name(), what_keeps(segment_, snapshot));
+    spdlog::warn("waiting for room in {}: {}", title_of(stream_), what_keeps(stream_));
   } catch (const Error& error) {
-    spdlog::warn("waiting for room in {}: {}", segment_.name(), error.what());
+    spdlog::warn("waiting for room in {}: {}", title_of(stream_), error.what());
   }
 }
 

@@ -17,7 +17,7 @@ namespace sapbuf::tools {
 // A thread beside the one that writes: the writer's calls cannot tell of themselves while they wait.
 class RoomWatch {
  public:
-  explicit RoomWatch(const Segment& stream);
+  explicit RoomWatch(const Stream& stream);
   RoomWatch(const RoomWatch&) = delete;
   RoomWatch& operator=(const RoomWatch&) = delete;
   ~RoomWatch();
@@ -44,7 +44,7 @@ class RoomWatch {
   void tell_who_keeps_it() const;
   void tell_the_end(bool went_on);
 
-  const Segment segment_;
+  const Stream stream_;
   NameWatch name_;  // under `mutex_`
   std::atomic<bool> nobody_left_{false};
   std::atomic<std::uint64_t> steps_{0};  // odd while a call is going on

@@ -1,13 +1,16 @@
-// sapbuf status: one stream in full.
+// sapbuf status: one stream in full, and what else is in its segment.
+#include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
 #include <memory>
 
 #include "common/command_line.hpp"
 #include "common/exit_code.hpp"
+#include "common/facility_view.hpp"
 #include "common/json.hpp"
 #include "common/output.hpp"
 #include "common/segment_file.hpp"
+#include "common/stream_name.hpp"
 #include "sapbuf/commands.hpp"
 #include "sapbuf/status_text.hpp"
 
@@ -22,13 +25,22 @@ struct StatusOptions {
 };
 
 int status(const StatusOptions& options) {
-  const Snapshot snapshot = inspect(options.name, options.inspect);
-  print(options.json ? json_line(to_json(snapshot)) : status_text(snapshot));
-  if (const auto file = find_segment_file(options.name); file && file->regular) {
+  const StreamName name = parse_stream_name(options.name);
+  const Snapshot snapshot = inspect(name.segment, options.inspect);
+  if (!name.whole_segment && find_stream(snapshot, name.stream) == nullptr) {
+    throw Failure(kNoSegment, fmt::format("segment '{}' has no stream '{}' ('sapbuf ls -l' shows what there is)",
+                                          name.segment, name.stream));
+  }
+  if (options.json) {
+    print(json_line(status_json(snapshot, name.stream)));
+  } else {
+    print(name.whole_segment ? segment_text(snapshot) : stream_text(snapshot, name.stream));
+  }
+  if (const auto file = find_segment_file(name.segment); file && file->regular) {
     const std::string problem = problem_with_mode(file->mode);
     if (!problem.empty()) {
       spdlog::warn("{}; to end that: chmod {:04o} {}", problem, without_readers_alone(file->mode),
-                   shell_operand(segment_path(options.name)));
+                   shell_operand(segment_path(name.segment)));
     }
   }
   return kDone;
@@ -38,8 +50,12 @@ int status(const StatusOptions& options) {
 
 void add_status(CLI::App& app, Action& chosen) {
   auto options = std::make_shared<StatusOptions>();
-  CLI::App* command = app.add_subcommand("status", "Show a stream: slabs, participants, ledger, journal");
-  command->add_option("NAME", options->name, "The stream's name")->required();
+  CLI::App* command =
+      app.add_subcommand("status", "Show a segment, or a stream of it: slabs, participants, ledger, journal");
+  command
+      ->add_option("NAME", options->name,
+                   "NAME: the segment, with its stream 'main' in full; NAME/STREAM: another stream of it")
+      ->required();
   command->add_flag("--json", options->json, "One JSON object, for programs");
   add_milliseconds(
       *command, "--hung-after",

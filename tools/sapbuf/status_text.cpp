@@ -3,8 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
+#include <vector>
 
+#include "common/facility_view.hpp"
 #include "common/human.hpp"
+#include "common/stream_name.hpp"
 #include "common/table.hpp"
 
 namespace sapbuf::tools {
@@ -21,33 +25,56 @@ std::string bar(std::uint64_t used, std::uint64_t capacity) {
   return fmt::format("[{}{}] {:3.0f} %", std::string(filled, '#'), std::string(kWidth - filled, '.'), part * 100);
 }
 
-const char* retention(const Snapshot& snapshot) {
-  if (!snapshot.options.retain) return "";
-  return snapshot.awaits_first_reader ? "; keeps everything until a first reader comes"
-                                      : "; kept everything until its first reader came";
+const char* retention(const StreamSnapshot& stream) {
+  if (!stream.options.retain) return "";
+  return stream.awaits_first_reader ? "; keeps everything until a first reader comes"
+                                    : "; kept everything until its first reader came";
 }
 
-std::string head(const Snapshot& snapshot) {
-  const SegmentOptions& options = snapshot.options;
+std::string delivery(const StreamSnapshot& stream) {
+  const StreamOptions& options = stream.options;
   const std::string extents =
       options.order == Order::per_writer ? fmt::format(" (extents of {})", human_bytes(options.extent_bytes)) : "";
-  return fmt::format("{}: {} order{}, on full: {}{}\n", printable_name(snapshot.name), to_string(options.order),
-                     extents, to_string(options.on_full), retention(snapshot)) +
-         fmt::format("{} of {}, {} in all, room for {}; ABI {}, made {}\n", counted(options.slabs, "slab"),
-                     human_bytes(options.slab_bytes), human_bytes(snapshot.bytes),
-                     counted(options.participants, "participant"), snapshot.abi, human_time(snapshot.created_ns)) +
-         fmt::format("generation {}; {} taken back from the dead\n", snapshot.generation,
-                     counted(snapshot.reclaimed_slabs, "slab"));
+  return fmt::format("{} order{}, on full: {}{}", to_string(options.order), extents, to_string(options.on_full),
+                     retention(stream));
 }
 
-std::string slabs(const Snapshot& snapshot) {
+std::string slabs_in_short(const StreamOptions& options) {
+  return fmt::format("{} of {}", counted(options.slabs, "slab"), human_bytes(options.slab_bytes));
+}
+
+std::string progress(const FacilitySnapshot& facility) {
+  return fmt::format("generation {}; {} taken back from the dead\n", facility.stream->generation,
+                     counted(facility.released, "slab"));
+}
+
+std::string room(const Snapshot& snapshot) {
+  return fmt::format("{} in all, room for {}; ABI {}, made {}\n", human_bytes(snapshot.bytes),
+                     counted(snapshot.options.participants, "participant"), snapshot.abi,
+                     human_time(snapshot.created_ns));
+}
+
+std::string segment_head(const Snapshot& snapshot, const FacilitySnapshot& main) {
+  return fmt::format("{}: {}\n{}, {}", printable_name(snapshot.name), delivery(*main.stream),
+                     slabs_in_short(main.stream->options), room(snapshot)) +
+         progress(main);
+}
+
+std::string stream_head(const Snapshot& snapshot, const FacilitySnapshot& facility) {
+  return fmt::format("{}: {}\n{}, {} in all; made {}\n", printable(title_of(snapshot.name, facility.info.name)),
+                     delivery(*facility.stream), slabs_in_short(facility.stream->options),
+                     human_bytes(facility.info.bytes), human_time(facility.info.created_ns)) +
+         progress(facility);
+}
+
+std::string slabs(const StreamSnapshot& stream) {
   Table table({{"SLAB", Align::right},
                {"GENERATION", Align::right},
                {"STATE"},
                {"OCCUPANCY"},
                {"USED", Align::right},
                {"HELD BY"}});
-  for (const SlabSnapshot& slab : snapshot.slabs) {
+  for (const SlabSnapshot& slab : stream.slabs) {
     std::string holders;
     for (const std::string& name : slab.held_by) holders += (holders.empty() ? "" : ", ") + printable_name(name);
     table.row({std::to_string(slab.index), slab.generation == 0 ? "-" : human_count(slab.generation), slab.state,
@@ -65,7 +92,7 @@ std::vector<std::string> ledger_cells(Role role, const Ledger& ledger) {
           of_readers(ledger.lost),      of_readers(ledger.skipped)};
 }
 
-std::string participants(const Snapshot& snapshot) {
+std::string participants(const std::vector<ParticipantSnapshot>& attached, const StreamSnapshot& stream) {
   Table table({{"SLOT", Align::right},
                {"ROLE"},
                {"NAME"},
@@ -84,13 +111,13 @@ std::string participants(const Snapshot& snapshot) {
     for (std::string& cell : ledger_cells(role, ledger)) who.push_back(std::move(cell));
     table.row(std::move(who));
   };
-  for (const ParticipantSnapshot& participant : snapshot.participants) {
+  for (const ParticipantSnapshot& participant : attached) {
     add({std::to_string(participant.slot), std::string{to_string(participant.role)}, printable_name(participant.name),
          std::to_string(participant.pid), std::string{to_string(participant.state)},
          human_duration(std::chrono::milliseconds{participant.heartbeat_age_ms}) + " ago"},
         participant.role, participant.ledger);
   }
-  add({"", "departed", human_count(snapshot.departed_participants), "", "", ""}, Role::none, snapshot.departed);
+  add({"", "departed", human_count(stream.departed_participants), "", "", ""}, Role::none, stream.departed);
   return table.text();
 }
 
@@ -109,13 +136,45 @@ std::string journal_line(const JournalRecord& record) {
       human_bytes(record.repaired_bytes), counted(record.reclaimed_slabs, "slab"), record.proof, end);
 }
 
+std::string body(const Snapshot& snapshot, const FacilitySnapshot& facility) {
+  std::string text = '\n' + slabs(*facility.stream) + '\n' +
+                     participants(participants_of(snapshot, facility.info.name), *facility.stream);
+  if (!facility.journal.empty()) text += "\nJOURNAL\n";
+  for (const JournalRecord& record : facility.journal) text += journal_line(record);
+  return text;
+}
+
+std::string facility_line(const Snapshot& snapshot, const FacilitySnapshot& facility) {
+  const std::string kind = printable(facility.info.kind);
+  const std::string title = printable(title_of(snapshot.name, facility.info.name));
+  if (!facility.stream) return fmt::format("{} {}: {}\n", kind, title, human_bytes(facility.info.bytes));
+  const StreamSnapshot& stream = *facility.stream;
+  const Attached attached = count_attached(participants_of(snapshot, facility.info.name));
+  return fmt::format("{} {}: {}; {}, generation {}; {}, {}{}\n", kind, title, delivery(stream),
+                     slabs_in_short(stream.options), stream.generation, counted(attached.writers, "writer"),
+                     counted(attached.readers, "reader"),
+                     attached.dead == 0 ? "" : fmt::format(", {} dead", attached.dead));
+}
+
 }  // namespace
 
-std::string status_text(const Snapshot& snapshot) {
-  std::string text = head(snapshot) + '\n' + slabs(snapshot) + '\n' + participants(snapshot);
-  if (!snapshot.journal.empty()) text += "\nJOURNAL\n";
-  for (const JournalRecord& record : snapshot.journal) text += journal_line(record);
+std::string segment_text(const Snapshot& snapshot) {
+  const FacilitySnapshot* const main = find_stream(snapshot, kMainStream);
+  std::string text = main != nullptr ? segment_head(snapshot, *main) + body(snapshot, *main)
+                                     : fmt::format("{}: no stream '{}'\n{}", printable_name(snapshot.name), kMainStream,
+                                                   room(snapshot));
+  bool first = true;
+  for (const FacilitySnapshot& facility : snapshot.facilities) {
+    if (&facility == main) continue;
+    if (std::exchange(first, false)) text += main != nullptr ? "\nALSO IN THIS SEGMENT\n" : "\nIN THIS SEGMENT\n";
+    text += facility_line(snapshot, facility);
+  }
   return text;
+}
+
+std::string stream_text(const Snapshot& snapshot, std::string_view stream) {
+  const FacilitySnapshot& facility = *find_stream(snapshot, stream);
+  return stream_head(snapshot, facility) + body(snapshot, facility);
 }
 
 }  // namespace sapbuf::tools

@@ -12,6 +12,7 @@
 #include "common/human.hpp"
 #include "common/output.hpp"
 #include "common/stop.hpp"
+#include "common/stream_name.hpp"
 #include "sapbuf/commands.hpp"
 #include "sapbuf/name_watch.hpp"
 
@@ -23,7 +24,7 @@ using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
 struct SubOptions {
-  std::string stream;
+  std::string stream;  // as it was typed
   ReaderOptions reader;
   std::uint64_t count = UINT64_MAX;
   std::optional<milliseconds> idle_exit;
@@ -62,8 +63,8 @@ class Subscription {
     gone,   // the stream was removed, and nobody is left in it to write more
   };
 
-  Subscription(const Segment& stream, const SubOptions& options, Account& account)
-      : options_(options), account_(account), segment_(stream), name_(stream), reader_(stream, options.reader) {
+  Subscription(const Stream& stream, const SubOptions& options, Account& account)
+      : options_(options), account_(account), stream_(stream), name_(stream), reader_(stream, options.reader) {
     tell_missed();
   }
 
@@ -154,7 +155,7 @@ class Subscription {
 
   // The stream was removed, and the last writer has left it: once what stands there is read, that was all.
   bool nobody_writes_any_more() {
-    if (!name_.is_gone() || count_participants(segment_, Role::writer) != 0) return false;
+    if (!name_.is_gone() || count_participants(stream_, Role::writer) != 0) return false;
     end_ = End::gone;
     return true;
   }
@@ -172,7 +173,7 @@ class Subscription {
   }
 
   std::string held_generations() const {
-    for (const ParticipantSnapshot& participant : inspect(segment_).participants) {
+    for (const ParticipantSnapshot& participant : inspect(stream_.segment()).participants) {
       if (participant.slot == reader_.slot() && !participant.held_generations.empty()) {
         return generations(participant.held_generations);
       }
@@ -182,7 +183,7 @@ class Subscription {
 
   const SubOptions& options_;
   Account& account_;
-  const Segment segment_;
+  const Stream stream_;
   NameWatch name_;
   Reader reader_;
   std::uint64_t lost_told_ = 0;
@@ -190,21 +191,21 @@ class Subscription {
   End end_ = End::asked;
 };
 
-Subscription::End run(const Segment& stream, const SubOptions& options, Account& account) {
+Subscription::End run(const Stream& stream, const SubOptions& options, Account& account) {
   try {
     Subscription subscription{stream, options, account};
     return options.hold ? subscription.hold() : subscription.follow();
   } catch (const Error& error) {
-    // It was a good segment when it was opened: this is not "no such segment".
+    // It was a good stream when it was opened: this is not "no such segment".
     throw Failure(kFailure, error.what());
   }
 }
 
 // The next stream of that name. Nothing if it is time to end before there is one.
-std::optional<Segment> wait_for_next(const SubOptions& options, Account& account) {
+std::optional<Stream> wait_for_next(const SubOptions& options, Account& account) {
   while (!stop_requested() && !account.output.look_if_closed() && !options.is_idle(account.idle_since)) {
     try {
-      return Segment::open(options.stream);
+      return open_stream(parse_stream_name(options.stream));
     } catch (const Error& error) {
       if (error.errc() != Errc::not_found) throw;
     }
@@ -215,7 +216,7 @@ std::optional<Segment> wait_for_next(const SubOptions& options, Account& account
 
 int sub(SubOptions options) {
   Account account;
-  auto stream = std::make_optional(Segment::open(options.stream));
+  auto stream = std::make_optional(open_stream(parse_stream_name(options.stream)));
   account.idle_since = Clock::now();
   while (run(*stream, options, account) == Subscription::End::gone) {
     if (!options.follow) {
@@ -244,7 +245,7 @@ From parse_from(const std::string& text) {
 void add_sub(CLI::App& app, Action& chosen) {
   auto options = std::make_shared<SubOptions>();
   CLI::App* command = app.add_subcommand("sub", "Follow a stream: each message and a newline to standard output");
-  command->add_option("NAME", options->stream, "The stream's name")->required();
+  command->add_option("NAME", options->stream, "The stream: NAME or NAME/STREAM")->required();
   command->add_option("--name", options->reader.name, "The reader's name, for people")
       ->type_name("ID")
       ->default_str("program and pid");

@@ -7,6 +7,7 @@
 #include <iterator>
 
 #include "common/human.hpp"
+#include "common/stream_name.hpp"
 
 namespace sapbuf::tools {
 
@@ -35,6 +36,7 @@ Json to_json(const HungParticipant& hung) {
   const ParticipantSnapshot& participant = hung.participant;
   return {{"slot", participant.slot},
           {"role", std::string{to_string(participant.role)}},
+          {"facility", participant.facility},
           {"name", participant.name},
           {"pid", participant.pid},
           {"heartbeat_age_ms", participant.heartbeat_age_ms},
@@ -48,6 +50,7 @@ void Findings::add(RecoveryReport report) {
   std::move(report.dead.begin(), report.dead.end(), std::back_inserter(dead));
   reclaimed_slabs += report.reclaimed_slabs;
   pending = report.pending;
+  left_alone = report.left_alone;
 }
 
 std::string why_pending(const Segment& segment) {
@@ -75,23 +78,28 @@ void log_recovery(const std::string& segment, const RecoveryReport& report, bool
   if (report.dead.size() > 1) slabs += fmt::format(" from these {}", report.dead.size());
   for (const DeadParticipant& dead : report.dead) {
     const bool is_last = &dead == &report.dead.back();
-    spdlog::warn("{}: {}{}", segment, describe(dead, dry_run), is_last ? "; " + slabs : "");
+    spdlog::warn("{}: {}{}", title_of(segment, dead.facility), describe(dead, dry_run), is_last ? "; " + slabs : "");
   }
   if (report.dead.empty() && report.reclaimed_slabs != 0) spdlog::info("{}: {}", segment, slabs);
 }
 
-void log_foreign_recovery(const std::string& segment, const JournalRecord& record) {
+void log_left_alone(const std::string& segment, std::uint32_t count) {
+  spdlog::warn("{}: left alone, because this version does not know what they used: {}; a newer one must take it back",
+               segment, counted(count, "dead participant"));
+}
+
+void log_foreign_recovery(const std::string& title, const JournalRecord& record) {
   spdlog::warn(
       "{}: {} died: another process took back {}, last progress {} before; repaired {} ({}); proof: {}; {} reclaimed",
-      segment, who(record), generations(record.held_first, record.held_last), ago(record.heartbeat_age_ms),
+      title, who(record), generations(record.held_first, record.held_last), ago(record.heartbeat_age_ms),
       counted(record.repaired_frames, "frame"), human_bytes(record.repaired_bytes), record.proof,
       counted(record.reclaimed_slabs, "slab"));
 }
 
 void log_hung(const std::string& segment, const HungParticipant& hung) {
-  spdlog::warn("{}: {} hangs: holds {} and made no progress for {}{}", segment, who(hung.participant),
-               generations(hung.participant.held_generations), ago(hung.participant.heartbeat_age_ms),
-               hung.action == "report" ? "" : "; " + hung.action);
+  spdlog::warn("{}: {} hangs: holds {} and made no progress for {}{}", title_of(segment, hung.participant.facility),
+               who(hung.participant), generations(hung.participant.held_generations),
+               ago(hung.participant.heartbeat_age_ms), hung.action == "report" ? "" : "; " + hung.action);
 }
 
 }  // namespace sapbuf::tools

@@ -20,8 +20,9 @@ struct Findings {
   std::vector<DeadParticipant> dead;
   std::vector<HungParticipant> hung;
   std::uint64_t reclaimed_slabs = 0;
-  bool pending = false;     // something is left for the next call of recover()
-  std::string why_pending;  // for people
+  bool pending = false;          // something is left for the next call of recover()
+  std::string why_pending;       // for people
+  std::uint32_t left_alone = 0;  // dead participants that this version cannot do anything about
 
   bool nothing() const noexcept { return dead.empty() && hung.empty() && reclaimed_slabs == 0; }
   void add(RecoveryReport report);
@@ -39,8 +40,9 @@ std::string why_pending(const Segment& segment);
 
 // One line for each dead participant: what was taken back, or would be.
 void log_recovery(const std::string& segment, const RecoveryReport& report, bool dry_run);
-// A recovery that another process ran.
-void log_foreign_recovery(const std::string& segment, const JournalRecord& record);
+void log_left_alone(const std::string& segment, std::uint32_t count);
+// A recovery that another process ran; `title` is the stream's.
+void log_foreign_recovery(const std::string& title, const JournalRecord& record);
 void log_hung(const std::string& segment, const HungParticipant& hung);
 
 }  // namespace sapbuf::tools

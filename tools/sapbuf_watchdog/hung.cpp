@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "common/stream_name.hpp"
 #include "sapbuf_watchdog/suspect.hpp"
 
 namespace sapbuf::tools {
@@ -86,7 +87,7 @@ void HungWatch::forget_those_that_go_on(const std::string& name, const Snapshot&
     const auto now = std::find_if(snapshot.participants.begin(), snapshot.participants.end(),
                                   [&](const ParticipantSnapshot& candidate) { return is_same(known, candidate); });
     if (now == snapshot.participants.end()) return true;
-    if (now->state == Liveness::alive) spdlog::info("{}: {} goes on again", name, who(*now));
+    if (now->state == Liveness::alive) spdlog::info("{}: {} goes on again", title_of(name, now->facility), who(*now));
     return now->state != Liveness::hung;
   });
 }

@@ -1,12 +1,14 @@
 // sapbuf-watchdog: takes back what dead participants held, and tells of those that hang.
 #include <fmt/format.h>
 
+#include <sapbuf/text.hpp>
 #include <sapbuf/version.hpp>
 
 #include "common/command_line.hpp"
 #include "common/exit_code.hpp"
 #include "common/log.hpp"
 #include "common/stop.hpp"
+#include "common/stream_name.hpp"
 #include "sapbuf_watchdog/options.hpp"
 
 namespace {
@@ -26,8 +28,9 @@ OnHung parse_on_hung(const std::string& text) {
 
 void add_options(CLI::App& app, WatchdogOptions& options) {
   using std::chrono::milliseconds;
-  auto* names = app.add_option("NAME", options.names, "Streams to watch; one that does not exist yet is waited for");
-  app.add_flag("--all", options.all, "Watch every stream on this host, later ones too")->excludes(names);
+  auto* names = app.add_option(
+      "NAME", options.names, "Segments to watch, each with all its streams; one that does not exist yet is waited for");
+  app.add_flag("--all", options.all, "Watch every segment on this host, later ones too")->excludes(names);
   app.add_flag("--once", options.once, "Look once, take back what the dead held, and end");
   app.add_flag("--dry-run", options.dry_run, "Tell what would be taken back, but change nothing and kill nobody");
   add_milliseconds(
@@ -48,7 +51,14 @@ void add_options(CLI::App& app, WatchdogOptions& options) {
 
 void check(const WatchdogOptions& options) {
   if (options.names.empty() && !options.all) {
-    throw Failure(kUsage, "name the streams to watch, or use --all (see sapbuf-watchdog --help)");
+    throw Failure(kUsage, "name the segments to watch, or use --all (see sapbuf-watchdog --help)");
+  }
+  for (const std::string& text : options.names) {
+    const StreamName name = parse_stream_name(text);
+    if (name.whole_segment) continue;
+    throw Failure(kUsage, fmt::format("{} is one stream: a watchdog looks after a segment with all that is in it, so "
+                                      "name {}",
+                                      text, sapbuf::shell_operand(name.segment)));
   }
   if (options.on_hung == OnHung::kill && options.hung_after.count() == 0) {
     throw Failure(kUsage, "--on-hung kill needs --hung-after: after how long without progress is a participant hung?");

@@ -80,7 +80,7 @@ std::vector<std::string> names_of(const WatchdogOptions& options) {
 }
 
 bool left_something(const Findings& findings, const WatchdogOptions& options) {
-  if (findings.pending || (options.dry_run && !findings.dead.empty())) return true;
+  if (findings.pending || findings.left_alone != 0 || (options.dry_run && !findings.dead.empty())) return true;
   for (const HungParticipant& hung : findings.hung) {
     if (!hung.killed) return true;
   }
@@ -105,9 +105,10 @@ std::vector<std::future<Findings>> start_looks(const std::vector<std::string>& n
 }
 
 void log_summary(const Findings& findings) {
+  if (findings.left_alone != 0) log_left_alone(findings.name, findings.left_alone);
   if (findings.pending) {
     spdlog::warn("{}: something is left for later: {}", findings.name, findings.why_pending);
-  } else if (findings.nothing()) {
+  } else if (findings.nothing() && findings.left_alone == 0) {
     spdlog::info("{}: healthy", findings.name);
   }
 }

@@ -64,7 +64,7 @@ void SegmentWatch::follow_name() {
     identity_ = *now;  // should another one have taken the name just now, the next look finds out
     spdlog::info("{}: watching", name_);
   } else if (!waiting_told_) {
-    spdlog::info("{}: there is no such stream yet; waiting for it", name_);
+    spdlog::info("{}: there is no such segment yet; waiting for it", name_);
     waiting_told_ = true;
   }
 }
@@ -77,6 +77,7 @@ void SegmentWatch::let_go() {
   dead_told_.clear();
   pending_ = false;
   quick_retries_ = 0;
+  left_alone_ = 0;
 }
 
 // Whoever did that would do it again.
@@ -88,6 +89,8 @@ void SegmentWatch::give_up_if_truncated() {
 
 RecoveryReport SegmentWatch::recover_now() {
   RecoveryReport report = options_.dry_run ? find_dead(*segment_) : recover(*segment_);
+  if (report.left_alone > left_alone_) log_left_alone(name_, report.left_alone);
+  left_alone_ = report.left_alone;
   if (options_.dry_run) {
     const auto told_before = [&](const DeadParticipant& dead) {
       return !dead_told_.insert({dead.slot, dead.pid}).second;

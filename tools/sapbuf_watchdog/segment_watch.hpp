@@ -1,4 +1,4 @@
-// One stream under the daemon's eyes.
+// One segment under the daemon's eyes.
 #pragma once
 
 #include <chrono>
@@ -59,10 +59,11 @@ class SegmentWatch {
   JournalWatch journal_;
   std::set<std::pair<std::uint32_t, std::int32_t>> dead_told_;  // slot and pid, for --dry-run
   Clock::time_point next_due_{};
-  bool pending_ = false;       // recovery has something left
-  int quick_retries_ = 0;      // since recovery last had nothing pending
-  bool waiting_told_ = false;  // that there is no such segment
-  std::string trouble_;        // told already
+  bool pending_ = false;          // recovery has something left
+  int quick_retries_ = 0;         // since recovery last had nothing pending
+  std::uint32_t left_alone_ = 0;  // told already
+  bool waiting_told_ = false;     // that there is no such segment
+  std::string trouble_;           // told already
   std::string output_;
 };
 
