@@ -103,7 +103,8 @@ void LockFile::open_probe() const {
 void LockFile::make_description() {
   std::list<Description> fresh(1);
   Description& description = fresh.front();
-  description.held.reserve(layout::kMaxParticipants + 2);  // so that taking a lock never allocates
+  description.held.reserve(layout::kMaxParticipants + layout::kMaxFacilities +
+                           1);  // so that taking a lock never allocates
   std::optional<NoFork> section;
   if (const int error = try_open(section, description.descriptor, O_RDWR); error != 0) throw_unreachable(error);
   if (const int error = description.anchor.hold(*section, description.descriptor.number()); error != 0) {
