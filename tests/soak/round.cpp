@@ -342,7 +342,8 @@ class Round {
     std::ofstream text(prefix + ".txt");
     write_diaries(text);
     try {
-      std::ofstream(prefix + ".status.json") << tools::json_line(tools::status_json(inspect(scene_.stream), kMainStream));
+      std::ofstream(prefix + ".status.json")
+          << tools::json_line(tools::status_json(inspect(scene_.stream), kMainStream));
     } catch (const Error& error) {
       text << "no status: " << error.what() << '\n';
     }
