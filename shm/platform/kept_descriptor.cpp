@@ -61,7 +61,7 @@ int KeptDescriptor::open(std::optional<NoFork>& section, const char* path, int f
     const int descriptor = ::open(path, flags | O_CLOEXEC | O_NOCTTY);
     if (descriptor < 0 && errno == EINTR) continue;
     if (descriptor < 0) return errno;
-    SAPBUF_KILL_POINT("descriptor.opened");
+    SAPBUF_KILL_POINT(descriptor_opened);
     section.emplace();
     if (fork_count() == forks) {
       const int error = keep(descriptor, file);

@@ -2,14 +2,33 @@
 
 #include <atomic>
 #include <mutex>
-#include <string>
+#include <ostream>
+
+namespace sapbuf {
+
+std::string_view to_string(KillPoint point) noexcept {
+  switch (point) {
+    case KillPoint::any:
+      return "any";
+#define SAPBUF_CASE(name) \
+  case KillPoint::name:   \
+    return #name;
+      SAPBUF_KILL_POINTS_OF(SAPBUF_CASE)
+#undef SAPBUF_CASE
+  }
+  return "?";
+}
+
+std::ostream& operator<<(std::ostream& out, KillPoint point) { return out << to_string(point); }
+
+}  // namespace sapbuf
 
 namespace sapbuf::kill_point {
 namespace {
 
 struct Armed {
   std::mutex mutex;
-  std::string name;
+  KillPoint point = KillPoint::any;
   std::function<void()> action;
   unsigned left = 0;
 };
@@ -21,9 +40,9 @@ std::atomic<bool> any_armed{false};
 
 }  // namespace
 
-void arm(std::string_view name, std::function<void()> action, unsigned nth) {
+void arm(KillPoint point, std::function<void()> action, unsigned nth) {
   const std::lock_guard guard{armed().mutex};
-  armed().name = name;
+  armed().point = point;
   armed().action = std::move(action);
   armed().left = nth;
   any_armed.store(true);
@@ -35,12 +54,13 @@ void disarm() {
   any_armed.store(false);
 }
 
-void reached(std::string_view name) noexcept {
+void reached(KillPoint point) noexcept {
   if (!any_armed.load(std::memory_order_relaxed)) return;
   std::function<void()> action;
   {
     const std::lock_guard guard{armed().mutex};
-    if (armed().left == 0 || (armed().name != "*" && armed().name != name) || --armed().left != 0) return;
+    const bool is_meant = armed().point == KillPoint::any || armed().point == point;
+    if (armed().left == 0 || !is_meant || --armed().left != 0) return;
     action = armed().action;
     any_armed.store(false);
   }

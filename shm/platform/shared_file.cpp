@@ -179,7 +179,7 @@ void SharedFile::allocate(std::uint64_t bytes) { allocate_range(descriptor_, 0, 
 
 void allocate_range(int descriptor, std::uint64_t offset, std::uint64_t bytes) {
   refuse_what_cannot_fit(bytes);
-  SAPBUF_KILL_POINT("create.fits");
+  SAPBUF_KILL_POINT(create_fits);
   const int error = allocate_undisturbed(descriptor, offset, bytes);
   if (error == 0) return;
   if (errc_of(error) == Errc::no_space) refuse_what_cannot_fit(bytes);  // what took the room meanwhile

@@ -98,9 +98,9 @@ struct Unnamed {
 Unnamed make_unnamed(std::string_view name, unsigned mode, const layout::SegmentGeometry& geometry,
                      std::span<const FacilityPlan> plans) {
   SharedFile file = SharedFile::make(mode);
-  SAPBUF_KILL_POINT("create.made");
+  SAPBUF_KILL_POINT(create_made);
   file.allocate(end_of_regions(geometry, plans));
-  SAPBUF_KILL_POINT("create.allocated");
+  SAPBUF_KILL_POINT(create_allocated);
   HeaderCopy copy;
   {
     const auto common = file.map(FileAccess::read_write, 0, geometry.regions_at);
@@ -112,7 +112,7 @@ Unnamed make_unnamed(std::string_view name, unsigned mode, const layout::Segment
     });
     copy_header(*reinterpret_cast<const SegmentHeader*>(base), copy.header);
   }
-  SAPBUF_KILL_POINT("create.ready");
+  SAPBUF_KILL_POINT(create_ready);
   auto core = std::make_shared<SegmentCore>(std::string(name), file, copy.header, FileAccess::read_write);
   return {std::move(file), std::move(core)};
 }
@@ -170,7 +170,7 @@ Obtained create_named(std::string_view name, const SegmentOptions& options, std:
     }
     if (!made) made = make_unnamed(name, options.mode, geometry, plans);
     if (made->file.give_name(name)) {
-      SAPBUF_KILL_POINT("create.named");
+      SAPBUF_KILL_POINT(create_named);
       return {open_by_name(name, std::move(made->core)), true, options.mode};
     }
   }

@@ -88,7 +88,7 @@ void clear(SegmentCore& core, DirectoryEntry& entry) {
       core.locks().with_descriptor([&](int descriptor) { platform::give_back_range(descriptor, offset, bytes); });
     }
   }
-  SAPBUF_KILL_POINT("directory.cleared");
+  SAPBUF_KILL_POINT(directory_cleared);
   set_state(entry, EntryState::free);
 }
 
@@ -240,10 +240,10 @@ DirectoryRecord make_facility(SegmentCore& core, const FacilityPlan& plan) {
     index = static_cast<std::uint32_t>(entry - directory.entries);
     const std::uint64_t offset = find_room(core, directory, plan.bytes);
     write_entry(*entry, plan, EntryLife{entry->life.load(relaxed)}.incarnation() + 1, offset);
-    SAPBUF_KILL_POINT("directory.making");
+    SAPBUF_KILL_POINT(directory_making);
     try {
       allocate(core, offset, plan.bytes);
-      SAPBUF_KILL_POINT("directory.allocated");
+      SAPBUF_KILL_POINT(directory_allocated);
       initialise(core, plan, offset);
     } catch (...) {
       try {
@@ -253,10 +253,10 @@ DirectoryRecord make_facility(SegmentCore& core, const FacilityPlan& plan) {
       }
       throw;
     }
-    SAPBUF_KILL_POINT("directory.initialised");
+    SAPBUF_KILL_POINT(directory_initialised);
     // directory: release, behind entry and region.
     set_state(*entry, EntryState::ready);
-    SAPBUF_KILL_POINT("directory.ready");
+    SAPBUF_KILL_POINT(directory_ready);
   });
   std::optional<DirectoryRecord> made = read_entry(core, index);
   if (!made) throw_corrupt(core, index);
@@ -280,7 +280,7 @@ bool remove_facility(SegmentCore& core, std::string_view name) {
     DirectoryEntry& entry = directory.entries[record->id.index()];
     // remove: seq_cst, before the slots are looked at.
     set_state(entry, EntryState::closing, std::memory_order_seq_cst);
-    SAPBUF_KILL_POINT("directory.closing");
+    SAPBUF_KILL_POINT(directory_closing);
     std::atomic_thread_fence(std::memory_order_seq_cst);
     try {
       refuse_if_used(core, *facility);
@@ -289,7 +289,7 @@ bool remove_facility(SegmentCore& core, std::string_view name) {
       throw;
     }
     set_state(entry, EntryState::clearing);
-    SAPBUF_KILL_POINT("directory.clearing");
+    SAPBUF_KILL_POINT(directory_clearing);
     clear(core, entry);
     removed = true;
   });

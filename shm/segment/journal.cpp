@@ -50,7 +50,7 @@ layout::JournalEntry& open_entry(Facility& facility, std::uint32_t index, layout
     word->store(0, relaxed);
   }
   for (std::size_t i = 0; i < layout::kNameBytes / 8; ++i) entry.name[i].store(slot.name[i].load(relaxed), relaxed);
-  SAPBUF_KILL_POINT("journal.filled");
+  SAPBUF_KILL_POINT(journal_filled);
   // journal: release, so that whoever sees the number sees the entry.
   entry.number.store(last + 1, std::memory_order_release);
   head.journal_last.store(last + 1, std::memory_order_release);

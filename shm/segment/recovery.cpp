@@ -119,11 +119,11 @@ bool settle(Facility& facility, const Candidate& candidate, std::span<const std:
   const bool done = facility.repair(candidate.slot, tally);
   if (entry != nullptr) note_repaired(*entry, tally);
   if (!done) return false;
-  SAPBUF_KILL_POINT("recover.repaired");
+  SAPBUF_KILL_POINT(recover_repaired);
   facility.release(candidate.slot);
   released = facility.count_released(held, {&candidate.slot, 1});
   if (entry != nullptr) finish_entry(*entry, released);
-  SAPBUF_KILL_POINT("recover.finished");
+  SAPBUF_KILL_POINT(recover_finished);
   layout::ParticipantSlot& slot = facility.segment().participant(candidate.slot);
   // For an owner that lives in spite of the proof. Whoever leaves by itself looks no more.
   if (entry != nullptr) {
@@ -140,7 +140,7 @@ void settle_dead(Facility& facility, const Candidate& candidate, RecoveryReport&
   layout::JournalEntry* const entry =
       candidate.died() ? &open_entry(facility, candidate.slot, candidate.tenure, candidate.proof) : nullptr;
   if (entry != nullptr) note_held(*entry, dead.held_generations);
-  SAPBUF_KILL_POINT("recover.noted");
+  SAPBUF_KILL_POINT(recover_noted);
   RepairTally tally;
   std::uint32_t released = 0;
   if (!settle(facility, candidate, dead.held_generations, tally, entry, released)) {
@@ -165,7 +165,7 @@ void recover_facility(Facility& facility, RecoveryReport& report) {
       report.pending = true;
       return;
     }
-    SAPBUF_KILL_POINT("recover.locked");
+    SAPBUF_KILL_POINT(recover_locked);
     // Once more under the lock: what was found before may have been settled meanwhile.
     for (const Candidate& candidate : find_candidates(facility.segment(), report.pending)) {
       if (candidate.facility == facility.id() && candidate.had_anything()) settle_dead(facility, candidate, report);

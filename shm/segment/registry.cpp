@@ -94,7 +94,7 @@ Attachment attach(Facility& facility, layout::SlotRole role, std::string_view na
       // registry: acquire, so that our looks at the cursor find it where the slot's last owner left it, or later.
       const SlotTenure before{slot.tenure.load(std::memory_order_acquire)};
       if (before.in_use()) continue;  // taken between the two looks
-      SAPBUF_KILL_POINT("attach.locked");
+      SAPBUF_KILL_POINT(attach_locked);
       // registry: release, so that who sees any of these words sees that the tenure before has ended.
       std::atomic_thread_fence(std::memory_order_release);
       slot.facility.store(facility.id().word, relaxed);
@@ -102,7 +102,7 @@ Attachment attach(Facility& facility, layout::SlotRole role, std::string_view na
       raise_high_slot(core.control(), index + 1);
       const SlotTenure begun = SlotTenure::make(before.incarnation() + 1, role, SlotState::attaching);
       slot.tenure.store(begun.word, std::memory_order_release);
-      SAPBUF_KILL_POINT("attach.begun");
+      SAPBUF_KILL_POINT(attach_begun);
       // remove: the fence keeps the look behind the tenure.
       std::atomic_thread_fence(std::memory_order_seq_cst);
       if (!is_ready(core, facility.id())) {
@@ -117,11 +117,11 @@ Attachment attach(Facility& facility, layout::SlotRole role, std::string_view na
         free_unattached(slot, begun);
         throw;
       }
-      SAPBUF_KILL_POINT("attach.filled");
+      SAPBUF_KILL_POINT(attach_filled);
       const SlotTenure tenure = SlotTenure::make(before.incarnation() + 1, role, SlotState::attached);
       // registry: release, so that whoever finds the slot in use finds it filled.
       slot.tenure.store(tenure.word, std::memory_order_release);
-      SAPBUF_KILL_POINT("attach.attached");
+      SAPBUF_KILL_POINT(attach_attached);
       return {facility, index, tenure};
     }
   }
@@ -147,9 +147,9 @@ Attachment::~Attachment() {
   // registry: release, so that whoever settles the slot finds all that its owner did.
   layout::Word& tenure = core.participant(slot_).tenure;
   if (!tenure.compare_exchange_strong(own, leaving.word, std::memory_order_release, relaxed)) return;
-  SAPBUF_KILL_POINT("detach.leaving");
+  SAPBUF_KILL_POINT(detach_leaving);
   settle_own(*facility_, slot_, leaving, kDetachPatience);
-  SAPBUF_KILL_POINT("detach.settled");
+  SAPBUF_KILL_POINT(detach_settled);
 }
 
 void beat(ParticipantSlot& slot) noexcept { slot.heartbeat_ns.store(platform::coarse_monotonic_ns(), relaxed); }

@@ -100,7 +100,7 @@ void initialise(std::byte* base, const layout::SegmentGeometry& geometry, std::s
   header.creation_id = random_id();
   header.created_at_ns = platform::wall_clock_ns();
   header.geometry = geometry;
-  SAPBUF_KILL_POINT("create.header");
+  SAPBUF_KILL_POINT(create_header);
   auto& directory = *reinterpret_cast<layout::Directory*>(base + geometry.directory_at);
   std::uint64_t offset = geometry.regions_at;
   for (std::size_t index = 0; index < plans.size(); ++index) {
@@ -111,7 +111,7 @@ void initialise(std::byte* base, const layout::SegmentGeometry& geometry, std::s
     entry.life.store(layout::EntryLife::make(1, layout::EntryState::ready).word, std::memory_order_release);
     offset += plan.bytes;
   }
-  SAPBUF_KILL_POINT("create.filled");
+  SAPBUF_KILL_POINT(create_filled);
   // create: release, so that an opener that finds it ready finds all of it.
   header.init_state.store(static_cast<std::uint64_t>(InitState::ready), std::memory_order_release);
 }

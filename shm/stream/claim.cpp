@@ -48,7 +48,7 @@ void withdraw(WriterState& writer) noexcept { writer.slot->claim.store(0, std::m
   // claim: acquire, so that the new generation's descriptor is seen; release, so that the announcement is seen before
   // it.
   const Cursor cursor{writer.cursor.fetch_add(bytes / layout::kUnitBytes, std::memory_order_acq_rel)};
-  SAPBUF_KILL_POINT("claim.taken");
+  SAPBUF_KILL_POINT(claim_taken);
   taken = {.slab = cursor.slab(), .offset = cursor.offset_bytes()};
   if (taken.offset >= slab_bytes) return true;
   if (taken.slab >= core.geometry().slabs) return false;
@@ -110,7 +110,7 @@ Status claim_extent(WriterState& writer, std::uint64_t span) noexcept {
     const Status status = look_for_room(writer, least, bytes);
     if (status != Status::ok) return status;
     announce(writer);
-    SAPBUF_KILL_POINT("claim.announced");
+    SAPBUF_KILL_POINT(claim_announced);
     if (!take(writer, bytes, taken)) {
       withdraw(writer);
       return Status::corrupt;
@@ -122,7 +122,7 @@ Status claim_extent(WriterState& writer, std::uint64_t span) noexcept {
   }
   writer.extent = {taken.slab, taken.offset / granule_bytes};
   std::byte* const first = open_extent(core, writer.extent, taken.bytes / granule_bytes, writer.index);
-  SAPBUF_KILL_POINT("claim.opened");
+  SAPBUF_KILL_POINT(claim_opened);
   writer.next = first;
   writer.extent_end = first - layout::kExtentFrameBytes + taken.bytes;
   writer.end = writer.extent_end - layout::kExtentTailBytes;
@@ -140,7 +140,7 @@ std::byte* claim_frame(WriterState& writer, std::uint64_t span, Status& status) 
   // The announcement replaces the place of the last message before the writer is busy, so that repair cannot take that
   // message for this one. Release keeps the two stores in this order.
   announce(writer);
-  SAPBUF_KILL_POINT("claim.announced");
+  SAPBUF_KILL_POINT(claim_announced);
   writer.slot->progress.store(writer.slot->progress.load(relaxed) | layout::Progress::kBusy, std::memory_order_release);
   Taken taken;
   for (;;) {
@@ -175,7 +175,7 @@ std::byte* claim_frame(WriterState& writer, std::uint64_t span, Status& status) 
   word_at(header).store(FrameHeader::make(FrameKind::busy, span - layout::kUnitBytes, 0, writer.index).word, relaxed);
   // gap: release, so that who takes it for the length of the claim before sees how that one ended.
   writer.slot->claimed_bytes.store(span, std::memory_order_release);
-  SAPBUF_KILL_POINT("claim.busy");
+  SAPBUF_KILL_POINT(claim_busy);
   // announce: release, so that who sees the place sees the busy header, and how far it goes.
   writer.slot->claim.store(Claim::located(taken.generation, taken.slab, taken.offset).word, std::memory_order_release);
   if ((writer.claim_sequence & 0xff) == 0) core.beat(writer.index);

@@ -56,7 +56,7 @@ std::byte* open_extent(StreamCore& core, ExtentPlace place, std::uint64_t granul
   word_at(begin).store(FrameHeader::make(FrameKind::extent, layout::kUnitBytes).word, relaxed);
   word_at(begin + layout::kExtentFrameBytes).store(0, relaxed);
   mark_last(core, place, granules, owner);
-  SAPBUF_KILL_POINT("extent.written");
+  SAPBUF_KILL_POINT(extent_written);
   // extent-open: release, so that who sees the word sees the extent frame and the zero header behind it.
   core.extent(place.slab, place.index)
       .store(Extent::make(ExtentState::open, owner, granules).word, std::memory_order_release);
@@ -71,7 +71,7 @@ void close_extent(StreamCore& core, ExtentPlace place, Extent open) {
   // frame-publish: a reader that walks through the NOP comes to the extent's end.
   if (content.end < size)
     word_at(begin + content.end).store(FrameHeader::nop(size - content.end).word, std::memory_order_release);
-  SAPBUF_KILL_POINT("extent.filled");
+  SAPBUF_KILL_POINT(extent_filled);
   // extent-close: release, so that who finds it closed finds it whole. A failure means that somebody else closed it, in
   // the same way.
   std::uint64_t expected = open.word;
@@ -86,7 +86,7 @@ void close_hole(StreamCore& core, ExtentPlace place, std::uint64_t granules) {
   const std::uint64_t size = granules * core.geometry().granule_bytes;
   word_at(address_of(core, place)).store(FrameHeader::nop(size).word, relaxed);
   mark_last(core, place, granules, 0);
-  SAPBUF_KILL_POINT("hole.filled");
+  SAPBUF_KILL_POINT(hole_filled);
   // extent-close: as above.
   core.extent(place.slab, place.index)
       .store(Extent::make(ExtentState::closed, 0, granules).word, std::memory_order_release);

@@ -30,7 +30,7 @@ void prepare(StreamCore& core, std::uint32_t slab, std::uint64_t generation) noe
   descriptor.messages_before.store(0, relaxed);
   descriptor.messages.store(0, relaxed);
   descriptor.closed.store(0, relaxed);
-  SAPBUF_KILL_POINT("flip.preparing");
+  SAPBUF_KILL_POINT(flip_preparing);
   // life: release, before the cursor moves here.
   descriptor.life.store(SlabLife::make(generation, SlabState::active).word, std::memory_order_release);
 }
@@ -44,7 +44,7 @@ void move_cursor(StreamCore& core, const ActiveSlab& from, std::uint32_t slab) n
     // limit: stored before the cursor leaves; whoever sees the cursor elsewhere sees the final value. Claims that come
     // in between make the exchange fail; each takes space, so they come to an end.
     old.limit_bytes.store(std::min(Cursor{seen}.offset_bytes(), core.geometry().slab_bytes), relaxed);
-    SAPBUF_KILL_POINT("flip.limited");
+    SAPBUF_KILL_POINT(flip_limited);
   } while (!cursor.compare_exchange_weak(seen, next.word, std::memory_order_acq_rel, std::memory_order_acquire));
 }
 
@@ -58,12 +58,12 @@ FlipResult flip_locked(StreamCore& core, std::uint64_t generation) {
     bool cleaning = false;
     slab = take_free_slab(core, active, cleaning);
     if (!slab) return cleaning ? FlipResult::cleaning : FlipResult::full;
-    SAPBUF_KILL_POINT("flip.taken");
+    SAPBUF_KILL_POINT(flip_taken);
     prepare(core, *slab, generation + 1);
   }
-  SAPBUF_KILL_POINT("flip.prepared");
+  SAPBUF_KILL_POINT(flip_prepared);
   move_cursor(core, active, *slab);
-  SAPBUF_KILL_POINT("flip.moved");
+  SAPBUF_KILL_POINT(flip_moved);
   core.descriptor(active.slab)
       .life.store(SlabLife::make(generation, SlabState::sealed).word, std::memory_order_release);
   return FlipResult::done;
@@ -80,7 +80,7 @@ FlipResult flip(StreamCore& core, std::uint64_t generation) noexcept {
   } catch (const std::exception&) {
     return FlipResult::busy;  // no mapping or no memory for it now: the caller waits and tries again
   }
-  if (result == FlipResult::cleaning) SAPBUF_KILL_POINT("flip.let_go");
+  if (result == FlipResult::cleaning) SAPBUF_KILL_POINT(flip_let_go);
   if (result == FlipResult::done) notify(core.control().space);
   // What was sealed on the way may be what a sleeping reader waits for before it can let go of its slab.
   if (result == FlipResult::full) notify(core.control().data);

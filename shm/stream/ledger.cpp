@@ -69,7 +69,7 @@ void store_ledger(layout::StreamSlot& slot, const LedgerValues& values, bool bus
   record.dropped.store(values.dropped, relaxed);
   record.abandoned.store(values.abandoned, relaxed);
   record.in_extent.store(values.in_extent, relaxed);
-  SAPBUF_KILL_POINT("ledger.before_switch");
+  SAPBUF_KILL_POINT(ledger_before_switch);
   // ledger-switch: release, so that whoever sees the selector sees the whole record.
   slot.progress.store(next.word, std::memory_order_release);
 }
@@ -100,7 +100,7 @@ void add_to_departed(StreamCore& core, std::uint32_t index) noexcept {
   add(&layout::DepartedRecord::lost, slot.lost.load(relaxed));
   add(&layout::DepartedRecord::skipped, slot.skipped.load(relaxed));
   to.last_departed.store(who.word(), relaxed);
-  SAPBUF_KILL_POINT("departed.before_switch");
+  SAPBUF_KILL_POINT(departed_before_switch);
   // departed-switch: release, so that whoever sees the selector sees the whole record.
   control.departed_selector.store(selector + 1, std::memory_order_release);
 }

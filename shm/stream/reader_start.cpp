@@ -77,7 +77,7 @@ std::vector<Placed> ReaderState::choose_start(From from, layout::StreamSlot& fre
 }
 
 void ReaderState::skip_what_is_there() {
-  SAPBUF_KILL_POINT("attach.skipping");
+  SAPBUF_KILL_POINT(attach_skipping);
   const ActiveSlab active = load_active(*core);
   if (!active.valid()) throw_corrupt("the cursor points nowhere");
   for (auto window = windows.rbegin(); window != windows.rend(); ++window) discover(*window, active);

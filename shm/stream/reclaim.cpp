@@ -66,15 +66,15 @@ bool clean(StreamCore& core, std::uint32_t slab, std::uint64_t generation) {
     const std::uint64_t begin = std::min(descriptor.cleaned_bytes.load(relaxed), geometry.slab_bytes);
     const std::uint64_t bytes = std::min(kCleanAtOnce, geometry.slab_bytes - begin);
     std::memset(core.slab_for_writing(slab) + begin, 0, bytes);
-    SAPBUF_KILL_POINT("reclaim.zeroed");
+    SAPBUF_KILL_POINT(reclaim_zeroed);
     // Release, so that who dies here does not leave a step that counts and was not made.
     descriptor.cleaned_bytes.store(begin + bytes, std::memory_order_release);
     if (begin + bytes < geometry.slab_bytes) {
-      SAPBUF_KILL_POINT("reclaim.stepped");
+      SAPBUF_KILL_POINT(reclaim_stepped);
       return false;
     }
   }
-  SAPBUF_KILL_POINT("reclaim.cleaned");
+  SAPBUF_KILL_POINT(reclaim_cleaned);
   descriptor.life.store(SlabLife::make(generation, SlabState::free).word, std::memory_order_release);
   return true;
 }
@@ -85,7 +85,7 @@ bool clean(StreamCore& core, std::uint32_t slab, std::uint64_t generation) {
 bool reclaim(StreamCore& core, Placed place) {
   layout::Word& life = core.descriptor(place.slab).life;
   life.store(SlabLife::make(place.generation, SlabState::reclaiming).word, std::memory_order_seq_cst);
-  SAPBUF_KILL_POINT("reclaim.announced");
+  SAPBUF_KILL_POINT(reclaim_announced);
   std::atomic_thread_fence(std::memory_order_seq_cst);
   if (is_pinned(core, place.slab)) {
     life.store(SlabLife::make(place.generation, SlabState::sealed).word, std::memory_order_release);
@@ -93,7 +93,7 @@ bool reclaim(StreamCore& core, Placed place) {
   }
   core.descriptor(place.slab).cleaned_bytes.store(0, relaxed);
   life.store(SlabLife::make(place.generation, SlabState::cleaning).word, std::memory_order_release);
-  SAPBUF_KILL_POINT("reclaim.cleaning");
+  SAPBUF_KILL_POINT(reclaim_cleaning);
   return true;
 }
 

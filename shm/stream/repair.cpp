@@ -146,7 +146,7 @@ void repair_frames(StreamCore& core, std::uint32_t dead, Placed place, std::uint
       span = std::min(span, core.geometry().slab_bytes - offset);
       // frame-publish: release; readers wait at this header.
       word.store(FrameHeader::nop(span).word, std::memory_order_release);
-      SAPBUF_KILL_POINT("repair.hole");
+      SAPBUF_KILL_POINT(repair_hole);
       ++tally.repairs;
       tally.bytes += span;
     }
@@ -159,7 +159,7 @@ bool repair_holes(StreamCore& core, std::uint32_t dead, RepairTally& tally) {
   const ActiveSlab active = load_active(core);
   if (!active.valid()) throw Error(Errc::corrupt, core.title() + ": the cursor points nowhere");
   if (!wait_for_claimers(core)) return false;
-  SAPBUF_KILL_POINT("repair.grace");
+  SAPBUF_KILL_POINT(repair_grace);
   for_each_readable(core, [&](Placed place) {
     const std::uint64_t claimed = claimed_bytes(core, active, place);
     if (is_in_order(core, Order::per_writer)) {
@@ -198,7 +198,7 @@ void repair_extent(StreamCore& core, std::uint32_t dead, RepairTally& tally) {
     if (!committed_uncounted) ++ledger.abandoned;
     store_ledger(slot, ledger, false);
   }
-  SAPBUF_KILL_POINT("repair.counted");
+  SAPBUF_KILL_POINT(repair_counted);
   if (open) {
     close_extent(core, open->place, open->extent);
     ++tally.repairs;
@@ -229,7 +229,7 @@ void repair_busy_frame(StreamCore& core, std::uint32_t dead, RepairTally& tally)
       tally.bytes += span;
     }
   }
-  SAPBUF_KILL_POINT("repair.filled");
+  SAPBUF_KILL_POINT(repair_filled);
   if (!committed) ++ledger.abandoned;
   store_ledger(slot, ledger, false);
 }
@@ -248,7 +248,7 @@ bool StreamCore::repair(std::uint32_t index, RepairTally& tally) {
   } else {
     repair_busy_frame(core, index, tally);
   }
-  SAPBUF_KILL_POINT("repair.done");
+  SAPBUF_KILL_POINT(repair_done);
   slot.claim.store(0, std::memory_order_release);
   return true;
 }
@@ -360,7 +360,7 @@ void StreamCore::prepare(std::uint32_t index) noexcept {
 
 void StreamCore::release(std::uint32_t index) noexcept {
   add_to_departed(*this, index);
-  SAPBUF_KILL_POINT("recover.departed");
+  SAPBUF_KILL_POINT(recover_departed);
   slot(index).pins.store(0, relaxed);
   // hold-release: release, as by the reader itself.
   slot(index).hold.store(layout::kNoHold, std::memory_order_release);

@@ -55,7 +55,7 @@ bool seal_extents(StreamCore& core, Placed place, std::uint64_t claimed) {
     if (revoked.load(relaxed) < place.generation) revoked.store(place.generation, std::memory_order_release);
   });
   if (!any_open) return !unfinished;
-  SAPBUF_KILL_POINT("seal.revoked");
+  SAPBUF_KILL_POINT(seal_revoked);
   // Without it an owner may be busy unseen: the extents stay revoked, and whoever can make the fence closes them.
   if (!platform::heavy_fence(core.full_fences())) return false;
   for_each_extent(core, place, claimed, [&](std::uint64_t index, Extent extent, std::uint64_t) {
@@ -125,7 +125,7 @@ void record_closed(StreamCore& core, Placed place, std::uint64_t claimed) {
       core.descriptor(*next).messages_before.store(before + messages, std::memory_order_release);
     }
   }
-  SAPBUF_KILL_POINT("seal.recorded");
+  SAPBUF_KILL_POINT(seal_recorded);
   descriptor.closed.store(1, relaxed);
   core.control().closed_through.store(place.generation, std::memory_order_release);
 }

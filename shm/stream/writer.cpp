@@ -84,7 +84,7 @@ bool may_be_revoked(const WriterState& writer) noexcept {
 void close_own_extent(WriterState& writer) noexcept {
   const auto rest = static_cast<std::uint64_t>(writer.extent_end - writer.next);
   if (rest != 0) word_at(writer.next).store(FrameHeader::nop(rest).word, std::memory_order_release);
-  SAPBUF_KILL_POINT("writer.filled");
+  SAPBUF_KILL_POINT(writer_filled);
   layout::Word& word = writer.core->extent(writer.extent.slab, writer.extent.index);
   const Extent open{word.load(relaxed)};
   // extent-close: release, as in close_extent.
@@ -92,7 +92,7 @@ void close_own_extent(WriterState& writer) noexcept {
       Extent::make(layout::ExtentState::closed, writer.index, open.granules(), load_ledger(*writer.slot).in_extent)
           .word,
       std::memory_order_release);
-  SAPBUF_KILL_POINT("writer.closed");
+  SAPBUF_KILL_POINT(writer_closed);
   const std::uint64_t bytes = open.granules() * writer.core->geometry().granule_bytes;
   writer.clearing.end(bytes, platform::ticks());
   aim_higher_after_waste(writer, bytes, rest);
@@ -199,13 +199,13 @@ void publish_slow(WriterState& writer, std::byte* header, std::uint64_t word, st
     word_at(next).store(FrameHeader::nop(static_cast<std::uint64_t>(header + writer.reserved_span - next)).word,
                         relaxed);
   }
-  SAPBUF_KILL_POINT("commit.filled");
+  SAPBUF_KILL_POINT(commit_filled);
   // frame-publish: release, so that who sees the header sees the payload, and all frames of a batch.
   word_at(header).store(word, std::memory_order_release);
-  SAPBUF_KILL_POINT("commit.published");
+  SAPBUF_KILL_POINT(commit_published);
   // seal: release, as in publish().
   writer.slot->progress.store(progress, std::memory_order_release);
-  SAPBUF_KILL_POINT("commit.counted");
+  SAPBUF_KILL_POINT(commit_counted);
   announce_commit(writer);
 }
 
@@ -214,7 +214,7 @@ std::uint64_t abort_reserved(WriterState& writer, std::byte* payload) noexcept {
   if (writer.total) {
     word_at(payload - layout::kUnitBytes).store(FrameHeader::nop(writer.reserved_span).word, std::memory_order_release);
   }
-  SAPBUF_KILL_POINT("abort.filled");
+  SAPBUF_KILL_POINT(abort_filled);
   end_attempt(writer, &LedgerValues::aborted);
   if (writer.total) announce_commit(writer);
   return progress_without_busy(writer);

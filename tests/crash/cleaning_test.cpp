@@ -53,15 +53,16 @@ unsigned clean_to_the_end(const Segment& segment) {
 }
 
 struct Place {
-  const char* kill_point;
+  KillPoint kill_point;
   unsigned nth;
   unsigned steps;  // that count as made when somebody dies there
 };
 std::ostream& operator<<(std::ostream& out, const Place& place) { return out << place.kill_point << ' ' << place.nth; }
 
-const Place kPlaces[] = {{"reclaim.zeroed", 1, 0},  {"reclaim.stepped", 1, 1}, {"reclaim.zeroed", 2, 1},
-                         {"reclaim.stepped", 2, 2}, {"reclaim.zeroed", 3, 2},  {"reclaim.stepped", 3, 3},
-                         {"reclaim.zeroed", 4, 3},  {"reclaim.cleaned", 1, 4}};
+const Place kPlaces[] = {{KillPoint::reclaim_zeroed, 1, 0}, {KillPoint::reclaim_stepped, 1, 1},
+                         {KillPoint::reclaim_zeroed, 2, 1}, {KillPoint::reclaim_stepped, 2, 2},
+                         {KillPoint::reclaim_zeroed, 3, 2}, {KillPoint::reclaim_stepped, 3, 3},
+                         {KillPoint::reclaim_zeroed, 4, 3}, {KillPoint::reclaim_cleaned, 1, 4}};
 
 BOOST_AUTO_TEST_SUITE(cleaning)
 
@@ -109,7 +110,7 @@ BOOST_AUTO_TEST_CASE(others_clean_on_and_flip_while_one_is_stopped_between_two_s
   BOOST_TEST(log.read_until(reader, written));
   BOOST_TEST(!reader.wait_for(0ms));  // it holds nothing of what it has read
   Child stopped{[&](Link&) {
-    kill_point::arm("flip.let_go", stop_self);
+    kill_point::arm(KillPoint::flip_let_go, stop_self);
     Writer writer{Segment::open(name), {.timeout = kPatience}};
     must_put(writer, {2, 0}, kLarge);
   }};

@@ -89,8 +89,8 @@ BOOST_AUTO_TEST_CASE(an_extent_that_is_opened_while_its_generation_is_sealed_is_
   Child late{[&](Link& link) {
     const Segment own = Segment::open(name);
     Writer writer{own, {.name = "late"}};
-    kill_point::arm("claim.taken", [] {
-      kill_point::arm("claim.opened", stop_self);
+    kill_point::arm(KillPoint::claim_taken, [] {
+      kill_point::arm(KillPoint::claim_opened, stop_self);
       stop_self();
     });
     if (writer.write(kLine, 1) != Status::ok) throw std::runtime_error("write failed");
@@ -99,7 +99,7 @@ BOOST_AUTO_TEST_CASE(an_extent_that_is_opened_while_its_generation_is_sealed_is_
   }};
   BOOST_TEST_REQUIRE(late.wait_until_stopped());
   bool opened = false;
-  kill_point::arm("seal.revoked", [&] {
+  kill_point::arm(KillPoint::seal_revoked, [&] {
     late.resume();
     opened = late.wait_until_stopped();
   });
@@ -127,7 +127,7 @@ BOOST_AUTO_TEST_CASE(who_is_late_to_its_extent_leaves_the_slabs_next_generation_
   Child late{[&](Link& link) {
     const Segment own = Segment::open(name);
     Writer writer{own, {.name = "late"}};
-    kill_point::arm("claim.opened", stop_self);
+    kill_point::arm(KillPoint::claim_opened, stop_self);
     if (writer.write(kLine, 1) != Status::ok) throw std::runtime_error("write failed");
     link.say(1);
   }};
@@ -206,7 +206,7 @@ void claim_and(std::string_view name, const std::function<void()>& action, Link&
   Writer writer{segment};
   link.say(1);
   link.hear();
-  kill_point::arm("claim.taken", action);
+  kill_point::arm(KillPoint::claim_taken, action);
   if (writer.write(kLine) != Status::ok) throw std::runtime_error("write failed");
 }
 
@@ -297,7 +297,7 @@ BOOST_DATA_TEST_CASE(a_dead_writers_hole_is_not_closed_over_a_stopped_claimer, d
       Writer writer{own, {.name = "claimer"}};
       link.say(1);
       link.hear();
-      kill_point::arm("claim.taken", action);
+      kill_point::arm(KillPoint::claim_taken, action);
       if (writer.write("mine") != Status::ok) throw std::runtime_error("write failed");
     };
   };
@@ -418,7 +418,7 @@ BOOST_AUTO_TEST_CASE(a_slab_whose_cleaner_died_is_the_first_to_be_cleaned) {
   Child cleaner{[&](Link&) {
     const Segment own = Segment::open(name);
     Writer writer{own};
-    kill_point::arm("reclaim.announced", kill_self);
+    kill_point::arm(KillPoint::reclaim_announced, kill_self);
     while (writer.write(message, 1) == Status::ok) {
     }
   }};

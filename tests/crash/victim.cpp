@@ -138,7 +138,7 @@ void arm_nth(std::uint32_t nth, Diary& diary, std::function<void()> action) {
   // Re-armed at each passage, so that passages are counted too.
   struct Counter {
     static void next(std::uint32_t left, Diary& book, const std::function<void()>& act) {
-      kill_point::arm("*", [left, &book, act] {
+      kill_point::arm(KillPoint::any, [left, &book, act] {
         book.passages.fetch_add(1);
         if (left == 1) {
           act();

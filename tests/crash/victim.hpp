@@ -65,7 +65,8 @@ void write_batches(Writer& writer, std::uint32_t id, std::uint32_t first, std::u
 // Reads all that comes, and checks it on the way.
 class Audience {
  public:
-  explicit Audience(const Segment& segment) : reader_(segment, {.name = "audience"}) {}
+  explicit Audience(const Segment& segment) : Audience(Stream::open(segment)) {}
+  explicit Audience(const Stream& stream) : reader_(stream, {.name = "audience"}) {}
   // Reads what is there now; returns how many messages that was.
   std::size_t read_some(std::chrono::milliseconds patience);
   // Reads until `condition` holds, and then what is there; false if it does not in time.

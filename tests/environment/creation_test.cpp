@@ -71,8 +71,8 @@ BOOST_AUTO_TEST_SUITE(refused_creations)
 
 // Neither a name nor a byte: the file goes with its creator.
 BOOST_DATA_TEST_CASE(a_killed_creator_leaves_nothing_in_shared_memory,
-                     data::make({"create.made", "create.fits", "create.allocated", "create.header", "create.filled",
-                                 "create.ready"}),
+                     data::make({KillPoint::create_made, KillPoint::create_fits, KillPoint::create_allocated,
+                                 KillPoint::create_header, KillPoint::create_filled, KillPoint::create_ready}),
                      point) {
   with_own_shm("size=4m", [&] {
     struct statvfs before {};

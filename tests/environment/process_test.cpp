@@ -168,7 +168,7 @@ void fork_here(std::vector<pid_t>& children) {
 bool write_with_fork(Writer& writer, std::uint32_t messages, unsigned nth, std::vector<pid_t>& children) {
   const pid_t parent = ::getpid();
   kill_point::arm(
-      "*", [&] { fork_here(children); }, nth);
+      KillPoint::any, [&] { fork_here(children); }, nth);
   for (std::uint32_t number = 0; number < messages; ++number) {
     Reservation reservation = writer.reserve(size_of({1, number}, 900));
     if (reservation) fill(reservation.bytes(), {1, number});

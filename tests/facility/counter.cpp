@@ -67,14 +67,14 @@ bool Counter::repair(std::uint32_t slot, detail::RepairTally& tally) {
   ++tally.repairs;
   tally.bytes += 8;
   set_counting(slot, false);
-  SAPBUF_KILL_POINT("counter.repaired");
+  SAPBUF_KILL_POINT(counter_repaired);
   return true;
 }
 
 void Counter::release(std::uint32_t slot) noexcept {
   layout::Word& counts = slot_at(slot).counts;
   counts.store(((counts.load() >> 32) + (counts.load() & kOwn)) << 32);
-  SAPBUF_KILL_POINT("counter.released");
+  SAPBUF_KILL_POINT(counter_released);
 }
 
 void Counter::mark_settled(std::uint32_t slot) noexcept { slot_at(slot).marked.store(1); }

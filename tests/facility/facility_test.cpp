@@ -128,12 +128,13 @@ BOOST_AUTO_TEST_CASE(the_dead_of_each_are_settled_by_it) {
 
 // Killed at each step of either's settling: the next one goes on, and nothing is counted twice.
 BOOST_DATA_TEST_CASE(a_recoverer_may_die_at_any_step,
-                     data::make({"recover.locked", "recover.noted", "journal.filled", "counter.repaired",
-                                 "recover.repaired", "counter.released", "recover.departed", "recover.finished"}),
+                     data::make({KillPoint::recover_locked, KillPoint::recover_noted, KillPoint::journal_filled,
+                                 KillPoint::counter_repaired, KillPoint::recover_repaired, KillPoint::counter_released,
+                                 KillPoint::recover_departed, KillPoint::recover_finished}),
                      point) {
   const TestName name;
   const Segment segment = Segment::create(name, kSmall);
-  const bool once = std::string_view{point}.starts_with("counter") || std::string_view{point} == "recover.departed";
+  const bool once = to_string(point).starts_with("counter") || point == KillPoint::recover_departed;
   unsigned rounds = 0;
   for (const unsigned nth : {1u, 2u}) {
     if (once && nth == 2) continue;

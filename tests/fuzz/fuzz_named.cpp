@@ -200,7 +200,7 @@ class Script {
   void edit_on_the_way() {
     const unsigned nth = 1u + input_.byte() % 32;
     kill_point::arm(
-        "*", [this, later = input_]() mutable { edit(later); }, nth);
+        KillPoint::any, [this, later = input_]() mutable { edit(later); }, nth);
   }
 
   Input input_;

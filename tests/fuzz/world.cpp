@@ -69,15 +69,15 @@ void World::lie_in_wait(Input input) {
     edit(input);
     lie_in_wait(input);
   };
-  kill_point::arm("*", strike, nth);
+  kill_point::arm(KillPoint::any, strike, nth);
 }
 
 void World::lie_in_wait_once(Input input) {
   const unsigned nth = 1u + input.byte();
   kill_point::arm(
-      "*", [this, input]() mutable { edit(input); }, nth);
+      KillPoint::any, [this, input]() mutable { edit(input); }, nth);
 }
 
-void World::pause() { kill_point::reached("fuzz.pause"); }
+void World::pause() { kill_point::reached(KillPoint::fuzz_pause); }
 
 }  // namespace sapbuf::fuzz

@@ -684,8 +684,8 @@ BOOST_AUTO_TEST_CASE(a_private_segment_with_a_second_name_is_refused) {
 
 // --- Creators that are killed, stopped, or fail --------------------------------------------------------------------
 
-const char* const kBeforeTheName[] = {"create.made",   "create.fits",   "create.allocated",
-                                      "create.header", "create.filled", "create.ready"};
+const KillPoint kBeforeTheName[] = {KillPoint::create_made,   KillPoint::create_fits,   KillPoint::create_allocated,
+                                    KillPoint::create_header, KillPoint::create_filled, KillPoint::create_ready};
 
 BOOST_DATA_TEST_CASE(a_creator_that_is_killed_leaves_nothing, data::make(kBeforeTheName), point) {
   const TestName name;
@@ -702,7 +702,7 @@ BOOST_DATA_TEST_CASE(a_creator_that_is_killed_leaves_nothing, data::make(kBefore
 BOOST_AUTO_TEST_CASE(a_creator_that_is_killed_behind_the_last_step_leaves_a_whole_segment) {
   const TestName name;
   Child creator{[&](Link&) {
-    kill_point::arm("create.named", kill_self);
+    kill_point::arm(KillPoint::create_named, kill_self);
     static_cast<void>(Segment::create(name, kSmall));
   }};
   BOOST_TEST(creator.wait() == -SIGKILL);
@@ -743,15 +743,15 @@ BOOST_DATA_TEST_CASE(who_opens_or_creates_takes_what_was_made_meanwhile, data::m
 
 // A file size limit is an error, also one that is set between the look at it and the allocation. The signal that the
 // kernel sends with it comes to nobody, and what somebody else made meanwhile stays.
-BOOST_DATA_TEST_CASE(a_file_size_limit_is_an_error_and_no_death, data::make({"", "create.made", "create.fits"}),
-                     point) {
+BOOST_DATA_TEST_CASE(a_file_size_limit_is_an_error_and_no_death,
+                     data::make({KillPoint::any, KillPoint::create_made, KillPoint::create_fits}), point) {
   const TestName name;
   Child creator{[&](Link& link) {
     const auto limit = [] {
       const rlimit small{65536, 65536};
       if (::setrlimit(RLIMIT_FSIZE, &small) != 0) throw std::runtime_error("cannot set the limit");
     };
-    if (*point == '\0') {
+    if (point == KillPoint::any) {
       limit();
     } else {
       kill_point::arm(point, [&] {
@@ -775,14 +775,14 @@ BOOST_DATA_TEST_CASE(a_file_size_limit_is_an_error_and_no_death, data::make({"",
     if (::sigismember(&pending, SIGXFSZ) == 1) throw std::runtime_error("the signal is pending");
     link.say(1);
   }};
-  if (*point != '\0') {
+  if (point != KillPoint::any) {
     BOOST_TEST(creator.wait_until_stopped());
     static_cast<void>(Segment::create(name, kSmall));
     creator.resume();
   }
   BOOST_TEST(creator.wait() == 0);
-  BOOST_TEST(exists(name) == (*point != '\0'));
-  if (*point != '\0') BOOST_TEST(works(Segment::open(name)));
+  BOOST_TEST(exists(name) == (point != KillPoint::any));
+  if (point != KillPoint::any) BOOST_TEST(works(Segment::open(name)));
 }
 
 // What a child inherits in the middle of a creation keeps nothing from anybody.

@@ -162,7 +162,8 @@ BOOST_AUTO_TEST_CASE(who_uses_a_stream_keeps_it_from_being_removed_until_he_leav
 
 // --- Killed in the midst of it -------------------------------------------------------------------------------------
 
-const char* const kMaking[] = {"directory.making", "create.fits", "directory.allocated", "directory.initialised"};
+const KillPoint kMaking[] = {KillPoint::directory_making, KillPoint::create_fits, KillPoint::directory_allocated,
+                             KillPoint::directory_initialised};
 
 BOOST_DATA_TEST_CASE(a_maker_that_is_killed_leaves_nothing, data::make(kMaking), point) {
   const TestName name;
@@ -188,7 +189,7 @@ BOOST_AUTO_TEST_CASE(a_maker_that_is_killed_behind_the_last_step_leaves_a_whole_
   const TestName name;
   const Segment segment = Segment::create(name, kSmall);
   Child maker{[&](Link&) {
-    kill_point::arm("directory.ready", kill_self);
+    kill_point::arm(KillPoint::directory_ready, kill_self);
     Stream::create(Segment::open(name), "orders", kLittle);
   }};
   BOOST_TEST(maker.wait() == -SIGKILL);
@@ -196,7 +197,9 @@ BOOST_AUTO_TEST_CASE(a_maker_that_is_killed_behind_the_last_step_leaves_a_whole_
 }
 
 BOOST_DATA_TEST_CASE(a_remover_that_is_killed_takes_all_or_nothing,
-                     data::make({"directory.closing", "directory.clearing", "directory.cleared"}), point) {
+                     data::make({KillPoint::directory_closing, KillPoint::directory_clearing,
+                                 KillPoint::directory_cleared}),
+                     point) {
   const TestName name;
   const Segment segment = Segment::create(name, kSmall);
   const std::uint64_t before = allocated_bytes(name);
@@ -207,7 +210,7 @@ BOOST_DATA_TEST_CASE(a_remover_that_is_killed_takes_all_or_nothing,
   }};
   BOOST_TEST(remover.wait() == -SIGKILL);
   // Whoever has the lock next settles it: also one who wants the very name.
-  const bool stays = std::string_view{point} == "directory.closing";
+  const bool stays = point == KillPoint::directory_closing;
   if (stays) BOOST_TEST(error_of([&] { Stream::create(segment, "orders", kLittle); }) == Errc::exists);
   BOOST_TEST(works(Stream::create(segment, "others", kLittle)));
   BOOST_TEST((Stream::remove(segment, "orders") == stays));
@@ -221,7 +224,7 @@ BOOST_AUTO_TEST_CASE(one_who_attaches_while_it_is_removed_is_told) {
   const Segment segment = Segment::create(name, kSmall);
   Stream::create(segment, "orders", kLittle);
   Child remover{[&](Link& link) {
-    kill_point::arm("directory.closing", stop_self);
+    kill_point::arm(KillPoint::directory_closing, stop_self);
     link.say(Stream::remove(Segment::open(name), "orders") ? 1 : 0);
   }};
   BOOST_TEST(remover.wait_until_stopped());
@@ -238,7 +241,7 @@ BOOST_AUTO_TEST_CASE(one_who_comes_too_late_writes_nothing_into_what_took_the_pl
   Stream::create(segment, "orders", kLittle);
   Child late{[&](Link& link) {
     const Stream own = Stream::open(Segment::open(name), "orders");
-    kill_point::arm("attach.locked", stop_self);
+    kill_point::arm(KillPoint::attach_locked, stop_self);
     link.say(error_of([&] { const Writer writer{own}; }) == Errc::not_found ? 1 : 0);
   }};
   BOOST_TEST(late.wait_until_stopped());
@@ -251,7 +254,8 @@ BOOST_AUTO_TEST_CASE(one_who_comes_too_late_writes_nothing_into_what_took_the_pl
   for (std::uint32_t slot = 0; slot < 8; ++slot) BOOST_TEST(slot_of(other, slot).lost.load() == 77U);
 }
 
-BOOST_DATA_TEST_CASE(one_who_dies_while_he_attaches_had_nothing, data::make({"attach.begun", "attach.filled"}), point) {
+BOOST_DATA_TEST_CASE(one_who_dies_while_he_attaches_had_nothing,
+                     data::make({KillPoint::attach_begun, KillPoint::attach_filled}), point) {
   const TestName name;
   const Segment segment = Segment::create(name, kSmall);
   Stream::create(segment, "orders", kLittle);
@@ -275,7 +279,7 @@ BOOST_AUTO_TEST_CASE(one_who_attached_before_is_seen) {
   const Stream orders = Stream::create(segment, "orders", kLittle);
   Child user{[&](Link& link) {
     const Stream own = Stream::open(Segment::open(name), "orders");
-    kill_point::arm("attach.attached", stop_self);
+    kill_point::arm(KillPoint::attach_attached, stop_self);
     const Writer writer{own};
     link.say(1);
     link.hear();
@@ -364,8 +368,8 @@ BOOST_AUTO_TEST_CASE(a_second_death_between_two_facilities_leaves_the_rest_to_th
   const Segment segment = Segment::create(name, kSmall);
   Stream::create(segment, "orders", kLittle);
   for (const unsigned nth : {1u, 2u}) {
-    for (const char* const point :
-         {"recover.locked", "recover.noted", "recover.repaired", "recover.departed", "recover.finished"}) {
+    for (const KillPoint point : {KillPoint::recover_locked, KillPoint::recover_noted, KillPoint::recover_repaired,
+                                  KillPoint::recover_departed, KillPoint::recover_finished}) {
       Victim of_main{name, "main", 1};
       Victim of_orders{name, "orders", 2};
       of_main.kill();
@@ -399,7 +403,7 @@ BOOST_AUTO_TEST_CASE(a_stopped_flipper_of_one_stream_does_not_stop_the_other) {
   Child flipper{[&](Link&) {
     const Segment own = Segment::open(name);
     Writer writer{own};
-    kill_point::arm("flip.prepared", stop_self);
+    kill_point::arm(KillPoint::flip_prepared, stop_self);
     while (put(writer, {1, 0}, 1000) == Status::ok) {
     }
   }};

@@ -270,7 +270,7 @@ BOOST_AUTO_TEST_CASE(a_child_made_while_a_segment_is_being_opened_keeps_no_dead_
           for (;;) ::pause();
         }
       };
-      kill_point::arm("descriptor.opened", fork_and_go_on, nth);
+      kill_point::arm(KillPoint::descriptor_opened, fork_and_go_on, nth);
       const Segment own = Segment::open(name);
       const Reader reader{own, {.name = "parent"}};
       link.say(static_cast<std::uint64_t>(pid));

@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <cstddef>
 #include <cstdio>
+#include <map>
 #include <random>
 
 #include "step/chance.hpp"
@@ -75,7 +76,7 @@ class OperationExperiment final : public Experiment {
 class LifecycleExperiment final : public Experiment {
  public:
   explicit LifecycleExperiment(const Lifecycle& lifecycle) {
-    if (lifecycle.exists_before) Segment::create(name_, {.slab_bytes = 4096});
+    lifecycle.before(name_);
     victim = std::make_unique<SteppedProcess>([&] {
       const std::string own = name_;
       return [&lifecycle, own] { lifecycle.act(own); };
@@ -139,20 +140,23 @@ class Sweep {
     return tally_.kills += kills;
   }
 
-  // The same beside a stopped bystander, the healers in turn.
-  void beside(const Operation& operation, const StopPoint& point) {
+  // The same beside a stopped bystander, the healers in turn. Returns how many kills that were: none where this kind of
+  // stream never comes to the point, or the victim does not get to where it begins.
+  std::uint64_t beside(const Operation& operation, const StopPoint& point) {
     const MakeExperiment make = [&] { return std::make_unique<OperationExperiment>(operation, &point); };
     Trace whole;
     try {
       whole = trace_once(make);
     } catch (const std::runtime_error&) {
-      return;  // this kind of stream never comes to the point, or the victim does not get to where it begins
+      return 0;
     }
-    for (const std::size_t moment : chance_.some_of(whole.moments.size(), options_.sample)) {
+    const std::vector<std::size_t> chosen = chance_.some_of(whole.moments.size(), options_.sample);
+    for (const std::size_t moment : chosen) {
       const Healer healer = moment % 2 == 0 ? Healer::recoverer : Healer::blocked_peer;
       kill_at(make, whole, moment, healer, point.name);
-      ++tally_.beside_kills;
     }
+    tally_.beside_kills += chosen.size();
+    return chosen.size();
   }
 
   // Kills at a moment taken by chance, and then whoever recovers, at one of its own.
@@ -191,7 +195,8 @@ class Sweep {
     return whole;
   }
 
-  void kill_at(const MakeExperiment& make, const Trace& whole, std::size_t moment, Healer healer, const char* beside) {
+  void kill_at(const MakeExperiment& make, const Trace& whole, std::size_t moment, Healer healer,
+               std::string_view beside) {
     auto experiment = make();
     if (!jump_to(*experiment->victim, *experiment->bytes, whole.moments[moment])) {
       experiment = make();
@@ -201,7 +206,7 @@ class Sweep {
     const std::string problem = experiment->judge(healer);
     if (problem.empty()) return;
     std::string where = "moment " + std::to_string(moment);
-    if (*beside != '\0') where.append(" beside ").append(beside);
+    if (!beside.empty()) where.append(" beside ").append(beside);
     where += healer == Healer::recoverer ? ", healed by a recoverer" : ", healed by a blocked peer";
     fail(where, problem);
   }
@@ -219,7 +224,7 @@ class Sweep {
   Tally tally_;
 };
 
-bool wanted(const std::vector<std::string>& only, const char* name) {
+bool wanted(const std::vector<std::string>& only, std::string_view name) {
   return only.empty() || std::find(only.begin(), only.end(), name) != only.end();
 }
 
@@ -234,10 +239,14 @@ std::vector<const StopPoint*> chosen_points(const Options& options, Chance& chan
   return some;
 }
 
-Tally sweep_operation(const Operation& operation, const Options& options, Chance& chance) {
+using KillsBeside = std::map<std::string_view, std::uint64_t>;  // by the name of the stop point
+
+Tally sweep_operation(const Operation& operation, const Options& options, Chance& chance, KillsBeside& beside) {
   Sweep sweep{options, operation.name, chance};
   sweep.alone([&] { return std::make_unique<OperationExperiment>(operation, nullptr); });
-  for (const StopPoint* point : chosen_points(options, chance)) sweep.beside(operation, *point);
+  for (const StopPoint* point : chosen_points(options, chance)) {
+    beside[point->name] += sweep.beside(operation, *point);
+  }
   for (std::size_t i = 0; i < options.second_deaths; ++i) sweep.second_death(operation);
   return sweep.tally();
 }
@@ -247,19 +256,31 @@ void list_names() {
   for (const Lifecycle& lifecycle : lifecycles()) std::printf("%s\n", lifecycle.name);
 }
 
+// Of all operations, at least one must have been tried beside a bystander that is stopped there.
+std::uint64_t count_points_not_met(const KillsBeside& beside) {
+  std::uint64_t count = 0;
+  for (const auto& [name, kills] : beside) {
+    if (kills != 0) continue;
+    ++count;
+    std::printf("FAILED: no bystander was ever stopped at %s\n", std::string(name).c_str());
+  }
+  return count;
+}
+
 int sweep_all(const Options& options) {
   std::printf("seed %llu\n", static_cast<unsigned long long>(options.seed));
   print_head();
   Chance chance{options.seed};
   const std::vector<std::size_t> chosen = chance.some_of(operations().size(), options.operations);
   Tally all;
+  KillsBeside beside;
   const auto add = [&](const char* name, const Tally& tally) {
     print_row(name, tally);
     all += tally;
   };
   for (const std::size_t index : chosen) {
     const Operation& operation = operations()[index];
-    if (wanted(options.only, operation.name)) add(operation.name, sweep_operation(operation, options, chance));
+    if (wanted(options.only, operation.name)) add(operation.name, sweep_operation(operation, options, chance, beside));
   }
   for (const Lifecycle& lifecycle : lifecycles()) {
     if (!wanted(options.only, lifecycle.name)) continue;
@@ -268,6 +289,7 @@ int sweep_all(const Options& options) {
     add(lifecycle.name, sweep.tally());
   }
   print_row("all", all);
+  if (chosen.size() == operations().size() && options.only.empty()) all.failures += count_points_not_met(beside);
   return all.failures == 0 ? 0 : 1;
 }
 

@@ -137,11 +137,15 @@ std::string judge(World& world, std::span<const Departed> departed, Healer heale
 
 std::string judge_lifecycle(const std::string& segment_name) {
   const Segment segment = Segment::open_or_create(segment_name, {.slab_bytes = 4096});
-  Audience audience{segment};
-  Writer writer{segment};
-  write_messages(writer, kFreshId, 0, 3, nullptr);
-  audience.read_some(10s);
-  return audience.total() == 3 ? broken_invariant(segment) : "the segment does not work";
+  const Stream other = Stream::open_or_create(segment, kOtherStream, {.slab_bytes = 4096});
+  for (const Stream& stream : {Stream::open(segment), other}) {
+    Audience audience{stream};
+    Writer writer{stream};
+    write_messages(writer, kFreshId, 0, 3, nullptr);
+    audience.read_some(10s);
+    if (audience.total() != 3) return "the stream '" + std::string(stream.name()) + "' does not work";
+  }
+  return broken_invariant(segment);
 }
 
 }  // namespace sapbuf::test

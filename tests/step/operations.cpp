@@ -12,7 +12,7 @@ std::function<void(World&)> peer_wrote(std::uint32_t count) {
 std::function<void(World&)> peer_wrote_unread(std::uint32_t count) {
   return [=](World& world) { world.write(count, false); };
 }
-std::function<void(World&)> wounded_at(const char* kill_point, unsigned nth) {
+std::function<void(World&)> wounded_at(KillPoint kill_point, unsigned nth) {
   return [=](World& world) { world.wound(kill_point, nth); };
 }
 // The next slab has been used and read: it must be reclaimed and cleaned for the flip.
@@ -59,10 +59,14 @@ std::vector<Operation> make_operations() {
       {"seal_idle_writer", per_writer, block, peer_wrote(1), writer_that(0, write_several(kPastTheMiddle))},
       {"flip_per_writer", per_writer, block, nothing, writer_that(0, write_several(kIntoBothSlabs))},
       {"flip_total", total, block, nothing, writer_that(0, write_several(kIntoBothSlabs))},
-      {"flip_after_dead_preparer", per_writer, block, wounded_at("flip.prepared", 1), writer_that(0, write_several(7))},
-      {"flip_after_dead_limiter", total, block, wounded_at("flip.limited", 1), writer_that(0, write_several(7))},
-      {"flip_after_dead_mover", per_writer, block, wounded_at("flip.moved", 1), writer_that(0, write_several(7))},
-      {"flip_after_dead_cleaner", total, block, wounded_at("reclaim.cleaning", 1), writer_that(0, write_several(7))},
+      {"flip_after_dead_preparer", per_writer, block, wounded_at(KillPoint::flip_prepared, 1),
+       writer_that(0, write_several(7))},
+      {"flip_after_dead_limiter", total, block, wounded_at(KillPoint::flip_limited, 1),
+       writer_that(0, write_several(7))},
+      {"flip_after_dead_mover", per_writer, block, wounded_at(KillPoint::flip_moved, 1),
+       writer_that(0, write_several(7))},
+      {"flip_after_dead_cleaner", total, block, wounded_at(KillPoint::reclaim_cleaning, 1),
+       writer_that(0, write_several(7))},
       {"clean_per_writer", per_writer, block, past_the_middle_of_the_second_slab, writer_that(0, write_several(7))},
       {"clean_total", total, block, past_the_middle_of_the_second_slab, writer_that(0, write_several(7))},
       {"drop_per_writer", per_writer, drop, peer_wrote_unread(60), writer_that(0, write_several(3))},
@@ -77,30 +81,30 @@ std::vector<Operation> make_operations() {
       {"wait", per_writer, block, nothing, reader_that(wait_shortly)},
       {"wake", per_writer, block, audience_sleeps, writer_that(1, write_one)},
 
-      {"recover_open_extent", per_writer, block, wounded_at("commit.published", 3), run_recovery},
-      {"recover_hole", per_writer, block, wounded_at("claim.taken", 2), run_recovery},
-      {"recover_several_extents", per_writer, block, wounded_at("extent.written", 4), run_recovery},
-      {"recover_hole_total", total, block, wounded_at("claim.taken", 3), run_recovery},
-      {"recover_busy_frame", total, block, wounded_at("claim.busy", 3), run_recovery},
-      {"recover_published_frame", total, block, wounded_at("commit.published", 3), run_recovery},
-      {"recover_ledger_switch", per_writer, block, wounded_at("ledger.before_switch", 1), run_recovery},
-      {"recover_flip", per_writer, block, wounded_at("flip.prepared", 1), run_recovery},
-      {"recover_moved_flip", total, block, wounded_at("flip.moved", 1), run_recovery},
+      {"recover_open_extent", per_writer, block, wounded_at(KillPoint::commit_published, 3), run_recovery},
+      {"recover_hole", per_writer, block, wounded_at(KillPoint::claim_taken, 2), run_recovery},
+      {"recover_several_extents", per_writer, block, wounded_at(KillPoint::extent_written, 4), run_recovery},
+      {"recover_hole_total", total, block, wounded_at(KillPoint::claim_taken, 3), run_recovery},
+      {"recover_busy_frame", total, block, wounded_at(KillPoint::claim_busy, 3), run_recovery},
+      {"recover_published_frame", total, block, wounded_at(KillPoint::commit_published, 3), run_recovery},
+      {"recover_ledger_switch", per_writer, block, wounded_at(KillPoint::ledger_before_switch, 1), run_recovery},
+      {"recover_flip", per_writer, block, wounded_at(KillPoint::flip_prepared, 1), run_recovery},
+      {"recover_moved_flip", total, block, wounded_at(KillPoint::flip_moved, 1), run_recovery},
       {"recover_sealer", per_writer, block,
        [](World& world) {
          world.write(1);
-         world.wound("seal.revoked", 1);
+         world.wound(KillPoint::seal_revoked, 1);
        },
        run_recovery},
-      {"recover_cleaner", total, block, wounded_at("reclaim.cleaning", 1), run_recovery},
+      {"recover_cleaner", total, block, wounded_at(KillPoint::reclaim_cleaning, 1), run_recovery},
       {"recover_reader", per_writer, block, wounded_reader, run_recovery},
       {"recover_reader_overwrite", per_writer, overwrite, wounded_reader, run_recovery},
       {"recover_after_dead_recoverer", per_writer, block,
        [](World& world) {
-         world.wound("commit.published", 3);
+         world.wound(KillPoint::commit_published, 3);
          Child recoverer{[&](Link&) {
            const Segment own = Segment::open(world.name);
-           kill_point::arm("recover.departed", kill_self);
+           kill_point::arm(KillPoint::recover_departed, kill_self);
            recover(own);
          }};
          recoverer.wait();
@@ -116,11 +120,27 @@ std::span<const Operation> operations() {
   return all;
 }
 
+namespace {
+
+void create_segment(const std::string& name) { Segment::create(name, {.slab_bytes = 4096}); }
+
+void create_stream(const std::string& name) { Stream::create(Segment::open(name), kOtherStream, {.slab_bytes = 4096}); }
+
+}  // namespace
+
 std::span<const Lifecycle> lifecycles() {
   static const std::vector<Lifecycle> all{
-      {"create", false, [](const std::string& name) { Segment::create(name, {.slab_bytes = 4096}); }},
-      {"open_or_create", true, [](const std::string& name) { Segment::open_or_create(name, {.slab_bytes = 4096}); }},
-      {"remove", true, [](const std::string& name) { Segment::remove(name); }},
+      {.name = "create", .act = create_segment},
+      {"open_or_create", create_segment,
+       [](const std::string& name) { Segment::open_or_create(name, {.slab_bytes = 4096}); }},
+      {"remove", create_segment, [](const std::string& name) { Segment::remove(name); }},
+      {"create_stream", create_segment, create_stream},
+      {"remove_stream",
+       [](const std::string& name) {
+         create_segment(name);
+         create_stream(name);
+       },
+       [](const std::string& name) { Stream::remove(Segment::open(name), kOtherStream); }},
   };
   return all;
 }

@@ -21,11 +21,15 @@ struct Operation {
 
 std::span<const Operation> operations();
 
-// Creation and removal have no stream to look at: they are checked by what comes after them.
+// The second stream of a segment.
+inline constexpr std::string_view kOtherStream = "orders";
+
+// Creation and removal, of segments and of streams, have no messages to look at: they are checked by what comes after
+// them.
 struct Lifecycle {
   const char* name;
-  bool exists_before;
-  std::function<void(const std::string& name)> act;
+  std::function<void(const std::string& segment_name)> before = [](const std::string&) {};
+  std::function<void(const std::string& segment_name)> act;
 };
 std::span<const Lifecycle> lifecycles();
 

@@ -12,7 +12,7 @@ void at_the_end_of_the_first_slab(World& world) { world.advance_to(1, 3900); }  
 void before_the_middle_of_the_second(World& world) { world.advance_to(2, 1500); }  // the next claims seal the first
 void at_the_end_of_the_second_slab(World& world) { world.advance_to(2, 3900); }    // the first one must be reclaimed
 
-std::function<void(World&)> wounded_at(const char* kill_point, unsigned nth) {
+std::function<void(World&)> wounded_at(KillPoint kill_point, unsigned nth) {
   return [=](World& world) { world.wound(kill_point, nth); };
 }
 
@@ -69,21 +69,33 @@ std::vector<Stage> make_stages() {
   all.push_back({"dead_writer",
                  Order::per_writer,
                  block,
-                 wounded_at("commit.published", 3),
+                 wounded_at(KillPoint::commit_published, 3),
                  nothing,
                  {heal, claim_large, read, join, detach}});
   all.push_back({"dead_claimer",
                  Order::per_writer,
                  block,
-                 wounded_at("claim.taken", 2),
+                 wounded_at(KillPoint::claim_taken, 2),
                  nothing,
                  {heal, claim, commit, read, join}});
-  all.push_back(
-      {"dead_flipper", Order::per_writer, block, wounded_at("flip.prepared", 1), nothing, {heal, claim, read, join}});
-  all.push_back(
-      {"total_dead_claimer", Order::total, block, wounded_at("claim.taken", 3), nothing, {heal, commit, read, join}});
-  all.push_back(
-      {"total_dead_flipper", Order::total, block, wounded_at("flip.moved", 1), nothing, {heal, commit, read, join}});
+  all.push_back({"dead_flipper",
+                 Order::per_writer,
+                 block,
+                 wounded_at(KillPoint::flip_prepared, 1),
+                 nothing,
+                 {heal, claim, read, join}});
+  all.push_back({"total_dead_claimer",
+                 Order::total,
+                 block,
+                 wounded_at(KillPoint::claim_taken, 3),
+                 nothing,
+                 {heal, commit, read, join}});
+  all.push_back({"total_dead_flipper",
+                 Order::total,
+                 block,
+                 wounded_at(KillPoint::flip_moved, 1),
+                 nothing,
+                 {heal, commit, read, join}});
   return all;
 }
 

@@ -52,7 +52,7 @@ void World::advance_to(std::uint64_t generation, std::uint64_t used_bytes) {
   }
 }
 
-void World::wound(const char* kill_point, unsigned nth) {
+void World::wound(KillPoint kill_point, unsigned nth) {
   const std::uint32_t id = kWoundedId + wounded++;
   Child victim{[&](Link&) {
     const Segment own = Segment::open(name);
@@ -96,7 +96,7 @@ bool World::admit_bystander(const StopPoint& point) {
 namespace {
 
 // Writes all its messages, and stops where it comes to the kill point.
-auto writer_stopped_at(const char* kill_point, unsigned nth) {
+auto writer_stopped_at(KillPoint kill_point, unsigned nth) {
   return [=](const std::string& name) {
     const Segment segment = Segment::open(name);
     Writer writer{segment, {.name = "bystander", .timeout = 20s}};
@@ -126,41 +126,42 @@ void pin_and_stop(const std::string& name) {
 
 void attach_and_stop(const std::string& name) {
   const Segment segment = Segment::open(name);
-  kill_point::arm("attach.locked", stop_self);
+  kill_point::arm(KillPoint::attach_locked, stop_self);
   const Reader reader{segment, {.name = "bystander"}};
 }
 
 void recover_and_stop(const std::string& name) {
   const Segment segment = Segment::open(name);
-  kill_point::arm("recover.repaired", stop_self);
+  kill_point::arm(KillPoint::recover_repaired, stop_self);
   recover(segment);
 }
 
-StopPoint writer_point(const char* kill_point, unsigned nth, bool holds_lock = false) {
-  return {kill_point, holds_lock, true, writer_stopped_at(kill_point, nth)};
+StopPoint writer_point(KillPoint kill_point, unsigned nth, bool holds_lock = false) {
+  return {to_string(kill_point), holds_lock, true, writer_stopped_at(kill_point, nth)};
 }
 
 }  // namespace
 
 std::span<const StopPoint> stop_points() {
   static const std::vector<StopPoint> all{
-      writer_point("claim.announced", 2),
-      writer_point("claim.taken", 2),
-      writer_point("extent.written", 2),
-      writer_point("claim.opened", 2),
-      writer_point("claim.busy", 2),
-      writer_point("writer.filled", 1),
-      writer_point("commit.filled", 1),
-      writer_point("commit.published", 3),
-      writer_point("ledger.before_switch", 1),
-      writer_point("seal.revoked", 1, true),
-      writer_point("flip.prepared", 1, true),
-      writer_point("flip.limited", 1, true),
-      writer_point("flip.moved", 1, true),
-      writer_point("reclaim.cleaning", 1, true),
-      {"reader.pinned", false, false, pin_and_stop, [](World& world) { world.write(2); }},
-      {"attach.locked", true, false, attach_and_stop},
-      {"recover.repaired", true, false, recover_and_stop, [](World& world) { world.wound("commit.published", 2); }},
+      writer_point(KillPoint::claim_announced, 2),
+      writer_point(KillPoint::claim_taken, 2),
+      writer_point(KillPoint::extent_written, 2),
+      writer_point(KillPoint::claim_opened, 2),
+      writer_point(KillPoint::claim_busy, 2),
+      writer_point(KillPoint::writer_filled, 1),
+      writer_point(KillPoint::commit_filled, 1),
+      writer_point(KillPoint::commit_published, 3),
+      writer_point(KillPoint::ledger_before_switch, 1),
+      writer_point(KillPoint::seal_revoked, 1, true),
+      writer_point(KillPoint::flip_prepared, 1, true),
+      writer_point(KillPoint::flip_limited, 1, true),
+      writer_point(KillPoint::flip_moved, 1, true),
+      writer_point(KillPoint::reclaim_cleaning, 1, true),
+      {"reader_pinned", false, false, pin_and_stop, [](World& world) { world.write(2); }},
+      {to_string(KillPoint::attach_locked), true, false, attach_and_stop},
+      {to_string(KillPoint::recover_repaired), true, false, recover_and_stop,
+       [](World& world) { world.wound(KillPoint::commit_published, 2); }},
   };
   return all;
 }

@@ -23,7 +23,7 @@ inline constexpr std::uint32_t kBystanderMessages = 30;
 struct World;
 
 struct StopPoint {
-  const char* name;
+  std::string_view name;
   bool holds_lock = false;  // the maintenance lock: until it goes on, nobody can flip or recover
   bool writes = true;       // it is a writer, and writes its messages to the end when it goes on
   // In the bystander, which stops itself on the way.
@@ -41,7 +41,7 @@ struct World {
   // least so many bytes claimed.
   void advance_to(std::uint64_t generation, std::uint64_t used_bytes);
   // A writer that dies at a kill point: work for somebody's recovery.
-  void wound(const char* kill_point, unsigned nth);
+  void wound(KillPoint kill_point, unsigned nth);
   // A reader that dies with a range pinned.
   void wound_reader();
   // False if it came to its end without stopping: that point does not belong to this kind of stream.

@@ -234,7 +234,7 @@ BOOST_DATA_TEST_CASE(a_reader_gets_all_that_stands_when_a_writer_dies_while_it_r
       Segment::create(name, {.slabs = 3, .slab_bytes = 4096, .order = order, .on_full = OnFull::overwrite});
   Reader reader{segment};
   Child victim{[&](Link&) {
-    kill_point::arm("reclaim.announced", kill_self);
+    kill_point::arm(KillPoint::reclaim_announced, kill_self);
     Writer writer{Segment::open(name)};
     put_all(writer, 1, 1000, 200);
   }};
@@ -358,7 +358,7 @@ BOOST_DATA_TEST_CASE(not_yet_is_no_refusal, data::make(kOrders) * data::make({On
     std::atomic<bool> ended{false};
     std::thread meanwhile;
     const layout::Event& space = main_stream(stream.segment).control().space;
-    kill_point::arm("flip.prepared", [&] {  // in the middle of the flip, the lock in hand
+    kill_point::arm(KillPoint::flip_prepared, [&] {  // in the middle of the flip, the lock in hand
       meanwhile = std::thread{[&] {
         status = other.write(std::string(2000, 'x'));
         ended = true;

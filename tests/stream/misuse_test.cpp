@@ -82,7 +82,7 @@ BOOST_DATA_TEST_CASE(a_handler_that_interrupts_a_call_is_noticed, data::make(kOr
     Stream stream{order};
     interrupted = &stream.writer;
     ::signal(SIGUSR1, [](int) { static_cast<void>(interrupted->write("from the handler")); });
-    kill_point::arm("commit.published", [] { ::raise(SIGUSR1); });
+    kill_point::arm(KillPoint::commit_published, [] { ::raise(SIGUSR1); });
     static_cast<void>(stream.writer.write("interrupted"));
   });
   BOOST_TEST(status == -SIGABRT);
@@ -172,7 +172,9 @@ BOOST_AUTO_TEST_CASE(a_reader_says_corrupt_where_a_claim_was_forgotten) {
 
 // A live writer that takes its time is none of these.
 BOOST_DATA_TEST_CASE(a_reader_waits_for_a_slow_writer, data::make(kOrders) * data::make({0, 1, 2}), order, where) {
-  const char* const point = where == 0 ? "claim.taken" : where == 1 ? "claim.announced" : "commit.published";
+  const KillPoint point = where == 0   ? KillPoint::claim_taken
+                          : where == 1 ? KillPoint::claim_announced
+                                       : KillPoint::commit_published;
   const TestName name;
   const Segment segment = Segment::create(name, {.slab_bytes = 4096, .order = order});
   Reader reader{segment};

@@ -275,7 +275,7 @@ BOOST_DATA_TEST_CASE(writers_flip_while_a_reader_looks_for_the_newest, kEveryStr
   Writer writer{segment, {.timeout = 20ms}};
   for (std::uint32_t number = 0; number < 5; ++number) must_put(writer, {1, number}, 200);
   Child child{[&](Link& link) {
-    kill_point::arm("attach.skipping", stop_self);
+    kill_point::arm(KillPoint::attach_skipping, stop_self);
     Reader reader{Segment::open(name), {.from = From::newest}};
     link.say(1);
     Log log;
@@ -322,7 +322,7 @@ BOOST_DATA_TEST_CASE(a_reader_killed_on_its_way_to_the_newest_keeps_nothing, kEv
   Writer writer{segment, {.timeout = kPatience}};
   must_put(writer, {1, 0});
   Child child{[&](Link&) {
-    kill_point::arm("attach.skipping", kill_self);
+    kill_point::arm(KillPoint::attach_skipping, kill_self);
     Reader{Segment::open(name), {.from = From::newest}};
   }};
   BOOST_TEST(child.wait() == -SIGKILL);

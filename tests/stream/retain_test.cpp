@@ -68,7 +68,7 @@ BOOST_DATA_TEST_CASE(a_first_reader_that_dies_while_it_attaches_does_not_count, 
   const TestName name;
   const Segment segment = Segment::create(name, retaining(order));
   Child child{[&](Link&) {
-    kill_point::arm("attach.attached", kill_self);
+    kill_point::arm(KillPoint::attach_attached, kill_self);
     Reader{Segment::open(name)};
   }};
   BOOST_TEST(child.wait() == -SIGKILL);

@@ -84,7 +84,7 @@ void wake_sleepers(layout::Event& event) noexcept;
   // a reader that acquires the header sees both.
   layout::word_at(next).store(0, std::memory_order_relaxed);
   layout::word_at(header).store(word, std::memory_order_release);
-  SAPBUF_KILL_POINT("commit.published");
+  SAPBUF_KILL_POINT(commit_published);
   writer.next = next;
   writer.end = end;
   writer.progress = progress;
