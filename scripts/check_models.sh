@@ -88,9 +88,9 @@ list_models() {
   fi
   model wait
   model wait -DSPACE
-  model seal
-  model seal -DMESSAGES=2
-  model seal -DFULL_FENCES
+  model close
+  model close -DMESSAGES=2
+  model close -DFULL_FENCES
 }
 
 list_mutations() {
@@ -124,7 +124,7 @@ list_mutations() {
     NO_HOLD_CHECK; do
     without attach "$step"
   done
-  for step in NO_SLOT_LOCK LIFE_AFTER_TENURE; do without attach "$step" -DWRITERS; done
+  for step in NO_SLOT_LOCK LIFE_AFTER_REGISTRATION; do without attach "$step" -DWRITERS; done
   for step in WRITE_FIRST NO_LOOK NO_FENCE_OF_ATTACHING NO_FENCE_OF_REMOVAL NO_CLOSING NO_SETTLING READY_FIRST; do
     without directory "$step"
   done
@@ -134,8 +134,8 @@ list_mutations() {
     without wait "$step"
   done
   without wait NO_WAKER_FENCE -DSPACE
-  for step in NO_HEAVY_FENCE NO_LOOK_AFTER_OPEN NO_BUSY_CHECK IDLE_BEFORE_FRAME; do without seal "$step"; done
-  without seal NO_LIGHT_FENCE -DFULL_FENCES
+  for step in NO_HEAVY_FENCE NO_LOOK_AFTER_OPEN NO_BUSY_CHECK IDLE_BEFORE_FRAME; do without close "$step"; done
+  without close NO_LIGHT_FENCE -DFULL_FENCES
 }
 
 clean_up() {

@@ -503,7 +503,7 @@ tell_reclaim_times() {
        elif .held_first == .held_last then "the slab of generation \(.held_first)"
        else "the slabs of generations \(.held_first) to \(.held_last)" end) +
       "; noticed \(.noticed_ns / 1e6 - $killed / 1e3 | ms), taken back \(.finished_ns / 1e6 - $killed / 1e3 | ms) after kill -9; " +
-      "\(.repaired_frames) frames (\(.repaired_bytes) bytes) closed, \(.reclaimed_slabs) slabs reclaimed"' \
+      "\(.repaired_frames) repairs (\(.repaired_bytes) bytes), \(.reclaimed_slabs) slabs released"' \
       "$directory/status.json"
   done
 }

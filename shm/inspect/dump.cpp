@@ -38,8 +38,8 @@ std::string_view name_of(FrameKind kind) noexcept {
 // One slab, as far as it is claimed.
 class SlabDump {
  public:
-  SlabDump(StreamCore& core, Placed place, const Visitor& visit)
-      : core_(core), place_(place), slab_(core.slab_for_reading(place.slab)), visit_(visit) {}
+  SlabDump(StreamCore& core, SlabGeneration where, const Visitor& visit)
+      : core_(core), where_(where), slab_(core.slab_for_reading(where.slab)), visit_(visit) {}
 
   void run(std::uint64_t claimed) {
     if (core_.geometry().order == Order::total) {
@@ -52,7 +52,7 @@ class SlabDump {
       if (hole != 0) tell(end - hole, "hole", hole, 0, {}, 0);
       hole = 0;
     };
-    for_each_extent(core_, place_, claimed, [&](std::uint64_t index, Extent extent, std::uint64_t granules) {
+    for_each_extent(core_, where_, claimed, [&](std::uint64_t index, Extent extent, std::uint64_t granules) {
       const std::uint64_t begin = index * granule_bytes;
       if (extent.begins()) {
         tell_hole(begin);
@@ -66,8 +66,8 @@ class SlabDump {
 
  private:
   bool moved_on() const noexcept {
-    const SlabLife life{core_.descriptor(place_.slab).life.load(std::memory_order_acquire)};
-    return life.generation() != place_.generation || !life.readable();
+    const SlabLife life{core_.descriptor(where_.slab).life.load(std::memory_order_acquire)};
+    return life.generation() != where_.generation || !life.readable();
   }
 
   void walk(std::uint64_t at, std::uint64_t end, std::uint32_t owner) {
@@ -83,7 +83,7 @@ class SlabDump {
       }
       if (header.span() > end - at || header.kind() > FrameKind::extent) {
         if (moved_on()) return;
-        throw Error(Errc::corrupt, core_.title() + " is corrupt: slab " + std::to_string(place_.slab) + ", offset " +
+        throw Error(Errc::corrupt, core_.title() + " is corrupt: slab " + std::to_string(where_.slab) + ", offset " +
                                        std::to_string(at) + ": no frame can begin with this word");
       }
       const bool message = header.kind() == FrameKind::message;
@@ -103,8 +103,8 @@ class SlabDump {
 
   void tell(std::uint64_t offset, std::string_view kind, std::uint64_t span, std::uint16_t type,
             std::span<const std::byte> payload, std::uint32_t owner) const {
-    visit_({.slab = place_.slab,
-            .generation = place_.generation,
+    visit_({.slab = where_.slab,
+            .generation = where_.generation,
             .offset = offset,
             .kind = kind,
             .type = type,
@@ -114,7 +114,7 @@ class SlabDump {
   }
 
   StreamCore& core_;
-  const Placed place_;
+  const SlabGeneration where_;
   const std::byte* const slab_;
   const Visitor& visit_;
 };
@@ -123,7 +123,9 @@ void dump_core(StreamCore& core, const Visitor& visit) {
   core.check_not_forked();
   // With a cursor that makes no sense, each slab is taken as far as its descriptor says.
   const ActiveSlab active = load_active(core);
-  for_each_readable(core, [&](Placed place) { SlabDump{core, place, visit}.run(claimed_bytes(core, active, place)); });
+  for_each_readable(core, [&](SlabGeneration where) {
+    SlabDump{core, where, visit}.run(claimed_bytes(core, active, where));
+  });
 }
 
 void dump_unless_truncated(StreamCore& core, const Visitor& visit) {

@@ -24,8 +24,8 @@ using layout::Claim;
 using layout::Progress;
 using layout::SlabLife;
 using layout::SlabState;
+using layout::SlotRegistration;
 using layout::SlotRole;
-using layout::SlotTenure;
 
 constexpr auto relaxed = std::memory_order_relaxed;
 
@@ -50,13 +50,13 @@ bool is_in_operation(const layout::StreamSlot& slot, SlotRole role) noexcept {
 }
 
 // What every facility's participants have, and nothing of its own.
-ParticipantSnapshot look_at_identity(Facility& facility, std::uint32_t index, SlotTenure tenure,
+ParticipantSnapshot look_at_identity(Facility& facility, std::uint32_t index, SlotRegistration registration,
                                      const HeartbeatClock& clock) {
   const layout::ParticipantSlot& slot = facility.segment().participant(index);
   ParticipantSnapshot seen{.facility = facility.record().name,
                            .slot = index,
-                           .incarnation = tenure.incarnation(),
-                           .role = static_cast<Role>(tenure.role()),
+                           .incarnation = registration.incarnation(),
+                           .role = static_cast<Role>(registration.role()),
                            .name = load_name(slot.name),
                            .pid = static_cast<std::int32_t>(slot.pid.load(relaxed)),
                            .pid_namespace = slot.pid_namespace.load(relaxed),
@@ -85,8 +85,8 @@ void look_at_ledger(StreamCore& stream, ParticipantSnapshot& seen) {
 
 Liveness liveness_of(SegmentCore& core, const ParticipantSnapshot& seen, std::uint64_t active,
                      const InspectOptions& options) noexcept {
-  SlotTenure tenure;
-  const Proof proof = LivenessSweep{core}.ask(seen.slot, tenure);
+  SlotRegistration registration;
+  const Proof proof = LivenessSweep{core}.ask(seen.slot, registration);
   if (proof == Proof::lock_free || proof == Proof::process_ended) return Liveness::dead;
   const auto limit = static_cast<std::uint64_t>(std::max<std::int64_t>(0, options.hung_after.count()));
   // Whoever holds nothing but the active generation is in nobody's way, however long it has been idle.
@@ -100,13 +100,14 @@ void look_at_participants(Facility& facility, StreamCore* stream, std::uint64_t 
                           std::vector<ParticipantSnapshot>& participants) {
   const HeartbeatClock clock;
   SegmentCore& core = facility.segment();
-  any_participant(facility, [&](std::uint32_t index, SlotTenure tenure) {
-    ParticipantSnapshot seen = look_at_identity(facility, index, tenure, clock);
+  any_participant(facility, [&](std::uint32_t index, SlotRegistration registration) {
+    ParticipantSnapshot seen = look_at_identity(facility, index, registration, clock);
     if (stream != nullptr) look_at_ledger(*stream, seen);
     seen.state = liveness_of(core, seen, active, options);
     // registry: the fence keeps this look behind the others. Who left meanwhile is not shown with a successor's words.
     std::atomic_thread_fence(std::memory_order_acquire);
-    if (core.participant(index).tenure.load(relaxed) == tenure.word) participants.push_back(std::move(seen));
+    if (core.participant(index).registration.load(relaxed) == registration.word)
+      participants.push_back(std::move(seen));
     return false;
   });
 }
@@ -162,7 +163,7 @@ std::vector<JournalRecord> look_at_journal(const layout::FacilityHead& head) {
     if (entry.number.load(std::memory_order_acquire) != number) continue;
     JournalRecord record{.number = number,
                          .slot = static_cast<std::uint32_t>(entry.slot.load(relaxed)),
-                         .role = static_cast<Role>(SlotTenure{entry.tenure.load(relaxed)}.role()),
+                         .role = static_cast<Role>(SlotRegistration{entry.registration.load(relaxed)}.role()),
                          .name = load_name(entry.name),
                          .pid = static_cast<std::int32_t>(entry.pid.load(relaxed)),
                          .proof = proof_in(entry),
@@ -171,9 +172,9 @@ std::vector<JournalRecord> look_at_journal(const layout::FacilityHead& head) {
                          .heartbeat_age_ms = entry.heartbeat_age_ns.load(relaxed) / 1'000'000,
                          .held_first = entry.held_first.load(std::memory_order_acquire),
                          .held_last = entry.held_last.load(relaxed),
-                         .repaired_frames = entry.repairs.load(relaxed),
+                         .repairs = entry.repairs.load(relaxed),
                          .repaired_bytes = entry.repaired_bytes.load(relaxed),
-                         .reclaimed_slabs = entry.released.load(relaxed)};
+                         .released = entry.released.load(relaxed)};
     std::atomic_thread_fence(std::memory_order_acquire);
     if (entry.number.load(relaxed) == number) journal.push_back(std::move(record));
   }
@@ -219,7 +220,7 @@ void show_main(const FacilitySnapshot& main, Snapshot& snapshot) {
   snapshot.slabs = main.stream->slabs;
   snapshot.departed_participants = main.stream->departed_participants;
   snapshot.departed = main.stream->departed;
-  snapshot.reclaimed_slabs = main.released;
+  snapshot.released = main.released;
   snapshot.journal = main.journal;
 }
 

@@ -21,7 +21,7 @@ struct NextSweep {
 
 struct alignas(kLineBytes) Control {
   // One past the highest slot ever used; only ever rises.
-  //   written by  whoever attaches, before its tenure: compare-exchange, under no lock
+  //   written by  whoever attaches, before its registration: compare-exchange, under no lock
   //   edge        registry: who looks for those who claim has read what they claim from before, and finds them
   //   crash       harmless: scans look at a free slot
   Word high_slot;

@@ -13,7 +13,7 @@
 //   free -> last            the claimer, before it opens the extent; repair of a hole
 //   free -> open            the claimer, after its fetch_add                     (release: the extent frame is there)
 //   free -> closed          a claimer whose claim ran over the end; repair of a hole
-//   open -> closed          the owner; the sealer of an idle owner; repair of a dead one   (release: the NOP is there)
+//   open -> closed          the owner; the closer of an idle owner; repair of a dead one   (release: the NOP is there)
 //   any  -> free            cleaning, under the maintenance lock
 #pragma once
 

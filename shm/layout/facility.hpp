@@ -22,7 +22,7 @@ struct alignas(kLineBytes) JournalEntry {
   Word number;            // 1, 2, 3, ...; the ring keeps the last ones
   Word kind;              // JournalKind
   Word slot;              // of the dead participant
-  Word tenure;            // its SlotTenure: incarnation and role
+  Word registration;      // its SlotRegistration: incarnation and role
   Word pid;               //
   Word noticed_ns;        // wall clock
   Word finished_ns;       // wall clock; 0 while the repair is going on
@@ -49,7 +49,7 @@ struct alignas(kLineBytes) FacilityHead {
 
 inline constexpr Field kJournalEntryFields[] = {
     SAPBUF_FIELD(JournalEntry, number),      SAPBUF_FIELD(JournalEntry, kind),
-    SAPBUF_FIELD(JournalEntry, slot),        SAPBUF_FIELD(JournalEntry, tenure),
+    SAPBUF_FIELD(JournalEntry, slot),        SAPBUF_FIELD(JournalEntry, registration),
     SAPBUF_FIELD(JournalEntry, pid),         SAPBUF_FIELD(JournalEntry, noticed_ns),
     SAPBUF_FIELD(JournalEntry, finished_ns), SAPBUF_FIELD(JournalEntry, heartbeat_age_ns),
     SAPBUF_FIELD(JournalEntry, held_first),  SAPBUF_FIELD(JournalEntry, held_last),

@@ -24,10 +24,10 @@ enum class SlotRole : std::uint8_t { none = 0, writer = 1, reader = 2 };
 //   +-------------------+--------+-------+
 //   |   incarnation     |  role  | state |
 //   +-------------------+--------+-------+
-struct SlotTenure {
+struct SlotRegistration {
   std::uint64_t word = 0;
 
-  static constexpr SlotTenure make(std::uint64_t incarnation, SlotRole role, SlotState state) noexcept {
+  static constexpr SlotRegistration make(std::uint64_t incarnation, SlotRole role, SlotState state) noexcept {
     return {incarnation << 16 | std::uint64_t{static_cast<std::uint8_t>(role)} << 8 | static_cast<std::uint8_t>(state)};
   }
   constexpr std::uint64_t incarnation() const noexcept { return word >> 16; }
@@ -72,12 +72,12 @@ struct alignas(kLineBytes) ParticipantSlot {
   // Registry edge: the lock on `life` is taken before the state leaves `free` and dropped only after it is `free`
   // again; so a slot in use whose life is not locked belongs to the dead.
   //   written by  who attaches, who detaches (compare-exchange), and recovery, under the facility's lock
-  //   read by     scans: acquire, so that all words below are this tenure's;  crash  recovery settles the slot
-  alignas(kLineBytes) Word tenure;
+  //   read by     scans: acquire, so that all words below are this registration's;  crash  recovery settles the slot
+  alignas(kLineBytes) Word registration;
   // FacilityId: the participant is a handle of it.
-  //   written by  whoever attaches, before the tenure says `attaching`;  edge  registry, as for those below
+  //   written by  whoever attaches, before the registration says `attaching`;  edge  registry, as for those below
   Word facility;
-  // The words from here on are written by whoever attaches, before its tenure says `attached` (release), and read behind
+  // The words from here on are written by whoever attaches, before its registration says `attached` (release), and read behind
   // it (acquire). A crash before that leaves words of a slot that nobody has, which nobody believes.
   Word attached_at_ns;  // wall clock, nanoseconds since the epoch
   Word pid;             // in the participant's own pid namespace
@@ -96,7 +96,7 @@ inline constexpr Field kParticipantSlotFields[] = {SAPBUF_FIELD(ParticipantSlot,
                                                    SAPBUF_FIELD(ParticipantSlot, reserved_hot),
                                                    SAPBUF_FIELD(ParticipantSlot, attention),
                                                    SAPBUF_FIELD(ParticipantSlot, reserved_for_others),
-                                                   SAPBUF_FIELD(ParticipantSlot, tenure),
+                                                   SAPBUF_FIELD(ParticipantSlot, registration),
                                                    SAPBUF_FIELD(ParticipantSlot, facility),
                                                    SAPBUF_FIELD(ParticipantSlot, attached_at_ns),
                                                    SAPBUF_FIELD(ParticipantSlot, pid),
@@ -108,6 +108,6 @@ inline constexpr Field kParticipantSlotFields[] = {SAPBUF_FIELD(ParticipantSlot,
                                                    SAPBUF_FIELD(ParticipantSlot, reserved_identity),
                                                    SAPBUF_FIELD(ParticipantSlot, name)};
 static_assert(sizeof(ParticipantSlot) == 320 && covers(kParticipantSlotFields, sizeof(ParticipantSlot)));
-static_assert(offsetof(ParticipantSlot, attention) == 64 && offsetof(ParticipantSlot, tenure) == 128);
+static_assert(offsetof(ParticipantSlot, attention) == 64 && offsetof(ParticipantSlot, registration) == 128);
 
 }  // namespace sapbuf::layout

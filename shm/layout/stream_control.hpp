@@ -21,7 +21,7 @@ struct alignas(kLineBytes) StreamControl {
 
   // Everything below is written under the stream's lock only.
   // Every generation up to this one is closed.
-  //   read by  sealers and reclaimers;  crash  before it: the generation is closed once more, with the same outcome
+  //   read by  closers and reclaimers;  crash  before it: the generation is closed once more, with the same outcome
   alignas(kLineBytes) Word closed_through;
   // 1 once a reader has attached; only ever rises. What StreamOptions::retain waits for.
   //   written by  a reader that has just attached;  read by  whoever reclaims, and inspect;  edge  retain: release

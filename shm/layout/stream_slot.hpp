@@ -13,13 +13,13 @@ inline constexpr std::uint64_t kNoHold = ~std::uint64_t{0};
 
 struct alignas(kLineBytes) StreamSlot {
   // Writer: `busy` while a reservation is open, and the frames committed since the selected record.
-  //   written by  the owner;  read by  a sealer, repair, inspect
-  //   edge        seal: light fence in reserve <-> heavy fence in seal
+  //   written by  the owner;  read by  a closer, repair, inspect
+  //   edge        close: light fence in reserve <-> heavy fence of the closer
   //   crash       busy stays set: repair finds out from the frames whether the reservation was committed
   Word progress;
   // Writer: announced before each fetch_add on the cursor, located once the claim has left its trace.
-  //   written by  the owner; repair, once the owner is dead;  read by  repair, sealers, readers that look for gaps
-  //   edge        announce: the store is before the fetch_add <-> repair, sealers and readers read the cursor, then
+  //   written by  the owner; repair, once the owner is dead;  read by  repair, closers, readers that look for gaps
+  //   edge        announce: the store is before the fetch_add <-> repair, closers and readers read the cursor, then
   //               this word; each store releases the trace of the claim before
   //   crash       stays `claiming`: repair looks for a hole after the grace period
   Word claim;
@@ -47,12 +47,12 @@ struct alignas(kLineBytes) StreamSlot {
 
   // Writer: "no extent of this generation or of an older one is yours any more". Only ever rises. All ones: recovery
   // settled the slot, so whoever still uses it was taken for dead; stays so until somebody else attaches there.
-  //   written by  a sealer, or recovery, under the stream's lock; the owner, if it is closed while it is busy
-  //   read by     the owner and sealers;  edge  revoked: release, after the cursor left the generation
+  //   written by  a closer, or recovery, under the stream's lock; the owner, if it is closed while it is busy
+  //   read by     the owner and closers;  edge  revoked: release, after the cursor left the generation
   //   crash       harmless
   alignas(kLineBytes) Word revoked;
   // Reader: messages committed in all generations before its first one, plus one; 0 if nobody counted them.
-  //   written by  the reader, before its tenure;  read by  the reader;  crash  harmless
+  //   written by  the reader, before its registration;  read by  the reader;  crash  harmless
   Word base_messages;
   // The incarnation of this slot that the departed totals include although they name somebody else as added last.
   //   written by  whoever adds the next one, under the stream's lock;  read by  whoever settles this slot

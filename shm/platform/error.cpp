@@ -69,8 +69,8 @@ std::string_view to_string(Status status) noexcept {
       return "would_deadlock";
     case Status::too_large:
       return "too_large";
-    case Status::reserved:
-      return "reserved";
+    case Status::already_reserved:
+      return "already_reserved";
     case Status::closed:
       return "closed";
     case Status::forked:

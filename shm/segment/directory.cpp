@@ -151,9 +151,9 @@ void refuse_if_used(SegmentCore& core, const Facility& facility) {
   const std::uint32_t high = core.high_slot();
   for (std::uint32_t slot = 0; slot < high; ++slot) {
     const layout::ParticipantSlot& participant = core.participant(slot);
-    const layout::SlotTenure tenure{participant.tenure.load(std::memory_order_acquire)};
-    if (!tenure.in_use() || participant.facility.load(relaxed) != facility.id().word) continue;
-    const bool named = tenure.state() != layout::SlotState::attaching;
+    const layout::SlotRegistration registration{participant.registration.load(std::memory_order_acquire)};
+    if (!registration.in_use() || participant.facility.load(relaxed) != facility.id().word) continue;
+    const bool named = registration.state() != layout::SlotState::attaching;
     throw Error(Errc::busy, facility.title() + " is in use" +
                                 (named ? " by '" + load_name(participant.name) + "' (pid " +
                                              std::to_string(participant.pid.load(relaxed)) +

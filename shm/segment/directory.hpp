@@ -65,7 +65,7 @@ std::optional<DirectoryRecord> find_by_name(SegmentCore& core, std::string_view 
 std::optional<DirectoryRecord> find_by_id(SegmentCore& core, layout::FacilityId id);
 
 // Whether the entry still is this facility's, and ready.
-//   remove: seq_cst, behind the store of a tenure
+//   remove: seq_cst, behind the store of a registration
 bool is_ready(SegmentCore& core, layout::FacilityId id) noexcept;
 
 // Throws Error: exists, no_space, busy (somebody else is at it, and does not come to an end).

@@ -54,14 +54,15 @@ class Facility : public platform::ForkWatcher {
   layout::FacilityHead& head() const noexcept { return *reinterpret_cast<layout::FacilityHead*>(control_); }
   std::uint64_t maintenance_lock() const noexcept { return layout::kMaintenanceLocks + id().index(); }
 
-  // The slot's tenure, if a participant of this facility has it; a free one otherwise, also while one is just taking it.
-  //   registry: acquire, so that the words behind it are this tenure's
-  layout::SlotTenure tenure_of(std::uint32_t slot) const noexcept {
+  // The slot's registration, if a participant of this facility has it; a free one otherwise, also while one is just taking it.
+  //   registry: acquire, so that the words behind it are this registration's
+  layout::SlotRegistration registration_of(std::uint32_t slot) const noexcept {
     const layout::ParticipantSlot& participant = segment_.participant(slot);
-    const layout::SlotTenure tenure{participant.tenure.load(std::memory_order_acquire)};
+    const layout::SlotRegistration registration{participant.registration.load(std::memory_order_acquire)};
     const bool own = participant.facility.load(std::memory_order_relaxed) == id().word;
-    const bool had = tenure.state() == layout::SlotState::attached || tenure.state() == layout::SlotState::leaving;
-    return own && had ? tenure : layout::SlotTenure{};
+    const bool had =
+        registration.state() == layout::SlotState::attached || registration.state() == layout::SlotState::leaving;
+    return own && had ? registration : layout::SlotRegistration{};
   }
 
   // Handles that must learn of a fork.
@@ -75,7 +76,7 @@ class Facility : public platform::ForkWatcher {
   // What the slot's participant keeps from others, by numbers of the facility's own, in their order. Changes nothing.
   virtual void find_holdings(std::uint32_t slot, std::vector<std::uint64_t>& holdings) = 0;
   // Whether somebody may be waiting for the slot's participant. Changes nothing.
-  virtual bool is_in_the_way(std::uint32_t slot, layout::SlotTenure tenure) = 0;
+  virtual bool is_in_the_way(std::uint32_t slot, layout::SlotRegistration registration) = 0;
   // Ends all that the slot's participant had begun. Its owner is dead, or calls this itself. False: a live participant
   // must take a step first; try later.
   virtual bool repair(std::uint32_t slot, RepairTally& tally) = 0;
@@ -111,13 +112,13 @@ class Facility : public platform::ForkWatcher {
   std::vector<ForkHook*> hooks_;  // changed within NoFork sections
 };
 
-// Calls `visit(slot, tenure)` for each participant of the facility, until it returns true; whether it did.
+// Calls `visit(slot, registration)` for each participant of the facility, until it returns true; whether it did.
 template <typename Visit>
 bool any_participant(const Facility& facility, Visit visit) {
   const std::uint32_t high = facility.segment().high_slot();
   for (std::uint32_t slot = 0; slot < high; ++slot) {
-    const layout::SlotTenure tenure = facility.tenure_of(slot);
-    if (tenure.in_use() && visit(slot, tenure)) return true;
+    const layout::SlotRegistration registration = facility.registration_of(slot);
+    if (registration.in_use() && visit(slot, registration)) return true;
   }
   return false;
 }

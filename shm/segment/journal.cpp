@@ -13,23 +13,24 @@ layout::JournalEntry& entry_of(Facility& facility, std::uint64_t number) noexcep
   return facility.head().journal[number % layout::kJournalEntries];
 }
 
-// The entry of that tenure, if it is in the ring: opened by a recoverer that died or had to leave it for later. Others
+// The entry of that registration, if it is in the ring: opened by a recoverer that died or had to leave it for later. Others
 // may have been entered since.
-layout::JournalEntry* find_entry(Facility& facility, std::uint32_t index, layout::SlotTenure tenure) noexcept {
+layout::JournalEntry* find_entry(Facility& facility, std::uint32_t index,
+                                 layout::SlotRegistration registration) noexcept {
   const std::uint64_t last = facility.head().journal_last.load(relaxed);
   for (std::uint64_t age = 0; age < layout::kJournalEntries && age < last; ++age) {
     layout::JournalEntry& entry = entry_of(facility, last - age);
     if (entry.number.load(relaxed) != last - age) continue;
-    if (entry.slot.load(relaxed) == index && entry.tenure.load(relaxed) == tenure.word) return &entry;
+    if (entry.slot.load(relaxed) == index && entry.registration.load(relaxed) == registration.word) return &entry;
   }
   return nullptr;
 }
 
 }  // namespace
 
-layout::JournalEntry& open_entry(Facility& facility, std::uint32_t index, layout::SlotTenure tenure,
+layout::JournalEntry& open_entry(Facility& facility, std::uint32_t index, layout::SlotRegistration registration,
                                  Proof proof) noexcept {
-  if (layout::JournalEntry* const begun = find_entry(facility, index, tenure)) return *begun;
+  if (layout::JournalEntry* const begun = find_entry(facility, index, registration)) return *begun;
   layout::FacilityHead& head = facility.head();
   const std::uint64_t last = head.journal_last.load(relaxed);
   const layout::ParticipantSlot& slot = facility.segment().participant(index);
@@ -40,7 +41,7 @@ layout::JournalEntry& open_entry(Facility& facility, std::uint32_t index, layout
   const auto kind = proof == Proof::process_ended ? layout::JournalKind::process_ended : layout::JournalKind::lock_free;
   entry.kind.store(static_cast<std::uint64_t>(kind), relaxed);
   entry.slot.store(index, relaxed);
-  entry.tenure.store(tenure.word, relaxed);
+  entry.registration.store(registration.word, relaxed);
   entry.pid.store(slot.pid.load(relaxed), relaxed);
   entry.noticed_ns.store(platform::wall_clock_ns(), relaxed);
   entry.finished_ns.store(0, relaxed);

@@ -8,7 +8,7 @@ namespace sapbuf::detail {
 
 // Opens the entry for a death, or finds the one that a recoverer before us opened and could not finish: then its proof
 // stands there.
-layout::JournalEntry& open_entry(Facility& facility, std::uint32_t slot, layout::SlotTenure tenure,
+layout::JournalEntry& open_entry(Facility& facility, std::uint32_t slot, layout::SlotRegistration registration,
                                  Proof proof) noexcept;
 
 // By what proof the entry's participant was known to be dead, for people.

@@ -12,8 +12,8 @@ namespace sapbuf::detail {
 namespace {
 
 using layout::ParticipantSlot;
+using layout::SlotRegistration;
 using layout::SlotState;
-using layout::SlotTenure;
 
 constexpr auto relaxed = std::memory_order_relaxed;
 constexpr std::uint64_t kLookInterval = 10'000'000;  // ns, between two searches of one process in one segment
@@ -22,10 +22,10 @@ constexpr std::size_t kAsked = 8;                    // processes in one search
 
 // Whether somebody may be waiting for this participant, as its facility says. One that cannot be opened here is left to
 // others.
-bool is_in_the_way(SegmentCore& core, std::uint32_t index, SlotTenure tenure) {
+bool is_in_the_way(SegmentCore& core, std::uint32_t index, SlotRegistration registration) {
   const layout::FacilityId id{core.participant(index).facility.load(relaxed)};
   const std::shared_ptr<Facility> facility = find_facility(core, id);
-  return facility && facility->is_in_the_way(index, tenure);
+  return facility && facility->is_in_the_way(index, registration);
 }
 
 platform::ProcessIdentity owner_of(const ParticipantSlot& slot) {
@@ -42,29 +42,29 @@ platform::ProcessIdentity owner_of(const ParticipantSlot& slot) {
 
 const char* to_text(Proof proof) noexcept { return proof == Proof::process_ended ? "process-ended" : "ofd-lock-free"; }
 
-Proof LivenessSweep::ask(std::uint32_t index, SlotTenure& tenure) noexcept {
+Proof LivenessSweep::ask(std::uint32_t index, SlotRegistration& registration) noexcept {
   ParticipantSlot& slot = core_.participant(index);
-  // registry: acquire, so that the life that is read is this tenure's.
-  tenure = {slot.tenure.load(std::memory_order_acquire)};
-  if (!tenure.in_use()) return Proof::none;
+  // registry: acquire, so that the life that is read is this registration's.
+  registration = {slot.registration.load(std::memory_order_acquire)};
+  if (!registration.in_use()) return Proof::none;
   const std::uint64_t life = slot.life.load(relaxed);
-  const Proof alive = tenure.state() == SlotState::leaving ? Proof::left : Proof::none;
+  const Proof alive = registration.state() == SlotState::leaving ? Proof::left : Proof::none;
   if (life == last_alive_ || life == core_.locks().life()) return alive;
-  if (core_.ended_tenure(index).load(relaxed) == tenure.word) return Proof::process_ended;
+  if (core_.ended_registration(index).load(relaxed) == registration.word) return Proof::process_ended;
   const platform::LockState lock = core_.locks().ask(life);
   if (lock == platform::LockState::held) {
     last_alive_ = life;
     return alive;
   }
   std::atomic_thread_fence(std::memory_order_acquire);
-  // An owner that detaches frees the slot before its process can drop the lock: if the tenure is still the same, nobody
+  // An owner that detaches frees the slot before its process can drop the lock: if the registration is still the same, nobody
   // detached, and the life was its own.
-  if (slot.tenure.load(std::memory_order_acquire) != tenure.word) return Proof::none;
+  if (slot.registration.load(std::memory_order_acquire) != registration.word) return Proof::none;
   return lock == platform::LockState::free ? Proof::lock_free : alive == Proof::left ? alive : Proof::unknown;
 }
 
-bool needs_settling(SegmentCore& core, std::uint32_t index, SlotTenure& tenure) noexcept {
-  return is_proof(LivenessSweep{core}.ask(index, tenure));
+bool needs_settling(SegmentCore& core, std::uint32_t index, SlotRegistration& registration) noexcept {
+  return is_proof(LivenessSweep{core}.ask(index, registration));
 }
 
 void find_ended(SegmentCore& core) {
@@ -82,9 +82,9 @@ void find_ended(SegmentCore& core) {
   for (std::uint32_t step = 0; step < high && asked.size() < kAsked; ++step) {
     const std::uint32_t index = (first + step) % high;
     const ParticipantSlot& slot = core.participant(index);
-    const SlotTenure tenure{slot.tenure.load(std::memory_order_acquire)};
-    if (!tenure.in_use() || slot.life.load(relaxed) == core.locks().life()) continue;
-    if (clock.age_ns(slot) < kQuietNs || !is_in_the_way(core, index, tenure)) continue;
+    const SlotRegistration registration{slot.registration.load(std::memory_order_acquire)};
+    if (!registration.in_use() || slot.life.load(relaxed) == core.locks().life()) continue;
+    if (clock.age_ns(slot) < kQuietNs || !is_in_the_way(core, index, registration)) continue;
     const std::uint64_t life = slot.life.load(relaxed);
     auto known = std::find_if(asked.begin(), asked.end(), [life](const Asked& one) { return one.life == life; });
     if (known == asked.end()) known = asked.insert(known, {life, platform::has_ended(owner_of(slot))});
@@ -92,8 +92,8 @@ void find_ended(SegmentCore& core) {
     std::atomic_thread_fence(std::memory_order_acquire);
     // registry: the fence keeps this look behind the others. The owner may have detached, and what was read may be its
     // successor's.
-    if (slot.tenure.load(std::memory_order_acquire) == tenure.word)
-      core.ended_tenure(index).store(tenure.word, relaxed);
+    if (slot.registration.load(std::memory_order_acquire) == registration.word)
+      core.ended_registration(index).store(registration.word, relaxed);
   }
 }
 

@@ -21,8 +21,8 @@ const char* to_text(Proof proof) noexcept;  // for people: of a death
 class LivenessSweep {
  public:
   explicit LivenessSweep(SegmentCore& core) noexcept : core_(core), last_alive_(core.locks().life()) {}
-  // `tenure` is the one that the answer is about; a proof stays true until the slot is settled.
-  Proof ask(std::uint32_t slot, layout::SlotTenure& tenure) noexcept;
+  // `registration` is the one that the answer is about; a proof stays true until the slot is settled.
+  Proof ask(std::uint32_t slot, layout::SlotRegistration& registration) noexcept;
 
  private:
   SegmentCore& core_;
@@ -30,7 +30,7 @@ class LivenessSweep {
 };
 
 // Whether the slot's participant needs settling: it died, or it left without being able to settle.
-bool needs_settling(SegmentCore& core, std::uint32_t slot, layout::SlotTenure& tenure) noexcept;
+bool needs_settling(SegmentCore& core, std::uint32_t slot, layout::SlotRegistration& registration) noexcept;
 
 // Looks for owners that have ended although their locks are still held (platform/process_end.hpp), among those that are
 // in others' way and made no progress lately; a few at a time, as it takes microseconds for each. What it finds,

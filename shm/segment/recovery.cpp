@@ -45,8 +45,8 @@ RecoveryReport find_dead(const Segment& segment) {
 namespace detail {
 namespace {
 
+using layout::SlotRegistration;
 using layout::SlotState;
-using layout::SlotTenure;
 
 constexpr std::chrono::milliseconds kPatience{5};
 constexpr std::uint64_t kRetryNs = 3'000'000;
@@ -56,12 +56,12 @@ constexpr std::uint64_t kPauseCosts = 4;  // a pause is that many times as long 
 
 struct Candidate {
   std::uint32_t slot;
-  SlotTenure tenure;
+  SlotRegistration registration;
   Proof proof;
   layout::FacilityId facility;
 
-  bool died() const noexcept { return tenure.state() == SlotState::attached; }
-  bool had_anything() const noexcept { return tenure.state() != SlotState::attaching; }
+  bool died() const noexcept { return registration.state() == SlotState::attached; }
+  bool had_anything() const noexcept { return registration.state() != SlotState::attaching; }
 };
 
 // `pending` becomes true if the locks cannot be asked: nobody is taken for dead then.
@@ -70,10 +70,10 @@ std::vector<Candidate> find_candidates(SegmentCore& core, bool& pending) {
   LivenessSweep sweep{core};
   const std::uint32_t high = core.high_slot();
   for (std::uint32_t index = 0; index < high; ++index) {
-    SlotTenure tenure;
-    const Proof proof = sweep.ask(index, tenure);
+    SlotRegistration registration;
+    const Proof proof = sweep.ask(index, registration);
     const layout::FacilityId facility{core.participant(index).facility.load(std::memory_order_relaxed)};
-    if (is_proof(proof)) found.push_back({index, tenure, proof, facility});
+    if (is_proof(proof)) found.push_back({index, registration, proof, facility});
     pending = pending || proof == Proof::unknown;
   }
   return found;
@@ -104,7 +104,7 @@ std::vector<std::uint64_t> holdings_of(Facility& facility, std::uint32_t slot) {
 DeadParticipant describe(Facility& facility, const Candidate& candidate) {
   const layout::ParticipantSlot& slot = facility.segment().participant(candidate.slot);
   return {.slot = candidate.slot,
-          .role = static_cast<Role>(candidate.tenure.role()),
+          .role = static_cast<Role>(candidate.registration.role()),
           .facility = facility.record().name,
           .name = load_name(slot.name),
           .pid = static_cast<std::int32_t>(slot.pid.load(std::memory_order_relaxed)),
@@ -130,15 +130,16 @@ bool settle(Facility& facility, const Candidate& candidate, std::span<const std:
     facility.mark_settled(candidate.slot);
     slot.attention.store(layout::kSettledByOthers, std::memory_order_relaxed);
   }
-  slot.tenure.store(SlotTenure::make(candidate.tenure.incarnation(), layout::SlotRole::none, SlotState::free).word,
-                    std::memory_order_release);
+  slot.registration.store(
+      SlotRegistration::make(candidate.registration.incarnation(), layout::SlotRole::none, SlotState::free).word,
+      std::memory_order_release);
   return true;
 }
 
 void settle_dead(Facility& facility, const Candidate& candidate, RecoveryReport& report) {
   DeadParticipant dead = describe(facility, candidate);
   layout::JournalEntry* const entry =
-      candidate.died() ? &open_entry(facility, candidate.slot, candidate.tenure, candidate.proof) : nullptr;
+      candidate.died() ? &open_entry(facility, candidate.slot, candidate.registration, candidate.proof) : nullptr;
   if (entry != nullptr) note_held(*entry, dead.held_generations);
   SAPBUF_KILL_POINT(recover_noted);
   RepairTally tally;
@@ -150,9 +151,9 @@ void settle_dead(Facility& facility, const Candidate& candidate, RecoveryReport&
   if (!candidate.died()) return;
   facility.head().recoveries.fetch_add(1, std::memory_order_relaxed);
   facility.head().released.fetch_add(released, std::memory_order_relaxed);
-  dead.repaired_frames = tally.repairs;
+  dead.repairs = tally.repairs;
   dead.repaired_bytes = tally.bytes;
-  report.reclaimed_slabs += released;
+  report.released += released;
   report.dead.push_back(std::move(dead));
 }
 
@@ -176,8 +177,9 @@ void recover_facility(Facility& facility, RecoveryReport& report) {
 
 // Those who died before they had anything.
 void free_unattached(SegmentCore& core, std::vector<Candidate>& candidates) {
-  std::erase_if(candidates,
-                [&](const Candidate& candidate) { return free_if_attaching(core, candidate.slot, candidate.tenure); });
+  std::erase_if(candidates, [&](const Candidate& candidate) {
+    return free_if_attaching(core, candidate.slot, candidate.registration);
+  });
 }
 
 // Those that are open in this process.
@@ -246,7 +248,7 @@ RecoveryReport find_dead_core(SegmentCore& core) {
       held.insert(report.dead.back().held_generations.begin(), report.dead.back().held_generations.end());
     }
     const std::vector<std::uint64_t> holdings{held.begin(), held.end()};
-    report.reclaimed_slabs += facility->count_released(holdings, gone);
+    report.released += facility->count_released(holdings, gone);
   }
   return report;
 }
@@ -265,14 +267,14 @@ void recover_while_waiting(SegmentCore& core, std::uint64_t& last_try_ns, Sweepe
   end_turn(core.control().next_sweep, now, report);
 }
 
-void settle_own(Facility& facility, std::uint32_t slot, SlotTenure leaving,
+void settle_own(Facility& facility, std::uint32_t slot, SlotRegistration leaving,
                 std::chrono::milliseconds patience) noexcept {
   try {
     {
       const MaintenanceLock lock{facility, patience};
       // Acquire: with the lock, whoever settled the slot meanwhile is done with it.
-      const layout::Word& tenure = facility.segment().participant(slot).tenure;
-      if (!lock || tenure.load(std::memory_order_acquire) != leaving.word) return;
+      const layout::Word& registration = facility.segment().participant(slot).registration;
+      if (!lock || registration.load(std::memory_order_acquire) != leaving.word) return;
       RepairTally tally;
       std::uint32_t released = 0;
       settle(facility, {slot, leaving, Proof::left, facility.id()}, {}, tally, nullptr, released);

@@ -36,8 +36,8 @@ enum class Sweepers {
 void recover_while_waiting(SegmentCore& core, std::uint64_t& last_try_ns, Sweepers sweepers) noexcept;
 
 // Settles the caller's own slot when it detaches, unless somebody did already. If the lock cannot be had in time,
-// recovery will do it. `leaving` is what the caller made of the tenure.
-void settle_own(Facility& facility, std::uint32_t slot, layout::SlotTenure leaving,
+// recovery will do it. `leaving` is what the caller made of the registration.
+void settle_own(Facility& facility, std::uint32_t slot, layout::SlotRegistration leaving,
                 std::chrono::milliseconds patience) noexcept;
 
 }  // namespace sapbuf::detail

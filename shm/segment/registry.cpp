@@ -10,8 +10,8 @@ namespace sapbuf::detail {
 namespace {
 
 using layout::ParticipantSlot;
+using layout::SlotRegistration;
 using layout::SlotState;
-using layout::SlotTenure;
 
 constexpr auto relaxed = std::memory_order_relaxed;
 constexpr auto kDetachPatience = std::chrono::milliseconds{100};
@@ -40,7 +40,7 @@ bool is_marked(const ParticipantSlot& slot) noexcept {
 }
 
 bool is_in_use(const ParticipantSlot& slot) noexcept {
-  return SlotTenure{slot.tenure.load(std::memory_order_acquire)}.in_use();
+  return SlotRegistration{slot.registration.load(std::memory_order_acquire)}.in_use();
 }
 
 // The lock on a slot, while somebody attaches there.
@@ -61,19 +61,19 @@ class SlotLock {
   const bool held_;
 };
 
-void free_unattached(ParticipantSlot& slot, SlotTenure begun) noexcept {
-  const SlotTenure free = SlotTenure::make(begun.incarnation(), layout::SlotRole::none, SlotState::free);
-  slot.tenure.store(free.word, std::memory_order_release);
+void free_unattached(ParticipantSlot& slot, SlotRegistration begun) noexcept {
+  const SlotRegistration free = SlotRegistration::make(begun.incarnation(), layout::SlotRole::none, SlotState::free);
+  slot.registration.store(free.word, std::memory_order_release);
 }
 
 }  // namespace
 
-bool free_if_attaching(SegmentCore& core, std::uint32_t index, SlotTenure begun) {
+bool free_if_attaching(SegmentCore& core, std::uint32_t index, SlotRegistration begun) {
   if (begun.state() != SlotState::attaching) return false;
   const SlotLock lock{core, index};
   // registry: acquire, as for whoever attaches.
   ParticipantSlot& slot = core.participant(index);
-  if (lock && slot.tenure.load(std::memory_order_acquire) == begun.word) free_unattached(slot, begun);
+  if (lock && slot.registration.load(std::memory_order_acquire) == begun.word) free_unattached(slot, begun);
   return true;
 }
 
@@ -92,18 +92,18 @@ Attachment attach(Facility& facility, layout::SlotRole role, std::string_view na
       const SlotLock lock{core, index};
       if (!lock) continue;
       // registry: acquire, so that our looks at the cursor find it where the slot's last owner left it, or later.
-      const SlotTenure before{slot.tenure.load(std::memory_order_acquire)};
+      const SlotRegistration before{slot.registration.load(std::memory_order_acquire)};
       if (before.in_use()) continue;  // taken between the two looks
       SAPBUF_KILL_POINT(attach_locked);
-      // registry: release, so that who sees any of these words sees that the tenure before has ended.
+      // registry: release, so that who sees any of these words sees that the registration before has ended.
       std::atomic_thread_fence(std::memory_order_release);
       slot.facility.store(facility.id().word, relaxed);
       slot.life.store(core.locks().life(), relaxed);
       raise_high_slot(core.control(), index + 1);
-      const SlotTenure begun = SlotTenure::make(before.incarnation() + 1, role, SlotState::attaching);
-      slot.tenure.store(begun.word, std::memory_order_release);
+      const SlotRegistration begun = SlotRegistration::make(before.incarnation() + 1, role, SlotState::attaching);
+      slot.registration.store(begun.word, std::memory_order_release);
       SAPBUF_KILL_POINT(attach_begun);
-      // remove: the fence keeps the look behind the tenure.
+      // remove: the fence keeps the look behind the registration.
       std::atomic_thread_fence(std::memory_order_seq_cst);
       if (!is_ready(core, facility.id())) {
         free_unattached(slot, begun);
@@ -118,11 +118,11 @@ Attachment attach(Facility& facility, layout::SlotRole role, std::string_view na
         throw;
       }
       SAPBUF_KILL_POINT(attach_filled);
-      const SlotTenure tenure = SlotTenure::make(before.incarnation() + 1, role, SlotState::attached);
+      const SlotRegistration registration = SlotRegistration::make(before.incarnation() + 1, role, SlotState::attached);
       // registry: release, so that whoever finds the slot in use finds it filled.
-      slot.tenure.store(tenure.word, std::memory_order_release);
+      slot.registration.store(registration.word, std::memory_order_release);
       SAPBUF_KILL_POINT(attach_attached);
-      return {facility, index, tenure};
+      return {facility, index, registration};
     }
   }
   throw Error(Errc::registry_full, "segment '" + core.name() + "' has " + std::to_string(core.geometry().participants) +
@@ -131,22 +131,23 @@ Attachment attach(Facility& facility, layout::SlotRole role, std::string_view na
 }
 
 // Nobody's verdict stands in the zeros that take the place of a truncated segment.
-//   truncated: the flag is stored before the zeros are there; acquire, so that who finds them in the tenure finds it
+//   truncated: the flag is stored before the zeros are there; acquire, so that who finds them in the registration finds it
 //   set
 bool Attachment::is_current() const noexcept {
   SegmentCore& core = facility_->segment();
-  return core.participant(slot_).tenure.load(std::memory_order_acquire) == tenure_.word || core.truncated();
+  return core.participant(slot_).registration.load(std::memory_order_acquire) == registration_.word || core.truncated();
 }
 
 Attachment::~Attachment() {
   if (facility_ == nullptr) return;
   SegmentCore& core = facility_->segment();
   if (core.forked() || core.truncated()) return;
-  const SlotTenure leaving = SlotTenure::make(tenure_.incarnation(), tenure_.role(), SlotState::leaving);
-  std::uint64_t own = tenure_.word;
+  const SlotRegistration leaving =
+      SlotRegistration::make(registration_.incarnation(), registration_.role(), SlotState::leaving);
+  std::uint64_t own = registration_.word;
   // registry: release, so that whoever settles the slot finds all that its owner did.
-  layout::Word& tenure = core.participant(slot_).tenure;
-  if (!tenure.compare_exchange_strong(own, leaving.word, std::memory_order_release, relaxed)) return;
+  layout::Word& registration = core.participant(slot_).registration;
+  if (!registration.compare_exchange_strong(own, leaving.word, std::memory_order_release, relaxed)) return;
   SAPBUF_KILL_POINT(detach_leaving);
   settle_own(*facility_, slot_, leaving, kDetachPatience);
   SAPBUF_KILL_POINT(detach_settled);

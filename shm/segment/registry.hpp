@@ -1,9 +1,9 @@
 // Who is attached. A slot belongs to one handle. It names the life of the handle's process: a byte of the segment's
 // file whose OFD lock the process holds for as long as it has the segment's memory (platform/lock_file.hpp).
 //
-//   attach   take the slot's own lock -> tenure = attaching -> is the facility there still? -> fill the slot, here and in
-//            the facility's region -> tenure = attached -> drop the slot's lock
-//   detach   tenure = leaving -> settle (as after a death, but without a journal entry) -> tenure = free
+//   attach   take the slot's own lock -> registration = attaching -> is the facility there still? -> fill the slot, here and in
+//            the facility's region -> registration = attached -> drop the slot's lock
+//   detach   registration = leaving -> settle (as after a death, but without a journal entry) -> registration = free
 //   death    the kernel drops the lock on the life; the slot is still in use: recovery settles it
 //
 //   killed during attach    before `attaching`: the slot is still free.  Before `attached`: recovery frees it, nobody
@@ -27,14 +27,14 @@ namespace sapbuf::detail {
 class Attachment {
  public:
   Attachment() = default;
-  Attachment(Facility& facility, std::uint32_t slot, layout::SlotTenure tenure) noexcept
-      : facility_(&facility), slot_(slot), tenure_(tenure) {}
+  Attachment(Facility& facility, std::uint32_t slot, layout::SlotRegistration registration) noexcept
+      : facility_(&facility), slot_(slot), registration_(registration) {}
   Attachment(Attachment&& other) noexcept
-      : facility_(std::exchange(other.facility_, nullptr)), slot_(other.slot_), tenure_(other.tenure_) {}
+      : facility_(std::exchange(other.facility_, nullptr)), slot_(other.slot_), registration_(other.registration_) {}
   Attachment& operator=(Attachment&& other) noexcept {
     std::swap(facility_, other.facility_);
     std::swap(slot_, other.slot_);
-    std::swap(tenure_, other.tenure_);
+    std::swap(registration_, other.registration_);
     return *this;
   }
   // Gives the slot back. If the maintenance lock cannot be had soon, the slot is left to the next recovery. A slot that
@@ -50,7 +50,7 @@ class Attachment {
  private:
   Facility* facility_ = nullptr;  // null: none
   std::uint32_t slot_ = 0;
-  layout::SlotTenure tenure_;
+  layout::SlotRegistration registration_;
 };
 
 // Takes a free slot for a participant of the facility; runs recovery and tries again if there is none. `prepare` fills
@@ -59,8 +59,8 @@ class Attachment {
 Attachment attach(Facility& facility, layout::SlotRole role, std::string_view name,
                   const std::function<void(std::uint32_t slot)>& prepare = {});
 
-// For a slot whose owner died while it attached: frees it. False: that is not what its tenure says.
-bool free_if_attaching(SegmentCore& core, std::uint32_t slot, layout::SlotTenure begun);
+// For a slot whose owner died while it attached: frees it. False: that is not what its registration says.
+bool free_if_attaching(SegmentCore& core, std::uint32_t slot, layout::SlotRegistration begun);
 
 // Heartbeat: a participant made progress.
 void beat(layout::ParticipantSlot& slot) noexcept;

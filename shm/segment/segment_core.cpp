@@ -58,7 +58,7 @@ SegmentCore::SegmentCore(std::string name, const platform::SharedFile& file, con
       access_(access),
       locks_(file.descriptor(), access == FileAccess::read_write, "/dev/shm/" + platform::object_name(name_)),
       known_bytes_(file.size()),
-      ended_tenures_(geometry_.participants) {
+      ended_registrations_(geometry_.participants) {
   common_region_.map(file.descriptor(), access, 0, geometry_.regions_at, Dump::yes);
   base_ = common_region_.data();
   forbid_writing_to_header(base_, geometry_.control_at);
@@ -77,7 +77,7 @@ SegmentCore::SegmentCore(Memory memory, int lock_descriptor, std::shared_ptr<con
       base_(memory.bytes.data()),
       supplied_(true),
       supplied_bytes_(geometry_.most_bytes),
-      ended_tenures_(geometry_.participants) {
+      ended_registrations_(geometry_.participants) {
   // Memory of this process alone is copied by fork; memory with a descriptor is shared with the child.
   if (memory.descriptor >= 0) {
     common_region_.adopt(base_, supplied_bytes_);

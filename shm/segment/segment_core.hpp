@@ -80,9 +80,9 @@ class SegmentCore final : public platform::ForkWatcher, platform::TruncationTarg
   // One past the highest slot in use so far; never more than there are.
   std::uint32_t high_slot() noexcept;
 
-  // The tenure of that slot whose owner this process knows to have ended, though the kernel still holds its lock; 0 if
+  // The registration of that slot whose owner this process knows to have ended, though the kernel still holds its lock; 0 if
   // there is none. Private to this process: it believes no proof but its own.
-  std::atomic<std::uint64_t>& ended_tenure(std::uint32_t slot) noexcept { return ended_tenures_[slot]; }
+  std::atomic<std::uint64_t>& ended_registration(std::uint32_t slot) noexcept { return ended_registrations_[slot]; }
   // When this process last looked for such owners, on the monotonic clock.
   std::atomic<std::uint64_t>& looked_for_ended_ns() noexcept { return looked_for_ended_ns_; }
 
@@ -148,7 +148,7 @@ class SegmentCore final : public platform::ForkWatcher, platform::TruncationTarg
   platform::GuardedRange common_guard_;                // behind the mapping: forgotten before it is unmapped
   // Relaxed: whoever still reads zeros for a word of the segment finds them as odd as any.
   std::atomic<bool> truncated_{false};
-  std::vector<std::atomic<std::uint64_t>> ended_tenures_;
+  std::vector<std::atomic<std::uint64_t>> ended_registrations_;
   std::atomic<std::uint64_t> looked_for_ended_ns_{0};
   bool forked_ = false;
 

@@ -7,9 +7,9 @@
 #include "segment/event.hpp"
 #include "segment/maintenance_lock.hpp"
 #include "segment/registry.hpp"
+#include "stream/close.hpp"
 #include "stream/extent_size.hpp"
 #include "stream/reclaim.hpp"
-#include "stream/seal.hpp"
 #include "stream/space_wait.hpp"
 
 namespace sapbuf::detail {
@@ -34,7 +34,7 @@ struct Taken {
 };
 
 void announce(WriterState& writer) noexcept {
-  // announce: release. The fetch_add that follows would release it for those who come by the cursor; repair and sealers
+  // announce: release. The fetch_add that follows would release it for those who come by the cursor; repair and closers
   // look at this word alone, and take its change for a sign that the claim before has left its trace.
   writer.slot->claim.store(Claim::claiming(++writer.claim_sequence).word, std::memory_order_release);
 }
@@ -60,7 +60,7 @@ void withdraw(WriterState& writer) noexcept { writer.slot->claim.store(0, std::m
 
 // Half-way through a slab, those who write have left the one before; the extents that idle writers still have open
 // there are closed, so that readers can finish it before it is needed.
-void seal_at_half(StreamCore& core, const Taken& taken) noexcept {
+void close_at_half(StreamCore& core, const Taken& taken) noexcept {
   const std::uint64_t half = core.geometry().slab_bytes / 2;
   if (taken.offset >= half || taken.offset + taken.bytes < half) return;
   if (core.control().closed_through.load(relaxed) + 1 >= taken.generation) return;
@@ -90,7 +90,7 @@ void clean_ahead(StreamCore& core) noexcept {
     if (!lock) return;
     const ActiveSlab active = load_active(core);
     if (!active.valid()) return;
-    settle_states(core, active);  // a slab that a dead cleaner had chosen is still the oldest
+    mend_states(core, active);  // a slab that a dead cleaner had chosen is still the oldest
     bool cleaning = false;
     take_free_slab(core, active, cleaning);
   } catch (const std::exception&) {
@@ -130,7 +130,7 @@ Status claim_extent(WriterState& writer, std::uint64_t span) noexcept {
   writer.slot->claim.store(Claim::located(taken.generation, taken.slab, taken.offset).word, std::memory_order_release);
   aim_higher_after_claim(writer);
   writer.core->beat(writer.index);
-  seal_at_half(core, taken);
+  close_at_half(core, taken);
   return Status::ok;
 }
 

@@ -16,21 +16,21 @@ namespace {
 
 constexpr auto relaxed = std::memory_order_relaxed;
 
-std::byte* address_of(StreamCore& core, ExtentPlace place) {
-  return core.slab_for_writing(place.slab) + place.index * core.geometry().granule_bytes;
+std::byte* address_of(StreamCore& core, ExtentLocation location) {
+  return core.slab_for_writing(location.slab) + location.index * core.geometry().granule_bytes;
 }
 
-// The granules at `place`, whatever the word says, end at the slab's end.
-std::uint64_t fitting(StreamCore& core, ExtentPlace place, std::uint64_t granules) noexcept {
-  return std::clamp<std::uint64_t>(granules, 1, core.geometry().granules_per_slab() - place.index);
+// The granules at `location`, whatever the word says, end at the slab's end.
+std::uint64_t fitting(StreamCore& core, ExtentLocation location, std::uint64_t granules) noexcept {
+  return std::clamp<std::uint64_t>(granules, 1, core.geometry().granules_per_slab() - location.index);
 }
 
 // A reader comes from behind: the last word leads it to the first. It is written before that one, so that repair finds
 // how far a row goes that death cut off.
-void mark_last(StreamCore& core, ExtentPlace place, std::uint64_t granules, std::uint32_t owner) noexcept {
+void mark_last(StreamCore& core, ExtentLocation location, std::uint64_t granules, std::uint32_t owner) noexcept {
   if (granules == 1) return;
   const std::uint64_t back = granules - 1;
-  core.extent(place.slab, place.index + back).store(Extent::make(ExtentState::last, owner, back).word, relaxed);
+  core.extent(location.slab, location.index + back).store(Extent::make(ExtentState::last, owner, back).word, relaxed);
 }
 
 }  // namespace
@@ -50,22 +50,22 @@ ExtentContent walk_extent(const std::byte* begin, std::uint64_t size, std::uint6
   return content;
 }
 
-std::byte* open_extent(StreamCore& core, ExtentPlace place, std::uint64_t granules, std::uint32_t owner) {
-  std::byte* const begin = address_of(core, place);
+std::byte* open_extent(StreamCore& core, ExtentLocation location, std::uint64_t granules, std::uint32_t owner) {
+  std::byte* const begin = address_of(core, location);
   word_at(begin + layout::kUnitBytes).store(owner, relaxed);
   word_at(begin).store(FrameHeader::make(FrameKind::extent, layout::kUnitBytes).word, relaxed);
   word_at(begin + layout::kExtentFrameBytes).store(0, relaxed);
-  mark_last(core, place, granules, owner);
+  mark_last(core, location, granules, owner);
   SAPBUF_KILL_POINT(extent_written);
   // extent-open: release, so that who sees the word sees the extent frame and the zero header behind it.
-  core.extent(place.slab, place.index)
+  core.extent(location.slab, location.index)
       .store(Extent::make(ExtentState::open, owner, granules).word, std::memory_order_release);
   return begin + layout::kExtentFrameBytes;
 }
 
-void close_extent(StreamCore& core, ExtentPlace place, Extent open) {
-  std::byte* const begin = address_of(core, place);
-  const std::uint64_t granules = fitting(core, place, open.granules());
+void close_extent(StreamCore& core, ExtentLocation location, Extent open) {
+  std::byte* const begin = address_of(core, location);
+  const std::uint64_t granules = fitting(core, location, open.granules());
   const std::uint64_t size = granules * core.geometry().granule_bytes;
   const ExtentContent content = walk_extent(begin, size);
   // frame-publish: a reader that walks through the NOP comes to the extent's end.
@@ -75,20 +75,20 @@ void close_extent(StreamCore& core, ExtentPlace place, Extent open) {
   // extent-close: release, so that who finds it closed finds it whole. A failure means that somebody else closed it, in
   // the same way.
   std::uint64_t expected = open.word;
-  core.extent(place.slab, place.index)
+  core.extent(location.slab, location.index)
       .compare_exchange_strong(expected,
                                Extent::make(ExtentState::closed, open.owner(), granules, content.messages).word,
                                std::memory_order_release, relaxed);
 }
 
-void close_hole(StreamCore& core, ExtentPlace place, std::uint64_t granules) {
-  granules = fitting(core, place, granules);
+void close_hole(StreamCore& core, ExtentLocation location, std::uint64_t granules) {
+  granules = fitting(core, location, granules);
   const std::uint64_t size = granules * core.geometry().granule_bytes;
-  word_at(address_of(core, place)).store(FrameHeader::nop(size).word, relaxed);
-  mark_last(core, place, granules, 0);
+  word_at(address_of(core, location)).store(FrameHeader::nop(size).word, relaxed);
+  mark_last(core, location, granules, 0);
   SAPBUF_KILL_POINT(hole_filled);
   // extent-close: as above.
-  core.extent(place.slab, place.index)
+  core.extent(location.slab, location.index)
       .store(Extent::make(ExtentState::closed, 0, granules).word, std::memory_order_release);
 }
 

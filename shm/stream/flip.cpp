@@ -51,7 +51,7 @@ void move_cursor(StreamCore& core, const ActiveSlab& from, std::uint32_t slab) n
 FlipResult flip_locked(StreamCore& core, std::uint64_t generation) {
   const ActiveSlab active = load_active(core);
   if (!active.valid()) return FlipResult::corrupt;
-  settle_states(core, active);
+  mend_states(core, active);
   if (active.generation != generation) return FlipResult::done;
   auto slab = find_prepared(core, generation + 1);
   if (!slab) {

@@ -77,7 +77,7 @@ void store_ledger(layout::StreamSlot& slot, const LedgerValues& values, bool bus
 void add_to_departed(StreamCore& core, std::uint32_t index) noexcept {
   layout::StreamControl& control = core.control();
   const layout::StreamSlot& slot = core.slot(index);
-  const Departed who{index, core.tenure_of(index).incarnation()};
+  const Departed who{index, core.registration_of(index).incarnation()};
   const std::uint64_t selector = control.departed_selector.load(std::memory_order_acquire);
   const layout::DepartedRecord& from = control.departed[selector & 1];
   layout::DepartedRecord& to = control.departed[(selector + 1) & 1];

@@ -29,15 +29,15 @@ constexpr std::uint64_t kStoppableNapNs = 10'000'000;  // of one that looks at a
 // Looks for a message, and pins the slabs for it: in an `overwrite` stream nothing may be taken for a frame that is not
 // pinned. False: there is none now, and nothing is pinned.
 bool pin_message(ReaderState& reader) {
-  const ReaderState::Found glanced = reader.glance();
-  if (glanced != ReaderState::Found::unclear) return glanced == ReaderState::Found::message;
+  const ReaderState::Finding glanced = reader.glance();
+  if (glanced != ReaderState::Finding::unclear) return glanced == ReaderState::Finding::message;
   for (;;) {
     reader.refresh();
     if (!reader.pin_windows()) return false;
-    const ReaderState::Found found = reader.find_message();
-    if (found == ReaderState::Found::message) return true;
+    const ReaderState::Finding found = reader.find_message();
+    if (found == ReaderState::Finding::message) return true;
     reader.unpin_windows();
-    if (found == ReaderState::Found::nothing) return false;
+    if (found == ReaderState::Finding::nothing) return false;
   }
 }
 
@@ -161,20 +161,20 @@ Stretch ReaderState::begin_walk() noexcept {
   return enter_place();
 }
 
-ReaderState::Found ReaderState::glance() const noexcept {
-  if (overwrites()) return Found::unclear;  // without a pin, even the header may be somebody's payload by now
+ReaderState::Finding ReaderState::glance() const noexcept {
+  if (overwrites()) return Finding::unclear;  // without a pin, even the header may be somebody's payload by now
   const Place* const place = sole_place();
-  if (place == nullptr || !is_up_to_date()) return Found::unclear;
-  if (place->at >= place->stop) return Found::nothing;
+  if (place == nullptr || !is_up_to_date()) return Finding::unclear;
+  if (place->at >= place->stop) return Finding::nothing;
   // frame-publish: acquire, as in the walk.
   switch (FrameHeader{layout::word_at(place->at).load(std::memory_order_acquire)}.kind()) {
     case FrameKind::message:
-      return Found::message;
+      return Finding::message;
     case FrameKind::none:
     case FrameKind::busy:
-      return Found::nothing;
+      return Finding::nothing;
     default:
-      return Found::unclear;
+      return Finding::unclear;
   }
 }
 

@@ -18,8 +18,8 @@ using layout::FrameKind;
 
 template <typename Test>
 bool any_writer(StreamCore& core, Test test) noexcept {
-  return any_participant(core, [&](std::uint32_t slot, layout::SlotTenure tenure) {
-    return tenure.role() == layout::SlotRole::writer && test(slot);
+  return any_participant(core, [&](std::uint32_t slot, layout::SlotRegistration registration) {
+    return registration.role() == layout::SlotRole::writer && test(slot);
   });
 }
 
@@ -30,12 +30,12 @@ bool any_writer_is_claiming(StreamCore& core) noexcept {
 }
 
 // Total order: whether a writer has the frame at `offset` open.
-bool any_writer_has_open(StreamCore& core, Placed place, std::uint64_t offset) noexcept {
+bool any_writer_has_open(StreamCore& core, SlabGeneration where, std::uint64_t offset) noexcept {
   return any_writer(core, [&](std::uint32_t index) {
     const layout::StreamSlot& slot = core.slot(index);
     const Claim claim{slot.claim.load(std::memory_order_acquire)};
     // gap: acquire, for the length may be a later claim's: then this one's frame is seen at the next look at it.
-    if (!claim.is_in(place.generation) || claim.slab() != place.slab) return false;
+    if (!claim.is_in(where.generation) || claim.slab() != where.slab) return false;
     const std::uint64_t end = claim.offset_bytes() + slot.claimed_bytes.load(std::memory_order_acquire);
     return claim.offset_bytes() <= offset && offset < end &&
            layout::Progress{slot.progress.load(std::memory_order_acquire)}.busy();
@@ -45,8 +45,8 @@ bool any_writer_has_open(StreamCore& core, Placed place, std::uint64_t offset) n
 // What the dead have begun is recovery's to close.
 bool any_writer_is_dead(StreamCore& core) noexcept {
   return any_writer(core, [&](std::uint32_t index) {
-    layout::SlotTenure tenure;
-    return needs_settling(core.segment(), index, tenure);
+    layout::SlotRegistration registration;
+    return needs_settling(core.segment(), index, registration);
   });
 }
 
@@ -90,7 +90,7 @@ bool ReaderState::has_gap_in_extents() noexcept {
 bool ReaderState::has_gap_in_chain() noexcept {
   const Window& window = windows.front();
   if (window.places.empty()) return false;
-  const Placed slab{window.generation, window.slab};
+  const SlabGeneration slab{window.generation, window.slab};
   const std::byte* const begin = core->slab_for_reading(slab.slab);
   const std::byte* const at = window.places.front().at;
   // announce: acquire of the cursor, then the claims, as in repair.
@@ -108,7 +108,7 @@ void ReaderState::check_for_gaps() {
   if (overwrites()) unpin_windows();
   if (!gap) return;
   corrupt = true;
-  throw_corrupt("there is a gap that nobody is going to fill (was one Writer used by two threads at once?)");
+  core->throw_corrupt("there is a gap that nobody is going to fill (was one Writer used by two threads at once?)");
 }
 
 }  // namespace sapbuf::detail

@@ -105,7 +105,7 @@ std::uint64_t ReaderState::skip_to_newest() {
     total += left_out;
     if (overwrites()) unpin_windows();
     forget_finished();
-    if (corrupt) throw_corrupt("a frame makes no sense");
+    if (corrupt) core->throw_corrupt("a frame makes no sense");
   }
   return total;
 }

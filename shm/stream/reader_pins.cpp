@@ -43,7 +43,7 @@ bool ReaderState::verify_pins(bool& reclaiming) {
       // Slabs are not looked at all at one moment. Those up to the cursor's generation were there before that: what is
       // missing among them is gone, closed and counted.
       const ActiveSlab active = load_active(*core);
-      if (active.generation <= windows.front().generation) throw_corrupt("no slab can be read");
+      if (active.generation <= windows.front().generation) core->throw_corrupt("no slab can be read");
       const auto place = find_oldest(*core, windows.front().generation + 1);
       if (!place || place->generation > active.generation) return false;  // the stream ran ahead: look again
       add_window(*place);

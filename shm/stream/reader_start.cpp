@@ -6,9 +6,9 @@
 #include "segment/maintenance_lock.hpp"
 #include "segment/recovery.hpp"
 #include "segment/registry.hpp"
+#include "stream/close.hpp"
 #include "stream/extents.hpp"
 #include "stream/reader_state.hpp"
-#include "stream/seal.hpp"
 
 namespace sapbuf::detail {
 namespace {
@@ -27,7 +27,7 @@ ReaderState::ReaderState(std::shared_ptr<StreamCore> stream, const ReaderOptions
   core->check_not_removed();
   core->slab_for_reading(0);
   recover_core(core->segment());
-  std::vector<Placed> start;
+  std::vector<SlabGeneration> start;
   {
     const MaintenanceLock lock{*core, kAttachPatience};
     if (!lock) lock.throw_not_held();
@@ -37,7 +37,7 @@ ReaderState::ReaderState(std::shared_ptr<StreamCore> stream, const ReaderOptions
   }
   index = attachment.slot();
   slot = &core->slot(index);
-  for (const Placed place : start) add_window(place);
+  for (const SlabGeneration where : start) add_window(where);
   expected = start.front().generation;
   if (options.from == From::newest) skip_what_is_there();
   core->add(*this);
@@ -48,17 +48,16 @@ ReaderState::~ReaderState() { core->remove(*this); }
 
 // The generations that the reader begins with, the oldest first; they are held, or pinned, in its slot. Under the
 // maintenance lock.
-std::vector<Placed> ReaderState::choose_start(From from, layout::StreamSlot& fresh) {
-  const ActiveSlab active = load_active(*core);
-  if (!active.valid()) throw_corrupt("the cursor points nowhere");
-  settle_states(*core, active);
+std::vector<SlabGeneration> ReaderState::choose_start(From from, layout::StreamSlot& fresh) {
+  const ActiveSlab active = expect_active(*core);
+  mend_states(*core, active);
   const bool newest = from == From::newest;
   // What idle writers have left open would be held until the next look. Total order leaves nothing open.
   if (newest && !in_total_order()) close_ended(*core, active);
   // A reader of the newest still needs the generations that somebody may yet write into.
   const auto first = find_oldest(*core, newest ? core->control().closed_through.load(relaxed) + 1 : 1);
-  if (!first || first->generation > active.generation) throw_corrupt("no slab has the active generation");
-  std::vector<Placed> start{*first};
+  if (!first || first->generation > active.generation) core->throw_corrupt("no slab has the active generation");
+  std::vector<SlabGeneration> start{*first};
   while (newest && start.back().generation < active.generation && start.size() < core->geometry().slabs) {
     const auto slab = find_slab(*core, start.back().generation + 1);
     if (!slab) break;
@@ -70,7 +69,7 @@ std::vector<Placed> ReaderState::choose_start(From from, layout::StreamSlot& fre
   } else if (newest) {
     // Until it has walked through them: what it leaves out is not its loss.
     std::uint64_t mask = 0;
-    for (const Placed place : start) mask |= std::uint64_t{1} << place.slab;
+    for (const SlabGeneration where : start) mask |= std::uint64_t{1} << where.slab;
     fresh.pins.store(mask, relaxed);
   }
   return start;
@@ -78,8 +77,7 @@ std::vector<Placed> ReaderState::choose_start(From from, layout::StreamSlot& fre
 
 void ReaderState::skip_what_is_there() {
   SAPBUF_KILL_POINT(attach_skipping);
-  const ActiveSlab active = load_active(*core);
-  if (!active.valid()) throw_corrupt("the cursor points nowhere");
+  const ActiveSlab active = expect_active(*core);
   for (auto window = windows.rbegin(); window != windows.rend(); ++window) discover(*window, active);
   for (Window& window : windows) {
     for (Place& place : window.places) skip_committed(window, place);
@@ -116,14 +114,7 @@ void ReaderState::check_usable() const {
                                          "new one. Something took away what proves that the process lives (it unmapped "
                                          "memory of the library's?)");
   }
-  if (corrupt) throw_corrupt("a frame makes no sense");
-}
-
-void ReaderState::throw_corrupt(const std::string& what) const {
-  core->check_not_truncated();
-  core->check_not_removed();
-  throw Error(Errc::corrupt,
-              core->title() + " is corrupt: " + what + "; look at it with 'sapbuf dump', then make it anew");
+  if (corrupt) core->throw_corrupt("a frame makes no sense");
 }
 
 }  // namespace sapbuf::detail

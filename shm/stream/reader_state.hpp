@@ -62,11 +62,11 @@ struct ReaderState final : ForkHook, RangeOwner {
   bool is_up_to_date() const noexcept { return knows_all && cursor.load(std::memory_order_relaxed) == last_cursor; }
   // Whether a message stands at the beginning of some place; walks over filler on the way. At the end of a generation
   // the next one may have to be learned of first.
-  enum class Found { message, end_of_generation, nothing, unclear };
-  Found find_message();
+  enum class Finding { message, end_of_generation, nothing, unclear };
+  Finding find_message();
   // The same for a lossless reader that knows all and has one place only, at next to no cost: for those who spin. In
   // other situations it is unclear.
-  Found glance() const noexcept;
+  Finding glance() const noexcept;
   // In `overwrite` streams: pins the slabs of all windows, and counts what was overwritten before. Elsewhere true at
   // once. False: a slab is just being reclaimed, or the window was lost; nothing is pinned.
   bool pin_windows();
@@ -100,7 +100,6 @@ struct ReaderState final : ForkHook, RangeOwner {
   bool is_stopped() const noexcept { return stop != nullptr && stop->load(std::memory_order_relaxed); }
   bool is_usable() const noexcept { return !corrupt && !core->forked() && attachment.is_current(); }
   void check_usable() const;
-  [[noreturn]] void throw_corrupt(const std::string& what) const;
 
   const std::shared_ptr<StreamCore> core;
   const layout::Word& cursor;
@@ -131,7 +130,7 @@ struct ReaderState final : ForkHook, RangeOwner {
  private:
   std::vector<Granules> still_untraced;  // of the window that is being looked at
 
-  std::vector<Placed> choose_start(From from, layout::StreamSlot& fresh);
+  std::vector<SlabGeneration> choose_start(From from, layout::StreamSlot& fresh);
   void skip_what_is_there();
   void skip_committed(Window& window, Place& place) noexcept;
   struct Walked;
@@ -140,7 +139,7 @@ struct ReaderState final : ForkHook, RangeOwner {
   std::uint64_t skip_in_chain(bool keeps_newest) noexcept;
   bool has_gap_in_extents() noexcept;
   bool has_gap_in_chain() noexcept;
-  void add_window(Placed place);
+  void add_window(SlabGeneration where);
   void check_number_of_windows() const;  // throws Errc::corrupt
   void discover(Window& window, const ActiveSlab& active);
   void trace(Window& window, Granules claimed);

@@ -24,12 +24,12 @@ constexpr auto relaxed = std::memory_order_relaxed;
 
 }  // namespace
 
-void ReaderState::add_window(Placed place) {
+void ReaderState::add_window(SlabGeneration where) {
   Window window;
-  window.generation = place.generation;
-  window.slab = place.slab;
+  window.generation = where.generation;
+  window.slab = where.slab;
   if (in_total_order()) {
-    const std::byte* const begin = core->slab_for_reading(place.slab);
+    const std::byte* const begin = core->slab_for_reading(where.slab);
     window.places.push_back({.at = begin, .end = begin + core->geometry().slab_bytes, .stop = begin});
     window.discovered = 1;
   }
@@ -84,7 +84,7 @@ void ReaderState::trace(Window& window, Granules claimed) {
 void ReaderState::distrust(Window& window, Granules rest) {
   if (!overwrites()) {
     corrupt = true;
-    throw_corrupt("the extent table of slab " + std::to_string(window.slab) + " contradicts itself");
+    core->throw_corrupt("the extent table of slab " + std::to_string(window.slab) + " contradicts itself");
   }
   still_untraced.push_back(rest);
 }
@@ -141,7 +141,7 @@ void ReaderState::discover(Window& window, const ActiveSlab& active) {
 void ReaderState::check_number_of_windows() const {
   const std::size_t slabs = core->geometry().slabs;
   if (windows.size() > (overwrites() ? 2 * slabs : slabs)) {
-    throw_corrupt("there are more generations than slabs");
+    core->throw_corrupt("there are more generations than slabs");
   }
 }
 
@@ -152,8 +152,7 @@ void ReaderState::refresh() {
   core->check_not_truncated();
   knows_all = false;  // until the end of this look: memory may run out in it
   last_cursor = cursor.load(relaxed);
-  const ActiveSlab active = load_active(*core);
-  if (!active.valid()) throw_corrupt("the cursor points nowhere");
+  const ActiveSlab active = expect_active(*core);
   while (windows.back().generation < active.generation) {
     check_number_of_windows();
     const std::uint64_t next = windows.back().generation + 1;
@@ -163,7 +162,7 @@ void ReaderState::refresh() {
     }
     // A lossless reader holds it, so it must be there. In an `overwrite` stream it may be gone: what lies behind the
     // gap is entered when everything before it is finished.
-    if (!overwrites()) throw_corrupt("a generation that this reader holds is gone");
+    if (!overwrites()) core->throw_corrupt("a generation that this reader holds is gone");
     if (windows.size() > 1 || !windows.front().finished()) break;
     const auto place = find_oldest(*core, next);
     if (!place || place->generation > active.generation) break;
@@ -177,7 +176,7 @@ void ReaderState::refresh() {
 }
 
 // Held back is what its owner is filling, and nothing else: not what was closed meanwhile, and not what its owner has
-// left without closing it (a sealer had revoked it), for the owner's next extent must not come before it.
+// left without closing it (a closer had revoked it), for the owner's next extent must not come before it.
 void ReaderState::hold_back_open_only() noexcept {
   std::bitset<layout::Extent::kMaxOwners> seen_later;
   for (auto window = windows.rbegin(); window != windows.rend(); ++window) {
@@ -249,11 +248,11 @@ bool ReaderState::forget_held_back() noexcept {
   return true;
 }
 
-ReaderState::Found ReaderState::find_message() {
+ReaderState::Finding ReaderState::find_message() {
   const bool found = find_in_places() || (forget_held_back() && find_in_places());
   const bool moved_on = !found && forget_finished();
-  if (corrupt) throw_corrupt("a frame makes no sense");
-  return found ? Found::message : moved_on ? Found::end_of_generation : Found::nothing;
+  if (corrupt) core->throw_corrupt("a frame makes no sense");
+  return found ? Finding::message : moved_on ? Finding::end_of_generation : Finding::nothing;
 }
 
 bool ReaderState::is_obstructed() noexcept {

@@ -6,7 +6,7 @@
 #include <sapbuf/detail/kill_point.hpp>
 #include "platform/zero.hpp"
 #include "segment/registry.hpp"
-#include "stream/seal.hpp"
+#include "stream/close.hpp"
 
 namespace sapbuf::detail {
 namespace {
@@ -18,8 +18,8 @@ constexpr auto relaxed = std::memory_order_relaxed;
 
 template <typename Test>
 bool any_reader(StreamCore& core, Test test) noexcept {
-  return any_participant(core, [&](std::uint32_t slot, layout::SlotTenure tenure) {
-    return tenure.role() == layout::SlotRole::reader && test(core.slot(slot));
+  return any_participant(core, [&](std::uint32_t slot, layout::SlotRegistration registration) {
+    return registration.role() == layout::SlotRole::reader && test(core.slot(slot));
   });
 }
 
@@ -81,18 +81,18 @@ bool clean(StreamCore& core, std::uint32_t slab, std::uint64_t generation) {
 
 // Begins to clean a closed slab that no reader holds. False if a pin is in the way.
 //   pin: the state is stored, then pins are read; a reader stores its pin, then reads the state. One of the two sees
-//   the other. killed while `reclaiming`: the next one seals it again.  while `cleaning`: the decision stands
-bool reclaim(StreamCore& core, Placed place) {
-  layout::Word& life = core.descriptor(place.slab).life;
-  life.store(SlabLife::make(place.generation, SlabState::reclaiming).word, std::memory_order_seq_cst);
+//   the other. killed while `reclaiming`: the next one says `sealed` again.  while `cleaning`: the decision stands
+bool reclaim(StreamCore& core, SlabGeneration where) {
+  layout::Word& life = core.descriptor(where.slab).life;
+  life.store(SlabLife::make(where.generation, SlabState::reclaiming).word, std::memory_order_seq_cst);
   SAPBUF_KILL_POINT(reclaim_announced);
   std::atomic_thread_fence(std::memory_order_seq_cst);
-  if (is_pinned(core, place.slab)) {
-    life.store(SlabLife::make(place.generation, SlabState::sealed).word, std::memory_order_release);
+  if (is_pinned(core, where.slab)) {
+    life.store(SlabLife::make(where.generation, SlabState::sealed).word, std::memory_order_release);
     return false;
   }
-  core.descriptor(place.slab).cleaned_bytes.store(0, relaxed);
-  life.store(SlabLife::make(place.generation, SlabState::cleaning).word, std::memory_order_release);
+  core.descriptor(where.slab).cleaned_bytes.store(0, relaxed);
+  life.store(SlabLife::make(where.generation, SlabState::cleaning).word, std::memory_order_release);
   SAPBUF_KILL_POINT(reclaim_cleaning);
   return true;
 }

@@ -8,7 +8,7 @@ namespace sapbuf::detail {
 // In total order a slab is cleaned in steps of so many bytes, and the lock is let go between two of them.
 inline constexpr std::uint64_t kCleanAtOnce = std::uint64_t{1} << 20;
 
-// Behind settle_states(). A slab that is free now: one that was, or one that could be reclaimed, the oldest first.
+// Behind mend_states(). A slab that is free now: one that was, or one that could be reclaimed, the oldest first.
 // Nothing if none can be had; `cleaning`: because this call has cleaned one a little further, and the next may find it
 // free.
 std::optional<std::uint32_t> take_free_slab(StreamCore& core, const ActiveSlab& active, bool& cleaning);

@@ -45,31 +45,31 @@ constexpr std::uint64_t kGraceNs = 2'000'000;
 
 bool is_in_order(StreamCore& core, Order order) noexcept { return core.geometry().order == order; }
 
-layout::SlotRole role_of(StreamCore& core, std::uint32_t slot) noexcept { return core.tenure_of(slot).role(); }
+layout::SlotRole role_of(StreamCore& core, std::uint32_t slot) noexcept { return core.registration_of(slot).role(); }
 
 // The slab that a located claim points into, if its generation still lives there.
-std::optional<Placed> place_of(StreamCore& core, Claim claim) noexcept {
+std::optional<SlabGeneration> slab_of(StreamCore& core, Claim claim) noexcept {
   if (!claim.is_located() || claim.slab() >= core.geometry().slabs) return std::nullopt;
   if (claim.offset_bytes() >= core.geometry().slab_bytes) return std::nullopt;
   const SlabLife life{core.descriptor(claim.slab()).life.load(std::memory_order_acquire)};
   if (!life.readable() || !claim.is_in(life.generation())) return std::nullopt;
-  return Placed{life.generation(), claim.slab()};
+  return SlabGeneration{life.generation(), claim.slab()};
 }
 
 // The extent that a dead writer has open, if any.
 struct OpenExtent {
-  Placed slab;
-  ExtentPlace place;
+  SlabGeneration slab;
+  ExtentLocation location;
   Extent extent;
 };
 std::optional<OpenExtent> open_extent_of(StreamCore& core, std::uint32_t slot) noexcept {
   const Claim claim{core.slot(slot).claim.load(std::memory_order_acquire)};
-  const auto slab = place_of(core, claim);
+  const auto slab = slab_of(core, claim);
   if (!slab || !is_in_order(core, Order::per_writer)) return std::nullopt;
-  const ExtentPlace place{claim.slab(), claim.offset_bytes() / core.geometry().granule_bytes};
-  const Extent extent{core.extent(place.slab, place.index).load(std::memory_order_acquire)};
+  const ExtentLocation location{claim.slab(), claim.offset_bytes() / core.geometry().granule_bytes};
+  const Extent extent{core.extent(location.slab, location.index).load(std::memory_order_acquire)};
   if (extent.state() != ExtentState::open || extent.owner() != slot) return std::nullopt;
-  return OpenExtent{*slab, place, extent};
+  return OpenExtent{*slab, location, extent};
 }
 
 // --- Holes ---------------------------------------------------------------------------------------------------------
@@ -83,17 +83,18 @@ bool wait_for_claimers(StreamCore& core) noexcept {
   for (std::uint32_t index = 0; index < high; ++index) {
     const layout::StreamSlot& slot = core.slot(index);
     const Claim seen{slot.claim.load(std::memory_order_acquire)};
-    while (core.tenure_of(index).in_use() && seen.is_claiming() &&
+    while (core.registration_of(index).in_use() && seen.is_claiming() &&
            slot.claim.load(std::memory_order_acquire) == seen.word) {
-      layout::SlotTenure tenure;
-      if (needs_settling(core.segment(), index, tenure)) break;
+      layout::SlotRegistration registration;
+      if (needs_settling(core.segment(), index, registration)) break;
       if (platform::monotonic_ns() > deadline) return false;
     }
   }
   return true;
 }
 
-void repair_table(StreamCore& core, std::uint32_t dead, Placed place, std::uint64_t claimed, RepairTally& tally) {
+void repair_table(StreamCore& core, std::uint32_t dead, SlabGeneration where, std::uint64_t claimed,
+                  RepairTally& tally) {
   std::uint64_t hole = 0;  // granules without an extent, up to where the walk is
   const auto count = [&](std::uint64_t granules) {
     ++tally.repairs;
@@ -103,11 +104,11 @@ void repair_table(StreamCore& core, std::uint32_t dead, Placed place, std::uint6
   // both would contradict what was claimed then.
   const auto close = [&](std::uint64_t behind) {
     if (hole == 0) return;
-    for (std::uint64_t index = behind - hole; index < behind; ++index) close_hole(core, {place.slab, index}, 1);
+    for (std::uint64_t index = behind - hole; index < behind; ++index) close_hole(core, {where.slab, index}, 1);
     count(hole);
     hole = 0;
   };
-  for_each_extent(core, place, claimed, [&](std::uint64_t index, Extent extent, std::uint64_t) {
+  for_each_extent(core, where, claimed, [&](std::uint64_t index, Extent extent, std::uint64_t) {
     if (extent.state() == ExtentState::free) {
       ++hole;
     } else if (extent.state() == ExtentState::last) {
@@ -115,12 +116,12 @@ void repair_table(StreamCore& core, std::uint32_t dead, Placed place, std::uint6
       const std::uint64_t row = std::min(extent.granules(), hole);
       hole -= row;
       close(index - row);
-      close_hole(core, {place.slab, index - row}, row + 1);
+      close_hole(core, {where.slab, index - row}, row + 1);
       count(row + 1);
     } else {
       close(index);
       if (extent.state() == ExtentState::open && extent.owner() == dead) {
-        close_extent(core, {place.slab, index}, extent);
+        close_extent(core, {where.slab, index}, extent);
         ++tally.repairs;
       }
     }
@@ -128,8 +129,9 @@ void repair_table(StreamCore& core, std::uint32_t dead, Placed place, std::uint6
   close(claimed / core.geometry().granule_bytes);
 }
 
-void repair_frames(StreamCore& core, std::uint32_t dead, Placed place, std::uint64_t claimed, RepairTally& tally) {
-  std::byte* const slab = core.slab_for_writing(place.slab);
+void repair_frames(StreamCore& core, std::uint32_t dead, SlabGeneration where, std::uint64_t claimed,
+                   RepairTally& tally) {
+  std::byte* const slab = core.slab_for_writing(where.slab);
   for (std::uint64_t offset = 0; offset < claimed;) {
     layout::Word& word = word_at(slab + offset);
     const FrameHeader header{word.load(std::memory_order_acquire)};
@@ -156,16 +158,15 @@ void repair_frames(StreamCore& core, std::uint32_t dead, Placed place, std::uint
 
 bool repair_holes(StreamCore& core, std::uint32_t dead, RepairTally& tally) {
   // The dead claimed before they died, so the cursor as it is now is a limit for their claims.
-  const ActiveSlab active = load_active(core);
-  if (!active.valid()) throw Error(Errc::corrupt, core.title() + ": the cursor points nowhere");
+  const ActiveSlab active = expect_active(core);
   if (!wait_for_claimers(core)) return false;
   SAPBUF_KILL_POINT(repair_grace);
-  for_each_readable(core, [&](Placed place) {
-    const std::uint64_t claimed = claimed_bytes(core, active, place);
+  for_each_readable(core, [&](SlabGeneration where) {
+    const std::uint64_t claimed = claimed_bytes(core, active, where);
     if (is_in_order(core, Order::per_writer)) {
-      repair_table(core, dead, place, claimed, tally);
+      repair_table(core, dead, where, claimed, tally);
     } else {
-      repair_frames(core, dead, place, claimed, tally);
+      repair_frames(core, dead, where, claimed, tally);
     }
   });
   return true;
@@ -183,9 +184,9 @@ void repair_extent(StreamCore& core, std::uint32_t dead, RepairTally& tally) {
   bool committed_uncounted = false;
   if (open) {
     const std::uint64_t size = open->extent.granules() * core.geometry().granule_bytes;
-    const std::uint64_t rest = core.geometry().slab_bytes - open->place.index * core.geometry().granule_bytes;
+    const std::uint64_t rest = core.geometry().slab_bytes - open->location.index * core.geometry().granule_bytes;
     const std::byte* const begin =
-        core.slab_for_writing(open->place.slab) + open->place.index * core.geometry().granule_bytes;
+        core.slab_for_writing(open->location.slab) + open->location.index * core.geometry().granule_bytes;
     const ExtentContent content = walk_extent(begin, std::min(size, rest), ledger.in_extent);
     if (busy && content.messages > ledger.in_extent) {
       committed_uncounted = true;
@@ -200,7 +201,7 @@ void repair_extent(StreamCore& core, std::uint32_t dead, RepairTally& tally) {
   }
   SAPBUF_KILL_POINT(repair_counted);
   if (open) {
-    close_extent(core, open->place, open->extent);
+    close_extent(core, open->location, open->extent);
     ++tally.repairs;
   }
 }
@@ -212,13 +213,13 @@ void repair_busy_frame(StreamCore& core, std::uint32_t dead, RepairTally& tally)
   LedgerValues ledger = load_ledger(slot);
   const Claim claim{slot.claim.load(std::memory_order_acquire)};
   bool committed = false;
-  if (const auto place = place_of(core, claim)) {
-    layout::Word& word = word_at(core.slab_for_writing(place->slab) + claim.offset_bytes());
+  if (const auto where = slab_of(core, claim)) {
+    layout::Word& word = word_at(core.slab_for_writing(where->slab) + claim.offset_bytes());
     const FrameHeader header{word.load(std::memory_order_acquire)};
     committed = header.kind() == FrameKind::message;
     if (committed) {
       const std::uint64_t rest = core.geometry().slab_bytes - claim.offset_bytes();
-      const ExtentContent content = walk_extent(core.slab_for_writing(place->slab) + claim.offset_bytes(),
+      const ExtentContent content = walk_extent(core.slab_for_writing(where->slab) + claim.offset_bytes(),
                                                 std::min(slot.claimed_bytes.load(relaxed), rest));
       ledger.committed += content.messages;
       ledger.committed_bytes += content.bytes;
@@ -240,7 +241,7 @@ bool StreamCore::repair(std::uint32_t index, RepairTally& tally) {
   StreamCore& core = *this;
   layout::StreamSlot& slot = core.slot(index);
   if (role_of(core, index) != layout::SlotRole::writer) return true;
-  settle_states(core, load_active(core));
+  mend_states(core, load_active(core));
   if (Claim{slot.claim.load(std::memory_order_acquire)}.is_claiming() && !repair_holes(core, index, tally))
     return false;
   if (is_in_order(core, Order::per_writer)) {
@@ -253,11 +254,7 @@ bool StreamCore::repair(std::uint32_t index, RepairTally& tally) {
   return true;
 }
 
-void StreamCore::check() {
-  if (!load_active(*this).valid()) {
-    throw Error(Errc::corrupt, title() + " is corrupt: the cursor points nowhere");
-  }
-}
+void StreamCore::check() { expect_active(*this); }
 
 // --- What is held --------------------------------------------------------------------------------------------------
 
@@ -266,18 +263,18 @@ namespace {
 // The generation that a writer has an extent or a frame open in.
 std::optional<std::uint64_t> written_generation(StreamCore& core, std::uint32_t index) noexcept {
   const layout::StreamSlot& slot = core.slot(index);
-  const auto place = place_of(core, Claim{slot.claim.load(std::memory_order_acquire)});
+  const auto where = slab_of(core, Claim{slot.claim.load(std::memory_order_acquire)});
   const bool busy = Progress{slot.progress.load(std::memory_order_acquire)}.busy();
-  if (!place || !(is_in_order(core, Order::total) ? busy : open_extent_of(core, index).has_value()))
+  if (!where || !(is_in_order(core, Order::total) ? busy : open_extent_of(core, index).has_value()))
     return std::nullopt;
-  return place->generation;
+  return where->generation;
 }
 
-bool keeps(StreamCore& core, std::uint32_t index, Placed place) noexcept {
+bool keeps(StreamCore& core, std::uint32_t index, SlabGeneration where) noexcept {
   const layout::StreamSlot& slot = core.slot(index);
-  if (role_of(core, index) == layout::SlotRole::writer) return written_generation(core, index) == place.generation;
-  return slot.hold.load(std::memory_order_acquire) <= place.generation ||
-         (slot.pins.load(std::memory_order_acquire) >> place.slab & 1) != 0;
+  if (role_of(core, index) == layout::SlotRole::writer) return written_generation(core, index) == where.generation;
+  return slot.hold.load(std::memory_order_acquire) <= where.generation ||
+         (slot.pins.load(std::memory_order_acquire) >> where.slab & 1) != 0;
 }
 
 }  // namespace
@@ -293,9 +290,9 @@ void StreamCore::find_holdings(std::uint32_t index, std::vector<std::uint64_t>& 
 
 namespace {
 
-bool is_kept_by_others(StreamCore& core, Placed place, std::span<const std::uint32_t> gone) noexcept {
-  return any_participant(core, [&](std::uint32_t slot, layout::SlotTenure) {
-    return std::find(gone.begin(), gone.end(), slot) == gone.end() && keeps(core, slot, place);
+bool is_kept_by_others(StreamCore& core, SlabGeneration where, std::span<const std::uint32_t> gone) noexcept {
+  return any_participant(core, [&](std::uint32_t slot, layout::SlotRegistration) {
+    return std::find(gone.begin(), gone.end(), slot) == gone.end() && keeps(core, slot, where);
   });
 }
 
@@ -324,10 +321,10 @@ std::uint32_t StreamCore::count_released(std::span<const std::uint64_t> generati
 }
 
 // It is in the middle of a step, or keeps an older generation.
-bool StreamCore::is_in_the_way(std::uint32_t index, layout::SlotTenure tenure) {
+bool StreamCore::is_in_the_way(std::uint32_t index, layout::SlotRegistration registration) {
   const layout::StreamSlot& own = slot(index);
-  if (tenure.role() == layout::SlotRole::reader && own.pins.load(relaxed) != 0) return true;
-  if (tenure.role() == layout::SlotRole::writer) {
+  if (registration.role() == layout::SlotRole::reader && own.pins.load(relaxed) != 0) return true;
+  if (registration.role() == layout::SlotRole::writer) {
     const Claim claim{own.claim.load(relaxed)};
     if (claim.is_claiming()) return true;
     // Without a claim it is waiting for room itself.

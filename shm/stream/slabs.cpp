@@ -22,6 +22,12 @@ ActiveSlab load_active(StreamCore& core) noexcept {
   return {};
 }
 
+ActiveSlab expect_active(StreamCore& core) {
+  const ActiveSlab active = load_active(core);
+  if (!active.valid()) core.throw_corrupt("the cursor points nowhere");
+  return active;
+}
+
 std::optional<std::uint32_t> find_slab(StreamCore& core, std::uint64_t generation) noexcept {
   for (std::uint32_t slab = 0; slab < core.geometry().slabs; ++slab) {
     const SlabLife life{core.descriptor(slab).life.load(std::memory_order_acquire)};
@@ -30,25 +36,25 @@ std::optional<std::uint32_t> find_slab(StreamCore& core, std::uint64_t generatio
   return std::nullopt;
 }
 
-std::optional<Placed> find_oldest(StreamCore& core, std::uint64_t at_least) noexcept {
-  std::optional<Placed> oldest;
+std::optional<SlabGeneration> find_oldest(StreamCore& core, std::uint64_t at_least) noexcept {
+  std::optional<SlabGeneration> oldest;
   for (std::uint32_t slab = 0; slab < core.geometry().slabs; ++slab) {
     const SlabLife life{core.descriptor(slab).life.load(std::memory_order_acquire)};
     if (!life.readable() || life.generation() < at_least) continue;
-    if (!oldest || life.generation() < oldest->generation) oldest = Placed{life.generation(), slab};
+    if (!oldest || life.generation() < oldest->generation) oldest = SlabGeneration{life.generation(), slab};
   }
   return oldest;
 }
 
-std::uint64_t claimed_bytes(StreamCore& core, const ActiveSlab& active, Placed place) noexcept {
-  const std::uint64_t claimed = place.generation == active.generation
+std::uint64_t claimed_bytes(StreamCore& core, const ActiveSlab& active, SlabGeneration where) noexcept {
+  const std::uint64_t claimed = where.generation == active.generation
                                     ? active.offset_bytes
-                                    : core.descriptor(place.slab).limit_bytes.load(std::memory_order_acquire);
+                                    : core.descriptor(where.slab).limit_bytes.load(std::memory_order_acquire);
   const std::uint64_t unit = core.geometry().order == Order::total ? layout::kUnitBytes : core.geometry().granule_bytes;
   return std::min(claimed, core.geometry().slab_bytes) / unit * unit;
 }
 
-void settle_states(StreamCore& core, const ActiveSlab& active) noexcept {
+void mend_states(StreamCore& core, const ActiveSlab& active) noexcept {
   for (std::uint32_t slab = 0; slab < core.geometry().slabs; ++slab) {
     layout::Word& word = core.descriptor(slab).life;
     const SlabLife life{word.load(std::memory_order_acquire)};

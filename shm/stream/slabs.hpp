@@ -17,32 +17,35 @@ struct ActiveSlab {
   bool valid() const noexcept { return generation != 0; }
 };
 ActiveSlab load_active(StreamCore& core) noexcept;
+// The same, for those who can do nothing without: throws Errc::corrupt.
+ActiveSlab expect_active(StreamCore& core);
 
 // The slab in which a generation can be read (active or sealed), if it is still there.
 std::optional<std::uint32_t> find_slab(StreamCore& core, std::uint64_t generation) noexcept;
 
-// The oldest generation, from `at_least` on, that can be read.
-struct Placed {
+// A generation, and the slab that it lives in.
+struct SlabGeneration {
   std::uint64_t generation;
   std::uint32_t slab;
 };
-std::optional<Placed> find_oldest(StreamCore& core, std::uint64_t at_least) noexcept;
+// The oldest generation, from `at_least` on, that can be read.
+std::optional<SlabGeneration> find_oldest(StreamCore& core, std::uint64_t at_least) noexcept;
 
 // Calls `visit` with the readable slabs, oldest generation first: each once at the most, however fast they change.
 template <typename Visit>
 void for_each_readable(StreamCore& core, Visit visit) {
-  auto place = find_oldest(core, 1);
-  for (std::uint32_t seen = 0; place && seen < core.geometry().slabs; ++seen) {
-    visit(*place);
-    place = find_oldest(core, place->generation + 1);
+  auto where = find_oldest(core, 1);
+  for (std::uint32_t seen = 0; where && seen < core.geometry().slabs; ++seen) {
+    visit(*where);
+    where = find_oldest(core, where->generation + 1);
   }
 }
 
 // Bytes of a readable slab that have been claimed: final once its generation is no longer the active one.
-std::uint64_t claimed_bytes(StreamCore& core, const ActiveSlab& active, Placed place) noexcept;
+std::uint64_t claimed_bytes(StreamCore& core, const ActiveSlab& active, SlabGeneration where) noexcept;
 
 // Settles what a flipper or reclaimer that died left half done: older generations that still say `active`, and those
 // that say `reclaiming` (nothing of them was cleaned yet), are sealed. Under the lock.
-void settle_states(StreamCore& core, const ActiveSlab& active) noexcept;
+void mend_states(StreamCore& core, const ActiveSlab& active) noexcept;
 
 }  // namespace sapbuf::detail

@@ -90,6 +90,12 @@ void StreamCore::check_not_removed() const {
   if (!is_ready(segment(), id())) throw_removed();
 }
 
+void StreamCore::throw_corrupt(const std::string& what) const {
+  check_not_truncated();
+  check_not_removed();
+  throw Error(Errc::corrupt, title() + " is corrupt: " + what + "; look at it with 'sapbuf dump', then make it anew");
+}
+
 void StreamCore::beat(std::uint32_t slot) const noexcept { detail::beat(segment().participant(slot)); }
 
 // Every step begins with these words: the cursor is in no slab's generation, and behind every slab's end, however much

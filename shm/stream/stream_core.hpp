@@ -49,6 +49,8 @@ class StreamCore final : public Facility {
   bool is_current() const noexcept { return segment().is_current() && is_ready(segment(), id()); }
   // Throws Errc::not_found once it was removed from its segment.
   void check_not_removed() const;
+  // Throws what explains it: that the segment was truncated, the stream removed, or else Errc::corrupt.
+  [[noreturn]] void throw_corrupt(const std::string& what) const;
   // Heartbeat: the slot's participant made progress.
   void beat(std::uint32_t slot) const noexcept;
 
@@ -56,7 +58,7 @@ class StreamCore final : public Facility {
   void check() override;
   void prepare(std::uint32_t slot) noexcept override;
   void find_holdings(std::uint32_t slot, std::vector<std::uint64_t>& generations) override;
-  bool is_in_the_way(std::uint32_t slot, layout::SlotTenure tenure) override;
+  bool is_in_the_way(std::uint32_t slot, layout::SlotRegistration registration) override;
   bool repair(std::uint32_t slot, RepairTally& tally) override;
   void release(std::uint32_t slot) noexcept override;
   void mark_settled(std::uint32_t slot) noexcept override;

@@ -66,14 +66,14 @@ void light_fence(const WriterState& writer) noexcept {
 }
 
 bool is_revoked(const WriterState& writer) noexcept {
-  // seal: see Writer::reserve.
+  // close: see Writer::reserve.
   light_fence(writer);
   return writer.slot->revoked.load(relaxed) >= writer.generation;
 }
 
-// Whether the revocation is one that a sealer can have made: they revoke generations that the cursor has left. A writer
+// Whether the revocation is one that a closer can have made: they revoke generations that the cursor has left. A writer
 // that took any other for true would claim anew for ever.
-//   revoked: acquire, so that a cursor at least as new as the sealer saw is seen here.
+//   revoked: acquire, so that a cursor at least as new as the closer saw is seen here.
 bool may_be_revoked(const WriterState& writer) noexcept {
   const std::uint64_t revoked = writer.slot->revoked.load(std::memory_order_acquire);
   const ActiveSlab active = load_active(*writer.core);
@@ -123,7 +123,7 @@ void clear_extent(WriterState& writer) noexcept {
       return Status::ok;
     }
     if (writer.end != nullptr) close_own_extent(writer);
-    // From here on a sealer may close whatever extent this writer had: it must not wait for a writer that waits for
+    // From here on a closer may close whatever extent this writer had: it must not wait for a writer that waits for
     // space.
     writer.slot->claim.store(0, std::memory_order_release);
     LedgerValues ledger = load_ledger(*writer.slot);
@@ -156,7 +156,7 @@ Status reserve(WriterState& writer, std::size_t size) noexcept {
   if (writer.forked) return Status::forked;
   if (!writer.attachment.is_current()) return Status::declared_dead;
   if (size > writer.max_payload_bytes) return Status::too_large;
-  if (Progress{writer.slot->progress.load(relaxed)}.busy()) return Status::reserved;
+  if (Progress{writer.slot->progress.load(relaxed)}.busy()) return Status::already_reserved;
   writer.deadline_ns = 0;
   return writer.total ? reserve_in_total_order(writer, size) : reserve_in_extent(writer, size);
 }
@@ -183,7 +183,7 @@ Reserved reserve_slow(WriterState* state, std::byte* next, std::size_t size) noe
   return {.payload = status == Status::ok ? writer.next + layout::kUnitBytes : nullptr,
           .status = status,
           .next = writer.next,
-          .end = inlined && status != Status::reserved ? writer.end : nullptr,
+          .end = inlined && status != Status::already_reserved ? writer.end : nullptr,
           .generation = writer.generation,
           .progress = progress_without_busy(writer)};
 }
@@ -203,7 +203,7 @@ void publish_slow(WriterState& writer, std::byte* header, std::uint64_t word, st
   // frame-publish: release, so that who sees the header sees the payload, and all frames of a batch.
   word_at(header).store(word, std::memory_order_release);
   SAPBUF_KILL_POINT(commit_published);
-  // seal: release, as in publish().
+  // close: release, as in publish().
   writer.slot->progress.store(progress, std::memory_order_release);
   SAPBUF_KILL_POINT(commit_counted);
   announce_commit(writer);

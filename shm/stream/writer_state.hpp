@@ -39,7 +39,7 @@ struct WriterState final : ForkHook {
   std::byte* next = nullptr;
   std::byte* end = nullptr;
   std::uint64_t generation = 0;
-  ExtentPlace extent;               // while `end` is not null
+  ExtentLocation extent;            // while `end` is not null
   std::byte* extent_end = nullptr;  // of the last extent, also when it is closed
   Clearing clearing;
   std::uint64_t claim_bytes;        // what the next claim aims at: see extent_size.hpp

@@ -69,7 +69,7 @@ BOOST_DATA_TEST_CASE(a_writer_that_waits_for_a_dead_reader_goes_on_by_itself, da
   BOOST_TEST(now.journal.front().name == "holder");
   BOOST_TEST(is_proof_of_death(now.journal.front().proof));
   BOOST_TEST(now.journal.front().held_first == 1U);
-  BOOST_TEST(now.reclaimed_slabs >= 1U);
+  BOOST_TEST(now.released >= 1U);
 }
 
 // A message counts as missed if the reader had come to the extent's end before.
@@ -99,7 +99,7 @@ BOOST_AUTO_TEST_CASE(an_extent_that_is_opened_while_its_generation_is_sealed_is_
   }};
   BOOST_TEST_REQUIRE(late.wait_until_stopped());
   bool opened = false;
-  kill_point::arm(KillPoint::seal_revoked, [&] {
+  kill_point::arm(KillPoint::close_revoked, [&] {
     late.resume();
     opened = late.wait_until_stopped();
   });
@@ -255,7 +255,7 @@ BOOST_DATA_TEST_CASE(a_reservation_that_death_cut_off_is_counted_as_abandoned, d
   const RecoveryReport report = recover(segment);
   BOOST_TEST_REQUIRE(report.dead.size() == 1U);
   BOOST_TEST(report.dead.front().name == "victim");
-  BOOST_TEST(report.dead.front().repaired_frames == 1U);
+  BOOST_TEST(report.dead.front().repairs == 1U);
   std::vector<int> types;
   while (reader.wait_for(0ms)) {
     for (const Frame& frame : reader.pin()) types.push_back(frame.type());

@@ -60,7 +60,7 @@ void Counter::find_holdings(std::uint32_t slot, std::vector<std::uint64_t>& hold
   if (is_counting(slot)) holdings.push_back(slot + 1);
 }
 
-bool Counter::is_in_the_way(std::uint32_t slot, layout::SlotTenure) { return is_counting(slot); }
+bool Counter::is_in_the_way(std::uint32_t slot, layout::SlotRegistration) { return is_counting(slot); }
 
 bool Counter::repair(std::uint32_t slot, detail::RepairTally& tally) {
   if (!is_counting(slot)) return true;

@@ -29,7 +29,7 @@ class Counter final : public detail::Facility {
   void check() override;
   void prepare(std::uint32_t slot) noexcept override;
   void find_holdings(std::uint32_t slot, std::vector<std::uint64_t>& holdings) override;
-  bool is_in_the_way(std::uint32_t slot, layout::SlotTenure tenure) override;
+  bool is_in_the_way(std::uint32_t slot, layout::SlotRegistration registration) override;
   bool repair(std::uint32_t slot, detail::RepairTally& tally) override;
   void release(std::uint32_t slot) noexcept override;
   void mark_settled(std::uint32_t slot) noexcept override;

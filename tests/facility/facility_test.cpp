@@ -106,11 +106,11 @@ BOOST_AUTO_TEST_CASE(the_dead_of_each_are_settled_by_it) {
   writing.kill();
   const RecoveryReport found = find_dead(segment);
   BOOST_TEST(found.dead.size() == 2U);
-  BOOST_TEST(found.reclaimed_slabs == 1U);
+  BOOST_TEST(found.released == 1U);
   const RecoveryReport report = recover(segment);
   BOOST_TEST_REQUIRE(report.dead.size() == 2U);
   for (const DeadParticipant& dead : report.dead) {
-    BOOST_TEST(dead.repaired_frames == 1U);
+    BOOST_TEST(dead.repairs == 1U);
     BOOST_TEST((dead.facility == "clicks" || dead.facility == "main"));
   }
   const Snapshot now = inspect(segment);
@@ -118,10 +118,10 @@ BOOST_AUTO_TEST_CASE(the_dead_of_each_are_settled_by_it) {
   BOOST_TEST(counter_in(now).recoveries == 1U);
   BOOST_TEST(counter_in(now).released == 1U);
   BOOST_TEST_REQUIRE(counter_in(now).journal.size() == 1U);
-  BOOST_TEST(counter_in(now).journal[0].repaired_frames == 1U);
+  BOOST_TEST(counter_in(now).journal[0].repairs == 1U);
   BOOST_TEST(counter_in(now).journal[0].repaired_bytes == 8U);
   BOOST_TEST_REQUIRE(now.journal.size() == 1U);
-  BOOST_TEST(now.journal[0].repaired_frames == 1U);
+  BOOST_TEST(now.journal[0].repairs == 1U);
   BOOST_TEST(now.departed.committed == 7U);
   BOOST_TEST(Counter::find(segment, "clicks")->total() == 7U);
 }

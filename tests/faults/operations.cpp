@@ -215,7 +215,7 @@ std::vector<Operation> make_operations() {
                  .before = attach_both,
                  .act = write_over_flips});
   all.push_back(
-      {.name = "seal_the_extent_of_an_idle_writer", .options = small(), .before = let_idle, .act = write_over_flips});
+      {.name = "close_the_extent_of_an_idle_writer", .options = small(), .before = let_idle, .act = write_over_flips});
   all.push_back({.name = "wait_for_a_message", .options = small(), .before = attach_both, .act = [](World& world) {
                    static_cast<void>(world.reader->wait_for(2ms));
                  }});

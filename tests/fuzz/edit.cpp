@@ -82,9 +82,9 @@ std::uint64_t participant_shape(std::byte* base, const layout::StreamGeometry& g
                                 std::uint64_t offset) {
   const std::uint8_t choice = input.byte();
   switch (offset % sizeof(layout::ParticipantSlot)) {
-    case offsetof(layout::ParticipantSlot, tenure):
-      return layout::SlotTenure::make(input.byte(), static_cast<layout::SlotRole>(choice % 4),
-                                      static_cast<layout::SlotState>(choice >> 2 & 3))
+    case offsetof(layout::ParticipantSlot, registration):
+      return layout::SlotRegistration::make(input.byte(), static_cast<layout::SlotRole>(choice % 4),
+                                            static_cast<layout::SlotState>(choice >> 2 & 3))
           .word;
     case offsetof(layout::ParticipantSlot, facility):
       return layout::FacilityId::make(choice & 3, input.byte() & 1).word;

@@ -1,4 +1,4 @@
-// Writers, alone and with a reader at their heels: claims, flips, seals, reclaims.
+// Writers, alone and with a reader at their heels: claims, flips, closing, reclaims.
 #include "fuzz/target.hpp"
 #include "fuzz/world.hpp"
 

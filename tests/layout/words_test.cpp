@@ -127,13 +127,14 @@ BOOST_AUTO_TEST_CASE(a_switch_of_progress_selects_the_other_record_and_starts_fr
   }
 }
 
-BOOST_AUTO_TEST_CASE(a_tenure_keeps_incarnation_role_and_state_apart) {
+BOOST_AUTO_TEST_CASE(a_registration_keeps_incarnation_role_and_state_apart) {
   for (const std::uint64_t incarnation : {std::uint64_t{0}, std::uint64_t{1}, (std::uint64_t{1} << 48) - 1}) {
     for (const auto role : {SlotRole::none, SlotRole::writer, SlotRole::reader}) {
       for (const auto state : {SlotState::free, SlotState::attached, SlotState::leaving, SlotState::attaching}) {
-        const SlotTenure tenure = SlotTenure::make(incarnation, role, state);
-        BOOST_TEST((tenure.incarnation() == incarnation && tenure.role() == role && tenure.state() == state));
-        BOOST_TEST(tenure.in_use() == (state != SlotState::free));
+        const SlotRegistration registration = SlotRegistration::make(incarnation, role, state);
+        BOOST_TEST((registration.incarnation() == incarnation && registration.role() == role &&
+                    registration.state() == state));
+        BOOST_TEST(registration.in_use() == (state != SlotState::free));
       }
     }
   }

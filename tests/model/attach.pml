@@ -4,7 +4,7 @@
  *           (recover_core, settle, settle_own), stream/reader_windows.cpp (the constructor: position and hold under the maintenance lock),
  *           stream/reclaim.cpp (is_held). Readers that attach, read one generation after the other, and leave or die;
  *           a flipper that reclaims; a recoverer. All readers use the one slot, one after the other, so that every
- *           step of an old tenure meets every step of a new one. Each is a process with a life of its own. With WRITERS
+ *           step of an old registration meets every step of a new one. Each is a process with a life of its own. With WRITERS
  *           they are writers, which hold nothing and attach without the maintenance lock.
  * Assumed   sequential consistency. Reading is one step; cleaning is one step.
  * Deaths    readers and the recoverer, at every store. The kernel drops a dead one's lock, or has not come to it yet; that
@@ -15,7 +15,7 @@
  *
  * Each of these leaves out one step, and must fail: ATTACH_WITHOUT_LOCK, NO_SECOND_LOOK,
  * LIFE_DROPPED_FIRST, NO_LOOK_BEFORE_SETTLING, NO_HOLD_CHECK; and with WRITERS: NO_SLOT_LOCK,
- * LIFE_AFTER_TENURE. */
+ * LIFE_AFTER_REGISTRATION. */
 #ifndef READERS
 #define READERS 2
 #endif
@@ -52,7 +52,7 @@ byte oldest = 1;
 #define ATTACHED 1
 #define LEAVING 2
 #define NO_HOLD 255
-byte incarnation, state = FREE;                     /* one word: the slot's tenure */
+byte incarnation, state = FREE;                     /* one word: the slot's registration */
 byte hold = NO_HOLD;
 byte life;                                          /* the slot's: whose it is */
 byte slot_lock = NOBODY;                            /* who is attaching */
@@ -60,7 +60,7 @@ bool lives[READERS];                                /* whether the lock on that 
 
 /* --- What only the checks know ------------------------------------------------------------------------------------ */
 
-byte occupant = NOBODY;                             /* who made the tenure */
+byte occupant = NOBODY;                             /* who made the registration */
 byte ended;                                         /* readers that left or died */
 byte early_looks = EARLY_LOOKS;                     /* of recovery, while the slot's owner is there */
 
@@ -111,7 +111,7 @@ inline attach() {
   if
   :: taken ->
      take_slot();
-#ifdef LIFE_AFTER_TENURE
+#ifdef LIFE_AFTER_REGISTRATION
      open_segment();
 #endif
 #ifndef NO_SLOT_LOCK
@@ -165,7 +165,7 @@ proctype reader(byte me) {
   byte position, reads, own_incarnation;
   bool taken;
 
-#ifndef LIFE_AFTER_TENURE
+#ifndef LIFE_AFTER_REGISTRATION
   open_segment();
 #endif
   do

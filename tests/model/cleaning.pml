@@ -1,7 +1,7 @@
 /* Total order: a slab is cleaned by steps, and the lock is let go between two of them.
  *
  * Mirrors   stream/reclaim.cpp (take_free_slab, find_to_clean, reclaim, clean), stream/flip.cpp, stream/slabs.cpp
- *           (settle_states), stream/claim.cpp (clean_ahead), stream/reader_start.cpp (choose_start at the oldest).
+ *           (mend_states), stream/claim.cpp (clean_ahead), stream/reader_start.cpp (choose_start at the oldest).
  * Assumed   sequential consistency. A claim and its frame are one step, so that a generation is closed when the cursor
  *           leaves it: what is open in it is in total_order.pml. Pins are in overwrite.pml. Writers may clean ahead
  *           after every claim, not in the last quarter of a slab only. What a step cleans is one store: a death within
@@ -55,8 +55,8 @@ bool done[WRITERS];
 
 /* --- Reclaim ------------------------------------------------------------------------------------------------------ */
 
-/* settle_states(); what is read here changes under the lock only. */
-inline settle_states() {
+/* mend_states(); what is read here changes under the lock only. */
+inline mend_states() {
   s = 0;
   do
   :: s < SLABS ->
@@ -172,7 +172,7 @@ inline take_free_slab() {
 /* From `from`, in which there was no room. Says `no_slab` if none can be had. */
 inline flip(from) {
   lock();
-  settle_states();
+  mend_states();
   if
   :: cursor_generation == from ->
      LOAD(slab = 0;
@@ -206,7 +206,7 @@ inline clean_ahead() {
   if
   :: atomic { maintenance == NOBODY -> maintenance = me };
 #ifndef NO_SETTLING_AHEAD
-     settle_states();
+     mend_states();
 #endif
      take_free_slab();
      LOAD(slab = 0; s = 0; cleaning = false);
@@ -274,7 +274,7 @@ proctype reader() {
   bool finished;
 
   lock();
-  settle_states();
+  mend_states();
   find_oldest();
   STORE(assert(slab < SLABS); hold = life_generation[slab]; slab = 0);
   unlock();

@@ -23,7 +23,7 @@
 #define BUFFERED PARTICIPANTS
 
 #define ENTRY 0
-#define SLOT 1                                      /* the tenure */
+#define SLOT 1                                      /* the registration */
 #define REGION 2                                    /* whose words stand there; 0: zeros */
 #define WORDS 3
 

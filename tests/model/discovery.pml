@@ -1,7 +1,7 @@
 /* Per-writer order: extents of several granules, holes of all kinds, and how a reader learns of them.
  *
  * Mirrors   layout/extent.hpp, stream/extents.cpp (open_extent, close_extent, close_hole, mark_last), stream/claim.cpp
- *           (claim_extent), stream/flip.cpp (the limit, and the cursor's move), stream/seal.cpp (what is closed),
+ *           (claim_extent), stream/flip.cpp (the limit, and the cursor's move), stream/close.cpp (what is closed),
  *           stream/repair.cpp (repair_table, grace), stream/reader_windows.cpp (discover, trace), and the order in
  *           which a range drains its places.
  * Assumed   sequential consistency. A slab for each generation, never reclaimed, and no revocation: they are in

@@ -1,10 +1,10 @@
-/* Per-writer order: extents, flip, seal, reclaim, repair, and a lossless reader.
+/* Per-writer order: extents, flip, close, reclaim, repair, and a lossless reader.
  *
  * Mirrors   include/sapbuf/writer.hpp and stream/writer.cpp (reserve, commit), stream/claim.cpp (claim_extent),
- *           stream/extents.cpp, stream/flip.cpp, stream/seal.cpp, stream/reclaim.cpp, stream/slabs.cpp,
+ *           stream/extents.cpp, stream/flip.cpp, stream/close.cpp, stream/reclaim.cpp, stream/slabs.cpp,
  *           stream/repair.cpp (holes, grace period, open extents), stream/reader_windows.cpp (discover,
  *           forget_finished).
- * Assumed   sequential consistency (the seal edge under store buffers: seal.pml); claims of one extent, so that none
+ * Assumed   sequential consistency (the close edge under store buffers: close.pml); claims of one extent, so that none
  *           runs over a slab's end. Slabs are not zeroed: what an older generation wrote stays there. The counts of
  *           the ledger are in ledger.pml, pins in overwrite.pml.
  * Deaths    writers, the reader when it lets go of a slab (with READER_DIES also while it waits), and the recoverer
@@ -110,7 +110,7 @@ inline close_hole(which) {
   STORE(table_state[which] = CLOSED; tell(everybody))
 }
 
-/* --- Seal --------------------------------------------------------------------------------------------------------- */
+/* --- Close -------------------------------------------------------------------------------------------------------- */
 
 /* may_close(): the claim is read first, then the progress word. Says `keep` if the owner may be writing there. */
 inline look_at_owner(which) {
@@ -124,7 +124,7 @@ inline look_at_owner(which) {
 }
 
 /* The extents of slab s. */
-inline seal_extents() {
+inline close_extents() {
   LOAD(x = s * EXTENTS; any_open = false; unfinished = false);
   do
   :: x < s * EXTENTS + limit[s] ->
@@ -165,7 +165,7 @@ inline close_ended() {
   if
   :: closed_through + 1 < cursor_generation ->
      LOAD(s = (life_generation[0] == closed_through + 1 -> 0 : 1));
-     seal_extents();
+     close_extents();
      if
      :: !unfinished -> STORE(closed_through++)
      :: else
@@ -190,7 +190,7 @@ inline clean(slab) {
  * under the lock only. */
 #define is_left_behind(slab) (life_state[slab] == ACTIVE && life_generation[slab] < cursor_generation)
 
-inline lock_and_settle_states() {
+inline lock_and_mend_states() {
   atomic { maintenance == NOBODY -> maintenance = me; s = (is_left_behind(0) -> 0 : (is_left_behind(1) -> 1 : SLABS)) };
   if
   :: s < SLABS -> STORE(life_state[s] = SEALED)
@@ -261,7 +261,7 @@ inline move_cursor(slab) {
 
 /* From `from`, in which there was no room. Says `no_slab` if none can be had. */
 inline flip(from) {
-  lock_and_settle_states();
+  lock_and_mend_states();
   if
   :: cursor_generation == from && from == GENERATIONS -> beyond_bounds = true; false
   :: else
@@ -459,8 +459,8 @@ killed:
   forget();
 end_nobody_died:
   if
-  :: atomic { needs_settling(0) -> lock_and_settle_states() }; victim = 0
-  :: atomic { needs_settling(WRITERS - 1) -> lock_and_settle_states() }; victim = WRITERS - 1
+  :: atomic { needs_settling(0) -> lock_and_mend_states() }; victim = 0
+  :: atomic { needs_settling(WRITERS - 1) -> lock_and_mend_states() }; victim = WRITERS - 1
   :: atomic { dead[READER] && hold != NO_HOLD -> lock() };
      STORE(hold = NO_HOLD; tell(flippers));
      unlock();

@@ -28,7 +28,7 @@ typedef Record {
 typedef Slot {
   bool busy; bit parity; byte since;                /* one word: progress */
   Record records[2];
-  bool in_use;                                      /* tenure */
+  bool in_use;                                      /* registration */
   bool counted;                                     /* its incarnation is in the departed totals */
 }
 Slot slot[WRITERS];

@@ -1,6 +1,6 @@
 /* Overwriting: pins against reclaim, and the exact number of what was lost.
  *
- * Mirrors   stream/reclaim.cpp (reclaim, take_free_slab), stream/slabs.cpp (settle_states), stream/seal.cpp
+ * Mirrors   stream/reclaim.cpp (reclaim, take_free_slab), stream/slabs.cpp (mend_states), stream/close.cpp
  *           (record_closed), stream/flip.cpp, stream/reader_windows.cpp (verify_pins, account_for_gap, pin_windows,
  *           refresh).
  * Assumed   total store order for the slabs' states and the pins, as store_buffers.pml says; the other words are read
@@ -112,7 +112,7 @@ inline clean() {
 #define is_left_behind(word) ((state_of(word) == ACTIVE && g < cursor_generation) || state_of(word) == RECLAIMING)
 #endif
 
-inline settle_states() {
+inline mend_states() {
   s = 0;
   do
   :: s < SLABS ->
@@ -210,7 +210,7 @@ killed:
   :: cursor_generation < GENERATIONS ->
      begin_look();
      lock();
-     settle_states();
+     mend_states();
      find_prepared();
      if
      :: n == SLABS ->

@@ -1,7 +1,7 @@
 /* Total order: claims of single frames, holes and their grace period, busy frames of the dead, flip, and cleaning.
  *
  * Mirrors   stream/claim.cpp (claim_frame, take), stream/writer.cpp (publish_slow), stream/repair.cpp
- *           (repair_holes, repair_frames, repair_busy_frame), stream/seal.cpp (no_frame_is_open, may_write_into,
+ *           (repair_holes, repair_frames, repair_busy_frame), stream/close.cpp (no_frame_is_open, may_write_into,
  *           record_closed), stream/flip.cpp, stream/reclaim.cpp (clean, in one step: cleaning.pml has more), and a
  *           reader that walks the headers.
  * Assumed   sequential consistency. The reader's walk over what is there is one step. may_write_into looks twice, not
@@ -78,7 +78,7 @@ bool beyond_bounds;
 #define has_ended(writer) (done[writer] || settled[writer])
 #define is_mine (life_generation[place / UNITS] == generation)
 
-/* --- Seal --------------------------------------------------------------------------------------------------------- */
+/* --- Close -------------------------------------------------------------------------------------------------------- */
 
 /* may_write_into(): says `keep` if this writer may still have a claim or an open frame in the generation of slab s. */
 inline look_at_writer(w) {
@@ -149,7 +149,7 @@ inline clean(slab) {
 
 #define is_left_behind(slab) (life_state[slab] == ACTIVE && life_generation[slab] < cursor_generation)
 
-inline lock_and_settle_states() {
+inline lock_and_mend_states() {
   atomic { maintenance == NOBODY -> maintenance = me; s = (is_left_behind(0) -> 0 : (is_left_behind(1) -> 1 : SLABS)) };
   if
   :: s < SLABS -> STORE(life_state[s] = SEALED)
@@ -213,7 +213,7 @@ inline move_cursor(slab) {
 }
 
 inline flip(from) {
-  lock_and_settle_states();
+  lock_and_mend_states();
   if
   :: cursor_generation == from && from == GENERATIONS -> beyond_bounds = true; false
   :: else
@@ -423,8 +423,8 @@ killed:
   forget();
 end_nobody_died:
   if
-  :: atomic { needs_settling(0) -> lock_and_settle_states() }; victim = 0
-  :: atomic { needs_settling(1) -> lock_and_settle_states() }; victim = 1
+  :: atomic { needs_settling(0) -> lock_and_mend_states() }; victim = 0
+  :: atomic { needs_settling(1) -> lock_and_mend_states() }; victim = 1
   :: atomic { dead[READER] && hold != NO_HOLD -> lock() };
      STORE(hold = NO_HOLD; tell(flippers));
      unlock();

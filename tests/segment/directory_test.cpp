@@ -351,7 +351,7 @@ BOOST_DATA_TEST_CASE(deaths_in_both_are_settled_each_in_its_own, data::make(kOrd
   BOOST_TEST(now.facilities[1].stream->departed.committed == 10U);
   BOOST_TEST(now.facilities[1].stream->departed.abandoned == 2U);
   for (const FacilitySnapshot& facility : now.facilities) {
-    for (const JournalRecord& record : facility.journal) BOOST_TEST(record.repaired_frames <= 2U);
+    for (const JournalRecord& record : facility.journal) BOOST_TEST(record.repairs <= 2U);
   }
   Log log_of_main;
   Log log_of_orders;

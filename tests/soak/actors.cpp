@@ -255,9 +255,10 @@ std::string what_stands(const Segment& segment) {
       if (extent.state() == layout::ExtentState::closed) granule += extent.granules() - 1;
       if (extent.state() == layout::ExtentState::closed) continue;
       const layout::StreamSlot& owner = core.slot(extent.owner());
-      text += fmt::format(", granule {} is {:x}, its owner's tenure {:x}, claim {:x}, progress {:x}, revoked {:x}",
-                          granule, extent.word, test::participant(segment, extent.owner()).tenure.load(),
-                          owner.claim.load(), owner.progress.load(), owner.revoked.load());
+      text +=
+          fmt::format(", granule {} is {:x}, its owner's registration {:x}, claim {:x}, progress {:x}, revoked {:x}",
+                      granule, extent.word, test::participant(segment, extent.owner()).registration.load(),
+                      owner.claim.load(), owner.progress.load(), owner.revoked.load());
       break;
     }
   }

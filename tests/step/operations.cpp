@@ -56,7 +56,7 @@ std::vector<Operation> make_operations() {
       {"commit_batch_in_total_order", total, block, nothing, writer_that(1, write_batch)},
       {"abort_in_total_order", total, block, nothing, writer_that(1, reserve_and_abort)},
 
-      {"seal_idle_writer", per_writer, block, peer_wrote(1), writer_that(0, write_several(kPastTheMiddle))},
+      {"close_idle_writer", per_writer, block, peer_wrote(1), writer_that(0, write_several(kPastTheMiddle))},
       {"flip_per_writer", per_writer, block, nothing, writer_that(0, write_several(kIntoBothSlabs))},
       {"flip_total", total, block, nothing, writer_that(0, write_several(kIntoBothSlabs))},
       {"flip_after_dead_preparer", per_writer, block, wounded_at(KillPoint::flip_prepared, 1),
@@ -93,7 +93,7 @@ std::vector<Operation> make_operations() {
       {"recover_sealer", per_writer, block,
        [](World& world) {
          world.write(1);
-         world.wound(KillPoint::seal_revoked, 1);
+         world.wound(KillPoint::close_revoked, 1);
        },
        run_recovery},
       {"recover_cleaner", total, block, wounded_at(KillPoint::reclaim_cleaning, 1), run_recovery},

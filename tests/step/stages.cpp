@@ -9,7 +9,7 @@ void unread_messages(World& world) { world.write(24, false); }
 
 // The cursor stands so that ...
 void at_the_end_of_the_first_slab(World& world) { world.advance_to(1, 3900); }     // the next slab was never used
-void before_the_middle_of_the_second(World& world) { world.advance_to(2, 1500); }  // the next claims seal the first
+void before_the_middle_of_the_second(World& world) { world.advance_to(2, 1500); }  // the next claims close the first
 void at_the_end_of_the_second_slab(World& world) { world.advance_to(2, 3900); }    // the first one must be reclaimed
 
 std::function<void(World&)> wounded_at(KillPoint kill_point, unsigned nth) {
@@ -47,7 +47,7 @@ std::vector<Stage> make_stages() {
                    nothing,
                    at_the_end_of_the_first_slab,
                    {claim_large, claim, detach, read, join, heal}});
-    all.push_back({total ? "total_seal" : "seal",
+    all.push_back({total ? "total_close" : "close",
                    order,
                    block,
                    nothing,

@@ -153,7 +153,7 @@ std::span<const StopPoint> stop_points() {
       writer_point(KillPoint::commit_filled, 1),
       writer_point(KillPoint::commit_published, 3),
       writer_point(KillPoint::ledger_before_switch, 1),
-      writer_point(KillPoint::seal_revoked, 1, true),
+      writer_point(KillPoint::close_revoked, 1, true),
       writer_point(KillPoint::flip_prepared, 1, true),
       writer_point(KillPoint::flip_limited, 1, true),
       writer_point(KillPoint::flip_moved, 1, true),

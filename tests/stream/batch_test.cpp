@@ -132,9 +132,9 @@ BOOST_DATA_TEST_CASE(it_is_the_writers_one_reservation, kEveryFence, order, fenc
   Batch first = stream.writer.reserve_batch(2, 20);
   append(first, "first");
   Batch moved{std::move(first)};
-  BOOST_TEST(stream.writer.reserve_batch(1, 1).status() == Status::reserved);
-  BOOST_TEST(stream.writer.reserve(1).status() == Status::reserved);
-  BOOST_TEST(stream.writer.write("no") == Status::reserved);
+  BOOST_TEST(stream.writer.reserve_batch(1, 1).status() == Status::already_reserved);
+  BOOST_TEST(stream.writer.reserve(1).status() == Status::already_reserved);
+  BOOST_TEST(stream.writer.write("no") == Status::already_reserved);
   moved.commit();
   BOOST_TEST(stream.writer.write("second") == Status::ok);
   BOOST_TEST(texts(stream.reader) == (Texts{"first", "second"}), boost::test_tools::per_element());

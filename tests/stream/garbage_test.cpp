@@ -186,7 +186,7 @@ BOOST_DATA_TEST_CASE(recovery_says_that_the_cursor_points_nowhere, data::make(kO
   BOOST_TEST(error_of([&] { const Writer writer{segment}; }) == Errc::corrupt);
 }
 
-// Sealers revoke what the cursor has left. A writer that believed in any other revocation would claim anew for ever.
+// Closers revoke what the cursor has left. A writer that believed in any other revocation would claim anew for ever.
 BOOST_AUTO_TEST_CASE(a_revocation_that_no_sealer_made_is_an_error) {
   const SegmentOptions options{.slab_bytes = 4096, .participants = 4};
   const HeapMemory memory{options};

@@ -121,9 +121,9 @@ BOOST_DATA_TEST_CASE(a_moved_reservation_is_the_same_reservation, data::make(kOr
 BOOST_DATA_TEST_CASE(a_second_reservation_waits_for_the_end_of_the_first, kEveryStream, order, on_full) {
   Stream stream{order, on_full};
   Reservation first = stream.writer.reserve(8);
-  BOOST_TEST(stream.writer.reserve(8).status() == Status::reserved);
-  BOOST_TEST(stream.writer.write("no") == Status::reserved);
-  BOOST_TEST(stream.writer.reserve(9000).status() == Status::reserved);
+  BOOST_TEST(stream.writer.reserve(8).status() == Status::already_reserved);
+  BOOST_TEST(stream.writer.write("no") == Status::already_reserved);
+  BOOST_TEST(stream.writer.reserve(9000).status() == Status::already_reserved);
   std::memcpy(first.bytes().data(), "first..", 8);
   first.commit(5);
   BOOST_TEST(stream.writer.write("second") == Status::ok);

@@ -119,7 +119,7 @@ BOOST_DATA_TEST_CASE(a_writer_may_be_handed_on, data::make(kOrders), order) {
   std::thread{[&] { must_put(moved, {1, 2}); }}.join();
   {
     const Reservation open = moved.reserve(8);
-    BOOST_TEST(moved.reserve(8).status() == Status::reserved);
+    BOOST_TEST(moved.reserve(8).status() == Status::already_reserved);
   }
   Log log;
   log.read(stream.reader);

@@ -454,7 +454,7 @@ BOOST_FIXTURE_TEST_CASE(a_slow_writers_extent_is_left_out_only_once, Following) 
   BOOST_TEST(log.by_writer().contains(2));
 }
 
-// A sealer that died behind its revocation leaves the extent open; its owner finds itself revoked, and goes on
+// A closer that died behind its revocation leaves the extent open; its owner finds itself revoked, and goes on
 // elsewhere.
 BOOST_AUTO_TEST_CASE(an_extent_that_was_left_open_does_not_come_behind_its_owners_next_one) {
   const SegmentOptions options{.slab_bytes = 8 * 16384, .extent_bytes = 16384};

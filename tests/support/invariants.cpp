@@ -16,7 +16,7 @@ namespace {
 
 using detail::ActiveSlab;
 using detail::LedgerValues;
-using detail::Placed;
+using detail::SlabGeneration;
 using detail::StreamCore;
 using layout::Claim;
 using layout::Cursor;
@@ -24,9 +24,9 @@ using layout::Progress;
 using layout::SlabDescriptor;
 using layout::SlabLife;
 using layout::SlabState;
+using layout::SlotRegistration;
 using layout::SlotRole;
 using layout::SlotState;
-using layout::SlotTenure;
 using layout::StreamSlot;
 
 class Inspection {
@@ -118,7 +118,7 @@ class Inspection {
   }
 
   // Beside the one that the cursor points into: the next one, prepared; the one before, which its flipper has yet to
-  // seal.
+  // close.
   void look_at_other_active(std::uint32_t slab, std::uint64_t generation) {
     if (slab == active_.slab || generation == active_.generation + 1) return;
     if (still_ || generation + 1 != active_.generation) {
@@ -142,11 +142,11 @@ class Inspection {
     for (const auto& [generation, slab] : readable_) {
       const bool closed = generation <= core_.control().closed_through.load();
       SlabDescriptor& descriptor = core_.descriptor(slab);
-      const Placed place{generation, slab};
-      const std::uint64_t messages = messages_in(core_, place, claimed_bytes(core_, active_, place), closed, still_);
+      const SlabGeneration where{generation, slab};
+      const std::uint64_t messages = messages_in(core_, where, claimed_bytes(core_, active_, where), closed, still_);
       found_ += messages;
       if (closed && descriptor.closed.load() != 1) broken("generation ", generation, " is closed, and does not say so");
-      // A sealer says it here before it says it of all.
+      // A closer says it here before it says it of all.
       if (descriptor.closed.load() != 0 && generation > core_.control().closed_through.load() + 1) {
         broken("generation ", generation, " says that it is closed, before one that came earlier");
       }
@@ -175,21 +175,22 @@ class Inspection {
 
   void look_at_slot(std::uint32_t index) {
     const StreamSlot& slot = core_.slot(index);
-    const SlotTenure tenure{core_.segment().participant(index).tenure.load()};
-    if (tenure.state() > SlotState::attaching) broken("slot ", index, " has state ", static_cast<int>(tenure.state()));
-    if (tenure.in_use() && index >= core_.segment().control().high_slot.load())
+    const SlotRegistration registration{core_.segment().participant(index).registration.load()};
+    if (registration.state() > SlotState::attaching)
+      broken("slot ", index, " has state ", static_cast<int>(registration.state()));
+    if (registration.in_use() && index >= core_.segment().control().high_slot.load())
       broken("slot ", index, " is in use above high_slot");
-    if (tenure.in_use() && tenure.role() != SlotRole::writer && tenure.role() != SlotRole::reader) {
+    if (registration.in_use() && registration.role() != SlotRole::writer && registration.role() != SlotRole::reader) {
       broken("slot ", index, " is in use without a role");
     }
     if (still_) {
-      if (!tenure.in_use() && core_.segment().locks().is_locked(layout::kSlotLocks + index))
+      if (!registration.in_use() && core_.segment().locks().is_locked(layout::kSlotLocks + index))
         broken("slot ", index, " is free, and its lock is held");
-      if (tenure.state() == SlotState::leaving) broken("slot ", index, " says for ever that it is leaving");
-      if (tenure.state() == SlotState::attaching) broken("slot ", index, " says for ever that it is attaching");
+      if (registration.state() == SlotState::leaving) broken("slot ", index, " says for ever that it is leaving");
+      if (registration.state() == SlotState::attaching) broken("slot ", index, " says for ever that it is attaching");
     }
-    if (!core_.tenure_of(index).in_use()) return still_ ? look_at_free_slot(index, slot) : void();
-    if (tenure.role() == SlotRole::writer) return look_at_writer(index, slot);
+    if (!core_.registration_of(index).in_use()) return still_ ? look_at_free_slot(index, slot) : void();
+    if (registration.role() == SlotRole::writer) return look_at_writer(index, slot);
     look_at_reader(index, slot);
   }
 
@@ -236,7 +237,7 @@ class Inspection {
     const layout::StreamControl& control = core_.control();
     std::uint64_t committed = control.departed[control.departed_selector.load() & 1].committed.load();
     for (std::uint32_t index = 0; index < g_.participants; ++index) {
-      if (core_.tenure_of(index).in_use()) committed += detail::load_ledger(core_.slot(index)).committed;
+      if (core_.registration_of(index).in_use()) committed += detail::load_ledger(core_.slot(index)).committed;
     }
     const auto& [oldest, slab] = *readable_.begin();
     const std::uint64_t before = is_lossless() ? 0 : core_.descriptor(slab).messages_before.load();
@@ -250,7 +251,7 @@ class Inspection {
     if (found_ > committed) broken(committed, " messages were committed; ", found_, " are found");
     for (std::uint32_t index = 0; index < g_.participants; ++index) {
       const StreamSlot& reader = core_.slot(index);
-      if (core_.tenure_of(index).role() != SlotRole::reader) continue;
+      if (core_.registration_of(index).role() != SlotRole::reader) continue;
       if (reader.delivered.load() + reader.lost.load() > committed) {
         broken("slot ", index, " got ", reader.delivered.load(), " messages and lost ", reader.lost.load(), " of ",
                committed);

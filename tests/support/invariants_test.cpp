@@ -21,9 +21,9 @@ using layout::FrameHeader;
 using layout::FrameKind;
 using layout::SlabLife;
 using layout::SlabState;
+using layout::SlotRegistration;
 using layout::SlotRole;
 using layout::SlotState;
-using layout::SlotTenure;
 
 SegmentOptions options(Order order, OnFull on_full) {
   return {.slabs = 4,
@@ -172,23 +172,28 @@ const Break kBreaks[] = {
      [](Victim& v) {
        v.registry().high_slot = 8;
        v.participant_at(6).facility = v.core().id().word;
-       v.participant_at(6).tenure = SlotTenure::make(1, SlotRole::writer, SlotState::attached).word;
+       v.participant_at(6).registration = SlotRegistration::make(1, SlotRole::writer, SlotState::attached).word;
      }},
     {"is in use above high_slot", kPer, kBlock,
-     [](Victim& v) { v.participant_at(6).tenure = SlotTenure::make(1, SlotRole::writer, SlotState::attached).word; }},
+     [](Victim& v) {
+       v.participant_at(6).registration = SlotRegistration::make(1, SlotRole::writer, SlotState::attached).word;
+     }},
     {"is free, and its lock is held", kPer, kBlock,
      [](Victim& v) { BOOST_TEST(v.core().segment().locks().try_lock(layout::kSlotLocks + 6)); }},
     {"is in use without a role", kPer, kBlock,
      [](Victim& v) {
-       v.participant_at(v.first.slot()).tenure = SlotTenure::make(1, SlotRole::none, SlotState::attached).word;
+       v.participant_at(v.first.slot()).registration =
+           SlotRegistration::make(1, SlotRole::none, SlotState::attached).word;
      }},
     {"says for ever that it is leaving", kPer, kBlock,
      [](Victim& v) {
-       v.participant_at(v.first.slot()).tenure = SlotTenure::make(1, SlotRole::writer, SlotState::leaving).word;
+       v.participant_at(v.first.slot()).registration =
+           SlotRegistration::make(1, SlotRole::writer, SlotState::leaving).word;
      }},
     {"says for ever that it is attaching", kPer, kBlock,
      [](Victim& v) {
-       v.participant_at(v.first.slot()).tenure = SlotTenure::make(1, SlotRole::writer, SlotState::attaching).word;
+       v.participant_at(v.first.slot()).registration =
+           SlotRegistration::make(1, SlotRole::writer, SlotState::attaching).word;
      }},
     {"is free, and has a claim", kPer, kBlock, [](Victim& v) { v.core().slot(6).claim = Claim::claiming(1).word; }},
     {"is free, and busy", kPer, kBlock, [](Victim& v) { v.core().slot(6).progress = layout::Progress::kBusy; }},

@@ -5,7 +5,7 @@
 namespace sapbuf::test {
 namespace {
 
-using detail::Placed;
+using detail::SlabGeneration;
 using detail::StreamCore;
 using layout::Claim;
 using layout::Extent;
@@ -18,11 +18,11 @@ using layout::word_at;
 
 class SlabWalk {
  public:
-  SlabWalk(StreamCore& core, Placed place, bool closed, bool still)
+  SlabWalk(StreamCore& core, SlabGeneration where, bool closed, bool still)
       : core_(core),
         g_(core.geometry()),
-        place_(place),
-        slab_(core.slab_for_reading(place.slab)),
+        where_(where),
+        slab_(core.slab_for_reading(where.slab)),
         closed_(closed),
         still_(still) {}
 
@@ -42,14 +42,14 @@ class SlabWalk {
  private:
   template <typename... Parts>
   [[noreturn]] void wrong(std::uint64_t offset, const Parts&... parts) const {
-    broken("generation ", place_.generation, ", slab ", place_.slab, ", at ", offset, ": ", parts...);
+    broken("generation ", where_.generation, ", slab ", where_.slab, ", at ", offset, ": ", parts...);
   }
 
   FrameHeader header_at(std::uint64_t offset) const { return {word_at(slab_ + offset).load()}; }
 
   // --- Per-writer order --------------------------------------------------------------------------------------------
 
-  Extent extent_at(std::uint64_t index) const { return {core_.extent(place_.slab, index).load()}; }
+  Extent extent_at(std::uint64_t index) const { return {core_.extent(where_.slab, index).load()}; }
 
   void walk_table(std::uint64_t count) {
     for (std::uint64_t index = 0; index < count;) {
@@ -143,7 +143,7 @@ class SlabWalk {
     }
   }
 
-  // Left by a sealer that was killed or stopped before it could say `closed`.
+  // Left by a closer that was killed or stopped before it could say `closed`.
   bool is_filler_behind_limit(std::uint64_t at, std::uint64_t claimed) const {
     return at == claimed && header_at(at).word == FrameHeader::nop(g_.slab_bytes - claimed).word;
   }
@@ -154,15 +154,15 @@ class SlabWalk {
     if (!still_) return;
     const StreamSlot& owner = core_.slot(header.owner());
     const Claim claim{owner.claim.load()};
-    const bool claimed = claim.is_in(place_.generation) && claim.slab() == place_.slab && claim.offset_bytes() == at;
-    if (!core_.tenure_of(header.owner()).in_use() || !Progress{owner.progress.load()}.busy() || !claimed) {
+    const bool claimed = claim.is_in(where_.generation) && claim.slab() == where_.slab && claim.offset_bytes() == at;
+    if (!core_.registration_of(header.owner()).in_use() || !Progress{owner.progress.load()}.busy() || !claimed) {
       wrong(at, "a busy frame of slot ", header.owner(), ", which is not at work there");
     }
   }
 
   StreamCore& core_;
   const layout::StreamGeometry& g_;
-  const Placed place_;
+  const SlabGeneration where_;
   const std::byte* const slab_;
   const bool closed_;
   const bool still_;
@@ -171,8 +171,8 @@ class SlabWalk {
 
 }  // namespace
 
-std::uint64_t messages_in(StreamCore& core, Placed place, std::uint64_t claimed, bool closed, bool still) {
-  return SlabWalk{core, place, closed, still}.run(claimed);
+std::uint64_t messages_in(StreamCore& core, SlabGeneration where, std::uint64_t claimed, bool closed, bool still) {
+  return SlabWalk{core, where, closed, still}.run(claimed);
 }
 
 std::optional<std::uint64_t> messages_in_own_extent(StreamCore& core, std::uint32_t writer, Claim claim) {

@@ -24,7 +24,7 @@ template <typename... Parts>
 
 // Walks over the `claimed` bytes of a generation, and looks at what is behind them. `closed`: nobody can write into it
 // any more. `still`: nobody is in the midst of a step. Returns how many messages it has. Throws Broken.
-std::uint64_t messages_in(detail::StreamCore& core, detail::Placed place, std::uint64_t claimed, bool closed,
+std::uint64_t messages_in(detail::StreamCore& core, detail::SlabGeneration where, std::uint64_t claimed, bool closed,
                           bool still);
 
 // Per-writer order: the messages of the extent that a writer's claim points to, if it is open and the writer's.

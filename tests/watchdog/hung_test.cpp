@@ -157,8 +157,8 @@ class Forger {
     slot().start_time.store(tools::process_start_time(pid).value());
   }
   void claim_to_be_the_next_one() const {
-    const layout::SlotTenure now{slot().tenure.load()};
-    slot().tenure.store(layout::SlotTenure::make(now.incarnation() + 1, now.role(), now.state()).word);
+    const layout::SlotRegistration now{slot().registration.load()};
+    slot().registration.store(layout::SlotRegistration::make(now.incarnation() + 1, now.role(), now.state()).word);
   }
 
  private:

@@ -47,9 +47,9 @@ Json to_json(const JournalRecord& record) {
           {"heartbeat_age_ms", record.heartbeat_age_ms},
           {"held_first", record.held_first},
           {"held_last", record.held_last},
-          {"repaired_frames", record.repaired_frames},
+          {"repaired_frames", record.repairs},
           {"repaired_bytes", record.repaired_bytes},
-          {"reclaimed_slabs", record.reclaimed_slabs}};
+          {"reclaimed_slabs", record.released}};
 }
 
 template <class Item>
@@ -133,7 +133,7 @@ Json to_json(const DeadParticipant& dead) {
           {"pid", dead.pid},
           {"proof", dead.proof},
           {"held_generations", dead.held_generations},
-          {"repaired_frames", dead.repaired_frames},
+          {"repaired_frames", dead.repairs},
           {"repaired_bytes", dead.repaired_bytes}};
 }
 

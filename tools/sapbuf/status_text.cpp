@@ -128,12 +128,12 @@ std::string journal_line(const JournalRecord& record) {
           : fmt::format("took {}", human_duration(std::chrono::nanoseconds{
                                        std::max(record.finished_ns, record.noticed_ns) - record.noticed_ns}));
   return fmt::format(
-      "#{} {}: {} {} (pid {}, slot {}) held {}, last progress {} before; repaired {} ({}), reclaimed {}; "
+      "#{} {}: {} {} (pid {}, slot {}) held {}, last progress {} before; {} ({}), released {}; "
       "proof: {}; {}\n",
       record.number, human_time(record.noticed_ns), to_string(record.role), printable_name(record.name), record.pid,
       record.slot, generations(record.held_first, record.held_last),
-      human_duration(std::chrono::milliseconds{record.heartbeat_age_ms}), counted(record.repaired_frames, "frame"),
-      human_bytes(record.repaired_bytes), counted(record.reclaimed_slabs, "slab"), record.proof, end);
+      human_duration(std::chrono::milliseconds{record.heartbeat_age_ms}), counted(record.repairs, "repair"),
+      human_bytes(record.repaired_bytes), counted(record.released, "slab"), record.proof, end);
 }
 
 std::string body(const Snapshot& snapshot, const FacilitySnapshot& facility) {

@@ -26,10 +26,9 @@ std::string describe(const DeadParticipant& dead, bool dry_run) {
     return fmt::format("{} is dead: still holds {}, last progress {} ago; proof: {}", who(dead), what, since,
                        dead.proof);
   }
-  const std::string repairs =
-      fmt::format("{} ({})", counted(dead.repaired_frames, "frame"), human_bytes(dead.repaired_bytes));
-  return fmt::format("{} died: took back {}, last progress {} ago; repaired {}; proof: {}", who(dead), what, since,
-                     repairs, dead.proof);
+  const std::string repairs = fmt::format("{} ({})", counted(dead.repairs, "repair"), human_bytes(dead.repaired_bytes));
+  return fmt::format("{} died: took back {}, last progress {} ago; {}; proof: {}", who(dead), what, since, repairs,
+                     dead.proof);
 }
 
 Json to_json(const HungParticipant& hung) {
@@ -48,7 +47,7 @@ Json to_json(const HungParticipant& hung) {
 
 void Findings::add(RecoveryReport report) {
   std::move(report.dead.begin(), report.dead.end(), std::back_inserter(dead));
-  reclaimed_slabs += report.reclaimed_slabs;
+  released += report.released;
   pending = report.pending;
   left_alone = report.left_alone;
 }
@@ -63,7 +62,7 @@ Json to_json(const Findings& findings) {
   for (const DeadParticipant& participant : findings.dead) dead.push_back(to_json(participant));
   Json hung = Json::array();
   for (const HungParticipant& participant : findings.hung) hung.push_back(to_json(participant));
-  return {{"name", findings.name}, {"dead", dead}, {"hung", hung}, {"reclaimed_slabs", findings.reclaimed_slabs}};
+  return {{"name", findings.name}, {"dead", dead}, {"hung", hung}, {"reclaimed_slabs", findings.released}};
 }
 
 std::string who(const DeadParticipant& dead) { return describe(dead.role, dead.name, dead.pid, dead.slot); }
@@ -74,13 +73,13 @@ std::string who(const JournalRecord& record) { return describe(record.role, reco
 
 void log_recovery(const std::string& segment, const RecoveryReport& report, bool dry_run) {
   // Several may have kept the same slab: the figure stands behind the last of them.
-  std::string slabs = counted(report.reclaimed_slabs, "slab") + (dry_run ? " to reclaim" : " reclaimed");
+  std::string slabs = counted(report.released, "slab") + (dry_run ? " to release" : " released");
   if (report.dead.size() > 1) slabs += fmt::format(" from these {}", report.dead.size());
   for (const DeadParticipant& dead : report.dead) {
     const bool is_last = &dead == &report.dead.back();
     spdlog::warn("{}: {}{}", title_of(segment, dead.facility), describe(dead, dry_run), is_last ? "; " + slabs : "");
   }
-  if (report.dead.empty() && report.reclaimed_slabs != 0) spdlog::info("{}: {}", segment, slabs);
+  if (report.dead.empty() && report.released != 0) spdlog::info("{}: {}", segment, slabs);
 }
 
 void log_left_alone(const std::string& segment, std::uint32_t count) {
@@ -89,11 +88,10 @@ void log_left_alone(const std::string& segment, std::uint32_t count) {
 }
 
 void log_foreign_recovery(const std::string& title, const JournalRecord& record) {
-  spdlog::warn(
-      "{}: {} died: another process took back {}, last progress {} before; repaired {} ({}); proof: {}; {} reclaimed",
-      title, who(record), generations(record.held_first, record.held_last), ago(record.heartbeat_age_ms),
-      counted(record.repaired_frames, "frame"), human_bytes(record.repaired_bytes), record.proof,
-      counted(record.reclaimed_slabs, "slab"));
+  spdlog::warn("{}: {} died: another process took back {}, last progress {} before; {} ({}); proof: {}; {} released",
+               title, who(record), generations(record.held_first, record.held_last), ago(record.heartbeat_age_ms),
+               counted(record.repairs, "repair"), human_bytes(record.repaired_bytes), record.proof,
+               counted(record.released, "slab"));
 }
 
 void log_hung(const std::string& segment, const HungParticipant& hung) {

@@ -19,12 +19,12 @@ struct Findings {
   std::string name;
   std::vector<DeadParticipant> dead;
   std::vector<HungParticipant> hung;
-  std::uint64_t reclaimed_slabs = 0;
+  std::uint64_t released = 0;
   bool pending = false;          // something is left for the next call of recover()
   std::string why_pending;       // for people
   std::uint32_t left_alone = 0;  // dead participants that this version cannot do anything about
 
-  bool nothing() const noexcept { return dead.empty() && hung.empty() && reclaimed_slabs == 0; }
+  bool nothing() const noexcept { return dead.empty() && hung.empty() && released == 0; }
   void add(RecoveryReport report);
 };
 

@@ -68,9 +68,9 @@ struct JournalRecord {
   std::uint64_t finished_ns = 0;  // 0: the repair is not finished
   std::uint64_t heartbeat_age_ms = 0;
   std::uint64_t held_first = 0, held_last = 0;  // generations; 0, 0 for none
-  std::uint64_t repaired_frames = 0;
+  std::uint64_t repairs = 0;
   std::uint64_t repaired_bytes = 0;
-  std::uint64_t reclaimed_slabs = 0;
+  std::uint64_t released = 0;
 };
 
 // The file behind a segment, as fstat(2) has it; all zero for memory that the caller supplied.
@@ -115,7 +115,7 @@ struct Snapshot {
   std::vector<ParticipantSnapshot> participants;  // of all facilities
   std::uint64_t departed_participants = 0;
   Ledger departed;
-  std::uint64_t reclaimed_slabs = 0;
+  std::uint64_t released = 0;
   std::vector<JournalRecord> journal;  // oldest first
   std::vector<FacilitySnapshot> facilities;
 };

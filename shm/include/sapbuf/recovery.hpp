@@ -23,14 +23,14 @@ struct DeadParticipant {
   // program again, although the kernel is not done with it
   std::string proof;
   std::vector<std::uint64_t> held_generations;  // what it kept from being reclaimed, or was still writing into
-  std::uint64_t repaired_frames = 0;            // holes, busy frames and open extents that were closed
+  std::uint64_t repairs = 0;  // what was brought to an end for it: in a stream, holes, busy frames, open extents
   std::uint64_t repaired_bytes = 0;
   std::uint64_t heartbeat_age_ms = 0;  // since its last sign of progress
 };
 
 struct RecoveryReport {
   std::vector<DeadParticipant> dead;
-  std::uint32_t reclaimed_slabs = 0;  // sealed slabs that nobody holds any more
+  std::uint32_t released = 0;  // sealed slabs that nobody holds any more
   // Something is left for the next call: a live participant is in the middle of a step that recovery must let it
   // finish, or holds the maintenance lock; or this process cannot ask the locks any more, since somebody closed its
   // descriptors. Never an error.
@@ -44,8 +44,8 @@ struct RecoveryReport {
 // than a few milliseconds. Throws Errc::forked, Errc::corrupt, or Errc::resource_exhausted.
 RecoveryReport recover(const Segment& segment);
 
-// The same without changing anything: who is dead, and what a recovery would take back from them. `reclaimed_slabs` are
-// those that nobody would hold any more; nothing is repaired, so `repaired_frames` and `repaired_bytes` stay 0.
+// The same without changing anything: who is dead, and what a recovery would take back from them. `released` are
+// those that nobody would hold any more; nothing is repaired, so `repairs` and `repaired_bytes` stay 0.
 RecoveryReport find_dead(const Segment& segment);
 
 }  // namespace sapbuf

@@ -9,16 +9,16 @@ namespace sapbuf {
 // clang-format off: it takes the attribute for the beginning of a list.
 enum class [[nodiscard]] Status : std::uint8_t{
     ok = 0,
-    full,            // no slab could be had: dropped (policies drop and overwrite; counted in the ledger)
-    timeout,         // the same after waiting for the writer's whole timeout (policy block; counted as dropped)
-    stopped,         // WriterOptions::stop ended a wait for space; nothing was counted, and the call may be repeated
-    would_deadlock,  // policy block: a range that this very thread has pinned keeps the space that it would wait for;
-                     // nothing was counted, and the call may be repeated once the range has gone
-    too_large,       // the message can never fit a slab of this stream; nothing was counted
-    reserved,        // this writer still has a reservation open: commit or abort it first
-    closed,          // the writer was moved from or closed
-    forked,          // the handle was inherited through fork and belongs to the parent: make a new one in the child
-    corrupt,         // the segment's bytes contradict themselves
+    full,              // no slab could be had: dropped (policies drop and overwrite; counted in the ledger)
+    timeout,           // the same after waiting for the writer's whole timeout (policy block; counted as dropped)
+    stopped,           // WriterOptions::stop ended a wait for space; nothing was counted, and the call may be repeated
+    would_deadlock,    // policy block: a range that this very thread has pinned keeps the space that it would wait for;
+                       // nothing was counted, and the call may be repeated once the range has gone
+    too_large,         // the message can never fit a slab of this stream; nothing was counted
+    already_reserved,  // this writer still has a reservation open: commit or abort it first
+    closed,            // the writer was moved from or closed
+    forked,            // the handle was inherited through fork and belongs to the parent: make a new one in the child
+    corrupt,           // the segment's bytes contradict themselves
     // Others took this writer for dead and took back what it held: what it wrote last may be lost. Make a new one. It
     // takes more than a stray close() to come to this: something unmapped memory of the library's, say.
     declared_dead,

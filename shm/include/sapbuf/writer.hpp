@@ -88,7 +88,7 @@ void wake_sleepers(layout::Event& event) noexcept;
   writer.next = next;
   writer.end = end;
   writer.progress = progress;
-  // seal: release, so that a sealer that finds the writer idle also sees its frames. The same store counts them.
+  // close: release, so that a closer that finds the writer idle also sees its frames. The same store counts them.
   writer.slot->progress.store(progress, std::memory_order_release);
   // sleep: the light fence keeps the look at `sleepers` behind the header's store; the sleeper's heavy fence stands
   // between its announcement and its last look at the stream. One of the two sees the other.
@@ -318,7 +318,7 @@ template <typename Handle>
   SAPBUF_CHECK(check_reserving);
   const auto room = hot_.end - hot_.next;
   if (size <= layout::kPayloadCeiling && static_cast<std::ptrdiff_t>(layout::frame_span(size)) <= room) [[likely]] {
-    // seal: the store below, the light fence (a compiler fence, here), then the look at `revoked`; a sealer stores
+    // close: the store below, the light fence (a compiler fence, here), then the look at `revoked`; a closer stores
     // `revoked`, makes a heavy fence, and then looks at `progress`. Relaxed is enough for both: the fences order them.
     hot_.slot->progress.store(hot_.progress | layout::Progress::kBusy, std::memory_order_relaxed);
     std::atomic_signal_fence(std::memory_order_seq_cst);
@@ -326,7 +326,7 @@ template <typename Handle>
       SAPBUF_CHECK(reserved);
       return {&hot_, hot_.next + layout::kUnitBytes, size, std::exchange(hot_.end, nullptr), hot_.progress, type};
     }
-    // seal: release, as in publish(): a sealer that finds this idle word sees the frames that it counts.
+    // close: release, as in publish(): a closer that finds this idle word sees the frames that it counts.
     hot_.slot->progress.store(hot_.progress, std::memory_order_release);
   }
   const detail::Reserved reserved = detail::reserve_slow(hot_.state, hot_.next, size);

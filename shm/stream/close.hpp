@@ -1,9 +1,9 @@
-// Sealing: ending every right to write into a generation that the cursor has left. Under the stream's lock.
+// Closing: ending every right to write into a generation that the cursor has left. Under the stream's lock.
 //
 // A generation is closed when nobody can write into it any more: every claim in it has left its trace, and
 //
 //   per-writer order   every extent is closed. An idle writer's open extent is revoked, and closed for it:
-//                        sealer   revoked = generation; heavy fence; idle, or gone on to another claim? -> close it
+//                        closer   revoked = generation; heavy fence; idle, or gone on to another claim? -> close it
 //                        writer   busy; light fence; revoked >= my generation? -> drop the extent, claim anew
 //                      A writer in the middle of a reservation keeps its extent until it comes back for the next one.
 //   total order        no writer has a frame open in it.

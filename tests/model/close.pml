@@ -1,12 +1,12 @@
-/* The seal edge under store buffers: a writer in its extent, and a sealer that takes the extent from it.
+/* The close edge under store buffers: a writer in its extent, and a closer that takes the extent from it.
  *
  * Mirrors   include/sapbuf/writer.hpp (reserve, commit), stream/writer.cpp (reserve_in_extent, close_own_extent),
- *           stream/claim.cpp (claim_extent: from the extent's opening on), stream/seal.cpp (seal_extents, may_close).
+ *           stream/claim.cpp (claim_extent: from the extent's opening on), stream/close.cpp (close_extents, may_close).
  *           With FULL_FENCES the segment that does not use membarrier.
- * Assumed   total store order, as store_buffers.pml says. The cursor has left the generation before the sealer comes;
+ * Assumed   total store order, as store_buffers.pml says. The cursor has left the generation before the closer comes;
  *           how that is ordered against claims is in extents_flip.pml.
- * Checked   once the sealer has closed the extent, no store of the writer reaches it, and what was committed in it
- *           before is all there; the sealer comes to its end.
+ * Checked   once the closer has closed the extent, no store of the writer reaches it, and what was committed in it
+ *           before is all there; the closer comes to its end.
  * Bounds    MESSAGES that the writer has for the extent, ROOM for them.
  *
  * Each of these leaves out one step, and must fail: NO_HEAVY_FENCE, NO_LIGHT_FENCE (with FULL_FENCES),
@@ -20,7 +20,7 @@
 #define GENERATION 1
 
 #define WRITER 0
-#define SEALER 1
+#define CLOSER 1
 #define BUFFERED 2
 #define BUSY 0
 #define REVOKED 1
@@ -39,7 +39,7 @@
 #include "store_buffers.pml"
 
 byte committed;                                     /* in this extent */
-byte found;                                         /* by the sealer when it closed it */
+byte found;                                         /* by the closer when it closed it */
 bool sealed;
 
 inline light_fence() {
@@ -96,13 +96,13 @@ proctype writer() {
      store(CLAIM, NONE);
      break
   :: !mine ->
-     store(CLAIM, NONE);                            /* drop_extent: the sealer will close it */
+     store(CLAIM, NONE);                            /* drop_extent: the closer will close it */
      break
   od
 }
 
-proctype sealer() {
-  byte me = SEALER;
+proctype closer() {
+  byte me = CLOSER;
   bool here;
 
   do
@@ -140,7 +140,7 @@ proctype sealer() {
 init {
   atomic {
     memory[CLAIM] = CLAIMING; memory[BUSY] = 1;
-    run writer(); run sealer()
+    run writer(); run closer()
   };
   (_nr_pr == 2 && buffer[0].filled == 0 && buffer[1].filled == 0);
   assert(sealed && memory[FRAMES] == found && found == committed)
