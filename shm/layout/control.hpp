@@ -22,11 +22,14 @@ struct NextSweep {
 struct alignas(kLineBytes) Control {
   // One past the highest slot ever used; only ever rises.
   //   written by  whoever attaches, before its registration: compare-exchange, under no lock
-  //   edge        registry: who looks for those who claim has read what they claim from before, and finds them
+  //   read by     scans of the slots
+  //   edge        registry: acq_rel <-> acquire; who looks for those who claim has read what they claim from before
   //   crash       harmless: scans look at a free slot
   Word high_slot;
-  // NextSweep. A hint, which orders nothing.
+  // NextSweep.
   //   written by  those who wait: compare-exchange to take a turn, a store to end it
+  //   read by     those who wait
+  //   edge        none: a hint
   //   crash       of a sweeper: the others go on when its time is over
   Word next_sweep;
   Word reserved[6];

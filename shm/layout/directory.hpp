@@ -39,13 +39,26 @@ inline constexpr std::size_t kFacilityNameBytes = 64;
 inline constexpr std::size_t kChoices = 8;
 
 struct alignas(kLineBytes) DirectoryEntry {
-  // EntryLife.  edge  directory: released when all below is written, and the region is what it says; acquire
+  // EntryLife.
+  //   written by  makers and removers, under the directory lock
+  //   read by     whoever looks for a facility, or attaches to it
+  //   edge        directory: release, when all below is written, and the region is what it says <-> acquire;
+  //               remove: seq_cst
+  //   crash       see above
   Word life;
-  // Written while the entry is `making`, and believed while it is `ready`.
-  //   crash  of the maker: whoever has the directory lock next clears the region, and frees the entry
-  Word kind;           // FacilityKind
-  Word offset;         // of its region, from the segment's first byte; a multiple of the page size
-  Word bytes;          // of its region, allocated
+  // The words below:
+  //   written by  makers, while the entry is `making`, under the directory lock
+  //   read by     whoever looks for a facility; believed while the entry is `ready` before and behind it
+  //   edge        directory, as `life`
+  //   crash       whoever has the directory lock next clears the region, and frees the entry
+  Word kind;    // FacilityKind
+  Word offset;  // of its region, from the segment's first byte; a multiple of the page size
+  // Of its region, allocated.
+  //   written by  its maker; whoever extends the region, under the directory lock: it only grows
+  //   read by     whoever touches what lies beyond it so far
+  //   edge        growth: release, behind the allocation <-> acquire
+  //   crash       of who extends: the old size, and pages behind it that the next one finds allocated
+  Word bytes;
   Word most_bytes;     // that it may grow to; as many as `bytes` if it may not
   Word layout_hash;    // of the kind's own structs
   Word created_at_ns;  // wall clock

@@ -6,9 +6,11 @@
 
 namespace sapbuf::layout {
 
-//   edge   sleep: sleepers = 1, fence, look again, futex_wait <-> the change, fence, look at sleepers, futex_wake
-//   crash  of a sleeper: costs one needless wake;  of a waker: sleepers look again by themselves, every 50 ms at the
-//          latest
+//   written by  sleepers (`sleepers`), and those who wake them (both)
+//   read by     the same; the kernel
+//   edge        sleep: sleepers = 1, fence, look again, futex_wait <-> the change, fence, look at sleepers, futex_wake
+//   crash       of a sleeper: costs one needless wake;  of a waker: sleepers look again by themselves, every 50 ms at the
+//               latest
 struct alignas(kLineBytes) Event {
   HalfWord sequence;  // the futex word; grows by one at every wake
   HalfWord sleepers;  // 1 if anybody may be asleep

@@ -14,7 +14,12 @@
 //   free -> open            the claimer, after its fetch_add                     (release: the extent frame is there)
 //   free -> closed          a claimer whose claim ran over the end; repair of a hole
 //   open -> closed          the owner; the closer of an idle owner; repair of a dead one   (release: the NOP is there)
-//   any  -> free            cleaning, under the maintenance lock
+//   any  -> free            cleaning, under the stream's lock
+//
+//   written by   as above: of a slab that is readable, nobody else than its claimer, owner, closer or repair
+//   read by      readers, closers, repair, inspect
+//   edge         extent-open, extent-close: release <-> acquire
+//   crash        free below the cursor: a hole, which repair closes;  open: repair, or a closer, closes it
 #pragma once
 
 #include <sapbuf/layout/word.hpp>

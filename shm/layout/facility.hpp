@@ -15,8 +15,9 @@ enum class JournalKind : std::uint8_t {
 
 // What was taken from whom, on what proof. An entry is opened when the repair of one participant begins, and finished
 // when its slot is free: the next recoverer goes on in the same entry if the first one died.
-//   written by  recovery, under the facility's lock;  read by  inspect
-//   edge        journal: `number` is 0 while the others are written, and released behind them
+//   written by  recovery, under the facility's lock
+//   read by     inspect, and the recoverer that goes on in it
+//   edge        journal: `number` is 0 while the others are written, and released behind them <-> acquire
 //   crash       the entry says how far the repair came; the next recoverer goes on in it
 struct alignas(kLineBytes) JournalEntry {
   Word number;            // 1, 2, 3, ...; the ring keeps the last ones
@@ -38,11 +39,18 @@ struct alignas(kLineBytes) JournalEntry {
 inline constexpr std::uint32_t kJournalEntries = 64;
 
 struct alignas(kLineBytes) FacilityHead {
-  // All of it is written under the facility's lock only, and read by recovery and inspect.
-  //   crash  a recoverer's death between two of these stores leaves a count too small by one
-  Word recoveries;    // participants recovered
-  Word released;      // things that nobody kept from others any more once a dead one was settled
-  Word journal_last;  // number of the newest entry; 0 for none.  edge  journal: release, behind the entry
+  //   written by  recovery, under the facility's lock
+  //   read by     inspect
+  //   edge        none: counts
+  //   crash       a count too small by one
+  Word recoveries;  // participants recovered
+  Word released;    // things that nobody kept from others any more once a dead one was settled
+  // Number of the newest entry; 0 for none.
+  //   written by  recovery, under the facility's lock
+  //   read by     recovery, inspect
+  //   edge        journal: release, behind the entry <-> acquire
+  //   crash       before it: an entry that is not there yet, and is filled once more
+  Word journal_last;
   Word reserved[5];
   JournalEntry journal[kJournalEntries];
 };

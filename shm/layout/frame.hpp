@@ -6,8 +6,13 @@
 //   +---------+------------+------+-------------+------------------+
 //
 // A header of zero means: nothing here yet. The word is written last, so whoever reads a `message` header with acquire
-// also sees its payload. A slab that is sealed and closed is one unbroken chain of frames from its first byte to its
+// also sees its payload. A generation that is closed is one unbroken chain of frames from its slab's first byte to its
 // last.
+//
+//   written by   the owner of the extent, or of the claim; a closer or repair, once the owner can write no more
+//   read by      readers, closers, repair, inspect
+//   edge         frame-publish: release, behind the payload and the zero in the next header <-> acquire
+//   crash        zero or `busy`: repair makes it filler;  `message`: it was committed
 #pragma once
 
 #include <sapbuf/layout/word.hpp>

@@ -52,9 +52,11 @@ std::optional<std::string> problem_with(const SegmentGeometry& geometry);
 
 enum class InitState : std::uint64_t { unfinished = 0, ready = 0x7265'6164'79 };
 
-// Written by the creator, before anybody else sees it (in memory that the caller supplies: before init_state is
-// `ready`); immutable from then on, and mapped read-only.
-//   crash  a named segment: nothing is left;  supplied memory: init_state is not `ready`, and it holds no segment
+// Immutable once it is there, and mapped read-only.
+//   written by  the creator, before anybody else sees it (in supplied memory: before init_state is `ready`)
+//   read by     whoever opens the segment
+//   edge        create: release, when all of the segment is there <-> acquire
+//   crash       a named segment: nothing is left;  supplied memory: init_state is not `ready`, and it holds no segment
 struct SegmentHeader {
   std::uint64_t magic;
   std::uint32_t abi_version;

@@ -34,7 +34,9 @@ struct Progress {
 
 // One complete set of counters, on a line of its own.
 //   written by  the participant (its record that is not selected); repair, once the participant is dead
-//   read by     anyone; a reader of both the selector and the record checks that the selector did not move meanwhile
+//   read by     whoever settles it, inspect: who reads the selector and the record checks that it did not move meanwhile
+//   edge        ledger-switch: release by the selector, behind the record <-> acquire
+//   crash       before the selector: a record that does not count
 struct alignas(kLineBytes) LedgerRecord {
   Word committed;        // messages
   Word committed_bytes;  // of payload
@@ -54,6 +56,10 @@ static_assert(sizeof(LedgerRecord) == 64 && covers(kLedgerRecordFields, sizeof(L
 // The sum over the participants that have left, kept like the records: the copy that is not selected is rewritten, then
 // `departed_selector` moves. `last_departed` names who was added last, so that a repeated step adds nobody twice;
 // before another takes that place, the one named there is marked in its slot (`counted`).
+//   written by  whoever settles a slot, under the stream's lock
+//   read by     whoever settles the next one, inspect
+//   edge        departed-switch, as StreamControl::departed_selector
+//   crash       a copy that does not count
 struct alignas(kLineBytes) DepartedRecord {
   Word participants;
   Word committed;

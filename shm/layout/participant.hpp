@@ -59,26 +59,40 @@ inline constexpr std::uint64_t kSettledByOthers = ~std::uint64_t{0};  // in `att
 struct alignas(kLineBytes) ParticipantSlot {
   // Coarse monotonic time of last progress, in nanoseconds, on the clock of the owner's time namespace. Raises
   // suspicion only; proves nothing.
-  //   written by  the owner;  read by  watchdogs, recovery, inspect (a hint: no edge);  crash  stays as it was
+  //   written by  the owner
+  //   read by     watchdogs, recovery, inspect
+  //   edge        none: a hint
+  //   crash       stays as it was
   Word heartbeat_ns;
   Word reserved_hot[7];
 
   // All ones: recovery settled the slot, and somebody else may have it. Such slots are given to others last.
-  //   written by  recovery, under the facility's lock; whoever attaches;  read by  whoever attaches (a hint: no edge)
+  //   written by  recovery, under the facility's lock; whoever attaches
+  //   read by     whoever attaches
+  //   edge        none: a hint
   //   crash       harmless
   alignas(kLineBytes) Word attention;
   Word reserved_for_others[7];
 
-  // Registry edge: the lock on `life` is taken before the state leaves `free` and dropped only after it is `free`
+  // SlotRegistration. The lock on `life` is taken before the state leaves `free` and dropped only after it is `free`
   // again; so a slot in use whose life is not locked belongs to the dead.
-  //   written by  who attaches, who detaches (compare-exchange), and recovery, under the facility's lock
-  //   read by     scans: acquire, so that all words below are this registration's;  crash  recovery settles the slot
+  //   written by  who attaches, under the slot's lock; who detaches (compare-exchange) and recovery, under the
+  //               facility's lock
+  //   read by     scans, recovery, the owner at slow steps
+  //   edge        registry: release <-> acquire, so that all words below are this registration's; remove: seq_cst
+  //   crash       recovery settles the slot
   alignas(kLineBytes) Word registration;
   // FacilityId: the participant is a handle of it.
-  //   written by  whoever attaches, before the registration says `attaching`;  edge  registry, as for those below
+  //   written by  whoever attaches, before the registration says `attaching`
+  //   read by     scans, recovery, whoever removes a facility, inspect
+  //   edge        registry, as `registration`
+  //   crash       a word of a slot that nobody has, which nobody believes
   Word facility;
-  // The words from here on are written by whoever attaches, before its registration says `attached` (release), and read behind
-  // it (acquire). A crash before that leaves words of a slot that nobody has, which nobody believes.
+  // The words from here on:
+  //   written by  whoever attaches, before the registration says `attached`
+  //   read by     recovery, watchdogs, inspect
+  //   edge        registry, as `registration`
+  //   crash       words of a slot that nobody has, which nobody believes
   Word attached_at_ns;  // wall clock, nanoseconds since the epoch
   Word pid;             // in the participant's own pid namespace
   Word pid_namespace;   // inode number of that namespace

@@ -39,22 +39,37 @@ struct SlabLife {
 };
 
 struct alignas(kLineBytes) SlabDescriptor {
-  // edge  life: release by the flipper before the cursor moves <-> acquire by claimers and readers after they saw it;
-  //       what was cleaned is clean for them
+  // SlabLife.
+  //   written by  flippers, reclaimers, recovery: under the stream's lock
+  //   read by     claimers, readers, inspect
+  //   edge        life: release by the flipper before the cursor moves <-> acquire by claimers and readers after they
+  //               saw it; what was cleaned is clean for them.  pin: seq_cst, see StreamSlot::pins
+  //   crash       the next holder of the lock finishes the step, or takes it back: see above
   Word life;
-  // Bytes claimed when the flip closed the slab to claims; meaningful once the cursor is in a later generation.
-  //   edge  limit: stored before the CAS that moves the cursor <-> read after the cursor was seen elsewhere
+  // Bytes claimed when the flip ended claims in the slab; meaningful once the cursor is in a later generation.
+  //   written by  flippers, under the stream's lock
+  //   read by     whoever walks through the slab
+  //   edge        limit: stored before the exchange that moves the cursor <-> read after the cursor was seen elsewhere
+  //   crash       of a flipper before the cursor moved: claims go on, and the next flipper stores it anew
   Word limit_bytes;
   // Messages in all generations before this one, plus one; 0 while an older one is not closed, or where nobody counts.
-  //   edge  count: stored before the generation before is reclaimed <-> read after that was seen to be gone
+  //   written by  whoever closes the generation before, under the stream's lock
+  //   read by     readers that lost something, whoever settles them
+  //   edge        count: release, before the generation before is reclaimed <-> read after that was seen to be gone
+  //   crash       written once more
   Word messages_before;
   // Messages in this generation, plus one; 0 until it is closed, or where nobody needs the number.
-  //   written by  whoever closes the generation, under the stream's lock;  read by  inspect;  crash  written once more
+  //   written by  whoever closes the generation, under the stream's lock
+  //   read by     whoever closes the next one, inspect
+  //   edge        the lock
+  //   crash       written once more
   Word messages;
   Word closed;  // 1 once no writer can write into the slab any more; as `messages`
   // Total order, while `cleaning`: bytes from the slab's beginning that are clean.
-  //   written and read by  who holds the maintenance lock;  release, behind the zeros;  crash  the last step is
-  //   repeated
+  //   written by  whoever cleans, under the stream's lock
+  //   read by     whoever cleans, under it
+  //   edge        the lock; release, behind the zeros, so that a death leaves no step that counts and was not made
+  //   crash       the last step is repeated
   Word cleaned_bytes;
   Word reserved[2];
 };

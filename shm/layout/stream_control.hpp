@@ -11,7 +11,8 @@ namespace sapbuf::layout {
 struct alignas(kLineBytes) StreamControl {
   // Where the next claim goes.
   //   written by  claimers: fetch_add;  flippers: compare-exchange, under the stream's lock
-  //   edge        claim: fetch_add <-> the flipper's compare-exchange on the same word
+  //   read by     readers, repair, closers, whoever looks for room
+  //   edge        claim: acq_rel, fetch_add <-> the flipper's compare-exchange on the same word
   //   crash       of a claimer: a hole below it, which repair closes
   alignas(kLineBytes) Word cursor;
   Word reserved_behind_cursor[7];
@@ -19,16 +20,23 @@ struct alignas(kLineBytes) StreamControl {
   alignas(kLineBytes) Event data;   // something was committed
   alignas(kLineBytes) Event space;  // something was released: a hold, a slab, an extent
 
-  // Everything below is written under the stream's lock only.
   // Every generation up to this one is closed.
-  //   read by  closers and reclaimers;  crash  before it: the generation is closed once more, with the same outcome
+  //   written by  closers, under the stream's lock
+  //   read by     closers, reclaimers, attaching readers: under it; writers, to whom it is a hint; inspect
+  //   edge        the lock; release, for inspect
+  //   crash       before it: the generation is closed once more, with the same outcome
   alignas(kLineBytes) Word closed_through;
   // 1 once a reader has attached; only ever rises. What StreamOptions::retain waits for.
-  //   written by  a reader that has just attached;  read by  whoever reclaims, and inspect;  edge  retain: release
+  //   written by  a reader that has just attached, under the stream's lock
+  //   read by     whoever reclaims, inspect
+  //   edge        retain: release, behind the reader's hold <-> acquire
   //   crash       between attaching and this: the dead reader does not count, and the next one says it
   Word reader_came;
   // Its lowest bit: which of the two departed records counts; it grows by one.
-  //   edge   departed-switch: release, after the record;  crash  before it: the record is written once more
+  //   written by  whoever settles a slot, under the stream's lock
+  //   read by     whoever settles the next one, inspect
+  //   edge        departed-switch: release, behind the record <-> acquire
+  //   crash       before it: the record is written once more
   Word departed_selector;
   Word reserved[5];
   DepartedRecord departed[2];

@@ -13,34 +13,42 @@ inline constexpr std::uint64_t kNoHold = ~std::uint64_t{0};
 
 struct alignas(kLineBytes) StreamSlot {
   // Writer: `busy` while a reservation is open, and the frames committed since the selected record.
-  //   written by  the owner;  read by  a closer, repair, inspect
+  //   written by  the owner; repair, once the owner is dead
+  //   read by     a closer, repair, inspect
   //   edge        close: light fence in reserve <-> heavy fence of the closer
   //   crash       busy stays set: repair finds out from the frames whether the reservation was committed
   Word progress;
   // Writer: announced before each fetch_add on the cursor, located once the claim has left its trace.
-  //   written by  the owner; repair, once the owner is dead;  read by  repair, closers, readers that look for gaps
+  //   written by  the owner; repair, once the owner is dead
+  //   read by     repair, closers, readers that look for gaps
   //   edge        announce: the store is before the fetch_add <-> repair, closers and readers read the cursor, then
   //               this word; each store releases the trace of the claim before
   //   crash       stays `claiming`: repair looks for a hole after the grace period
   Word claim;
   // Writer, total order: of the located claim, which may hold a batch of messages.
-  //   written by  the owner;  read by  repair, and readers that look for gaps
+  //   written by  the owner
+  //   read by     repair, and readers that look for gaps
   //   edge        gap: stored before the claim is located; a reader that meets a later claim's sees the frame before
   //   crash       repair counts the messages in so many bytes
   Word claimed_bytes;
   // Lossless reader: every generation from here on is kept for it; kNoHold otherwise. Only ever rises.
-  //   written by  the owner, and whoever settles it;  read by  whoever reclaims
+  //   written by  the owner, and whoever settles it
+  //   read by     whoever reclaims
   //   edge        hold-release: release by the reader after its last read <-> acquire by whoever reclaims
   //   crash       keeps its slabs until recovery
   Word hold;
   // Reader: bit s while a pinned range may show frames of slab s. In `overwrite` streams it keeps the slab; elsewhere
   // the hold does, and this only tells people.
-  //   written by  the owner, and whoever settles it;  read by  whoever reclaims, inspect
+  //   written by  the owner, and whoever settles it
+  //   read by     whoever reclaims, inspect
   //   edge        pin: seq_cst store, then the slab's state is read <-> the state is stored, then pins are read
   //   crash       keeps its slabs until recovery
   Word pins;
   // Reader: messages of ranges that were unpinned; overwritten before it came to them; left out by skip_to_newest().
-  //   written by  the owner;  read by  whoever settles it, inspect (hints: no edge);  crash  count as they stand
+  //   written by  the owner
+  //   read by     whoever settles it, inspect
+  //   edge        none: whoever settles it does so behind the owner's death, or his leaving
+  //   crash       they count as they stand
   Word delivered;
   Word lost;
   Word skipped;
@@ -52,10 +60,15 @@ struct alignas(kLineBytes) StreamSlot {
   //   crash       harmless
   alignas(kLineBytes) Word revoked;
   // Reader: messages committed in all generations before its first one, plus one; 0 if nobody counted them.
-  //   written by  the reader, before its registration;  read by  the reader;  crash  harmless
+  //   written by  the reader, before its registration
+  //   read by     the reader, and whoever settles it
+  //   edge        registry
+  //   crash       harmless
   Word base_messages;
   // The incarnation of this slot that the departed totals include although they name somebody else as added last.
-  //   written by  whoever adds the next one, under the stream's lock;  read by  whoever settles this slot
+  //   written by  whoever adds the next one, under the stream's lock
+  //   read by     whoever settles this slot, under it
+  //   edge        the lock
   //   crash       harmless: it says what the departed record that is still selected says too
   Word counted;
   Word reserved_for_others[5];

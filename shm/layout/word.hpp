@@ -8,7 +8,12 @@
 namespace sapbuf::layout {
 
 // Every field that two processes may touch at once is a Word. Plain `std::atomic` would do; the alias is the one place
-// where a build can put an instrumented type instead.
+// where a build can put an instrumented type instead. Above each, or above a group of which all is true, stands
+//
+//   written by   and under which lock, if any
+//   read by
+//   edge         its name in DESIGN.md, section 8, with the ordering of both ends; none: nothing else depends on it
+//   crash        what the death of its writer leaves, and who mends it
 using Word = std::atomic<std::uint64_t>;
 using HalfWord = std::atomic<std::uint32_t>;  // futex words only: the kernel waits on 32 bits
 

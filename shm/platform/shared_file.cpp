@@ -175,8 +175,6 @@ bool SharedFile::has_identity(std::string_view name, const FileIdentity& identit
   return true;
 }
 
-void SharedFile::allocate(std::uint64_t bytes) { allocate_range(descriptor_, 0, bytes); }
-
 void allocate_range(int descriptor, std::uint64_t offset, std::uint64_t bytes) {
   refuse_what_cannot_fit(bytes);
   SAPBUF_KILL_POINT(create_fits);

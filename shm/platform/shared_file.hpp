@@ -54,9 +54,6 @@ class SharedFile {
   // not say, it does.
   static bool has_identity(std::string_view name, const FileIdentity& identity) noexcept;
 
-  // Makes an empty file `bytes` long, all zero, with every page really allocated: what fits now cannot fail later.
-  // Throws Error (no_space), and says which limit was in the way; no signal comes of it.
-  void allocate(std::uint64_t bytes);
   // Copies from the file without mapping it, so that a file that is cut off meanwhile is an error and not a SIGBUS.
   // False if it ends before that. Throws Error if the system refuses.
   bool read(void* target, std::size_t bytes, std::uint64_t offset) const;
@@ -69,7 +66,9 @@ class SharedFile {
   int descriptor_ = -1;
 };
 
-// A part of a file that is open for writing, behind its end or in a hole: as SharedFile::allocate().
+// A part of a file that is open for writing, behind its end or in a hole, becomes zeros with every page really allocated:
+// what fits now cannot fail later. What is there already stays. Throws Error (no_space), and says which limit was in the
+// way; no signal comes of it.
 void allocate_range(int descriptor, std::uint64_t offset, std::uint64_t bytes);
 // The opposite: the pages are the system's again, and whoever looks at that part finds zeros. Throws Error.
 void give_back_range(int descriptor, std::uint64_t offset, std::uint64_t bytes);

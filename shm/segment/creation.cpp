@@ -95,11 +95,26 @@ struct Unnamed {
   std::shared_ptr<SegmentCore> core;
 };
 
+// Not what regions may grow to.
+void allocate(const SharedFile& file, const layout::SegmentGeometry& geometry, std::span<const FacilityPlan> plans) {
+  const std::vector<std::uint64_t> offsets = offsets_of(geometry, plans);
+  std::uint64_t begin = 0;
+  std::uint64_t end = geometry.regions_at;
+  for (std::size_t index = 0; index < plans.size(); ++index) {
+    if (offsets[index] != end) {
+      platform::allocate_range(file.descriptor(), begin, end - begin);
+      begin = offsets[index];
+    }
+    end = offsets[index] + plans[index].bytes;
+  }
+  platform::allocate_range(file.descriptor(), begin, end - begin);
+}
+
 Unnamed make_unnamed(std::string_view name, unsigned mode, const layout::SegmentGeometry& geometry,
                      std::span<const FacilityPlan> plans) {
   SharedFile file = SharedFile::make(mode);
   SAPBUF_KILL_POINT(create_made);
-  file.allocate(end_of_regions(geometry, plans));
+  allocate(file, geometry, plans);
   SAPBUF_KILL_POINT(create_allocated);
   HeaderCopy copy;
   {

@@ -38,6 +38,23 @@ std::string title_of(SegmentCore& core) {
               title_of(core) + " is corrupt: entry " + std::to_string(index) + " of its directory makes no sense");
 }
 
+// All that a region may ever have, from the segment's first byte.
+struct Region {
+  std::uint64_t begin;
+  std::uint64_t end;
+};
+
+// Nothing if the entry's words make no sense.
+std::optional<Region> region_of(SegmentCore& core, const DirectoryEntry& entry) noexcept {
+  const std::uint64_t begin = entry.offset.load(relaxed);
+  const std::uint64_t bytes = entry.bytes.load(relaxed);
+  const std::uint64_t most_bytes = entry.most_bytes.load(relaxed);
+  const bool is_placed =
+      begin >= core.geometry().regions_at && begin <= layout::kLockBase && most_bytes <= layout::kLockBase - begin;
+  if (!is_placed || (begin | bytes | most_bytes) % layout::kPageBytes != 0) return std::nullopt;
+  return Region{begin, begin + most_bytes};
+}
+
 // Nothing if the entry is not ready, or became another one meanwhile.
 std::optional<DirectoryRecord> read_entry(SegmentCore& core, std::uint32_t index) {
   const DirectoryEntry& entry = core.directory().entries[index];
@@ -48,7 +65,7 @@ std::optional<DirectoryRecord> read_entry(SegmentCore& core, std::uint32_t index
                          .kind = static_cast<layout::FacilityKind>(entry.kind.load(relaxed)),
                          .name = load_text(entry.name),
                          .offset = entry.offset.load(relaxed),
-                         .bytes = entry.bytes.load(relaxed),
+                         .bytes = entry.bytes.load(std::memory_order_acquire),  // growth
                          .most_bytes = entry.most_bytes.load(relaxed),
                          .layout_hash = entry.layout_hash.load(relaxed),
                          .created_at_ns = entry.created_at_ns.load(relaxed),
@@ -57,10 +74,10 @@ std::optional<DirectoryRecord> read_entry(SegmentCore& core, std::uint32_t index
   std::atomic_thread_fence(std::memory_order_acquire);
   if (entry.life.load(relaxed) != life.word) return std::nullopt;
   const std::optional<std::uint64_t> end = core.bytes_now();
-  const bool is_placed = record.offset % layout::kPageBytes == 0 && record.bytes % layout::kPageBytes == 0 &&
-                         record.offset >= core.geometry().regions_at && record.bytes != 0;
   const bool is_named = !record.name.empty() && std::all_of(record.name.begin(), record.name.end(), &is_allowed);
-  if (!is_placed || !is_named) throw_corrupt(core, index);
+  if (!region_of(core, entry) || record.bytes == 0 || record.bytes > record.most_bytes || !is_named) {
+    throw_corrupt(core, index);
+  }
   // What cannot be told is told by mapping it.
   if (end && (record.offset > *end || record.bytes > *end - record.offset)) {
     throw Error(Errc::corrupt, title_of(core) + " is truncated: it has " + std::to_string(*end) + " bytes of " +
@@ -75,18 +92,15 @@ void set_state(DirectoryEntry& entry, EntryState state, std::memory_order order 
   entry.life.store(EntryLife::make(EntryLife{entry.life.load(relaxed)}.incarnation(), state).word, order);
 }
 
-// Gives back the pages of an entry's region, and the entry. The region may be half made, and its words are checked like
-// any others.
+// Gives back the pages of an entry's region, and the entry. The region may be half made, and its file's pages may reach
+// a little further than the entry says; its words are checked like any others.
 void clear(SegmentCore& core, DirectoryEntry& entry) {
-  const std::uint64_t offset = entry.offset.load(relaxed);
-  const std::uint64_t end = core.bytes();
-  const std::uint64_t bytes = offset < end ? std::min(entry.bytes.load(relaxed), end - offset) : 0;
-  if (bytes != 0 && offset % layout::kPageBytes == 0 && offset >= core.geometry().regions_at) {
-    if (std::byte* const there = core.supplied(offset)) {
-      std::memset(there, 0, bytes);
-    } else {
-      core.locks().with_descriptor([&](int descriptor) { platform::give_back_range(descriptor, offset, bytes); });
-    }
+  if (const std::optional<Region> region = region_of(core, entry)) {
+    const std::uint64_t bytes = region->end - region->begin;
+    const bool is_file = core.supplied(0) == nullptr;
+    const std::uint64_t touched = is_file ? bytes : std::min(entry.bytes.load(relaxed), bytes);
+    const std::uint64_t end = std::min(region->begin + touched, core.bytes());
+    if (region->begin < end) core.give_back(region->begin, end - region->begin);
   }
   SAPBUF_KILL_POINT(directory_cleared);
   set_state(entry, EntryState::free);
@@ -101,35 +115,31 @@ void settle(SegmentCore& core, Directory& directory) {
   }
 }
 
-// The first gap between regions that is large enough, or what lies behind all of them.
-std::uint64_t find_room(SegmentCore& core, const Directory& directory, std::uint64_t bytes) {
-  struct Used {
-    std::uint64_t begin, end;
-  };
-  std::vector<Used> used;
-  for (const DirectoryEntry& entry : directory.entries) {
+// Where there is room for a region: the first gap between others that is large enough, or behind all of them. How much
+// it may grow to there: `most_bytes`, or as much as there is.
+Region find_room(SegmentCore& core, const Directory& directory, std::uint64_t bytes, std::uint64_t most_bytes) {
+  std::vector<Region> used;
+  for (std::uint32_t index = 0; index < layout::kMaxFacilities; ++index) {
+    const DirectoryEntry& entry = directory.entries[index];
     if (state_of(entry) == EntryState::free) continue;
-    const std::uint64_t offset = entry.offset.load(relaxed);
-    used.push_back({offset, offset + std::max(entry.bytes.load(relaxed), entry.most_bytes.load(relaxed))});
+    const std::optional<Region> region = region_of(core, entry);
+    if (!region) throw_corrupt(core, index);
+    used.push_back(*region);
   }
-  std::sort(used.begin(), used.end(), [](const Used& a, const Used& b) { return a.begin < b.begin; });
+  std::sort(used.begin(), used.end(), [](const Region& a, const Region& b) { return a.begin < b.begin; });
   std::uint64_t at = core.geometry().regions_at;
-  for (const Used& region : used) {
-    if (region.begin >= at && region.begin - at >= bytes) break;
+  for (const Region& region : used) {
+    if (region.begin >= at && region.begin - at >= most_bytes) break;
     at = std::max(at, region.end);
   }
-  const std::uint64_t most = core.geometry().most_bytes;
-  if (most != 0 && (at > most || bytes > most - at)) {
-    throw Error(Errc::no_space,
-                title_of(core) + " ends where the memory does that was supplied: " + std::to_string(bytes) +
-                    " bytes are needed, and " + std::to_string(most - std::min(at, most)) + " are left");
+  const std::uint64_t supplied = core.geometry().most_bytes;
+  const std::uint64_t end = supplied != 0 ? supplied : layout::kLockBase;
+  if (at > end || bytes > end - at) {
+    throw Error(Errc::no_space, title_of(core) +
+                                    " ends where the memory does that was supplied: " + std::to_string(bytes) +
+                                    " bytes are needed, and " + std::to_string(end - std::min(at, end)) + " are left");
   }
-  return at;
-}
-
-void allocate(SegmentCore& core, std::uint64_t offset, std::uint64_t bytes) {
-  if (core.supplied(offset) != nullptr) return;
-  core.locks().with_descriptor([&](int descriptor) { platform::allocate_range(descriptor, offset, bytes); });
+  return {at, at + std::min(most_bytes, end - at)};
 }
 
 void initialise(SegmentCore& core, const FacilityPlan& plan, std::uint64_t offset) {
@@ -178,15 +188,15 @@ void check_facility_name(std::string_view name) {
   }
 }
 
-void write_entry(DirectoryEntry& entry, const FacilityPlan& plan, std::uint64_t incarnation,
-                 std::uint64_t offset) noexcept {
+void write_entry(DirectoryEntry& entry, const FacilityPlan& plan, std::uint64_t incarnation, std::uint64_t offset,
+                 std::uint64_t most_bytes) noexcept {
   entry.life.store(EntryLife::make(incarnation, EntryState::making).word, relaxed);
   // directory: release, so that whoever reads any of what follows does not take it for the facility before.
   std::atomic_thread_fence(std::memory_order_release);
   entry.kind.store(static_cast<std::uint64_t>(plan.kind), relaxed);
   entry.offset.store(offset, relaxed);
   entry.bytes.store(plan.bytes, relaxed);
-  entry.most_bytes.store(plan.bytes, relaxed);
+  entry.most_bytes.store(most_bytes, relaxed);
   entry.layout_hash.store(plan.layout_hash, relaxed);
   entry.created_at_ns.store(platform::wall_clock_ns(), relaxed);
   store_text(entry.name, plan.name);
@@ -238,13 +248,14 @@ DirectoryRecord make_facility(SegmentCore& core, const FacilityPlan& plan) {
                   title_of(core) + " has " + std::to_string(layout::kMaxFacilities) + " facilities: remove one first");
     }
     index = static_cast<std::uint32_t>(entry - directory.entries);
-    const std::uint64_t offset = find_room(core, directory, plan.bytes);
-    write_entry(*entry, plan, EntryLife{entry->life.load(relaxed)}.incarnation() + 1, offset);
+    const Region room = find_room(core, directory, plan.bytes, std::max(plan.bytes, plan.most_bytes));
+    const std::uint64_t incarnation = EntryLife{entry->life.load(relaxed)}.incarnation() + 1;
+    write_entry(*entry, plan, incarnation, room.begin, room.end - room.begin);
     SAPBUF_KILL_POINT(directory_making);
     try {
-      allocate(core, offset, plan.bytes);
+      core.allocate(room.begin, plan.bytes);
       SAPBUF_KILL_POINT(directory_allocated);
-      initialise(core, plan, offset);
+      initialise(core, plan, room.begin);
     } catch (...) {
       try {
         clear(core, *entry);
@@ -261,6 +272,28 @@ DirectoryRecord make_facility(SegmentCore& core, const FacilityPlan& plan) {
   std::optional<DirectoryRecord> made = read_entry(core, index);
   if (!made) throw_corrupt(core, index);
   return *made;
+}
+
+void grow_facility(SegmentCore& core, FacilityId id, std::uint64_t bytes) {
+  core.check_not_forked();
+  const DirectoryLock lock{core, kPatience};
+  if (!lock) lock.throw_not_held();
+  core.with_writable_directory([&](Directory& directory) {
+    settle(core, directory);
+    const std::optional<DirectoryRecord> record = find_by_id(core, id);
+    if (!record) throw Error(Errc::not_found, "what was to grow was removed from " + title_of(core));
+    if (bytes <= record->bytes) return;
+    if (bytes > record->most_bytes) {
+      throw Error(Errc::no_space, "'" + record->name + "' in " + title_of(core) + " may grow to " +
+                                      std::to_string(record->most_bytes) + " bytes, not to " + std::to_string(bytes));
+    }
+    const std::uint64_t grown = layout::round_up(bytes, layout::kPageBytes);
+    core.allocate(record->offset + record->bytes, grown - record->bytes);
+    SAPBUF_KILL_POINT(growth_allocated);
+    // growth: release, behind the allocation.
+    directory.entries[id.index()].bytes.store(grown, std::memory_order_release);
+    SAPBUF_KILL_POINT(growth_published);
+  });
 }
 
 bool remove_facility(SegmentCore& core, std::string_view name) {

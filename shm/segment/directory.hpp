@@ -3,9 +3,12 @@
 //   make     lock -> clear what the dead left -> entry = making -> allocate the region -> write it -> entry = ready
 //   remove   lock -> entry = closing -> is anybody attached? -> entry = clearing -> give the pages back -> entry = free
 //
+//   grow     lock -> allocate what is new -> entry: bytes
+//
 //   killed while `making`     nobody has seen it: the next holder of the lock clears the region
 //   killed while `closing`    nothing was taken away: the next one says `ready` again
 //   killed while `clearing`   the next one clears it once more
+//   killed while it grows     the old size; removal gives back all that it might have grown to
 //
 // Whoever attaches to a facility says so in its slot, and then looks whether the entry is ready still; whoever removes
 // it says `closing`, and then looks at the slots (edge: remove). One of the two sees the other.
@@ -45,7 +48,9 @@ struct DirectoryRecord {
 struct FacilityPlan {
   layout::FacilityKind kind = layout::FacilityKind::none;
   std::string name;
-  std::uint64_t bytes = 0;          // of its region; a multiple of the page size
+  std::uint64_t bytes = 0;  // of its region; a multiple of the page size
+  // That it may grow to, where there is room for that; supplied memory may end before. 0: it does not grow.
+  std::uint64_t most_bytes = 0;
   std::uint64_t control_bytes = 0;  // of these, from the beginning, what is written when it is made
   std::uint64_t layout_hash = 0;
   std::uint64_t choices[layout::kChoices] = {};
@@ -57,7 +62,7 @@ void check_facility_name(std::string_view name);
 
 // Writes an entry of a segment that nobody else can see yet.
 void write_entry(layout::DirectoryEntry& entry, const FacilityPlan& plan, std::uint64_t incarnation,
-                 std::uint64_t offset) noexcept;
+                 std::uint64_t offset, std::uint64_t most_bytes) noexcept;
 
 // Those that are ready, in the order of their places. Throws Errc::corrupt where an entry makes no sense.
 std::vector<DirectoryRecord> list_facilities(SegmentCore& core);
@@ -70,6 +75,10 @@ bool is_ready(SegmentCore& core, layout::FacilityId id) noexcept;
 
 // Throws Error: exists, no_space, busy (somebody else is at it, and does not come to an end).
 DirectoryRecord make_facility(SegmentCore& core, const FacilityPlan& plan);
+// Extends the region to at least `bytes`, rounded up to pages; one that is as large already stays as it is. Throws
+// Errc::no_space where it may grow no further, or the system has no room (the region stays as it was), not_found, busy
+// (somebody else is at the directory, and does not come to an end).
+void grow_facility(SegmentCore& core, layout::FacilityId id, std::uint64_t bytes);
 // False if there is none of that name. Throws Errc::busy while live participants use it, or as make_facility. The dead
 // are settled first.
 bool remove_facility(SegmentCore& core, std::string_view name);

@@ -37,6 +37,11 @@ void Facility::throw_removed() const {
   throw Error(Errc::not_found, title() + " was removed, or is just being removed");
 }
 
+std::uint64_t Facility::bytes() const noexcept {
+  const std::uint64_t bytes = segment_.directory().entries[id().index()].bytes.load(std::memory_order_acquire);
+  return std::min(bytes, record_.most_bytes);
+}
+
 void Facility::add(ForkHook& hook) {
   const NoFork section;
   hooks_.push_back(&hook);

@@ -52,6 +52,12 @@ class Facility : public platform::ForkWatcher {
   std::string title() const;
   [[noreturn]] void throw_removed() const;
   layout::FacilityHead& head() const noexcept { return *reinterpret_cast<layout::FacilityHead*>(control_); }
+  // Bytes of its region that may be touched now: somebody may extend it meanwhile. What this process can address of
+  // them is its MappedRange's reach().
+  //   growth: acquire, so that they are allocated
+  std::uint64_t bytes() const noexcept;
+  // See grow_facility().
+  void grow(std::uint64_t to_bytes) const { grow_facility(segment_, id(), to_bytes); }
   std::uint64_t maintenance_lock() const noexcept { return layout::kMaintenanceLocks + id().index(); }
 
   // The slot's registration, if a participant of this facility has it; a free one otherwise, also while one is just taking it.

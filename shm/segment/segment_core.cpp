@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <cstring>
 
 #include "platform/system_error.hpp"
 #include "segment/facility.hpp"
@@ -36,12 +37,25 @@ using platform::NoFork;
 
 std::byte* MappedRange::map(SegmentCore& segment, FileAccess access, std::uint64_t offset, std::uint64_t bytes,
                             Dump dump) {
-  if (std::byte* const there = segment.supplied(offset)) return there;
+  if (std::byte* const there = segment.supplied(offset)) {
+    bytes_ = bytes;
+    return there;
+  }
   segment.locks().with_descriptor([&](int descriptor) { mapping_.map(descriptor, access, offset, bytes, dump); });
   bytes_ = bytes;
   address_.store(mapping_.data(), std::memory_order_release);
   guard_.watch(mapping_.data(), bytes, segment);
   return mapping_.data();
+}
+
+std::byte* MappedRange::map_growing(SegmentCore& segment, FileAccess access, std::uint64_t offset, std::uint64_t bytes,
+                                    std::uint64_t most_bytes, Dump dump) {
+  try {
+    return map(segment, access, offset, most_bytes, dump);
+  } catch (const Error& error) {  // RLIMIT_AS, mlockall, huge pages
+    if (most_bytes == bytes || error.errc() != Errc::resource_exhausted) throw;
+    return map(segment, access, offset, bytes, dump);
+  }
 }
 
 bool MappedRange::replace_by_zeros() noexcept {
@@ -130,6 +144,19 @@ void SegmentCore::with_writable_directory(const std::function<void(layout::Direc
   std::byte* const address =
       range.map(*this, FileAccess::read_write, geometry_.directory_at, sizeof(layout::Directory), Dump::yes);
   write(*reinterpret_cast<layout::Directory*>(address));
+}
+
+void SegmentCore::allocate(std::uint64_t offset, std::uint64_t bytes) {
+  if (supplied_) return;
+  locks_.with_descriptor([&](int descriptor) { platform::allocate_range(descriptor, offset, bytes); });
+}
+
+void SegmentCore::give_back(std::uint64_t offset, std::uint64_t bytes) {
+  if (supplied_) {
+    std::memset(base_ + offset, 0, bytes);
+    return;
+  }
+  locks_.with_descriptor([&](int descriptor) { platform::give_back_range(descriptor, offset, bytes); });
 }
 
 void SegmentCore::begin_to_tell(Facility& facility) {

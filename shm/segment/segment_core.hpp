@@ -32,6 +32,12 @@ class MappedRange {
   // Throws Error (resource_exhausted).
   std::byte* map(SegmentCore& segment, platform::FileAccess access, std::uint64_t offset, std::uint64_t bytes,
                  platform::Dump dump);
+  // The same, with addresses for the `most_bytes` that the range may grow to: pages behind the end of the file become
+  // valid when it is extended. Where the system refuses so many addresses, it is mapped as it is: see reach().
+  std::byte* map_growing(SegmentCore& segment, platform::FileAccess access, std::uint64_t offset, std::uint64_t bytes,
+                         std::uint64_t most_bytes, platform::Dump dump);
+  // Bytes from its beginning that this process can address.
+  std::uint64_t reach() const noexcept { return bytes_; }
   // See Facility::on_truncation. Async-signal-safe.
   bool replace_by_zeros() noexcept;
 
@@ -88,6 +94,10 @@ class SegmentCore final : public platform::ForkWatcher, platform::TruncationTarg
 
   // Memory that the caller supplied: its address at an offset. Null for a file.
   std::byte* supplied(std::uint64_t offset) const noexcept { return supplied_ ? base_ + offset : nullptr; }
+  // Makes a part of the segment usable, zeroed if it was never used; and gives its pages back, to be used anew. Throws
+  // Error (no_space).
+  void allocate(std::uint64_t offset, std::uint64_t bytes);
+  void give_back(std::uint64_t offset, std::uint64_t bytes);
   // Whether it is supplied memory that other processes may have, too.
   bool is_shared_memory() const noexcept { return supplied_ && common_region_.data() != nullptr; }
   // The directory, to be written; it is mapped for as long as `write` takes. Throws Error.

@@ -84,10 +84,18 @@ void validate(const HeaderCopy& copy, const std::string& what) {
   }
 }
 
-std::uint64_t end_of_regions(const layout::SegmentGeometry& geometry, std::span<const FacilityPlan> plans) noexcept {
+std::vector<std::uint64_t> offsets_of(const layout::SegmentGeometry& geometry, std::span<const FacilityPlan> plans) {
+  std::vector<std::uint64_t> offsets;
   std::uint64_t end = geometry.regions_at;
-  for (const FacilityPlan& plan : plans) end += plan.bytes;
-  return end;
+  for (const FacilityPlan& plan : plans) {
+    offsets.push_back(end);
+    end += std::max(plan.bytes, plan.most_bytes);
+  }
+  return offsets;
+}
+
+std::uint64_t end_of_regions(const layout::SegmentGeometry& geometry, std::span<const FacilityPlan> plans) {
+  return plans.empty() ? geometry.regions_at : offsets_of(geometry, plans).back() + plans.back().bytes;
 }
 
 void initialise(std::byte* base, const layout::SegmentGeometry& geometry, std::span<const FacilityPlan> plans,
@@ -102,14 +110,15 @@ void initialise(std::byte* base, const layout::SegmentGeometry& geometry, std::s
   header.geometry = geometry;
   SAPBUF_KILL_POINT(create_header);
   auto& directory = *reinterpret_cast<layout::Directory*>(base + geometry.directory_at);
-  std::uint64_t offset = geometry.regions_at;
+  const std::vector<std::uint64_t> offsets = offsets_of(geometry, plans);
   for (std::size_t index = 0; index < plans.size(); ++index) {
     const FacilityPlan& plan = plans[index];
+    const std::uint64_t offset = offsets[index];
+    const std::uint64_t end = geometry.most_bytes != 0 ? geometry.most_bytes : layout::kLockBase;
     layout::DirectoryEntry& entry = directory.entries[index];
-    write_entry(entry, plan, 1, offset);
+    write_entry(entry, plan, 1, offset, std::min(std::max(plan.bytes, plan.most_bytes), end - offset));
     plan.initialise(region(offset, plan.control_bytes));
     entry.life.store(layout::EntryLife::make(1, layout::EntryState::ready).word, std::memory_order_release);
-    offset += plan.bytes;
   }
   SAPBUF_KILL_POINT(create_filled);
   // create: release, so that an opener that finds it ready finds all of it.

@@ -28,8 +28,9 @@ bool is_unfinished(const layout::SegmentHeader& header) noexcept;
 // names the segment in its text.
 void validate(const HeaderCopy& copy, const std::string& what);
 
-// Where the plans' regions go, one behind the other, and where the last one ends.
-std::uint64_t end_of_regions(const layout::SegmentGeometry& geometry, std::span<const FacilityPlan> plans) noexcept;
+// Where the plans' regions go, one behind all that the other may grow to; and where the last one ends.
+std::vector<std::uint64_t> offsets_of(const layout::SegmentGeometry& geometry, std::span<const FacilityPlan> plans);
+std::uint64_t end_of_regions(const layout::SegmentGeometry& geometry, std::span<const FacilityPlan> plans);
 
 // Makes a segment of zeroed memory, which begins at `base`, with facilities as planned. `region` gives the address of
 // the part of a region that is written, at an offset. The last store makes it a segment.

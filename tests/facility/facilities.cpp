@@ -1,15 +1,24 @@
-// What shm/facilities.cpp is to the library, with one more kind of facility.
+// What shm/facilities.cpp is to the library, with two more kinds of facilities.
 #include "facility/counter.hpp"
+#include "facility/tape.hpp"
 #include "stream/stream_core.hpp"
 #include "stream/stream_options.hpp"
 
 namespace sapbuf::detail {
 
+namespace {
+
+template <typename Kind>
+std::shared_ptr<Facility> open(SegmentCore& segment, const DirectoryRecord& record) {
+  return std::make_shared<Kind>(segment, record);
+}
+
+}  // namespace
+
 std::span<const FacilityType> facility_types() noexcept {
-  static const FacilityType all[] = {
-      stream_type(), {test::kCounterKind, "counter", [](SegmentCore& segment, const DirectoryRecord& record) {
-                        return std::static_pointer_cast<Facility>(std::make_shared<test::Counter>(segment, record));
-                      }}};
+  static const FacilityType all[] = {stream_type(),
+                                     {test::kCounterKind, "counter", &open<test::Counter>},
+                                     {test::kTapeKind, "tape", &open<test::Tape>}};
   return all;
 }
 

@@ -1,10 +1,12 @@
 // The thin layer over the system: sleeping on words, files that have their space, who a process is.
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <boost/test/unit_test.hpp>
 
+#include <csignal>
 #include <fstream>
 #include <iterator>
 #include <thread>
@@ -170,9 +172,34 @@ struct stat status_of(const SharedFile& file) {
   return information;
 }
 
+// What growth rests on: a mapping that reaches over the end of the file is good for what is there later.
+BOOST_AUTO_TEST_CASE(pages_behind_the_end_become_valid_when_the_file_is_extended) {
+  constexpr std::size_t kReach = std::size_t{1} << 30;
+  const SharedFile named = SharedFile::make(0600);
+  const int memory = ::memfd_create("growth", MFD_CLOEXEC);
+  for (const int descriptor : {named.descriptor(), memory}) {
+    platform::allocate_range(descriptor, 0, 4096);
+    void* const writing = ::mmap(nullptr, kReach, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
+    void* const reading = ::mmap(nullptr, kReach, PROT_READ, MAP_SHARED, descriptor, 0);
+    BOOST_TEST_REQUIRE(writing != MAP_FAILED);
+    BOOST_TEST_REQUIRE(reading != MAP_FAILED);
+    Child beyond{[&](Link&) {
+      ::signal(SIGBUS, SIG_DFL);
+      static_cast<void>(static_cast<const volatile char*>(reading)[4096]);
+    }};
+    BOOST_TEST(beyond.wait() == -SIGBUS);
+    platform::allocate_range(descriptor, 4096, 8192);
+    static_cast<char*>(writing)[12287] = 'x';
+    BOOST_TEST(static_cast<const char*>(reading)[12287] == 'x');
+    ::munmap(writing, kReach);
+    ::munmap(reading, kReach);
+  }
+  ::close(memory);
+}
+
 BOOST_AUTO_TEST_CASE(allocated_space_is_really_there_and_zero) {
   SharedFile file = SharedFile::make(0600);
-  file.allocate(100'000);
+  platform::allocate_range(file.descriptor(), 0, 100'000);
   BOOST_TEST(file.size() == 100'000U);
   BOOST_TEST(status_of(file).st_blocks * 512 >= 100'000);
   std::vector<char> bytes(100'000, 'x');
@@ -182,7 +209,7 @@ BOOST_AUTO_TEST_CASE(allocated_space_is_really_there_and_zero) {
 
 BOOST_AUTO_TEST_CASE(a_read_behind_the_end_is_a_failure_and_not_a_signal) {
   SharedFile file = SharedFile::make(0600);
-  file.allocate(4096);
+  platform::allocate_range(file.descriptor(), 0, 4096);
   char byte = 0;
   BOOST_TEST(!file.read(&byte, 1, 4096));
 }
@@ -221,7 +248,7 @@ BOOST_AUTO_TEST_CASE(a_name_that_was_removed_is_noticed) {
 BOOST_AUTO_TEST_CASE(two_mappings_show_the_same_bytes) {
   const TestName name;
   SharedFile file = SharedFile::make(0600);
-  file.allocate(8192);
+  platform::allocate_range(file.descriptor(), 0, 8192);
   BOOST_TEST(file.give_name(name));
   const auto writable = file.map(FileAccess::read_write, 4096, 4096);
   const auto readable = SharedFile::open(name, FileAccess::read_only).map(FileAccess::read_only, 0, 8192);

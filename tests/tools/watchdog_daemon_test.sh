@@ -74,7 +74,7 @@ test_dry_run_changes_no_byte() {
   kill_hard holder
   before=$(sha256sum <"/dev/shm/sapbuf.$stream")
   start_watching "$stream" --dry-run --interval 1 --hung-after 1 --on-hung kill
-  eventually log_has "$stream: reader holder .*is dead: .*1 slab to reclaim"
+  eventually log_has "$stream: reader holder .*is dead: .*1 slab to release"
   start again "$watchdog" "$stream" --dry-run --interval 1
   looked_again() { grep --quiet 'is dead' "$directory/again.err"; }
   eventually looked_again

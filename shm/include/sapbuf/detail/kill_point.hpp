@@ -17,7 +17,7 @@
   X(create_header) X(create_made) X(create_named) X(create_ready) X(departed_before_switch) X(descriptor_opened)      \
   X(detach_leaving) X(detach_settled) X(directory_allocated) X(directory_cleared) X(directory_clearing)               \
   X(directory_closing) X(directory_initialised) X(directory_making) X(directory_ready) X(extent_filled)               \
-  X(extent_written) X(flip_let_go) X(flip_limited) X(flip_moved) X(flip_prepared) X(flip_preparing) X(flip_taken)     \
+  X(extent_written) X(flip_let_go) X(flip_limited) X(flip_moved) X(flip_prepared) X(flip_preparing) X(flip_taken) X(growth_allocated) X(growth_published)     \
   X(hole_filled) X(journal_filled) X(ledger_before_switch) X(reclaim_announced) X(reclaim_cleaned)                    \
   X(reclaim_cleaning) X(reclaim_stepped) X(reclaim_zeroed) X(recover_departed) X(recover_finished)                    \
   X(recover_locked) X(recover_noted) X(recover_repaired) X(repair_counted) X(repair_done) X(repair_filled)            \
