@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include <sapbuf/inspect.hpp>
 #include <sapbuf/layout/facility.hpp>
 
 #include "segment/directory.hpp"
@@ -95,6 +96,9 @@ class Facility : public platform::ForkWatcher {
                                        std::span<const std::uint32_t> gone) = 0;
   // Something was released or repaired: wakes whoever may be waiting for that.
   virtual void wake_all() noexcept = 0;
+
+  // What stands where in its region, for people.
+  virtual void describe(std::vector<SegmentPart>& parts) const = 0;
 
   // The file was truncated: private zeros take the place of what this facility has mapped, at the same addresses, and
   // the words that every step begins with say so. Async-signal-safe. False if the system refuses.

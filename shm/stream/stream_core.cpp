@@ -98,6 +98,22 @@ void StreamCore::throw_corrupt(const std::string& what) const {
 
 void StreamCore::beat(std::uint32_t slot) const noexcept { detail::beat(segment().participant(slot)); }
 
+void StreamCore::describe(std::vector<SegmentPart>& parts) const {
+  const layout::StreamGeometry& g = geometry_;
+  const auto part = [&](std::string what, std::uint64_t begin, std::uint64_t end) {
+    if (begin < end) parts.push_back({record().name, std::move(what), begin, end - begin});
+  };
+  part("journal and counts of recoveries", g.head_at, g.control_at);
+  part("control", g.control_at, g.slots_at);
+  part(std::to_string(g.participants) + " slots", g.slots_at, g.descriptors_at);
+  part(std::to_string(g.slabs) + " slab descriptors", g.descriptors_at, g.extents_at);
+  const std::uint64_t table = g.order == Order::per_writer ? g.slabs * g.granules_per_slab() * sizeof(layout::Word) : 0;
+  part("extent tables", g.extents_at, g.extents_at + table);
+  for (std::uint32_t slab = 0; slab < g.slabs; ++slab) {
+    part("slab " + std::to_string(slab), g.slab_at(slab), g.slab_at(slab) + g.slab_bytes);
+  }
+}
+
 // Every step begins with these words: the cursor is in no slab's generation, and behind every slab's end, however much
 // is claimed by those who look at neither; and each writer is revoked.
 bool StreamCore::on_truncation() noexcept {

@@ -65,6 +65,7 @@ class StreamCore final : public Facility {
   std::uint32_t count_released(std::span<const std::uint64_t> generations,
                                std::span<const std::uint32_t> gone) override;
   void wake_all() noexcept override;
+  void describe(std::vector<SegmentPart>& parts) const override;
 
   bool on_truncation() noexcept override;
 

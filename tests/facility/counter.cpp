@@ -88,6 +88,10 @@ std::uint32_t Counter::count_released(std::span<const std::uint64_t> holdings, s
 
 void Counter::wake_all() noexcept {}
 
+void Counter::describe(std::vector<SegmentPart>& parts) const {
+  parts.push_back({record().name, "counts", record().offset, record().bytes});
+}
+
 CounterUser::CounterUser(const Segment& segment, std::string_view counter, std::string_view name)
     : counter_(Counter::find(segment, counter)),
       attachment_(detail::attach(*counter_, layout::SlotRole::writer, name)) {}

@@ -35,6 +35,7 @@ class Counter final : public detail::Facility {
   void mark_settled(std::uint32_t slot) noexcept override;
   std::uint32_t count_released(std::span<const std::uint64_t> holdings, std::span<const std::uint32_t> gone) override;
   void wake_all() noexcept override;
+  void describe(std::vector<SegmentPart>& parts) const override;
 
  private:
   struct alignas(layout::kLineBytes) Slot {

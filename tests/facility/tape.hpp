@@ -38,6 +38,7 @@ class Tape final : public detail::Facility {
   void mark_settled(std::uint32_t) noexcept override {}
   std::uint32_t count_released(std::span<const std::uint64_t>, std::span<const std::uint32_t>) override { return 0; }
   void wake_all() noexcept override {}
+  void describe(std::vector<SegmentPart>&) const override {}
 
  private:
   detail::MappedRange range_;  // all of the region

@@ -367,6 +367,28 @@ test_the_daemon_tells_of_each_death_once() {
   ends watchdog "$done"
 }
 
+# ---- where everything is
+
+test_dump_shows_where_everything_is() {
+  two_streams
+  expect "$done" "$sapbuf" create "$stream/log" --order total --slab-bytes 16K
+  expect "$done" "$sapbuf" dump "$stream" --layout
+  printed '^ *0 *4096  - *header$'
+  printed '^ *4096 *12288  - *directory$'
+  printed '  main *extent tables$'
+  printed '  orders *slab 1$'
+  printed '  log *journal and counts of recoveries$'
+  expect "$done" "$sapbuf" dump "$stream" --layout --json
+  # One behind the other, up to the end of the file.
+  equal "$(jq --slurp 'reduce .[] as $part (0; if . == $part.offset then . + $part.bytes else -1 end)' "$directory/out")" \
+    "$(stat --format %s "/dev/shm/sapbuf.$stream")" 'end of the last part'
+  expect "$done" "$sapbuf" dump "$stream/log" --layout
+  equal "$(grep --count orders "$directory/out" || true)" 0 'lines about another stream'
+  printed '  log *slab 0$'
+  expect "$no_segment" "$sapbuf" dump "$stream/none" --layout
+  said "no stream 'none'"
+}
+
 # ---- what another version made
 
 # The second entry of the directory, as the next version might have made it.

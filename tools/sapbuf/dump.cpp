@@ -1,4 +1,4 @@
-// sapbuf dump: the frames as they stand, for post-mortems.
+// sapbuf dump: the frames as they stand, for post-mortems; and where everything is.
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
@@ -22,6 +22,7 @@ constexpr std::size_t kExcerptBytes = 60;
 struct DumpOptions {
   std::string name;
   bool json = false;
+  bool layout = false;
 };
 
 // Ends the walk over the frames early: a signal came, or nobody reads the output any more.
@@ -98,6 +99,36 @@ int dump_frames(const DumpOptions& options) {
   return kDone;
 }
 
+int dump_layout(const DumpOptions& options) {
+  constexpr const char* kPart = "{:>12}  {:>12}  {:<16}  {}";
+  const StreamName name = parse_stream_name(options.name);
+  std::vector<SegmentPart> parts = sapbuf::layout_of(name.segment);
+  if (!name.whole_segment) {
+    std::erase_if(parts, [&](const SegmentPart& part) { return part.facility != name.stream; });
+    if (parts.empty()) {
+      throw Failure(kNoSegment, fmt::format("segment '{}' has no stream '{}'", name.segment, name.stream));
+    }
+  }
+  Output output;
+  if (!options.json) output.line(fmt::format(kPart, "OFFSET", "BYTES", "FACILITY", "WHAT"));
+  std::uint64_t at = parts.front().offset;
+  const auto put = [&](std::uint64_t offset, std::uint64_t bytes, const std::string& facility,
+                       const std::string& what) {
+    if (options.json) {
+      output.put(json_line(Json{{"offset", offset}, {"bytes", bytes}, {"facility", facility}, {"what", what}}));
+    } else {
+      output.line(fmt::format(kPart, offset, bytes, facility.empty() ? "-" : facility, what));
+    }
+  };
+  for (const SegmentPart& part : parts) {
+    if (part.offset > at) put(at, part.offset - at, "", "unused");
+    put(part.offset, part.bytes, part.facility, part.what);
+    at = part.offset + part.bytes;
+  }
+  output.flush();
+  return kDone;
+}
+
 }  // namespace
 
 void add_dump(CLI::App& app, Action& chosen) {
@@ -105,7 +136,11 @@ void add_dump(CLI::App& app, Action& chosen) {
   CLI::App* command = app.add_subcommand("dump", "Show the frames as they stand, without attaching");
   command->add_option("NAME", options->name, "The stream: NAME or NAME/STREAM")->required();
   command->add_flag("--json", options->json, "One JSON object for each frame and line, for programs");
-  command->callback([options, &chosen] { chosen = [options] { return dump_frames(*options); }; });
+  command->add_flag("--layout", options->layout,
+                    "Show where everything is instead: in the whole segment, or of one stream");
+  command->callback([options, &chosen] {
+    chosen = [options] { return options->layout ? dump_layout(*options) : dump_frames(*options); };
+  });
 }
 
 }  // namespace sapbuf::tools

@@ -131,6 +131,19 @@ struct InspectOptions {
 Snapshot inspect(const Segment& segment, const InspectOptions& options = {});
 Snapshot inspect(std::string_view name, const InspectOptions& options = {});
 
+// A part of a segment: the common ones, and those of each facility's region.
+struct SegmentPart {
+  std::string facility;      // its name; empty for a part that is the segment's own
+  std::string what;          // "extent tables"
+  std::uint64_t offset = 0;  // from the segment's first byte
+  std::uint64_t bytes = 0;
+};
+
+// Where everything is, in the order of the offsets, without attaching. Between two parts there may be room that nothing
+// uses: a region that was removed, or what one may grow to. Throws as inspect().
+std::vector<SegmentPart> layout_of(const Segment& segment);
+std::vector<SegmentPart> layout_of(std::string_view name);
+
 // One frame as it stands in a slab.
 struct FrameRecord {
   std::uint32_t slab = 0;
