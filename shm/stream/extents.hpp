@@ -36,7 +36,8 @@ void close_extent(StreamCore& core, ExtentLocation location, layout::Extent open
 void close_hole(StreamCore& core, ExtentLocation location, std::uint64_t granules);
 
 // Calls `visit(index, extent, granules)` for all that is claimed of a slab, in order: for an extent that left its trace
-// once, for others granule by granule.
+// once, for others granule by granule. `granules` is what the walk goes on by: 1 at the least, and no further than what
+// is claimed, whatever the word says.
 template <typename Visit>
 void for_each_extent(StreamCore& core, SlabGeneration where, std::uint64_t claimed, Visit visit) {
   const std::uint64_t count = claimed / core.geometry().granule_bytes;

@@ -98,10 +98,7 @@ bool reclaim(StreamCore& core, SlabGeneration where) {
 }
 
 std::optional<std::uint32_t> find_in_state(StreamCore& core, SlabState state) noexcept {
-  for (std::uint32_t slab = 0; slab < core.geometry().slabs; ++slab) {
-    if (SlabLife{core.descriptor(slab).life.load(std::memory_order_acquire)}.state() == state) return slab;
-  }
-  return std::nullopt;
+  return first_slab(core, [state](SlabLife life) { return life.state() == state; });
 }
 
 // A slab that is to be cleaned: one that somebody began with, or the oldest that can be reclaimed.
@@ -134,11 +131,12 @@ std::optional<std::uint32_t> take_free_slab(StreamCore& core, const ActiveSlab& 
 
 bool may_have_free_slab(StreamCore& core) noexcept {
   std::uint64_t newest = 0;
-  for (std::uint32_t slab = 0; slab < core.geometry().slabs; ++slab) {
-    const SlabLife life{core.descriptor(slab).life.load(std::memory_order_acquire)};
-    if (!life.readable()) return true;
+  bool all_readable = true;
+  for_each_slab(core, [&](std::uint32_t, SlabLife life) {
+    all_readable = all_readable && life.readable();
     newest = std::max(newest, life.generation());
-  }
+  });
+  if (!all_readable) return true;
   if (awaits_first_reader(core)) return false;
   const auto oldest = find_oldest(core, 1);
   return !oldest || oldest->generation == newest || !is_held(core, oldest->generation);
