@@ -7,6 +7,7 @@
 
 namespace sapbuf::detail {
 
+using layout::Claim;
 using layout::Extent;
 using layout::ExtentState;
 using layout::FrameHeader;
@@ -49,6 +50,21 @@ ExtentContent walk_extent(const std::byte* begin, std::uint64_t size, std::uint6
     return true;
   });
   return content;
+}
+
+ExtentContent walk_extent(StreamCore& core, ExtentLocation location, Extent extent, std::uint64_t skip) {
+  const std::uint64_t granules = fitting(core, location, extent.granules());
+  return walk_extent(address_of(core, location), granules * core.geometry().granule_bytes, skip);
+}
+
+std::optional<OpenExtent> open_extent_of(StreamCore& core, std::uint32_t writer) noexcept {
+  const Claim claim{core.slot(writer).claim.load(std::memory_order_acquire)};
+  const auto slab = slab_of(core, claim);
+  if (!slab) return std::nullopt;
+  const ExtentLocation location{slab->slab, claim.offset_bytes() / core.geometry().granule_bytes};
+  const Extent extent{core.extent(location.slab, location.index).load(std::memory_order_acquire)};
+  if (extent.state() != ExtentState::open || extent.owner() != writer) return std::nullopt;
+  return OpenExtent{slab->generation, location, extent};
 }
 
 std::byte* open_extent(StreamCore& core, ExtentLocation location, std::uint64_t granules, std::uint32_t owner) {

@@ -21,6 +21,16 @@ struct ExtentContent {
   std::uint64_t bytes_after_skip = 0;  // of payload, of the messages behind the first `skip` ones
 };
 ExtentContent walk_extent(const std::byte* begin, std::uint64_t size, std::uint64_t skip = 0) noexcept;
+// The same for an extent that a word of the table tells of.
+ExtentContent walk_extent(StreamCore& core, ExtentLocation location, layout::Extent extent, std::uint64_t skip = 0);
+
+// The extent that a writer has open, if any: where its claim says.
+struct OpenExtent {
+  std::uint64_t generation;
+  ExtentLocation location;
+  layout::Extent extent;
+};
+std::optional<OpenExtent> open_extent_of(StreamCore& core, std::uint32_t writer) noexcept;
 
 // Opens an extent of `granules` at `location`, which the caller has claimed, for `owner`. Returns the first byte for
 // frames.

@@ -32,6 +32,14 @@ std::optional<std::uint32_t> find_slab(StreamCore& core, std::uint64_t generatio
   return first_slab(core, [&](SlabLife life) { return life.generation() == generation && life.readable(); });
 }
 
+std::optional<SlabGeneration> slab_of(StreamCore& core, layout::Claim claim) noexcept {
+  if (!claim.is_located() || claim.slab() >= core.geometry().slabs) return std::nullopt;
+  if (claim.offset_bytes() >= core.geometry().slab_bytes) return std::nullopt;
+  const SlabLife life{core.descriptor(claim.slab()).life.load(std::memory_order_acquire)};
+  if (!life.readable() || !claim.is_in(life.generation())) return std::nullopt;
+  return SlabGeneration{life.generation(), claim.slab()};
+}
+
 std::optional<SlabGeneration> find_oldest(StreamCore& core, std::uint64_t at_least) noexcept {
   std::optional<SlabGeneration> oldest;
   for_each_slab(core, [&](std::uint32_t slab, SlabLife life) {

@@ -45,6 +45,9 @@ struct SlabGeneration {
   std::uint64_t generation;
   std::uint32_t slab;
 };
+// What a located claim points into, if that generation can still be read there. Otherwise, and of a claim that points
+// nowhere: nothing.
+std::optional<SlabGeneration> slab_of(StreamCore& core, layout::Claim claim) noexcept;
 // The oldest generation, from `at_least` on, that can be read.
 std::optional<SlabGeneration> find_oldest(StreamCore& core, std::uint64_t at_least) noexcept;
 
