@@ -6,6 +6,7 @@
 #include "platform/cancellation.hpp"
 #include "segment/creation.hpp"
 #include "stream/extents.hpp"
+#include "stream/frames.hpp"
 
 namespace sapbuf {
 namespace detail {
@@ -15,7 +16,6 @@ using layout::Extent;
 using layout::FrameHeader;
 using layout::FrameKind;
 using layout::SlabLife;
-using layout::word_at;
 
 using Visitor = std::function<void(const FrameRecord&)>;
 
@@ -42,7 +42,7 @@ class SlabDump {
       : core_(core), where_(where), slab_(core.slab_for_reading(where.slab)), visit_(visit) {}
 
   void run(std::uint64_t claimed) {
-    if (core_.geometry().order == Order::total) {
+    if (core_.in_total_order()) {
       walk(0, claimed, 0);
       return;
     }
@@ -70,35 +70,31 @@ class SlabDump {
     return life.generation() != where_.generation || !life.readable();
   }
 
-  void walk(std::uint64_t at, std::uint64_t end, std::uint32_t owner) {
-    while (at < end && !moved_on()) {
-      const FrameHeader header{word_at(slab_ + at).load(std::memory_order_acquire)};
-      if (header.kind() == FrameKind::none) {
-        // Per-writer order: the rest of an open extent. Total order: claimed, and not written yet.
-        const bool total = core_.geometry().order == Order::total;
-        const std::uint64_t span = total ? zero_span(at, end) : end - at;
-        tell(at, total ? "hole" : "open", span, 0, {}, owner);
-        at += span;
-        continue;
-      }
-      if (header.span() > end - at || header.kind() > FrameKind::extent) {
-        if (moved_on()) return;
-        throw Error(Errc::corrupt, core_.title() + " is corrupt: slab " + std::to_string(where_.slab) + ", offset " +
-                                       std::to_string(at) + ": no frame can begin with this word");
-      }
-      const bool message = header.kind() == FrameKind::message;
-      tell(at, name_of(header.kind()), header.span(), message ? header.type() : std::uint16_t{0},
-           message ? std::span{slab_ + at + layout::kUnitBytes, header.payload_bytes()} : std::span<const std::byte>{},
-           header.kind() == FrameKind::busy ? header.owner() : owner);
-      at += header.span();
-    }
+  // Until the slab moves on: what was read before that is the generation's.
+  void walk(std::uint64_t begin, std::uint64_t end, std::uint32_t owner) {
+    const bool total = core_.in_total_order();
+    for_each_frame(slab_ + begin, end - begin, total ? Unwritten::is_hole : Unwritten::is_end,
+                   [&](std::uint64_t offset, FrameHeader header, std::uint64_t span) {
+                     if (moved_on()) return false;
+                     const std::uint64_t at = begin + offset;
+                     if (header.kind() == FrameKind::none) {
+                       tell(at, total ? "hole" : "open", span, 0, {}, owner);
+                     } else {
+                       tell_frame(at, header, span, owner);
+                     }
+                     return true;
+                   });
   }
 
-  std::uint64_t zero_span(std::uint64_t at, std::uint64_t end) const noexcept {
-    std::uint64_t span = layout::kUnitBytes;
-    while (at + span < end && word_at(slab_ + at + span).load(std::memory_order_relaxed) == 0)
-      span += layout::kUnitBytes;
-    return span;
+  void tell_frame(std::uint64_t at, FrameHeader header, std::uint64_t span, std::uint32_t owner) const {
+    if (header.span() > span || header.kind() > FrameKind::extent) {
+      throw Error(Errc::corrupt, core_.title() + " is corrupt: slab " + std::to_string(where_.slab) + ", offset " +
+                                     std::to_string(at) + ": no frame can begin with this word");
+    }
+    const bool message = header.kind() == FrameKind::message;
+    tell(at, name_of(header.kind()), span, message ? header.type() : std::uint16_t{0},
+         message ? std::span{slab_ + at + layout::kUnitBytes, header.payload_bytes()} : std::span<const std::byte>{},
+         header.kind() == FrameKind::busy ? header.owner() : owner);
   }
 
   void tell(std::uint64_t offset, std::string_view kind, std::uint64_t span, std::uint16_t type,

@@ -100,7 +100,7 @@ void look_at_participants(Facility& facility, StreamCore* stream, std::uint64_t 
                           std::vector<ParticipantSnapshot>& participants) {
   const HeartbeatClock clock;
   SegmentCore& core = facility.segment();
-  any_participant(facility, [&](std::uint32_t index, SlotRegistration registration) {
+  for_each_participant(facility, [&](std::uint32_t index, SlotRegistration registration) {
     ParticipantSnapshot seen = look_at_identity(facility, index, registration, clock);
     if (stream != nullptr) look_at_ledger(*stream, seen);
     seen.state = liveness_of(core, seen, active, options);
@@ -108,14 +108,12 @@ void look_at_participants(Facility& facility, StreamCore* stream, std::uint64_t 
     std::atomic_thread_fence(std::memory_order_acquire);
     if (core.participant(index).registration.load(relaxed) == registration.word)
       participants.push_back(std::move(seen));
-    return false;
   });
 }
 
 void look_at_slabs(StreamCore& stream, const ActiveSlab& active, const std::vector<ParticipantSnapshot>& participants,
                    StreamSnapshot& snapshot) {
-  for (std::uint32_t index = 0; index < stream.geometry().slabs; ++index) {
-    const SlabLife life{stream.descriptor(index).life.load(std::memory_order_acquire)};
+  for_each_slab(stream, [&](std::uint32_t index, SlabLife life) {
     SlabSnapshot slab{.index = index,
                       .generation = life.generation(),
                       .state = name_of(life.state()),
@@ -131,7 +129,7 @@ void look_at_slabs(StreamCore& stream, const ActiveSlab& active, const std::vect
       }
     }
     snapshot.slabs.push_back(std::move(slab));
-  }
+  });
 }
 
 void look_at_departed(StreamCore& stream, StreamSnapshot& snapshot) {

@@ -133,6 +133,15 @@ bool any_participant(const Facility& facility, Visit visit) {
   return false;
 }
 
+// The same for all of them.
+template <typename Visit>
+void for_each_participant(const Facility& facility, Visit visit) {
+  any_participant(facility, [&visit](std::uint32_t slot, layout::SlotRegistration registration) {
+    visit(slot, registration);
+    return false;
+  });
+}
+
 // A kind of facility.
 struct FacilityType {
   layout::FacilityKind kind;

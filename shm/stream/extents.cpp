@@ -3,9 +3,11 @@
 #include <algorithm>
 
 #include <sapbuf/detail/kill_point.hpp>
+#include "stream/frames.hpp"
 
 namespace sapbuf::detail {
 
+using layout::Claim;
 using layout::Extent;
 using layout::ExtentState;
 using layout::FrameHeader;
@@ -20,7 +22,7 @@ std::byte* address_of(StreamCore& core, ExtentLocation location) {
   return core.slab_for_writing(location.slab) + location.index * core.geometry().granule_bytes;
 }
 
-// The granules at `location`, whatever the word says, end at the slab's end.
+// How many granules an extent at `location` has: whatever its word says, it ends at the slab's end.
 std::uint64_t fitting(StreamCore& core, ExtentLocation location, std::uint64_t granules) noexcept {
   return std::clamp<std::uint64_t>(granules, 1, core.geometry().granules_per_slab() - location.index);
 }
@@ -37,17 +39,32 @@ void mark_last(StreamCore& core, ExtentLocation location, std::uint64_t granules
 
 ExtentContent walk_extent(const std::byte* begin, std::uint64_t size, std::uint64_t skip) noexcept {
   ExtentContent content;
-  while (content.end < size) {
-    const FrameHeader header{word_at(begin + content.end).load(std::memory_order_acquire)};
+  for_each_frame(begin, size, Unwritten::is_end, [&](std::uint64_t offset, FrameHeader header, std::uint64_t span) {
     const bool message = header.kind() == FrameKind::message;
-    if ((!message && header.kind() != FrameKind::extent) || header.span() > size - content.end) break;
-    content.end += header.span();
-    if (!message) continue;
+    if ((!message && header.kind() != FrameKind::extent) || header.span() > span) return false;
+    content.end = offset + span;
+    if (!message) return true;
     if (content.messages >= skip) content.bytes_after_skip += header.payload_bytes();
     content.bytes += header.payload_bytes();
     ++content.messages;
-  }
+    return true;
+  });
   return content;
+}
+
+ExtentContent walk_extent(StreamCore& core, ExtentLocation location, Extent extent, std::uint64_t skip) {
+  const std::uint64_t granules = fitting(core, location, extent.granules());
+  return walk_extent(address_of(core, location), granules * core.geometry().granule_bytes, skip);
+}
+
+std::optional<OpenExtent> open_extent_of(StreamCore& core, std::uint32_t writer) noexcept {
+  const Claim claim{core.slot(writer).claim.load(std::memory_order_acquire)};
+  const auto slab = slab_of(core, claim);
+  if (!slab) return std::nullopt;
+  const ExtentLocation location{slab->slab, claim.offset_bytes() / core.geometry().granule_bytes};
+  const Extent extent{core.extent(location.slab, location.index).load(std::memory_order_acquire)};
+  if (extent.state() != ExtentState::open || extent.owner() != writer) return std::nullopt;
+  return OpenExtent{slab->generation, location, extent};
 }
 
 std::byte* open_extent(StreamCore& core, ExtentLocation location, std::uint64_t granules, std::uint32_t owner) {

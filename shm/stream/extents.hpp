@@ -21,6 +21,16 @@ struct ExtentContent {
   std::uint64_t bytes_after_skip = 0;  // of payload, of the messages behind the first `skip` ones
 };
 ExtentContent walk_extent(const std::byte* begin, std::uint64_t size, std::uint64_t skip = 0) noexcept;
+// The same for an extent that a word of the table tells of.
+ExtentContent walk_extent(StreamCore& core, ExtentLocation location, layout::Extent extent, std::uint64_t skip = 0);
+
+// The extent that a writer has open, if any: where its claim says.
+struct OpenExtent {
+  std::uint64_t generation;
+  ExtentLocation location;
+  layout::Extent extent;
+};
+std::optional<OpenExtent> open_extent_of(StreamCore& core, std::uint32_t writer) noexcept;
 
 // Opens an extent of `granules` at `location`, which the caller has claimed, for `owner`. Returns the first byte for
 // frames.
@@ -36,7 +46,8 @@ void close_extent(StreamCore& core, ExtentLocation location, layout::Extent open
 void close_hole(StreamCore& core, ExtentLocation location, std::uint64_t granules);
 
 // Calls `visit(index, extent, granules)` for all that is claimed of a slab, in order: for an extent that left its trace
-// once, for others granule by granule.
+// once, for others granule by granule. `granules` is what the walk goes on by: 1 at the least, and no further than what
+// is claimed, whatever the word says.
 template <typename Visit>
 void for_each_extent(StreamCore& core, SlabGeneration where, std::uint64_t claimed, Visit visit) {
   const std::uint64_t count = claimed / core.geometry().granule_bytes;

@@ -18,10 +18,8 @@ constexpr auto relaxed = std::memory_order_relaxed;
 
 // A slab that a flipper prepared before it died.
 std::optional<std::uint32_t> find_prepared(StreamCore& core, std::uint64_t generation) noexcept {
-  for (std::uint32_t slab = 0; slab < core.geometry().slabs; ++slab) {
-    if (core.descriptor(slab).life.load(relaxed) == SlabLife::make(generation, SlabState::active).word) return slab;
-  }
-  return std::nullopt;
+  const SlabLife prepared = SlabLife::make(generation, SlabState::active);
+  return first_slab(core, [&](SlabLife life) { return life.word == prepared.word; });
 }
 
 void prepare(StreamCore& core, std::uint32_t slab, std::uint64_t generation) noexcept {

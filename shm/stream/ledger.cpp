@@ -19,13 +19,13 @@ LedgerValues values_at(const layout::StreamSlot& slot, Progress progress) noexce
           .in_extent = record.in_extent.load(relaxed) + progress.frames()};
 }
 
-// A participant in one incarnation, as the departed record names it.
-struct Departed {
+// Who was in a slot, as the departed record names it.
+struct Occupant {
   std::uint32_t slot;
   std::uint64_t incarnation;
 
   static constexpr std::uint64_t kIncarnation = 0xffff'ffff'ffffu;
-  static Departed from_word(std::uint64_t word) noexcept {
+  static Occupant from_word(std::uint64_t word) noexcept {
     return {static_cast<std::uint32_t>(word >> 48), word & kIncarnation};
   }
   std::uint64_t word() const noexcept { return std::uint64_t{slot} << 48 | (incarnation & kIncarnation); }
@@ -34,7 +34,7 @@ struct Departed {
 // Whoever added it may have died before the slot was free, and somebody else may be settled before that slot is.
 void mark_last_departed(StreamCore& core, const layout::DepartedRecord& record) noexcept {
   if (record.participants.load(relaxed) == 0) return;
-  const Departed last = Departed::from_word(record.last_departed.load(relaxed));
+  const Occupant last = Occupant::from_word(record.last_departed.load(relaxed));
   if (last.slot < core.geometry().participants) core.slot(last.slot).counted.store(last.incarnation, relaxed);
 }
 
@@ -77,7 +77,7 @@ void store_ledger(layout::StreamSlot& slot, const LedgerValues& values, bool bus
 void add_to_departed(StreamCore& core, std::uint32_t index) noexcept {
   layout::StreamControl& control = core.control();
   const layout::StreamSlot& slot = core.slot(index);
-  const Departed who{index, core.registration_of(index).incarnation()};
+  const Occupant who{index, core.registration_of(index).incarnation()};
   const std::uint64_t selector = control.departed_selector.load(std::memory_order_acquire);
   const layout::DepartedRecord& from = control.departed[selector & 1];
   layout::DepartedRecord& to = control.departed[(selector + 1) & 1];

@@ -14,11 +14,9 @@ RangeOwner* first_owner = nullptr;
 // this generation or a later one, none comes free without that. 0: one is on its way to be free.
 std::uint64_t oldest_of_full(StreamCore& core) noexcept {
   std::uint64_t oldest = ~std::uint64_t{0};
-  for (std::uint32_t slab = 0; slab < core.geometry().slabs; ++slab) {
-    const layout::SlabLife life{core.descriptor(slab).life.load(std::memory_order_acquire)};
-    if (!life.readable()) return 0;
-    oldest = std::min(oldest, life.generation());
-  }
+  for_each_slab(core, [&oldest](std::uint32_t, layout::SlabLife life) {
+    oldest = life.readable() ? std::min(oldest, life.generation()) : 0;
+  });
   return oldest;
 }
 

@@ -42,9 +42,11 @@ bool awaits_first_reader(StreamCore& core) noexcept {
   return core.geometry().retain && core.control().reader_came.load(std::memory_order_acquire) == 0;
 }
 
-// The words of a slab's extent table, which readers have in their caches. A reader of an `overwrite` stream may be
-// looking at them still, and finds out that the slab is not its own any more.
-void zero(layout::Word* words, std::uint64_t count) noexcept {
+// Per-writer order: zeroes a slab's extent table, which readers have in their caches. A reader of an `overwrite` stream
+// may be looking at it still, and finds out that the slab is not its own any more.
+void clear_table(StreamCore& core, std::uint32_t slab) noexcept {
+  layout::Word* const words = &core.extent(slab, 0);
+  const std::uint64_t count = core.geometry().granules_per_slab();
 #if defined(__SANITIZE_THREAD__)
   for (std::uint64_t i = 0; i < count; ++i) words[i].store(0, relaxed);
 #else
@@ -52,30 +54,33 @@ void zero(layout::Word* words, std::uint64_t count) noexcept {
 #endif
 }
 
+// Total order: zeroes a slab a little further; whether it is clean now. All of it becomes zero: behind the limit stands
+// a NOP, and a claimer that ran over the end may have been killed with half its work done.
+bool clean_frames(StreamCore& core, std::uint32_t slab) {
+  const std::uint64_t slab_bytes = core.geometry().slab_bytes;
+  layout::Word& cleaned = core.descriptor(slab).cleaned_bytes;
+  const std::uint64_t begin = std::min(cleaned.load(relaxed), slab_bytes);
+  const std::uint64_t bytes = std::min(kCleanAtOnce, slab_bytes - begin);
+  std::memset(core.slab_for_writing(slab) + begin, 0, bytes);
+  SAPBUF_KILL_POINT(reclaim_zeroed);
+  // Release, so that who dies here does not leave a step that counts and was not made.
+  cleaned.store(begin + bytes, std::memory_order_release);
+  if (begin + bytes == slab_bytes) return true;
+  SAPBUF_KILL_POINT(reclaim_stepped);
+  return false;
+}
+
 // Makes a slab that nobody may read any more ready for the next generation, or takes a step towards it: whether it is
 // free now.
 //   killed in between: it still says `cleaning`, and the next one repeats the step
 bool clean(StreamCore& core, std::uint32_t slab, std::uint64_t generation) {
-  const layout::StreamGeometry& geometry = core.geometry();
-  layout::SlabDescriptor& descriptor = core.descriptor(slab);
-  if (geometry.order == Order::per_writer) {
-    zero(&core.extent(slab, 0), geometry.granules_per_slab());
-  } else {
-    // All of it: behind the limit stands a NOP, and a claimer that ran over the end may have been killed with half its
-    // work done.
-    const std::uint64_t begin = std::min(descriptor.cleaned_bytes.load(relaxed), geometry.slab_bytes);
-    const std::uint64_t bytes = std::min(kCleanAtOnce, geometry.slab_bytes - begin);
-    std::memset(core.slab_for_writing(slab) + begin, 0, bytes);
-    SAPBUF_KILL_POINT(reclaim_zeroed);
-    // Release, so that who dies here does not leave a step that counts and was not made.
-    descriptor.cleaned_bytes.store(begin + bytes, std::memory_order_release);
-    if (begin + bytes < geometry.slab_bytes) {
-      SAPBUF_KILL_POINT(reclaim_stepped);
-      return false;
-    }
+  if (!core.in_total_order()) {
+    clear_table(core, slab);
+  } else if (!clean_frames(core, slab)) {
+    return false;
   }
   SAPBUF_KILL_POINT(reclaim_cleaned);
-  descriptor.life.store(SlabLife::make(generation, SlabState::free).word, std::memory_order_release);
+  core.descriptor(slab).life.store(SlabLife::make(generation, SlabState::free).word, std::memory_order_release);
   return true;
 }
 
@@ -98,10 +103,7 @@ bool reclaim(StreamCore& core, SlabGeneration where) {
 }
 
 std::optional<std::uint32_t> find_in_state(StreamCore& core, SlabState state) noexcept {
-  for (std::uint32_t slab = 0; slab < core.geometry().slabs; ++slab) {
-    if (SlabLife{core.descriptor(slab).life.load(std::memory_order_acquire)}.state() == state) return slab;
-  }
-  return std::nullopt;
+  return first_slab(core, [state](SlabLife life) { return life.state() == state; });
 }
 
 // A slab that is to be cleaned: one that somebody began with, or the oldest that can be reclaimed.
@@ -134,11 +136,12 @@ std::optional<std::uint32_t> take_free_slab(StreamCore& core, const ActiveSlab& 
 
 bool may_have_free_slab(StreamCore& core) noexcept {
   std::uint64_t newest = 0;
-  for (std::uint32_t slab = 0; slab < core.geometry().slabs; ++slab) {
-    const SlabLife life{core.descriptor(slab).life.load(std::memory_order_acquire)};
-    if (!life.readable()) return true;
+  bool all_readable = true;
+  for_each_slab(core, [&](std::uint32_t, SlabLife life) {
+    all_readable = all_readable && life.readable();
     newest = std::max(newest, life.generation());
-  }
+  });
+  if (!all_readable) return true;
   if (awaits_first_reader(core)) return false;
   const auto oldest = find_oldest(core, 1);
   return !oldest || oldest->generation == newest || !is_held(core, oldest->generation);

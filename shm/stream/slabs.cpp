@@ -29,20 +29,23 @@ ActiveSlab expect_active(StreamCore& core) {
 }
 
 std::optional<std::uint32_t> find_slab(StreamCore& core, std::uint64_t generation) noexcept {
-  for (std::uint32_t slab = 0; slab < core.geometry().slabs; ++slab) {
-    const SlabLife life{core.descriptor(slab).life.load(std::memory_order_acquire)};
-    if (life.generation() == generation && life.readable()) return slab;
-  }
-  return std::nullopt;
+  return first_slab(core, [&](SlabLife life) { return life.generation() == generation && life.readable(); });
+}
+
+std::optional<SlabGeneration> slab_of(StreamCore& core, layout::Claim claim) noexcept {
+  if (!claim.is_located() || claim.slab() >= core.geometry().slabs) return std::nullopt;
+  if (claim.offset_bytes() >= core.geometry().slab_bytes) return std::nullopt;
+  const SlabLife life{core.descriptor(claim.slab()).life.load(std::memory_order_acquire)};
+  if (!life.readable() || !claim.is_in(life.generation())) return std::nullopt;
+  return SlabGeneration{life.generation(), claim.slab()};
 }
 
 std::optional<SlabGeneration> find_oldest(StreamCore& core, std::uint64_t at_least) noexcept {
   std::optional<SlabGeneration> oldest;
-  for (std::uint32_t slab = 0; slab < core.geometry().slabs; ++slab) {
-    const SlabLife life{core.descriptor(slab).life.load(std::memory_order_acquire)};
-    if (!life.readable() || life.generation() < at_least) continue;
+  for_each_slab(core, [&](std::uint32_t slab, SlabLife life) {
+    if (!life.readable() || life.generation() < at_least) return;
     if (!oldest || life.generation() < oldest->generation) oldest = SlabGeneration{life.generation(), slab};
-  }
+  });
   return oldest;
 }
 
@@ -55,14 +58,13 @@ std::uint64_t claimed_bytes(StreamCore& core, const ActiveSlab& active, SlabGene
 }
 
 void mend_states(StreamCore& core, const ActiveSlab& active) noexcept {
-  for (std::uint32_t slab = 0; slab < core.geometry().slabs; ++slab) {
-    layout::Word& word = core.descriptor(slab).life;
-    const SlabLife life{word.load(std::memory_order_acquire)};
+  for_each_slab(core, [&](std::uint32_t slab, SlabLife life) {
     if ((life.state() == SlabState::active && life.generation() < active.generation) ||
         life.state() == SlabState::reclaiming) {
-      word.store(SlabLife::make(life.generation(), SlabState::sealed).word, std::memory_order_release);
+      core.descriptor(slab).life.store(SlabLife::make(life.generation(), SlabState::sealed).word,
+                                       std::memory_order_release);
     }
-  }
+  });
 }
 
 }  // namespace sapbuf::detail

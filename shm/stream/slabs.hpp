@@ -20,6 +20,23 @@ ActiveSlab load_active(StreamCore& core) noexcept;
 // The same, for those who can do nothing without: throws Errc::corrupt.
 ActiveSlab expect_active(StreamCore& core);
 
+// Calls `visit(slab, life)` for each slab, whatever state it is in.
+template <typename Visit>
+void for_each_slab(StreamCore& core, Visit visit) {
+  for (std::uint32_t slab = 0; slab < core.geometry().slabs; ++slab) {
+    // life: acquire, so that descriptor, extent table and slab are seen at least as new.
+    visit(slab, layout::SlabLife{core.descriptor(slab).life.load(std::memory_order_acquire)});
+  }
+}
+// The first slab whose life passes `test`.
+template <typename Test>
+std::optional<std::uint32_t> first_slab(StreamCore& core, Test test) {
+  for (std::uint32_t slab = 0; slab < core.geometry().slabs; ++slab) {
+    if (test(layout::SlabLife{core.descriptor(slab).life.load(std::memory_order_acquire)})) return slab;
+  }
+  return std::nullopt;
+}
+
 // The slab in which a generation can be read (active or sealed), if it is still there.
 std::optional<std::uint32_t> find_slab(StreamCore& core, std::uint64_t generation) noexcept;
 
@@ -28,6 +45,9 @@ struct SlabGeneration {
   std::uint64_t generation;
   std::uint32_t slab;
 };
+// What a located claim points into, if that generation can still be read there. Otherwise, and of a claim that points
+// nowhere: nothing.
+std::optional<SlabGeneration> slab_of(StreamCore& core, layout::Claim claim) noexcept;
 // The oldest generation, from `at_least` on, that can be read.
 std::optional<SlabGeneration> find_oldest(StreamCore& core, std::uint64_t at_least) noexcept;
 

@@ -1,10 +1,14 @@
 #include "stream/stream_core.hpp"
 
 #include "segment/core_dumps.hpp"
+#include "segment/event.hpp"
 #include "segment/registry.hpp"
+#include "stream/slabs.hpp"
 
 namespace sapbuf::detail {
 namespace {
+
+constexpr auto relaxed = std::memory_order_relaxed;
 
 // What the directory says of a stream, checked. Throws Error.
 layout::StreamGeometry geometry_in(SegmentCore& segment, const DirectoryRecord& record) {
@@ -64,7 +68,7 @@ std::byte* StreamCore::slab_for_writing(std::uint32_t slab) {
   std::byte* slabs = writing_.load(std::memory_order_acquire);
   if (slabs == nullptr) {
     const std::lock_guard guard{mapping_mutex_};
-    slabs = writing_.load(std::memory_order_relaxed);
+    slabs = writing_.load(relaxed);
     if (slabs == nullptr) {
       slabs = map_slabs(writing_range_, FileAccess::read_write);
       writing_.store(slabs, std::memory_order_release);
@@ -77,7 +81,7 @@ const std::byte* StreamCore::slab_for_reading(std::uint32_t slab) {
   const std::byte* slabs = reading_.load(std::memory_order_acquire);
   if (slabs == nullptr) {
     const std::lock_guard guard{mapping_mutex_};
-    slabs = reading_.load(std::memory_order_relaxed);
+    slabs = reading_.load(relaxed);
     if (slabs == nullptr) {
       slabs = map_slabs(reading_range_, FileAccess::read_only);
       reading_.store(slabs, std::memory_order_release);
@@ -114,6 +118,36 @@ void StreamCore::describe(std::vector<SegmentPart>& parts) const {
   }
 }
 
+void StreamCore::check() { expect_active(*this); }
+
+void StreamCore::prepare(std::uint32_t index) noexcept {
+  layout::StreamSlot& fresh = slot(index);
+  fresh.progress.store(0, relaxed);
+  fresh.claim.store(0, relaxed);
+  fresh.hold.store(layout::kNoHold, relaxed);
+  fresh.pins.store(0, relaxed);
+  fresh.delivered.store(0, relaxed);
+  fresh.lost.store(0, relaxed);
+  fresh.skipped.store(0, relaxed);
+  fresh.revoked.store(0, relaxed);
+  fresh.base_messages.store(0, relaxed);
+  for (layout::LedgerRecord& record : fresh.records) {
+    for (layout::Word* word : {&record.committed, &record.committed_bytes, &record.aborted, &record.dropped,
+                               &record.abandoned, &record.in_extent}) {
+      word->store(0, relaxed);
+    }
+  }
+}
+
+void StreamCore::mark_settled(std::uint32_t index) noexcept {
+  slot(index).revoked.store(layout::kSettledByOthers, relaxed);
+}
+
+void StreamCore::wake_all() noexcept {
+  notify(control().space);
+  notify(control().data);
+}
+
 // Every step begins with these words: the cursor is in no slab's generation, and behind every slab's end, however much
 // is claimed by those who look at neither; and each writer is revoked.
 bool StreamCore::on_truncation() noexcept {
@@ -121,9 +155,9 @@ bool StreamCore::on_truncation() noexcept {
   const bool writing = writing_range_.replace_by_zeros();
   const bool reading = reading_range_.replace_by_zeros();
   if (!control) return false;
-  this->control().cursor.store(layout::Cursor::make(1, 0, std::uint64_t{1} << 39).word, std::memory_order_relaxed);
+  this->control().cursor.store(layout::Cursor::make(1, 0, std::uint64_t{1} << 39).word, relaxed);
   for (std::uint32_t index = 0; index < geometry_.participants; ++index) {
-    slot(index).revoked.store(~std::uint64_t{0}, std::memory_order_relaxed);
+    slot(index).revoked.store(~std::uint64_t{0}, relaxed);
   }
   return writing && reading;
 }

@@ -1,5 +1,5 @@
-// A stream of a segment that is open in this process: where everything of it is. What the bytes mean is in layout/; what
-// is done with them, in the other files of this folder.
+// A stream of a segment that is open in this process: where everything of it is. What the bytes mean is in layout/;
+// what is done with them, in the other files of this folder.
 #pragma once
 
 #include <sapbuf/layout/stream_geometry.hpp>
@@ -54,20 +54,21 @@ class StreamCore final : public Facility {
   // Heartbeat: the slot's participant made progress.
   void beat(std::uint32_t slot) const noexcept;
 
-  // See Facility; in stream/repair.cpp.
+  // See Facility.
   void check() override;
   void prepare(std::uint32_t slot) noexcept override;
-  void find_holdings(std::uint32_t slot, std::vector<std::uint64_t>& generations) override;
-  bool is_in_the_way(std::uint32_t slot, layout::SlotRegistration registration) override;
-  bool repair(std::uint32_t slot, RepairTally& tally) override;
-  void release(std::uint32_t slot) noexcept override;
   void mark_settled(std::uint32_t slot) noexcept override;
-  std::uint32_t count_released(std::span<const std::uint64_t> generations,
-                               std::span<const std::uint32_t> gone) override;
   void wake_all() noexcept override;
   void describe(std::vector<SegmentPart>& parts) const override;
-
   bool on_truncation() noexcept override;
+  // In stream/repair.cpp.
+  bool repair(std::uint32_t slot, RepairTally& tally) override;
+  // In stream/holdings.cpp.
+  void find_holdings(std::uint32_t slot, std::vector<std::uint64_t>& generations) override;
+  bool is_in_the_way(std::uint32_t slot, layout::SlotRegistration registration) override;
+  void release(std::uint32_t slot) noexcept override;
+  std::uint32_t count_released(std::span<const std::uint64_t> generations,
+                               std::span<const std::uint32_t> gone) override;
 
  private:
   void set_dump(platform::Dump dump) noexcept;  // of the slabs, in supplied memory

@@ -1,12 +1,8 @@
 #include <sapbuf/writer.hpp>
 
 #include <sapbuf/detail/kill_point.hpp>
-#include "platform/cancellation.hpp"
 #include "platform/clock.hpp"
-#include "platform/fence.hpp"
 #include "platform/zero.hpp"
-#include "segment/recovery.hpp"
-#include "segment/registry.hpp"
 #include "stream/claim.hpp"
 #include "stream/extent_size.hpp"
 #include "stream/ledger.hpp"
@@ -113,16 +109,16 @@ void clear_extent(WriterState& writer) noexcept {
   set_busy(writer);
   bool fresh = false;
   for (;;) {
-    if (writer.end != nullptr && is_revoked(writer)) {
+    if (writer.has_extent() && is_revoked(writer)) {
       writer.drop_extent();
       if (writer.forked) return end_in_forked_child(writer);
       if (!may_be_revoked(writer)) return end_without_room(writer, Status::corrupt);
     }
-    if (writer.end != nullptr && static_cast<std::ptrdiff_t>(span) <= writer.end - writer.next) {
+    if (writer.has_extent() && static_cast<std::ptrdiff_t>(span) <= writer.end - writer.next) {
       if (fresh) clear_extent(writer);
       return Status::ok;
     }
-    if (writer.end != nullptr) close_own_extent(writer);
+    if (writer.has_extent()) close_own_extent(writer);
     // From here on a closer may close whatever extent this writer had: it must not wait for a writer that waits for
     // space.
     writer.slot->claim.store(0, std::memory_order_release);
@@ -161,8 +157,10 @@ Status reserve(WriterState& writer, std::size_t size) noexcept {
   return writer.total ? reserve_in_total_order(writer, size) : reserve_in_extent(writer, size);
 }
 
-std::uint64_t progress_without_busy(const WriterState& writer) noexcept {
-  return writer.slot->progress.load(relaxed) & ~Progress::kBusy;
+// Total order: the rest of the claim is filler before the messages are released: a reader steps from one to the other.
+void fill_rest_of_claim(const WriterState& writer, std::byte* header, std::byte* next) noexcept {
+  std::byte* const end = header + writer.reserved_span;
+  if (next < end) word_at(next).store(FrameHeader::nop(static_cast<std::uint64_t>(end - next)).word, relaxed);
 }
 
 // sleep: see publish().
@@ -173,31 +171,29 @@ void announce_commit(WriterState& writer) noexcept {
 
 }  // namespace
 
-Reserved reserve_slow(WriterState* state, std::byte* next, std::size_t size) noexcept {
+ReserveResult reserve_slow(WriterState* state, std::byte* next, std::size_t size) noexcept {
   if (state == nullptr) return {nullptr, Status::closed, nullptr, nullptr, 0, 0};
   WriterState& writer = *state;
-  if (writer.closed) return {nullptr, Status::closed, next, nullptr, 0, progress_without_busy(writer)};
-  const bool inlined = !writer.total && !writer.full_fences;
-  if (inlined && writer.end != nullptr) writer.next = next;
+  if (writer.closed) return {nullptr, Status::closed, next, nullptr, 0, writer.progress_without_busy()};
+  const bool inlined = writer.is_inlined();
+  if (inlined && writer.has_extent()) writer.next = next;
   const Status status = reserve(writer, size);
   return {.payload = status == Status::ok ? writer.next + layout::kUnitBytes : nullptr,
           .status = status,
           .next = writer.next,
           .end = inlined && status != Status::already_reserved ? writer.end : nullptr,
           .generation = writer.generation,
-          .progress = progress_without_busy(writer)};
+          .progress = writer.progress_without_busy()};
 }
 
 void publish_slow(WriterState& writer, std::byte* header, std::uint64_t word, std::byte* next,
                   std::uint64_t progress) noexcept {
-  if (!writer.total) {
+  if (writer.total) {
+    fill_rest_of_claim(writer, header, next);
+  } else {
     // frame-publish: see publish().
     word_at(next).store(0, relaxed);
     writer.next = next;
-  } else if (next < header + writer.reserved_span) {
-    // The rest of the claim is filler before the messages are released: a reader steps from one to the other.
-    word_at(next).store(FrameHeader::nop(static_cast<std::uint64_t>(header + writer.reserved_span - next)).word,
-                        relaxed);
   }
   SAPBUF_KILL_POINT(commit_filled);
   // frame-publish: release, so that who sees the header sees the payload, and all frames of a batch.
@@ -217,68 +213,7 @@ std::uint64_t abort_reserved(WriterState& writer, std::byte* payload) noexcept {
   SAPBUF_KILL_POINT(abort_filled);
   end_attempt(writer, &LedgerValues::aborted);
   if (writer.total) announce_commit(writer);
-  return progress_without_busy(writer);
+  return writer.progress_without_busy();
 }
-
-WriterState::WriterState(std::shared_ptr<StreamCore> stream, const WriterOptions& options)
-    : core(std::move(stream)),
-      timeout(options.timeout),
-      stop(options.stop),
-      cursor(core->control().cursor),
-      slabs(core->slab_for_writing(0)),
-      max_payload_bytes(core->geometry().max_payload_bytes()),
-      claim_bytes(core->geometry().granule_bytes),
-      seen_offset(core->geometry().slab_bytes) {
-  core->check_not_forked();
-  core->check_not_removed();
-  full_fences = core->full_fences();
-  total = core->geometry().order == Order::total;
-  data = &core->control().data;
-  if (!full_fences && !platform::register_for_heavy_fences()) {
-    throw Error(
-        Errc::unsupported,
-        "membarrier(2) is not available here (old kernel, or a seccomp filter): make the segment with full fences "
-        "(SegmentOptions{.fences = Fences::full})");
-  }
-  recover_core(core->segment());
-  attachment = attach(*core, layout::SlotRole::writer, options.name);
-  index = attachment.slot();
-  slot = &core->slot(index);
-  core->add(*this);
-}
-
-WriterState::~WriterState() { core->remove(*this); }
-
-void WriterState::after_fork_in_child() noexcept {
-  forked = true;
-  drop_extent();
-  // The slot is the child's own by now. The Writer finds itself revoked, and asks why.
-  slot->revoked.store(~std::uint64_t{0}, relaxed);
-}
-
-Opened open_writer(const Stream& stream, const WriterOptions& options) {
-  const platform::Uncancellable to_its_end;
-  const auto attach = [&] { return std::make_unique<WriterState>(stream.core(), options); };
-  auto* const state = stream.core()->segment().unless_truncated(attach).release();
-  return {state, state->slot, state->data, progress_without_busy(*state)};
-}
-
-bool close_writer(WriterState& writer) noexcept {
-  if (!writer.forked && Progress{writer.slot->progress.load(relaxed)}.busy()) {
-    writer.closed = true;
-    // The inlined path finds itself revoked at its next message, and asks why. What it has open stays its own.
-    writer.slot->revoked.store(~std::uint64_t{0}, std::memory_order_release);
-    return false;
-  }
-  end_writer(&writer);
-  return true;
-}
-
-void end_writer(WriterState* state) noexcept {
-  const platform::Uncancellable to_its_end;
-  delete state;
-}
-
-std::uint32_t slot_of(const WriterState& state) noexcept { return state.closed ? ~std::uint32_t{0} : state.index; }
 
 }  // namespace sapbuf::detail

@@ -16,6 +16,12 @@ struct WriterState final : ForkHook {
 
   void after_fork_in_child() noexcept override;
 
+  // Whether the Writer goes on by itself inside an extent; where not, it never sees one: see WriterHot.
+  bool is_inlined() const noexcept { return !total && !full_fences; }
+  bool has_extent() const noexcept { return end != nullptr; }
+  std::uint64_t progress_without_busy() const noexcept {
+    return slot->progress.load(std::memory_order_relaxed) & ~layout::Progress::kBusy;
+  }
   // Forgets the extent without touching it.
   void drop_extent() noexcept { next = end = nullptr; }
 
@@ -35,11 +41,12 @@ struct WriterState final : ForkHook {
   bool full_fences = false;
   bool total = false;
 
-  // Per-writer order: the extent, as in WriterHot; the Writer's own `next` runs ahead between two calls.
+  // Per-writer order: the extent, as in WriterHot; the Writer's own `next` runs ahead between two calls. `end` is null
+  // without an extent, and for nothing else.
   std::byte* next = nullptr;
   std::byte* end = nullptr;
   std::uint64_t generation = 0;
-  ExtentLocation extent;            // while `end` is not null
+  ExtentLocation extent;            // while there is one
   std::byte* extent_end = nullptr;  // of the last extent, also when it is closed
   Clearing clearing;
   std::uint64_t claim_bytes;        // what the next claim aims at: see extent_size.hpp

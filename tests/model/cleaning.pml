@@ -1,7 +1,7 @@
 /* Total order: a slab is cleaned by steps, and the lock is let go between two of them.
  *
  * Mirrors   stream/reclaim.cpp (take_free_slab, find_to_clean, reclaim, clean), stream/flip.cpp, stream/slabs.cpp
- *           (mend_states), stream/claim.cpp (clean_ahead), stream/reader_start.cpp (choose_start at the oldest).
+ *           (mend_states), stream/flip_ahead.cpp (clean_ahead), stream/reader_start.cpp (choose_start at the oldest).
  * Assumed   sequential consistency. A claim and its frame are one step, so that a generation is closed when the cursor
  *           leaves it: what is open in it is in total_order.pml. Pins are in overwrite.pml. Writers may clean ahead
  *           after every claim, not in the last quarter of a slab only. What a step cleans is one store: a death within

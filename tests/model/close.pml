@@ -1,7 +1,8 @@
 /* The close edge under store buffers: a writer in its extent, and a closer that takes the extent from it.
  *
  * Mirrors   include/sapbuf/writer.hpp (reserve, commit), stream/writer.cpp (reserve_in_extent, close_own_extent),
- *           stream/claim.cpp (claim_extent: from the extent's opening on), stream/close.cpp (close_extents, may_close).
+ *           stream/claim.cpp (claim_extent: from the extent's opening on), stream/close_extents.cpp (close_extents,
+ *           may_close).
  *           With FULL_FENCES the segment that does not use membarrier.
  * Assumed   total store order, as store_buffers.pml says. The cursor has left the generation before the closer comes;
  *           how that is ordered against claims is in extents_flip.pml.

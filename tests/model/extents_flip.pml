@@ -1,9 +1,9 @@
 /* Per-writer order: extents, flip, close, reclaim, repair, and a lossless reader.
  *
  * Mirrors   include/sapbuf/writer.hpp and stream/writer.cpp (reserve, commit), stream/claim.cpp (claim_extent),
- *           stream/extents.cpp, stream/flip.cpp, stream/close.cpp, stream/reclaim.cpp, stream/slabs.cpp,
- *           stream/repair.cpp (holes, grace period, open extents), stream/reader_windows.cpp (discover,
- *           forget_finished).
+ *           stream/extents.cpp, stream/flip.cpp, stream/close.cpp and close_extents.cpp, stream/reclaim.cpp,
+ *           stream/slabs.cpp, stream/repair.cpp (wait_for_claimers, repair_holes), stream/repair_extents.cpp,
+ *           stream/reader_windows.cpp (discover, forget_finished).
  * Assumed   sequential consistency (the close edge under store buffers: close.pml); claims of one extent, so that none
  *           runs over a slab's end. Slabs are not zeroed: what an older generation wrote stays there. The counts of
  *           the ledger are in ledger.pml, pins in overwrite.pml.

@@ -1,8 +1,9 @@
 /* The ledger under SIGKILL: the progress word and its two records, the departed totals, the settling of the dead.
  *
- * Mirrors   layout/ledger.hpp, segment/ledger.cpp, segment/recovery.cpp (settle), segment/registry.cpp (detach),
- *           stream/writer.cpp (commit, end_attempt, the switch between two extents), stream/repair.cpp
- *           (repair_extent, repair_busy_frame). Per-writer order, or with TOTAL_ORDER total order.
+ * Mirrors   layout/ledger.hpp, stream/ledger.cpp, segment/recovery.cpp (settle), segment/registry.cpp (detach),
+ *           stream/writer.cpp (commit, end_attempt, the switch between two extents), stream/repair_extents.cpp
+ *           (repair_extent). Per-writer order; or with TOTAL_ORDER total order, and stream/repair_frames.cpp
+ *           (repair_busy_frame).
  * Assumed   sequential consistency: the stores here are in order on every machine by release.
  * Deaths    writers at each store, and whoever settles at each store; another one follows.
  * Checked   when all is settled, committed in the departed totals is what a reader could see, every attempt was

@@ -1,9 +1,9 @@
 /* Total order: claims of single frames, holes and their grace period, busy frames of the dead, flip, and cleaning.
  *
  * Mirrors   stream/claim.cpp (claim_frame, take), stream/writer.cpp (publish_slow), stream/repair.cpp
- *           (repair_holes, repair_frames, repair_busy_frame), stream/close.cpp (no_frame_is_open, may_write_into,
- *           record_closed), stream/flip.cpp, stream/reclaim.cpp (clean, in one step: cleaning.pml has more), and a
- *           reader that walks the headers.
+ *           (wait_for_claimers, repair_holes), stream/repair_frames.cpp, stream/close_frames.cpp (no_frame_is_open,
+ *           may_write_into), stream/close.cpp (record_closed), stream/flip.cpp, stream/reclaim.cpp (clean, in one step:
+ *           cleaning.pml has more), and a reader that walks the headers.
  * Assumed   sequential consistency. The reader's walk over what is there is one step. may_write_into looks twice, not
  *           200 times.
  * Deaths    writers, the reader when it lets go of a slab, and the recoverer (another one follows).

@@ -28,11 +28,23 @@ struct WriterState;
 // returns words: the address of a Writer that is a local variable never escapes, so a loop that writes keeps all of
 // this in registers. In memory, each message would wait for the stores of the one before.
 //
-// Inlined are reservations inside an extent, in streams without full fences. For all others there is no extent here.
+// Inlined are reservations inside an extent, in streams without full fences. In all other cases `end` is null, so that
+// the look for room finds none, and no flag costs every message a look of its own. The slow path finds out why, in this
+// order:
+//
+//   `end` is null because       set so by                                    the slow path tells it by
+//   closed, or moved from       Writer::close(), Writer::release()           state == nullptr
+//   closed amid a reservation   reserve_slow()                               WriterState::closed
+//   forked: this is the child   reserve_slow()                               WriterState::forked
+//   a reservation is open       Writer::open(), until commit or abort        `busy` in the slot's progress word
+//   total order, full fences    reserve_slow(), which never gives one        WriterState::is_inlined()
+//   no extent                   a new Writer; reserve_slow(), without room   WriterState::has_extent()
+//
+// Who was closed amid a reservation, forked, or taken for dead has an `end` still, and comes to the slow path because
+// the slot says `revoked`.
 struct WriterHot {
   std::byte* next = nullptr;     // where the next frame's header goes, in the writer's own extent
-  std::byte* end = nullptr;      // behind the last byte that a frame may take; null without an extent, and while a
-                                 // reservation is open
+  std::byte* end = nullptr;      // behind the last byte that a frame may take, or null: see above
   std::uint64_t generation = 0;  // of the extent
   std::uint64_t progress = 0;    // what the slot's progress word says, without the busy flag
   layout::StreamSlot* slot = nullptr;
@@ -43,20 +55,21 @@ struct WriterHot {
 #endif
 };
 
-struct Opened {
+// What a writer begins with.
+struct WriterStart {
   WriterState* state;
   layout::StreamSlot* slot;
   layout::Event* data;
   std::uint64_t progress;
 };
-Opened open_writer(const Stream& stream, const WriterOptions& options);
+WriterStart open_writer(const Stream& stream, const WriterOptions& options);
 // Detaches: true. While a reservation is open, ends the right to make another one, and does nothing else: false.
 bool close_writer(WriterState& state) noexcept;
 void end_writer(WriterState* state) noexcept;  // detaches in any case
 std::uint32_t slot_of(const WriterState& state) noexcept;
 
 // What an attempt to reserve led to, and what the writer goes on with.
-struct Reserved {
+struct ReserveResult {
   std::byte* payload;  // null: see status
   Status status;
   std::byte* next;
@@ -64,7 +77,7 @@ struct Reserved {
   std::uint64_t generation;
   std::uint64_t progress;
 };
-Reserved reserve_slow(WriterState* state, std::byte* next, std::size_t size) noexcept;
+ReserveResult reserve_slow(WriterState* state, std::byte* next, std::size_t size) noexcept;
 // As publish() does it.
 void publish_slow(WriterState& state, std::byte* header, std::uint64_t word, std::byte* next,
                   std::uint64_t progress) noexcept;
@@ -75,7 +88,7 @@ void wake_sleepers(layout::Event& event) noexcept;
 
 // Publishes the frames from `header` to `next`. `word` is the first one's header: it is written last, so whoever sees
 // it sees them all. Then they are counted, `progress` being what the slot is to say; and `end` is the writer's again
-// (null: not inlined).
+// (null: not inlined, in total order and with full fences).
 [[gnu::always_inline]] inline void publish(WriterHot& writer, std::byte* header, std::uint64_t word, std::byte* next,
                                            std::byte* end, std::uint64_t progress) noexcept {
   if (end == nullptr) [[unlikely]]
@@ -169,7 +182,7 @@ class [[nodiscard]] Reservation {
   std::byte* payload_ = nullptr;  // null: nothing is open
   std::size_t size_ = 0;
   // The writer's, carried along: a store into the payload may change the Writer for all that a compiler knows.
-  std::byte* end_ = nullptr;  // null: commit is not inlined
+  std::byte* end_ = nullptr;  // null: commit is not inlined (total order, full fences)
   std::uint64_t progress_ = 0;
   std::uint16_t type_ = 0;
   Status status_;
@@ -250,11 +263,11 @@ class Writer {
   [[gnu::always_inline]] explicit Writer(const Segment& segment, const WriterOptions& options = {})
       : Writer(Stream::open(segment), options) {}
   [[gnu::always_inline]] explicit Writer(const Stream& stream, const WriterOptions& options = {}) {
-    const detail::Opened opened = detail::open_writer(stream, options);
-    hot_.state = opened.state;
-    hot_.slot = opened.slot;
-    hot_.data = opened.data;
-    hot_.progress = opened.progress;
+    const detail::WriterStart start = detail::open_writer(stream, options);
+    hot_.state = start.state;
+    hot_.slot = start.slot;
+    hot_.data = start.data;
+    hot_.progress = start.progress;
   }
   [[gnu::always_inline]] Writer(Writer&& other) noexcept : hot_(other.release()) {}
   [[gnu::always_inline]] Writer& operator=(Writer&& other) noexcept {
@@ -329,17 +342,17 @@ template <typename Handle>
     // close: release, as in publish(): a closer that finds this idle word sees the frames that it counts.
     hot_.slot->progress.store(hot_.progress, std::memory_order_release);
   }
-  const detail::Reserved reserved = detail::reserve_slow(hot_.state, hot_.next, size);
-  hot_.next = reserved.next;
-  hot_.generation = reserved.generation;
-  hot_.progress = reserved.progress;
-  if (reserved.payload == nullptr) {
-    hot_.end = reserved.end;
-    return {&hot_, reserved.status};
+  const detail::ReserveResult result = detail::reserve_slow(hot_.state, hot_.next, size);
+  hot_.next = result.next;
+  hot_.generation = result.generation;
+  hot_.progress = result.progress;
+  if (result.payload == nullptr) {
+    hot_.end = result.end;
+    return {&hot_, result.status};
   }
   hot_.end = nullptr;
   SAPBUF_CHECK(reserved);
-  return {&hot_, reserved.payload, size, reserved.end, reserved.progress, type};
+  return {&hot_, result.payload, size, result.end, result.progress, type};
 }
 
 [[gnu::always_inline]] inline Reservation Writer::reserve(std::size_t size, std::uint16_t type) noexcept {

@@ -1,0 +1,35 @@
+#include "stream/flip_ahead.hpp"
+
+#include "segment/maintenance_lock.hpp"
+#include "stream/close.hpp"
+
+namespace sapbuf::detail {
+
+void close_ahead(StreamCore& core, std::uint64_t generation) noexcept {
+  if (core.control().closed_through.load(std::memory_order_relaxed) + 1 >= generation) return;
+  try {
+    const MaintenanceLock lock{core};
+    if (!lock) return;
+    const ActiveSlab active = load_active(core);
+    if (active.valid()) close_ended(core, active);
+  } catch (const std::exception&) {
+    return;  // the flip will do it
+  }
+  core.wake_all();
+}
+
+void clean_ahead(StreamCore& core) noexcept {
+  try {
+    const MaintenanceLock lock{core};
+    if (!lock) return;
+    const ActiveSlab active = load_active(core);
+    if (!active.valid()) return;
+    mend_states(core, active);  // a slab that a dead cleaner had chosen is still the oldest
+    bool cleaning = false;
+    take_free_slab(core, active, cleaning);
+  } catch (const std::exception&) {
+    return;  // the flip will do it
+  }
+}
+
+}  // namespace sapbuf::detail
