@@ -266,6 +266,11 @@ const Case kFrames[] = {
      .found = {"1 active cursor before=0: a bc def ~16 g"},
      .left = {"1 active cursor before=0: a bc def ~16 g"},
      .departed = "3 committed (6 bytes), 0 abandoned"},
+    // What stands at its place now is another one's message.
+    {.name = "a claim in a generation that is gone",
+     .attached = {{.claim = Claim::located(1, 0, 0), .busy = true, .claimed_bytes = 16}, live(1, 1)},
+     .found = {"3 active cursor before=0: a", "2 sealed closed before=0 messages=0 | ~"},
+     .left = {"3 active cursor before=0: a", "2 sealed closed before=0 messages=0 | ~"}},
     {.name = "a frame that was aborted, and not counted",
      .attached = {{.claim = Claim::located(1, 0, 0), .busy = true, .claimed_bytes = 16}, live(1, 1)},
      .found = {"1 active cursor before=0: ~16 a"},
