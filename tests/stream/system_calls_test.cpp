@@ -7,6 +7,7 @@
 
 #include <memory>
 
+#include "support/every_stream.hpp"
 #include "support/main_stream.hpp"
 #include "support/skip.hpp"
 #include "support/stream.hpp"
@@ -21,12 +22,11 @@ namespace data = boost::unit_test::data;
 using Calls = std::vector<long>;
 
 constexpr int kMessages = 500;  // far less than a slab holds
-constexpr Fences kFences[] = {Fences::membarrier, Fences::full};
 
 // A writer and a reader; what both need at their first use was mapped.
 struct Scene {
   Scene(Order order, OnFull on_full, Fences fences, std::uint64_t slab_bytes = 1 << 20)
-      : options{.slab_bytes = slab_bytes, .order = order, .on_full = on_full, .fences = fences} {
+      : segment{{.slab_bytes = slab_bytes, .order = order, .on_full = on_full, .fences = fences}} {
     write(1);
     read();
   }
@@ -36,9 +36,7 @@ struct Scene {
   }
   std::size_t read() { return reader.wait_for(0ms) ? log.read(reader) : 0; }
 
-  SegmentOptions options;
-  HeapMemory memory{options};
-  Segment segment = Segment::create_in(memory, options);
+  HeapSegment segment;
   Reader reader{segment};
   Writer writer{segment};
   std::uint32_t number = 0;
@@ -67,7 +65,7 @@ void expect_no_call(Order order, OnFull on_full, Fences fences, Operation operat
   if (calls) BOOST_TEST(*calls == Calls{}, boost::test_tools::per_element());
 }
 
-const auto kEveryKind = data::make(kOrders) * data::make(kPolicies) * data::make(kFences);
+const auto kEveryKind = kEveryStream * kEveryFence;
 
 BOOST_AUTO_TEST_SUITE(system_calls)
 

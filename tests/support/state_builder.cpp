@@ -389,7 +389,7 @@ SegmentOptions options_of(Order order, const StateBuilder::Options& options) {
 }  // namespace
 
 StateBuilder::StateBuilder(Order order, const Options& options)
-    : options_(options_of(order, options)), core_(main_stream(segment_)) {}
+    : segment_(options_of(order, options)), core_(main_stream(segment_)) {}
 
 void StateBuilder::write(const std::vector<std::string>& slabs) {
   for (std::uint32_t slab = 0; slab < slabs.size(); ++slab) SlabWriter{core_, slab, slabs[slab]}.run();

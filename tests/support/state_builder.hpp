@@ -78,9 +78,7 @@ class StateBuilder {
   layout::StreamSlot& slot(std::uint32_t index) const noexcept { return core_.slot(index); }
 
  private:
-  SegmentOptions options_;
-  HeapMemory memory_{options_};
-  Segment segment_ = Segment::create_in(memory_, options_);
+  HeapSegment segment_;
   detail::StreamCore& core_;
   std::uint32_t attached_ = 0;
 };
