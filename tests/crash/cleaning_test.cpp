@@ -120,7 +120,7 @@ BOOST_AUTO_TEST_CASE(others_clean_on_and_flip_while_one_is_stopped_between_two_s
   BOOST_TEST(!!detail::MaintenanceLock{main_stream(segment)});
   Writer writer{segment, {.timeout = kPatience}};
   must_put(writer, {3, 0}, kLarge);
-  BOOST_TEST(inspect(segment).generation == 3U);
+  BOOST_TEST(generation_of(segment) == 3U);
   stopped.resume();
   BOOST_TEST(stopped.wait() == 0);
   BOOST_TEST(log.read_until(reader, written + 2));

@@ -6,9 +6,9 @@
 #include <array>
 #include <csignal>
 
-#include "crash/victim.hpp"
 #include "stream/stream_core.hpp"
 #include "support/main_stream.hpp"
+#include "support/script.hpp"
 #include "support/stream.hpp"
 
 namespace sapbuf::test {
@@ -16,8 +16,6 @@ namespace {
 
 using namespace std::chrono_literals;
 namespace data = boost::unit_test::data;
-
-const Order kOrders[] = {Order::per_writer, Order::total};
 
 Segment make_segment(std::string_view name, Order order, OnFull on_full = OnFull::block) {
   return Segment::create(name, {.slabs = 2, .slab_bytes = 4096, .order = order, .on_full = on_full, .participants = 8});
@@ -134,7 +132,7 @@ BOOST_AUTO_TEST_CASE(who_is_late_to_its_extent_leaves_the_slabs_next_generation_
   BOOST_TEST_REQUIRE(late.wait_until_stopped());
   Writer other{segment, {.name = "other", .timeout = 0ms}};
   int written = 0;
-  while (inspect(segment).generation < 3) {
+  while (generation_of(segment) < 3) {
     read_all();
     if (other.write(kLine) == Status::ok) ++written;
   }
@@ -355,22 +353,21 @@ BOOST_AUTO_TEST_CASE(an_idle_writers_extent_is_sealed_and_it_goes_on_elsewhere) 
   Child idle{[&](Link& link) {
     const Segment own = Segment::open(name);
     Writer writer{own, {.name = "idle"}};
-    write_messages(writer, 1, 0, 1, nullptr);
+    write_messages(writer, 1, 0, 1);
     link.say(1);
     link.hear();
-    write_messages(writer, 1, 1, 2, nullptr);
+    write_messages(writer, 1, 1, 2);
   }};
   idle.hear();
   Writer writer{segment, {.timeout = 20s}};
   for (std::uint32_t number = 0; number < 200; ++number) {
-    write_messages(writer, 2, number, number + 1, nullptr);
-    audience.read_some(0ms);
+    write_messages(writer, 2, number, number + 1);
+    audience.read();
   }
-  BOOST_TEST(inspect(segment).generation > 3U);
+  BOOST_TEST(generation_of(segment) > 3U);
   idle.say(1);
   BOOST_TEST(idle.wait() == 0);
-  while (audience.read_some(0ms) != 0) {
-  }
+  audience.read_all();
   BOOST_TEST(audience.numbers_of(1) == committed_numbers(0, 2), boost::test_tools::per_element());
   BOOST_TEST(audience.numbers_of(2) == committed_numbers(0, 200), boost::test_tools::per_element());
 }
@@ -383,7 +380,7 @@ BOOST_AUTO_TEST_CASE(an_open_reservation_keeps_its_slab) {
   Child slow{[&](Link& link) {
     const Segment own = Segment::open(name);
     Writer writer{own, {.name = "slow"}};
-    const auto message = make_message(1, 0);
+    const auto message = scripted({1, 0});
     auto reservation = writer.reserve(message.size());
     link.say(1);
     link.hear();
@@ -393,16 +390,15 @@ BOOST_AUTO_TEST_CASE(an_open_reservation_keeps_its_slab) {
   slow.hear();
   Writer writer{segment, {.timeout = 30ms}};
   std::uint32_t number = 0;
-  while (writer.write(std::span<const std::byte>{make_message(2, number)}) == Status::ok) {
+  while (writer.write(std::span<const std::byte>{scripted({2, number})}) == Status::ok) {
     ++number;
-    audience.read_some(0ms);
+    audience.read();
     BOOST_TEST_REQUIRE(number < 1000U);
   }
   slow.say(1);
   BOOST_TEST(slow.wait() == 0);
   BOOST_TEST(audience.read_until([&] { return writer.write("on") == Status::ok; }));
-  while (audience.read_some(0ms) != 0) {
-  }
+  audience.read_all();
   BOOST_TEST(audience.numbers_of(1).size() == 1U);
   BOOST_TEST(audience.numbers_of(2).size() == number);
 }
@@ -423,10 +419,10 @@ BOOST_AUTO_TEST_CASE(a_slab_whose_cleaner_died_is_the_first_to_be_cleaned) {
     }
   }};
   BOOST_TEST(cleaner.wait() == -SIGKILL);
-  BOOST_TEST_REQUIRE(inspect(segment).generation == 3U);  // there is room in it yet, for what follows
+  BOOST_TEST_REQUIRE(generation_of(segment) == 3U);  // there is room in it yet, for what follows
   constexpr int kEnoughToCleanAhead = 16;
   for (int i = 0; i < kEnoughToCleanAhead; ++i) BOOST_TEST_REQUIRE((survivor.write(message, 2) == Status::ok));
-  BOOST_TEST_REQUIRE(inspect(segment).generation == 3U);
+  BOOST_TEST_REQUIRE(generation_of(segment) == 3U);
   Reader reader{segment};
   int of_the_dead = 0;
   int of_the_survivor = 0;

@@ -9,8 +9,9 @@
 #include <csignal>
 #include <optional>
 
-#include "crash/victim.hpp"
 #include "support/invariants.hpp"
+#include "support/script.hpp"
+#include "support/stream.hpp"
 
 namespace sapbuf::test {
 namespace {
@@ -59,7 +60,7 @@ void check_ledger(std::string_view name, Audience& audience) {
   BOOST_TEST_REQUIRE(now.participants.size() == 1U);
   const Ledger& reader = now.participants.front().ledger;
   BOOST_TEST(now.departed.committed == reader.delivered + reader.lost);
-  BOOST_TEST(reader.delivered == audience.total());
+  BOOST_TEST(reader.delivered == audience.size());
   BOOST_TEST(audience.torn() == 0U);
 }
 
@@ -98,7 +99,7 @@ void kill_writer_at(const Setting& setting, std::uint32_t nth, Diary& diary) {
     const Segment segment = make_segment(name, setting);
     Audience audience{segment};
     Child victim{[&](Link&) { live_as_writer(setting, name, nth, diary, kill_self); }};
-    BOOST_TEST(audience.read_until([&] { return has_ended(victim); }));
+    BOOST_TEST(audience.read_until([&] { return victim.has_ended(); }));
     victim.kill();
     BOOST_TEST(broken_invariant(segment, Motion::stopped) == "");
 
@@ -106,13 +107,12 @@ void kill_writer_at(const Setting& setting, std::uint32_t nth, Diary& diary) {
     {
       Writer survivor{segment, {.name = "survivor", .timeout = 20s}};
       for (std::uint32_t number = 0; number < 40; ++number) {
-        write_messages(survivor, kSurvivor, number, number + 1, nullptr);
-        audience.read_some(0ms);
+        write_messages(survivor, kSurvivor, number, number + 1);
+        audience.read();
       }
     }
     recover(segment);
-    while (audience.read_some(0ms) != 0) {
-    }
+    audience.read_all();
     if (setting.on_full != OnFull::overwrite) {
       BOOST_TEST(audience.numbers_of(kSurvivor) == committed_numbers(0, 40), boost::test_tools::per_element());
     }
@@ -176,14 +176,14 @@ BOOST_DATA_TEST_CASE(a_reader_may_be_killed_anywhere, data::make(kSettings), set
         Writer survivor{segment, {.name = "survivor", .timeout = 20s}};
         std::uint32_t number = 0;
         const auto write_one = [&] {
-          write_messages(survivor, kSurvivor, number, number + 1, nullptr);
+          write_messages(survivor, kSurvivor, number, number + 1);
           ++number;
-          audience.read_some(0ms);
+          audience.read();
         };
         BOOST_TEST(eventually([&] {
           if (number < 400) write_one();
-          audience.read_some(0ms);
-          return has_ended(victim);
+          audience.read();
+          return victim.has_ended();
         }));
         for (int i = 0; i < 40; ++i) write_one();
       }
@@ -191,8 +191,7 @@ BOOST_DATA_TEST_CASE(a_reader_may_be_killed_anywhere, data::make(kSettings), set
       BOOST_TEST(broken_invariant(segment, Motion::stopped) == "");
       recover(segment);
       BOOST_TEST(broken_invariant(segment) == "");
-      while (audience.read_some(0ms) != 0) {
-      }
+      audience.read_all();
       const Snapshot now = inspect(name);
       BOOST_TEST_REQUIRE(now.participants.size() == 1U);
       const Ledger& mine = now.participants.front().ledger;
@@ -216,25 +215,24 @@ BOOST_DATA_TEST_CASE(a_stopped_writer_loses_nothing, data::make({kSettings[0], k
       Audience audience{segment};
       const SharedDiary diary;
       Child victim{[&](Link&) { live_as_writer(setting, name, nth, *diary, stop_self); }};
-      BOOST_TEST(audience.read_until([&] { return has_stopped(victim) || has_ended(victim); }));
-      const bool stopped = !has_ended(victim);
+      BOOST_TEST(audience.read_until([&] { return victim.has_stopped() || victim.has_ended(); }));
+      const bool stopped = !victim.has_ended();
       if (stopped) {
         // Others try to take from it what they can: nothing.
         BOOST_TEST(recover(segment).dead.empty());
         Writer survivor{segment, {.name = "survivor", .timeout = 5ms}};
         for (std::uint32_t number = 0; number < 12; ++number) {
-          static_cast<void>(survivor.write(std::span<const std::byte>{make_message(kSurvivor, number)}));
-          audience.read_some(0ms);
+          static_cast<void>(survivor.write(std::span<const std::byte>{scripted({kSurvivor, number})}));
+          audience.read();
         }
         BOOST_TEST(recover(segment).dead.empty());
         BOOST_TEST(broken_invariant(segment, Motion::stopped) == "");
       }
       victim.resume();
-      BOOST_TEST(audience.read_until([&] { return has_ended(victim); }));
+      BOOST_TEST(audience.read_until([&] { return victim.has_ended(); }));
       BOOST_TEST(victim.wait() == 0);
       BOOST_TEST(diary->done.load());
-      while (audience.read_some(0ms) != 0) {
-      }
+      audience.read_all();
       BOOST_TEST(audience.numbers_of(kVictim) == committed_numbers(0, kMessages), boost::test_tools::per_element());
       recover(segment);  // a survivor that could not detach past the stopped one left its slot to recovery
       check_ledger(name, audience);
@@ -284,7 +282,7 @@ BOOST_DATA_TEST_CASE(a_recoverer_may_be_killed_anywhere, data::make({kSettings[0
         const SharedDiary diary;
         {
           Child victim{[&](Link&) { die_wounded(name, wound, *diary); }};
-          BOOST_TEST(audience.read_until([&] { return has_ended(victim); }));
+          BOOST_TEST(audience.read_until([&] { return victim.has_ended(); }));
           BOOST_TEST_REQUIRE(victim.wait() == -SIGKILL);
         }
         const SharedDiary recovery;
@@ -298,8 +296,7 @@ BOOST_DATA_TEST_CASE(a_recoverer_may_be_killed_anywhere, data::make({kSettings[0
         BOOST_TEST(broken_invariant(segment, Motion::stopped) == "");
         const auto left = recover(segment);
         BOOST_TEST(!left.pending);
-        while (audience.read_some(0ms) != 0) {
-        }
+        audience.read_all();
         check_victims_messages(setting, *diary, audience);
         check_ledger(name, audience);
         BOOST_TEST(broken_invariant(segment) == "");
@@ -323,7 +320,7 @@ void settle_another_in_between(bool by_death, std::uint32_t nth, Diary& recovery
   Child bystander{[&](Link& link) {
     const Segment own = Segment::open(name);
     Writer writer{own, {.name = "bystander"}};
-    write_messages(writer, kSurvivor, 0, 5, nullptr);
+    write_messages(writer, kSurvivor, 0, 5);
     link.say(1);
     link.hear();
   }};
@@ -331,7 +328,7 @@ void settle_another_in_between(bool by_death, std::uint32_t nth, Diary& recovery
   Child victim{[&](Link&) {
     const Segment own = Segment::open(name);
     Writer writer{own, {.name = "victim"}};
-    write_messages(writer, kVictim, 0, 5, nullptr);
+    write_messages(writer, kVictim, 0, 5);
     kill_self();
   }};
   victim.wait();
@@ -349,8 +346,7 @@ void settle_another_in_between(bool by_death, std::uint32_t nth, Diary& recovery
     BOOST_TEST(bystander.wait() == 0);
   }
   BOOST_TEST(!recover(segment).pending);
-  while (audience.read_some(0ms) != 0) {
-  }
+  audience.read_all();
   check_ledger(name, audience);
   BOOST_TEST(broken_invariant(segment) == "");
   const Snapshot now = inspect(segment);
@@ -388,9 +384,9 @@ BOOST_AUTO_TEST_CASE(a_creator_may_be_killed_anywhere) {
     BOOST_TEST(segment.created() == !whole);
     Audience audience{segment};
     Writer writer{segment};
-    write_messages(writer, kSurvivor, 0, 3, nullptr);
-    audience.read_some(1s);
-    BOOST_TEST(audience.total() == 3U);
+    write_messages(writer, kSurvivor, 0, 3);
+    audience.read(1s);
+    BOOST_TEST(audience.size() == 3U);
     BOOST_TEST(broken_invariant(segment) == "");
     if (diary->done.load()) break;
     BOOST_TEST_REQUIRE(nth < 100U);

@@ -56,8 +56,7 @@ BOOST_DATA_TEST_CASE(what_a_thread_leaks_stays_attached_until_the_process_ends, 
 }
 
 BOOST_DATA_TEST_CASE(another_thread_may_go_on_with_a_handle_whose_maker_has_ended, data::make(kOrders), order) {
-  const HeapMemory memory{small(order)};
-  const Segment segment = Segment::create_in(memory, small(order));
+  const HeapSegment segment{small(order)};
   std::optional<Writer> writer;
   std::thread{[&] {
     writer.emplace(segment);

@@ -15,6 +15,7 @@
 #include "environment/surroundings.hpp"
 #include "stream/own_ranges.hpp"
 #include "stream/stream_core.hpp"
+#include "support/every_stream.hpp"
 #include "support/main_stream.hpp"
 #include "support/stream.hpp"
 
@@ -204,7 +205,7 @@ BOOST_AUTO_TEST_CASE(a_look_at_own_ranges_needs_no_slot) {
 }
 
 // At any moment of anything, seen from several threads at once: there is always an end, and it is said what it was.
-BOOST_DATA_TEST_CASE(it_may_come_at_any_moment, data::make(kOrders) * data::make(kPolicies), order, on_full) {
+BOOST_DATA_TEST_CASE(it_may_come_at_any_moment, kEveryStream, order, on_full) {
   std::mt19937_64 chance{base_seed()};
   for (int round = 0; round < 30; ++round) {
     const TestName name;

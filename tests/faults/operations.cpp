@@ -160,8 +160,7 @@ std::vector<Operation> make_operations() {
                      }});
   all.push_back(
       {.name = "create_in_memory_of_its_own", .options = small(), .before = nothing_before, .act = [](World& world) {
-         const HeapMemory memory{world.options};
-         const Segment own = Segment::create_in(memory, world.options);
+         const HeapSegment own{world.options};
          const Reader reader{own};
        }});
   const auto drop_stream = [](World& world) { Stream::remove(*world.segment, "more"); };

@@ -51,7 +51,7 @@ World::World(std::uint8_t choice)
       geometry_(test::main_stream(original(choice).segment).geometry()),
       memory_(geometry_.end()) {
   std::byte* const bytes = memory_.bytes().data();
-  std::memcpy(bytes, original(choice).memory.bytes().data(), memory_.bytes().size());
+  std::memcpy(bytes, original(choice).segment.memory.bytes().data(), memory_.bytes().size());
   if ((choice & kAlive) == 0) reinterpret_cast<layout::SegmentHeader*>(bytes)->creation_id += 2;
 }
 

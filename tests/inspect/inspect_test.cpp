@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "support/child.hpp"
+#include "support/every_stream.hpp"
 #include "support/stream.hpp"
 
 namespace sapbuf::test {
@@ -13,8 +14,6 @@ namespace {
 
 using namespace std::chrono_literals;
 namespace data = boost::unit_test::data;
-
-const auto kEveryStream = data::make(kOrders) * data::make(kPolicies);
 
 SegmentOptions small(Order order, OnFull on_full = OnFull::block) {
   return {.slab_bytes = 4096, .order = order, .on_full = on_full, .participants = 8};
@@ -399,8 +398,7 @@ BOOST_DATA_TEST_CASE(a_dump_of_a_stream_in_motion_ends, kEveryStream, order, on_
 // However fast the stream overwrites what is being looked at, each slab comes once.
 BOOST_DATA_TEST_CASE(a_dump_ends_although_the_stream_outruns_it, data::make(kOrders), order) {
   const SegmentOptions options = small(order, OnFull::overwrite);
-  const HeapMemory memory{options};
-  const Segment segment = Segment::create_in(memory, options);
+  const HeapSegment segment{options};
   Writer writer{segment};
   std::uint32_t number = 0;
   const auto write_a_slab = [&] {

@@ -49,8 +49,7 @@ BOOST_AUTO_TEST_SUITE(allocation)
 BOOST_AUTO_TEST_CASE(an_attach_that_runs_out_of_memory_leaves_no_slot_and_no_lock) {
   const TestName name;
   for (const Order order : kOrders) {
-    const HeapMemory memory{SegmentOptions{.slab_bytes = 8192, .order = order, .participants = 1}};
-    const Segment segment = Segment::create_in(memory, {.slab_bytes = 8192, .order = order, .participants = 1});
+    const HeapSegment segment{{.slab_bytes = 8192, .order = order, .participants = 1}};
     BOOST_REQUIRE(Writer{segment}.write("something to skip") == Status::ok);
     const auto nobody_is_attached = [&] { BOOST_TEST(inspect(segment).participants.empty()); };
     BOOST_TEST(try_with_ever_more_memory([&] { const Writer writer{segment}; }, nobody_is_attached) > 2);

@@ -22,6 +22,7 @@
 
 #include "stream/stream_core.hpp"
 #include "support/child.hpp"
+#include "support/every_stream.hpp"
 #include "support/main_stream.hpp"
 #include "support/skip.hpp"
 #include "support/stream.hpp"
@@ -847,8 +848,7 @@ void expect_read_only_slabs(const std::string& name, const Segment& segment) {
   if (!mapped) throw std::runtime_error("the slabs are not mapped at all");
 }
 
-BOOST_DATA_TEST_CASE(a_process_that_only_reads_maps_the_slabs_read_only, data::make(kOrders) * data::make(kPolicies),
-                     order, on_full) {
+BOOST_DATA_TEST_CASE(a_process_that_only_reads_maps_the_slabs_read_only, kEveryStream, order, on_full) {
   const TestName name;
   const Segment segment = Segment::create(name, {.slab_bytes = 4096, .order = order, .on_full = on_full});
   Child child{[&](Link& link) {

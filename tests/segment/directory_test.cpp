@@ -12,6 +12,7 @@
 
 #include "stream/stream_core.hpp"
 #include "support/child.hpp"
+#include "support/every_stream.hpp"
 #include "support/invariants.hpp"
 #include "support/stream.hpp"
 
@@ -315,8 +316,7 @@ class Victim {
   Child child_;
 };
 
-BOOST_DATA_TEST_CASE(deaths_in_both_are_settled_each_in_its_own, data::make(kOrders) * data::make(kPolicies), order,
-                     on_full) {
+BOOST_DATA_TEST_CASE(deaths_in_both_are_settled_each_in_its_own, kEveryStream, order, on_full) {
   const TestName name;
   SegmentOptions options = kSmall;
   options.order = order;

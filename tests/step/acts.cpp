@@ -15,7 +15,7 @@ Handle* leak(Arguments&&... arguments) {
 }
 
 bool write_number(const Turn& turn, std::uint32_t number) {
-  const auto message = make_message(turn.id, number);
+  const auto message = scripted({turn.id, number});
   if (turn.writer.write(std::span<const std::byte>{message}) != Status::ok) return false;
   turn.diary.committed.fetch_add(1);
   return true;
@@ -39,7 +39,7 @@ Part writer_that(std::uint32_t messages, Act act) {
   return [=](const Scene& scene) -> std::function<void()> {
     auto* const segment = leak<Segment>(Segment::open(scene.name));
     auto* const writer = leak<Writer>(*segment, WriterOptions{.name = "victim", .timeout = scene.timeout});
-    write_messages(*writer, scene.id, 0, messages, nullptr);
+    write_messages(*writer, scene.id, 0, messages);
     scene.diary.committed.store(committed_numbers(0, messages).size());
     return [=, turn = Turn{*writer, scene.diary, scene.id, messages}] { act(turn); };
   };
@@ -65,7 +65,7 @@ void write_one(const Turn& turn) { write_number(turn, turn.next); }
 void write_large(const Turn& turn) { write_number(turn, 14); }
 
 void commit_fewer(const Turn& turn) {
-  const auto message = make_message(turn.id, turn.next);
+  const auto message = scripted({turn.id, turn.next});
   auto reservation = turn.writer.reserve(message.size() + 64);
   if (!reservation) return;
   std::memcpy(reservation.bytes().data(), message.data(), message.size());
@@ -77,11 +77,11 @@ void write_batch(const Turn& turn) {
   constexpr std::uint32_t kMessages = 3;
   turn.diary.at_once.store(kMessages);
   std::size_t bytes = 0;
-  for (std::uint32_t i = 0; i < kMessages; ++i) bytes += message_size(turn.next + i);
+  for (std::uint32_t i = 0; i < kMessages; ++i) bytes += scripted_size({turn.id, turn.next + i});
   Batch batch = turn.writer.reserve_batch(kMessages, bytes);
   if (!batch) return;
   for (std::uint32_t number = turn.next; number < turn.next + kMessages; ++number) {
-    const auto message = make_message(turn.id, number);
+    const auto message = scripted({turn.id, number});
     std::memcpy(batch.append(message.size()).data(), message.data(), message.size());
   }
   batch.commit();

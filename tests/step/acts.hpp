@@ -4,7 +4,7 @@
 #include <functional>
 #include <string>
 
-#include "crash/victim.hpp"
+#include "support/script.hpp"
 
 namespace sapbuf::test {
 

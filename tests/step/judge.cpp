@@ -48,7 +48,7 @@ std::string beside_the_stopped(World& world, Healer healer) {
 
 std::string let_bystander_go_on(World& world) {
   world.bystander->resume();
-  if (!world.audience->read_until([&] { return has_ended(*world.bystander); })) {
+  if (!world.audience->read_until([&] { return world.bystander->has_ended(); })) {
     return "the bystander does not come to its end" + describe(inspect(world.segment));
   }
   const bool well = world.bystander->wait() == 0;
@@ -63,9 +63,9 @@ std::string write_afresh(World& world) {
     const Reader another{world.segment, {.name = "another", .from = From::newest}};  // reads nothing: it must not stay
   }
   for (std::uint32_t number = 0; number < kFreshMessages; ++number) {
-    const auto message = make_message(kFreshId, number);
+    const auto message = scripted({kFreshId, number});
     const auto write = [&] { return fresh.write(std::span<const std::byte>{message}) == Status::ok; };
-    world.audience->read_some(0ms);
+    world.audience->read();
     if (!world.audience->read_until(write)) return "a fresh writer cannot write" + describe(inspect(world.segment));
   }
   return {};
@@ -128,8 +128,7 @@ std::string judge(World& world, std::span<const Departed> departed, Healer heale
   world.write(8);
   recover(world.segment);
   world.peer->close();
-  while (world.audience->read_some(0ms) != 0) {
-  }
+  world.audience->read_all();
   problem = check_words(world, Motion::none, "in the end");
   if (problem.empty()) problem = check_messages(world, departed);
   return problem.empty() ? check_ledger(world) : problem;
@@ -141,9 +140,9 @@ std::string judge_lifecycle(const std::string& segment_name) {
   for (const Stream& stream : {Stream::open(segment), other}) {
     Audience audience{stream};
     Writer writer{stream};
-    write_messages(writer, kFreshId, 0, 3, nullptr);
-    audience.read_some(10s);
-    if (audience.total() != 3) return "the stream '" + std::string(stream.name()) + "' does not work";
+    write_messages(writer, kFreshId, 0, 3);
+    audience.read(10s);
+    if (audience.size() != 3) return "the stream '" + std::string(stream.name()) + "' does not work";
   }
   return broken_invariant(segment);
 }

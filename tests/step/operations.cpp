@@ -18,7 +18,7 @@ std::function<void(World&)> wounded_at(KillPoint kill_point, unsigned nth) {
 // The next slab has been used and read: it must be reclaimed and cleaned for the flip.
 void past_the_middle_of_the_second_slab(World& world) { world.advance_to(2, 3000); }
 void nothing(World&) {}
-void audience_sleeps(World& world) { world.audience->read_some(1ms); }
+void audience_sleeps(World& world) { world.audience->read(1ms); }
 void wounded_reader(World& world) {
   world.write(2, false);
   world.wound_reader();

@@ -25,13 +25,13 @@ std::chrono::milliseconds World::patience() const { return bystander != nullptr 
 
 void World::write(std::uint32_t count, bool audience_reads) {
   for (std::uint32_t i = 0; i < count; ++i, ++peer_number) {
-    const auto message = make_message(kPeerId, peer_number);
+    const auto message = scripted({kPeerId, peer_number});
     const auto written = [&] { return peer->write(std::span<const std::byte>{message}) == Status::ok; };
     if (!audience_reads) {
       written();
       continue;
     }
-    audience->read_some(0ms);
+    audience->read();
     if (!audience->read_until(written, patience())) {
       throw std::runtime_error("the peer cannot write");
     }
@@ -45,10 +45,9 @@ void World::advance_to(std::uint64_t generation, std::uint64_t used_bytes) {
     return now.offset_bytes() >= used_bytes;
   };
   while (!is_there()) {
-    while (message_size(peer_number) > 100) ++peer_number;
+    while (scripted_size({kPeerId, peer_number}) > 100) ++peer_number;
     write(1);
-    while (audience->read_some(0ms) != 0) {
-    }
+    audience->read_all();
   }
 }
 
@@ -59,11 +58,11 @@ void World::wound(KillPoint kill_point, unsigned nth) {
     Writer writer{own, {.name = "wounded", .timeout = 20s}};
     kill_point::arm(kill_point, kill_self, nth);
     for (std::uint32_t number = 0; number < 60; ++number) {
-      const auto message = make_message(id, number);
+      const auto message = scripted({id, number});
       if (writer.write(std::span<const std::byte>{message}) != Status::ok) return;
     }
   }};
-  if (!audience->read_until([&] { return has_ended(victim); }, patience()) || victim.wait() != -SIGKILL) {
+  if (!audience->read_until([&] { return victim.has_ended(); }, patience()) || victim.wait() != -SIGKILL) {
     throw std::runtime_error("the wounded lives");
   }
 }
@@ -85,10 +84,10 @@ bool World::admit_bystander(const StopPoint& point) {
   point.before(*this);
   const std::string own_name = name;
   bystander = std::make_unique<Child>([&point, own_name](Link&) { point.live(own_name); });
-  if (!audience->read_until([&] { return has_stopped(*bystander) || has_ended(*bystander); })) {
+  if (!audience->read_until([&] { return bystander->has_stopped() || bystander->has_ended(); })) {
     throw std::runtime_error("the bystander neither stops nor ends");
   }
-  if (has_ended(*bystander)) return false;
+  if (bystander->has_ended()) return false;
   stopped_at = &point;
   return true;
 }
@@ -102,7 +101,7 @@ auto writer_stopped_at(KillPoint kill_point, unsigned nth) {
     Writer writer{segment, {.name = "bystander", .timeout = 20s}};
     kill_point::arm(kill_point, stop_self, nth);
     for (std::uint32_t number = 0; number < kBystanderMessages; ++number) {
-      const auto message = make_message(kBystanderId, number);
+      const auto message = scripted({kBystanderId, number});
       Reservation reservation = writer.reserve(message.size() + (number % 5 == 4 ? 40 : 0));
       if (!reservation) continue;  // a stream that drops what it has no room for
       std::memcpy(reservation.bytes().data(), message.data(), message.size());
@@ -116,10 +115,11 @@ void pin_and_stop(const std::string& name) {
   Reader reader{segment, {.name = "bystander"}};
   if (!reader.wait_for(20s)) throw std::runtime_error("the bystander finds nothing to read");
   for (const Frame& frame : reader.pin()) {
-    const Parsed before = parse_message(frame.bytes());
+    const auto before = tag_of(frame.bytes());
     stop_self();
     // What is pinned stays, whatever happened meanwhile.
-    if (!before.intact || !parse_message(frame.bytes()).intact) throw std::runtime_error("a pinned frame has changed");
+    const bool intact = before && frame.bytes().size() == scripted_size(*before) && tag_of(frame.bytes()) == before;
+    if (!intact) throw std::runtime_error("a pinned frame has changed");
     break;
   }
 }

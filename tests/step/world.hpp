@@ -7,7 +7,7 @@
 #include <span>
 #include <string>
 
-#include "crash/victim.hpp"
+#include "support/script.hpp"
 
 namespace sapbuf::test {
 

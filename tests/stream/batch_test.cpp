@@ -6,6 +6,7 @@
 #include <deque>
 
 #include "support/child.hpp"
+#include "support/every_stream.hpp"
 #include "support/stream.hpp"
 
 namespace sapbuf::test {
@@ -14,15 +15,11 @@ namespace {
 using namespace std::chrono_literals;
 namespace data = boost::unit_test::data;
 
-const auto kEveryFence = data::make(kOrders) * data::make({Fences::membarrier, Fences::full});
-
 struct Stream {
   explicit Stream(Order order, Fences fences = Fences::membarrier, std::size_t slab_bytes = 65536)
-      : options{.slab_bytes = slab_bytes, .order = order, .fences = fences} {}
+      : segment{{.slab_bytes = slab_bytes, .order = order, .fences = fences}} {}
 
-  SegmentOptions options;
-  HeapMemory memory{options};
-  Segment segment = Segment::create_in(memory, options);
+  HeapSegment segment;
   Writer writer{segment, {.timeout = 20ms}};
   Reader reader{segment};
 };
@@ -37,7 +34,7 @@ using Texts = std::vector<std::string>;
 
 BOOST_AUTO_TEST_SUITE(batch)
 
-BOOST_DATA_TEST_CASE(all_messages_come_at_once_and_in_order, kEveryFence, order, fences) {
+BOOST_DATA_TEST_CASE(all_messages_come_at_once_and_in_order, kEveryPath, order, fences) {
   Stream stream{order, fences};
   BOOST_TEST(stream.writer.write("before") == Status::ok);
   Batch batch = stream.writer.reserve_batch(4, 60);
@@ -67,7 +64,7 @@ BOOST_DATA_TEST_CASE(messages_keep_their_types, data::make(kOrders), order) {
 }
 
 // Whatever the sizes are, as many messages as were asked for have room; and what has no room is refused.
-BOOST_DATA_TEST_CASE(what_was_asked_for_fits, kEveryFence* data::make({1U, 7U, 8U, 9U, 200U}), order, fences, size) {
+BOOST_DATA_TEST_CASE(what_was_asked_for_fits, kEveryPath* data::make({1U, 7U, 8U, 9U, 200U}), order, fences, size) {
   Stream stream{order, fences};
   for (int round = 0; round < 40; ++round) {
     Batch batch = stream.writer.reserve_batch(32, 32 * size);
@@ -85,7 +82,7 @@ BOOST_DATA_TEST_CASE(what_was_asked_for_fits, kEveryFence* data::make({1U, 7U, 8
 }
 
 // With the sizes known, nothing is taken but what they need: a message that is an octet longer has no room.
-BOOST_DATA_TEST_CASE(known_sizes_fit_exactly, kEveryFence* data::make({1U, 7U, 8U, 9U, 200U}), order, fences, size) {
+BOOST_DATA_TEST_CASE(known_sizes_fit_exactly, kEveryPath* data::make({1U, 7U, 8U, 9U, 200U}), order, fences, size) {
   Stream stream{order, fences};
   const std::array<std::size_t, 4> sizes{size, 0, 2 * size, size + 1};
   for (int round = 0; round < 40; ++round) {
@@ -107,7 +104,7 @@ BOOST_DATA_TEST_CASE(known_sizes_fit_exactly, kEveryFence* data::make({1U, 7U, 8
   }
 }
 
-BOOST_DATA_TEST_CASE(what_is_not_committed_is_aborted, kEveryFence, order, fences) {
+BOOST_DATA_TEST_CASE(what_is_not_committed_is_aborted, kEveryPath, order, fences) {
   Stream stream{order, fences};
   {
     Batch batch = stream.writer.reserve_batch(2, 20);
@@ -127,7 +124,7 @@ BOOST_DATA_TEST_CASE(what_is_not_committed_is_aborted, kEveryFence, order, fence
   BOOST_TEST(ledger.committed == 1U);
 }
 
-BOOST_DATA_TEST_CASE(it_is_the_writers_one_reservation, kEveryFence, order, fences) {
+BOOST_DATA_TEST_CASE(it_is_the_writers_one_reservation, kEveryPath, order, fences) {
   Stream stream{order, fences};
   Batch first = stream.writer.reserve_batch(2, 20);
   append(first, "first");

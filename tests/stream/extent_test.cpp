@@ -21,12 +21,9 @@ std::uint64_t message_bytes(const Segment& segment) {
 }
 
 struct Stream {
-  explicit Stream(Order order) : options{.slab_bytes = kSlabBytes, .order = order} {}
-  SegmentOptions options;
-  HeapMemory memory{options};
-  Segment segment = Segment::create_in(memory, options);
-  std::uint64_t generation() const { return inspect(segment).generation; }
-  bool is_in_first_slab() const { return generation() == 1; }
+  explicit Stream(Order order) : segment{{.slab_bytes = kSlabBytes, .order = order}} {}
+  HeapSegment segment;
+  bool is_in_first_slab() const { return generation_of(segment) == 1; }
 };
 
 BOOST_AUTO_TEST_SUITE(extents)
@@ -52,9 +49,9 @@ BOOST_AUTO_TEST_CASE(who_claims_alone_gets_as_many_as_there_is_room_for) {
   const std::string message(60 << 10, 'x');
   // The first slab is where a writer finds out; and while it is being read, the second is filled.
   int written = 0;
-  while (stream.generation() < 3) {
+  while (generation_of(stream.segment) < 3) {
     BOOST_REQUIRE(writer.write(message) == Status::ok);
-    written += stream.generation() == 2;
+    written += generation_of(stream.segment) == 2;
   }
   BOOST_TEST(written == 17);
 }
@@ -85,8 +82,7 @@ BOOST_AUTO_TEST_CASE(nor_by_several_writers_with_messages_of_one_size) {
 
 // Writers that come, write a message and go: each takes no more than it needs.
 BOOST_AUTO_TEST_CASE(a_thousand_writers_of_one_message_each_lose_nothing) {
-  const HeapMemory memory{SegmentOptions{}};
-  const Segment segment = Segment::create_in(memory, {});
+  const HeapSegment segment;
   for (std::uint32_t i = 0; i < 1000; ++i) {
     Writer writer{segment};
     BOOST_REQUIRE(put(writer, {i, 0}, 25) == Status::ok);

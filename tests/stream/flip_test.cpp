@@ -3,6 +3,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include "support/child.hpp"
+#include "support/every_stream.hpp"
 #include "support/stream.hpp"
 
 namespace sapbuf::test {
@@ -11,16 +12,12 @@ namespace {
 using namespace std::chrono_literals;
 namespace data = boost::unit_test::data;
 
-std::uint64_t generation_of(const Segment& segment) { return inspect(segment).generation; }
-
 BOOST_AUTO_TEST_SUITE(flip)
 
 BOOST_DATA_TEST_CASE(a_reader_that_keeps_up_gets_all_of_many_generations,
                      data::make(kOrders) * data::make({2U, 3U, 64U}) * data::make({4096U, 65536U, 1U << 20}), order,
                      slabs, slab_bytes) {
-  const SegmentOptions options{.slabs = slabs, .slab_bytes = slab_bytes, .order = order};
-  const HeapMemory memory{options};
-  const Segment segment = Segment::create_in(memory, options);
+  const HeapSegment segment{{.slabs = slabs, .slab_bytes = slab_bytes, .order = order}};
   Reader reader{segment};
   Writer writer{segment, {.timeout = kPatience}};
   const std::size_t largest = segment.max_message_bytes() / 2;
@@ -36,11 +33,8 @@ BOOST_DATA_TEST_CASE(a_reader_that_keeps_up_gets_all_of_many_generations,
   BOOST_TEST(log.is_complete(1, number));
 }
 
-BOOST_DATA_TEST_CASE(a_stream_without_readers_flips_for_ever, data::make(kOrders) * data::make(kPolicies), order,
-                     on_full) {
-  const SegmentOptions options{.slab_bytes = 4096, .order = order, .on_full = on_full};
-  const HeapMemory memory{options};
-  const Segment segment = Segment::create_in(memory, options);
+BOOST_DATA_TEST_CASE(a_stream_without_readers_flips_for_ever, kEveryStream, order, on_full) {
+  const HeapSegment segment{{.slab_bytes = 4096, .order = order, .on_full = on_full}};
   Writer writer{segment, {.timeout = kPatience}};
   for (std::uint32_t number = 0; number < 2000; ++number) {
     BOOST_TEST_REQUIRE(put(writer, {1, number}, 100) == Status::ok);
@@ -51,12 +45,10 @@ BOOST_DATA_TEST_CASE(a_stream_without_readers_flips_for_ever, data::make(kOrders
 
 // The cursor knows a generation by 18 bits of its number only.
 BOOST_DATA_TEST_CASE(a_stream_outlives_the_cursors_generation_tag, data::make(kOrders), order) {
-  const SegmentOptions options{.slab_bytes = 4096,
-                               .order = order,
-                               .extent_bytes = order == Order::per_writer ? 4096u : 0u,
-                               .fences = Fences::full};
-  const HeapMemory memory{options};
-  const Segment segment = Segment::create_in(memory, options);
+  const HeapSegment segment{{.slab_bytes = 4096,
+                             .order = order,
+                             .extent_bytes = order == Order::per_writer ? 4096u : 0u,
+                             .fences = Fences::full}};
   Reader reader{segment};
   Writer idle{segment, {.name = "idle"}};
   BOOST_TEST_REQUIRE(put(idle, {2, 0}) == Status::ok);
@@ -84,9 +76,7 @@ BOOST_DATA_TEST_CASE(a_stream_outlives_the_cursors_generation_tag, data::make(kO
 }
 
 BOOST_DATA_TEST_CASE(a_new_writer_goes_on_where_the_last_one_left, data::make(kOrders), order) {
-  const SegmentOptions options{.slab_bytes = 4096, .order = order};
-  const HeapMemory memory{options};
-  const Segment segment = Segment::create_in(memory, options);
+  const HeapSegment segment{{.slab_bytes = 4096, .order = order}};
   Reader reader{segment};
   Log log;
   for (std::uint32_t id = 0; id < 300; ++id) {
@@ -100,12 +90,9 @@ BOOST_DATA_TEST_CASE(a_new_writer_goes_on_where_the_last_one_left, data::make(kO
 }
 
 // An idle writer keeps an extent open; it is sealed for it, and the others go on.
-BOOST_DATA_TEST_CASE(an_idle_writer_stops_neither_writers_nor_readers,
-                     data::make(kOrders) * data::make(kPolicies) * data::make({Fences::membarrier, Fences::full}),
-                     order, on_full, fences) {
-  const SegmentOptions options{.slab_bytes = 4096, .order = order, .on_full = on_full, .fences = fences};
-  const HeapMemory memory{options};
-  const Segment segment = Segment::create_in(memory, options);
+BOOST_DATA_TEST_CASE(an_idle_writer_stops_neither_writers_nor_readers, kEveryStream* kEveryFence, order, on_full,
+                     fences) {
+  const HeapSegment segment{{.slab_bytes = 4096, .order = order, .on_full = on_full, .fences = fences}};
   Reader reader{segment};
   Writer idle{segment, {.name = "idle"}};
   Writer busy{segment, {.name = "busy", .timeout = kPatience}};
@@ -152,9 +139,7 @@ BOOST_DATA_TEST_CASE(a_stopped_writer_that_is_between_messages_stops_nobody, dat
 // A writer in the middle of a reservation keeps its place; the readers and the other writers wait for it and lose
 // nothing.
 BOOST_DATA_TEST_CASE(an_open_reservation_is_waited_for, data::make(kOrders), order) {
-  const SegmentOptions options{.slab_bytes = 4096, .order = order};
-  const HeapMemory memory{options};
-  const Segment segment = Segment::create_in(memory, options);
+  const HeapSegment segment{{.slab_bytes = 4096, .order = order}};
   Reader reader{segment};
   Writer slow{segment, {.name = "slow"}};
   Reservation open = slow.reserve(16);

@@ -25,21 +25,16 @@ using Clock = std::chrono::steady_clock;
 
 struct Stream {
   Stream(Order order, OnFull on_full, std::uint32_t slabs = 2)
-      : options{.slabs = slabs, .slab_bytes = 4096, .order = order, .on_full = on_full} {}
+      : segment{{.slabs = slabs, .slab_bytes = 4096, .order = order, .on_full = on_full}} {}
 
   // Writes until the stream is full; returns how many were accepted, and what the first refusal was.
   std::uint32_t fill_up(Writer& writer, Status& refusal) {
-    for (std::uint32_t accepted = 0; accepted < 10000; ++accepted) {
-      refusal = put(writer, {1, next}, 100);
-      if (refusal != Status::ok) return accepted;
-      ++next;
-    }
-    return 10000;
+    const std::uint32_t accepted = put_until_refused(writer, {1, next}, 10000, 100, &refusal);
+    next += accepted;
+    return accepted;
   }
 
-  SegmentOptions options;
-  HeapMemory memory{options};
-  Segment segment = Segment::create_in(memory, options);
+  HeapSegment segment;
   std::uint32_t next = 0;
 };
 
@@ -142,7 +137,7 @@ BOOST_AUTO_TEST_CASE(writers_that_are_refused_leave_the_cursor_alone) {
     BOOST_TEST(put(late, {2, 1}, 100) == Status::full);
   }
   const layout::Cursor cursor{main_stream(stream.segment).control().cursor.load()};
-  BOOST_TEST(cursor.offset_bytes() < stream.options.slab_bytes + 2 * 200);
+  BOOST_TEST(cursor.offset_bytes() < stream.segment.options().slab_bytes + 2 * 200);
 }
 
 // What does not fit the rest of the slab is dropped; what fits still goes in.
@@ -375,14 +370,12 @@ BOOST_DATA_TEST_CASE(not_yet_is_no_refusal, data::make(kOrders) * data::make({On
 // Each time that it is used.
 BOOST_AUTO_TEST_CASE(a_large_slab_is_cleaned_in_steps) {
   constexpr std::uint64_t kSlabBytes = 4 * detail::kCleanAtOnce;
-  const SegmentOptions options{.slab_bytes = kSlabBytes, .order = Order::total};
-  const HeapMemory memory{options};
-  const Segment segment = Segment::create_in(memory, options);
+  const HeapSegment segment{{.slab_bytes = kSlabBytes, .order = Order::total}};
   Writer writer{segment};
   const std::string message(65536 - 8, 'x');
   detail::StreamCore& core = main_stream(segment);
   for (const std::uint64_t generation : {2U, 4U}) {
-    while (inspect(segment).generation < generation) BOOST_REQUIRE(writer.write(message) == Status::ok);
+    while (generation_of(segment) < generation) BOOST_REQUIRE(writer.write(message) == Status::ok);
     int steps = 0;
     for (bool more = true; more; ++steps) {
       more = false;
@@ -400,9 +393,7 @@ BOOST_AUTO_TEST_CASE(a_large_slab_is_cleaned_in_steps) {
 
 // Nor is a slab that takes several steps: who may not wait makes them all.
 BOOST_DATA_TEST_CASE(cleaning_is_no_refusal, data::make({OnFull::block, OnFull::drop}), on_full) {
-  const SegmentOptions options{.slab_bytes = 4 * detail::kCleanAtOnce, .order = Order::total, .on_full = on_full};
-  const HeapMemory memory{options};
-  const Segment segment = Segment::create_in(memory, options);
+  const HeapSegment segment{{.slab_bytes = 4 * detail::kCleanAtOnce, .order = Order::total, .on_full = on_full}};
   Reader reader{segment};
   Writer writer{segment, {.timeout = 0ms}};
   const std::string message(65536 - 8, 'x');
@@ -414,13 +405,11 @@ BOOST_DATA_TEST_CASE(cleaning_is_no_refusal, data::make({OnFull::block, OnFull::
   }
   BOOST_TEST(inspect(segment).slabs[0].state == "sealed");
   BOOST_TEST(writer.write(message) == Status::ok);
-  BOOST_TEST(inspect(segment).generation == 3U);
+  BOOST_TEST(generation_of(segment) == 3U);
 }
 
 BOOST_AUTO_TEST_CASE(the_next_slab_of_a_large_stream_is_clean_before_it_is_needed) {
-  const SegmentOptions options{.slab_bytes = 4 * detail::kCleanAtOnce, .order = Order::total};
-  const HeapMemory memory{options};
-  const Segment segment = Segment::create_in(memory, options);
+  const HeapSegment segment{{.slab_bytes = 4 * detail::kCleanAtOnce, .order = Order::total}};
   Writer writer{segment};
   const std::string message(65536 - 8, 'x');
   for (int i = 0; i < 2 * 64; ++i) {
@@ -428,7 +417,7 @@ BOOST_AUTO_TEST_CASE(the_next_slab_of_a_large_stream_is_clean_before_it_is_neede
     // What stands in the other slab is there for late readers, until it is nearly needed.
     if (i == 64 + 40) BOOST_TEST(inspect(segment).slabs[0].state == "sealed");
   }
-  BOOST_TEST(inspect(segment).generation == 2U);
+  BOOST_TEST(generation_of(segment) == 2U);
   BOOST_TEST(inspect(segment).slabs[0].state == "free");
 }
 

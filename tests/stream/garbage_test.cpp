@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "support/child.hpp"
+#include "support/every_stream.hpp"
 #include "support/hostile.hpp"
 #include "support/main_stream.hpp"
 
@@ -80,8 +81,7 @@ bool use(const HeapMemory& memory, Tale& tale) {
 
 BOOST_AUTO_TEST_SUITE(garbage)
 
-BOOST_DATA_TEST_CASE(random_bytes_do_no_harm, data::make(kOrders) * data::make(kPolicies) * data::xrange(6), order,
-                     on_full, region) {
+BOOST_DATA_TEST_CASE(random_bytes_do_no_harm, kEveryStream* data::xrange(6), order, on_full, region) {
   constexpr std::uint64_t kSeeds = kSlow ? 8 : 20;
   const SharedMemory shared{4096};
   Tale& tale = *new (shared.bytes().data()) Tale{};
@@ -99,7 +99,7 @@ BOOST_DATA_TEST_CASE(random_bytes_do_no_harm, data::make(kOrders) * data::make(k
       HeapMemory copy{options};
       {
         const Busy busy{options};
-        std::memcpy(copy.bytes().data(), busy.memory.bytes().data(), copy.bytes().size());
+        std::memcpy(copy.bytes().data(), busy.segment.memory.bytes().data(), copy.bytes().size());
         const Region where = regions_of(busy.segment).at(static_cast<std::size_t>(region));
         corrupt(copy.bytes().subspan(where.begin, where.end - where.begin), dice);
         // In every other round those who were at work live on; afterwards they are dead.
@@ -148,7 +148,7 @@ BOOST_DATA_TEST_CASE(a_dump_of_random_bytes_ends, data::make(kOrders), order) {
     for (std::uint64_t seed = first; seed < first + 200; ++seed) {
       tale.seed = seed;
       Dice dice{seed};
-      std::vector<std::byte> bytes(busy.memory.bytes().begin(), busy.memory.bytes().end());
+      std::vector<std::byte> bytes(busy.segment.memory.bytes().begin(), busy.segment.memory.bytes().end());
       const std::size_t begin = dice.one_in(2) ? layout::kPageBytes : bytes.size() - 2 * options.slab_bytes;
       corrupt(std::span{bytes}.subspan(begin), dice);
       if (::pwrite(file, bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size())) {
@@ -165,9 +165,7 @@ BOOST_DATA_TEST_CASE(a_dump_of_random_bytes_ends, data::make(kOrders), order) {
 
 // An error on the way in must not cost a slot.
 BOOST_DATA_TEST_CASE(a_reader_that_could_not_attach_takes_no_slot, data::make(kOrders), order) {
-  const SegmentOptions options{.slab_bytes = 4096, .order = order, .participants = 1};
-  const HeapMemory memory{options};
-  const Segment segment = Segment::create_in(memory, options);
+  const HeapSegment segment{{.slab_bytes = 4096, .order = order, .participants = 1}};
   layout::Word& cursor = main_stream(segment).control().cursor;
   const std::uint64_t right = cursor.exchange(layout::Cursor::make(77, 60, 0).word);
   for (int i = 0; i < 3; ++i) BOOST_TEST(error_of([&] { const Reader reader{segment}; }) == Errc::corrupt);
@@ -177,9 +175,7 @@ BOOST_DATA_TEST_CASE(a_reader_that_could_not_attach_takes_no_slot, data::make(kO
 
 // Whoever attaches, and whoever looks after the segment, learns of it although nobody died.
 BOOST_DATA_TEST_CASE(recovery_says_that_the_cursor_points_nowhere, data::make(kOrders), order) {
-  const SegmentOptions options{.slab_bytes = 4096, .order = order, .participants = 2};
-  const HeapMemory memory{options};
-  const Segment segment = Segment::create_in(memory, options);
+  const HeapSegment segment{{.slab_bytes = 4096, .order = order, .participants = 2}};
   BOOST_TEST(error_of([&] { recover(segment); }) == nothing());
   main_stream(segment).control().cursor = layout::Cursor::make(1, 60, 0).word;
   BOOST_TEST(error_of([&] { recover(segment); }) == Errc::corrupt);
@@ -188,9 +184,7 @@ BOOST_DATA_TEST_CASE(recovery_says_that_the_cursor_points_nowhere, data::make(kO
 
 // Closers revoke what the cursor has left. A writer that believed in any other revocation would claim anew for ever.
 BOOST_AUTO_TEST_CASE(a_revocation_that_no_sealer_made_is_an_error) {
-  const SegmentOptions options{.slab_bytes = 4096, .participants = 4};
-  const HeapMemory memory{options};
-  const Segment segment = Segment::create_in(memory, options);
+  const HeapSegment segment{{.slab_bytes = 4096, .participants = 4}};
   Writer writer{segment, {.timeout = 0ms}};
   BOOST_TEST(writer.write("right") == Status::ok);
   layout::Word& revoked = main_stream(segment).slot(writer.slot()).revoked;
@@ -209,9 +203,7 @@ void place_generation(const Segment& segment, std::uint64_t generation, std::uin
 }
 
 BOOST_DATA_TEST_CASE(a_reader_that_lost_everything_says_so_each_time, data::make(kOrders), order) {
-  const SegmentOptions options{.slab_bytes = 4096, .order = order, .on_full = OnFull::overwrite, .participants = 4};
-  const HeapMemory memory{options};
-  const Segment segment = Segment::create_in(memory, options);
+  const HeapSegment segment{{.slab_bytes = 4096, .order = order, .on_full = OnFull::overwrite, .participants = 4}};
   place_generation(segment, 7, 1);
   main_stream(segment).descriptor(0).life = 0;
   Reader reader{segment};
@@ -223,8 +215,7 @@ BOOST_DATA_TEST_CASE(a_reader_that_lost_everything_says_so_each_time, data::make
 // What a lossless reader holds cannot go away, so there is a slab for each generation that it has not finished.
 BOOST_DATA_TEST_CASE(more_generations_than_slabs_are_an_error, data::make(kOrders), order) {
   const SegmentOptions options{.slabs = 3, .slab_bytes = 4096, .order = order, .participants = 4};
-  const HeapMemory memory{options};
-  const Segment segment = Segment::create_in(memory, options);
+  const HeapSegment segment{options};
   Reader reader{segment};
   Writer writer{segment};
   const Reservation unfinished = writer.reserve(8);
@@ -239,11 +230,8 @@ BOOST_DATA_TEST_CASE(more_generations_than_slabs_are_an_error, data::make(kOrder
 }
 
 // What a reader meets in a frame that makes no sense is an error, at the latest with its next call.
-BOOST_DATA_TEST_CASE(a_frame_that_makes_no_sense_is_an_error, data::make(kOrders) * data::make(kPolicies), order,
-                     on_full) {
-  const SegmentOptions options{.slab_bytes = 4096, .order = order, .on_full = on_full};
-  const HeapMemory memory{options};
-  const Segment segment = Segment::create_in(memory, options);
+BOOST_DATA_TEST_CASE(a_frame_that_makes_no_sense_is_an_error, kEveryStream, order, on_full) {
+  const HeapSegment segment{{.slab_bytes = 4096, .order = order, .on_full = on_full}};
   Reader reader{segment};
   Writer writer{segment};
   BOOST_TEST(writer.write("right") == Status::ok);

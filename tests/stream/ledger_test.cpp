@@ -3,6 +3,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include "support/child.hpp"
+#include "support/every_stream.hpp"
 #include "support/stream.hpp"
 
 namespace sapbuf::test {
@@ -10,8 +11,6 @@ namespace {
 
 using namespace std::chrono_literals;
 namespace data = boost::unit_test::data;
-
-const auto kEveryStream = data::make(kOrders) * data::make(kPolicies);
 
 std::uint64_t attempts_in(const Ledger& ledger) {
   return ledger.committed + ledger.aborted + ledger.dropped + ledger.abandoned;
@@ -24,9 +23,7 @@ BOOST_DATA_TEST_CASE(attempts_and_deliveries_balance, kEveryStream* data::xrange
   const std::uint64_t seed = base_seed() + static_cast<std::uint64_t>(round);
   BOOST_TEST_CONTEXT("seed " << seed) {
     Dice dice{seed};
-    const SegmentOptions options{.slabs = 3, .slab_bytes = 4096, .order = order, .on_full = on_full};
-    const HeapMemory memory{options};
-    const Segment segment = Segment::create_in(memory, options);
+    const HeapSegment segment{{.slabs = 3, .slab_bytes = 4096, .order = order, .on_full = on_full}};
     Reader reader{segment};
     Writer writer{segment, {.timeout = 0ms}};
     Ledger expected;
@@ -128,9 +125,7 @@ BOOST_DATA_TEST_CASE(what_a_killed_reader_got_stays_in_the_totals, kEveryStream,
 }
 
 BOOST_DATA_TEST_CASE(a_reader_that_leaves_and_one_that_comes_count_for_themselves, kEveryStream, order, on_full) {
-  const SegmentOptions options{.slab_bytes = 8192, .order = order, .on_full = on_full};
-  const HeapMemory memory{options};
-  const Segment segment = Segment::create_in(memory, options);
+  const HeapSegment segment{{.slab_bytes = 8192, .order = order, .on_full = on_full}};
   Writer writer{segment};
   for (std::uint32_t number = 0; number < 10; ++number) must_put(writer, {1, number});
   for (int round = 0; round < 5; ++round) {

@@ -7,6 +7,7 @@
 
 #include "stream/stream_core.hpp"
 #include "support/child.hpp"
+#include "support/every_stream.hpp"
 #include "support/main_stream.hpp"
 #include "support/stream.hpp"
 
@@ -16,27 +17,19 @@ namespace {
 using namespace std::chrono_literals;
 namespace data = boost::unit_test::data;
 
-const auto kEveryStream = data::make(kOrders) * data::make(kPolicies);
-const auto kEveryPath = data::make(kOrders) * data::make({Fences::membarrier, Fences::full});
-
 using Texts = std::vector<std::string>;
 
 struct Stream {
   Stream(Order order, OnFull on_full, Fences fences = Fences::membarrier)
-      : options{.slabs = 3, .slab_bytes = 4096, .order = order, .on_full = on_full, .fences = fences} {}
+      : segment{{.slabs = 3, .slab_bytes = 4096, .order = order, .on_full = on_full, .fences = fences}} {}
 
   std::size_t attached() const { return inspect(segment).participants.size(); }
 
-  SegmentOptions options;
-  HeapMemory memory{options};
-  Segment segment = Segment::create_in(memory, options);
+  HeapSegment segment;
 };
 
 // Messages enough for all slabs, as long as they are accepted.
-void press(Writer& writer) {
-  for (std::uint32_t number = 0; number < 200 && put(writer, {9, number}, 200) == Status::ok; ++number) {
-  }
-}
+void press(Writer& writer) { put_until_refused(writer, {9, 0}, 200, 200); }
 
 BOOST_AUTO_TEST_SUITE(lifetime)
 

@@ -3,6 +3,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include "support/child.hpp"
+#include "support/every_stream.hpp"
 #include "support/stream.hpp"
 
 namespace sapbuf::test {
@@ -11,12 +12,10 @@ namespace {
 using namespace std::chrono_literals;
 namespace data = boost::unit_test::data;
 
-const auto kEveryStream = data::make(kOrders) * data::make(kPolicies);
-
 // One writer and one reader on memory of this process.
 struct Stream {
   Stream(Order order, OnFull on_full, std::uint64_t slab_bytes = 16384, std::uint64_t extent_bytes = 0)
-      : options{.slab_bytes = slab_bytes, .order = order, .extent_bytes = extent_bytes, .on_full = on_full} {}
+      : segment{{.slab_bytes = slab_bytes, .order = order, .extent_bytes = extent_bytes, .on_full = on_full}} {}
 
   Ledger written() { return ledger_of(segment, writer.slot()); }
   std::size_t next_size() {
@@ -28,9 +27,7 @@ struct Stream {
     return size;
   }
 
-  SegmentOptions options;
-  HeapMemory memory{options};
-  Segment segment = Segment::create_in(memory, options);
+  HeapSegment segment;
   Reader reader{segment};
   Writer writer{segment, {.timeout = 20ms}};
 };
@@ -243,9 +240,7 @@ BOOST_DATA_TEST_CASE(extents_as_large_as_the_slab_work, data::make(kPolicies), o
 }
 
 BOOST_DATA_TEST_CASE(full_fences_do_the_same, kEveryStream, order, on_full) {
-  const SegmentOptions options{.slab_bytes = 8192, .order = order, .on_full = on_full, .fences = Fences::full};
-  const HeapMemory memory{options};
-  const Segment segment = Segment::create_in(memory, options);
+  const HeapSegment segment{{.slab_bytes = 8192, .order = order, .on_full = on_full, .fences = Fences::full}};
   BOOST_TEST(segment.options().fences == Fences::full);
   Reader reader{segment};
   Writer writer{segment};

@@ -51,11 +51,9 @@ class Twin {
 };
 
 struct Stream {
-  explicit Stream(Order order) : options{.slabs = 4, .slab_bytes = 16384, .order = order} {}
+  explicit Stream(Order order) : segment{{.slabs = 4, .slab_bytes = 16384, .order = order}} {}
 
-  SegmentOptions options;
-  HeapMemory memory{options};
-  Segment segment = Segment::create_in(memory, options);
+  HeapSegment segment;
   Reader reader{segment};
   Writer writer{segment};
 };

@@ -9,6 +9,7 @@
 
 #include "stream/stream_core.hpp"
 #include "support/child.hpp"
+#include "support/every_stream.hpp"
 #include "support/main_stream.hpp"
 #include "support/stream.hpp"
 
@@ -18,20 +19,15 @@ namespace {
 using namespace std::chrono_literals;
 namespace data = boost::unit_test::data;
 
-const auto kEveryStream = data::make(kOrders) * data::make(kPolicies);
-
 struct Stream {
   Stream(Order order, OnFull on_full, std::uint32_t slabs = 3)
-      : options{.slabs = slabs, .slab_bytes = 4096, .order = order, .on_full = on_full} {}
+      : segment{{.slabs = slabs, .slab_bytes = 4096, .order = order, .on_full = on_full}} {}
 
-  std::uint64_t generation() const { return inspect(segment).generation; }
   int pinned_slabs(const Reader& reader) const {
     return std::popcount(main_stream(segment).slot(reader.slot()).pins.load());
   }
 
-  SegmentOptions options;
-  HeapMemory memory{options};
-  Segment segment = Segment::create_in(memory, options);
+  HeapSegment segment;
   Writer writer{segment, {.timeout = 20ms}};
 };
 
@@ -75,7 +71,7 @@ BOOST_DATA_TEST_CASE(skipping_through_many_slabs_counts_each_message_once, kEver
   Stream stream{order, on_full, 6};
   Reader reader{stream.segment};
   std::uint32_t written = 0;
-  while (stream.generation() < 5) must_put(stream.writer, {1, written++}, 200);
+  while (generation_of(stream.segment) < 5) must_put(stream.writer, {1, written++}, 200);
   BOOST_TEST(reader.skip_to_newest() == written - 1);
   BOOST_TEST(tags_in(reader) == (std::vector<Tag>{{1, written - 1}}), boost::test_tools::per_element());
   BOOST_TEST(reader.delivered() + reader.skipped() + reader.lost() == written);
@@ -98,7 +94,7 @@ BOOST_DATA_TEST_CASE(each_writers_last_word_stays_in_per_writer_order, kEveryStr
   for (std::uint32_t number = 0; number < 5; ++number) must_put(quiet, {2, number});
   Reader reader{stream.segment};
   std::uint32_t written = 0;
-  while (stream.generation() < 2) must_put(stream.writer, {1, written++}, 200);
+  while (generation_of(stream.segment) < 2) must_put(stream.writer, {1, written++}, 200);
   reader.skip_to_newest();
   const std::vector<Tag> both{{2, 4}, {1, written - 1}};
   const std::vector<Tag> last{{1, written - 1}};
@@ -136,7 +132,7 @@ BOOST_DATA_TEST_CASE(skipping_goes_on_behind_a_gap, data::make(kOrders), order) 
   Reader reader{stream.segment};
   const PinnedRange held = pinning.pin();
   std::uint32_t written = 1;
-  while (stream.generation() < 8) must_put(stream.writer, {1, written++}, 200);
+  while (generation_of(stream.segment) < 8) must_put(stream.writer, {1, written++}, 200);
   reader.skip_to_newest();
   BOOST_TEST(tags_in(reader) == (std::vector<Tag>{{1, written - 1}}), boost::test_tools::per_element());
   BOOST_TEST(reader.lost() != 0U);
@@ -150,7 +146,7 @@ BOOST_DATA_TEST_CASE(a_range_of_the_newest_pins_one_slab, data::make(kOrders), o
   Stream stream{order, OnFull::overwrite, 4};
   Reader reader{stream.segment};
   std::uint32_t written = 0;
-  while (stream.generation() < 4) must_put(stream.writer, {1, written++}, 200);
+  while (generation_of(stream.segment) < 4) must_put(stream.writer, {1, written++}, 200);
   {
     const PinnedRange range = reader.pin();
     BOOST_TEST(stream.pinned_slabs(reader) >= 3);
@@ -172,7 +168,7 @@ BOOST_AUTO_TEST_CASE(a_range_pins_no_slab_without_anything_to_read) {
   must_put(idle, {2, 0});
   BOOST_TEST(tags_in(reader).size() == 1U);
   std::uint32_t written = 0;
-  while (stream.generation() < 2) must_put(stream.writer, {1, written++}, 200);
+  while (generation_of(stream.segment) < 2) must_put(stream.writer, {1, written++}, 200);
   for (int i = 0; i < 2; ++i) {
     static_cast<void>(tags_in(reader));
     must_put(stream.writer, {1, written++}, 200);
@@ -210,7 +206,7 @@ BOOST_DATA_TEST_CASE(a_range_that_keeps_one_frame_goes_through_all_slabs, data::
   Stream stream{order, OnFull::overwrite, 5};
   Reader viewer{stream.segment, {.keep = Keep::frame}};
   std::uint32_t written = 0;
-  while (stream.generation() < 4) must_put(stream.writer, {1, written++}, 200);
+  while (generation_of(stream.segment) < 4) must_put(stream.writer, {1, written++}, 200);
   std::uint32_t number = 0;
   for (const Frame& frame : viewer.pin()) {
     BOOST_TEST((tag_of(frame.bytes()) == Tag{1, number++}));
@@ -226,7 +222,7 @@ BOOST_DATA_TEST_CASE(a_slab_that_was_taken_ends_a_range_that_keeps_one_frame, da
   Reader viewer{stream.segment, {.keep = Keep::frame}};
   std::uint32_t written = 0;
   const auto write_until = [&](std::uint64_t generation) {
-    while (stream.generation() < generation) must_put(stream.writer, {1, written++}, 200);
+    while (generation_of(stream.segment) < generation) must_put(stream.writer, {1, written++}, 200);
     return written - 1;  // its first message
   };
   const std::uint32_t second = write_until(2);
@@ -253,7 +249,7 @@ BOOST_DATA_TEST_CASE(elsewhere_frames_stay_as_long_as_their_range, data::make(kO
   Stream stream{order, OnFull::block};
   Reader reader{stream.segment, {.keep = Keep::frame}};
   std::uint32_t written = 0;
-  while (stream.generation() < 2) must_put(stream.writer, {1, written++}, 200);
+  while (generation_of(stream.segment) < 2) must_put(stream.writer, {1, written++}, 200);
   const PinnedRange range = reader.pin();
   std::vector<Frame> frames;
   for (const Frame& frame : range) frames.push_back(frame);
@@ -288,7 +284,7 @@ BOOST_DATA_TEST_CASE(writers_flip_while_a_reader_looks_for_the_newest, kEveryStr
   }};
   BOOST_TEST_REQUIRE(child.wait_until_stopped());
   std::uint32_t number = 5;
-  while (inspect(segment).generation < 4) BOOST_TEST_REQUIRE(put(writer, {1, number++}, 200) == Status::ok);
+  while (generation_of(segment) < 4) BOOST_TEST_REQUIRE(put(writer, {1, number++}, 200) == Status::ok);
   child.resume();
   BOOST_TEST(child.hear() == 1U);
   for (std::uint32_t i = 0; i < 10; ++i) must_put(writer, {2, i});
@@ -304,7 +300,7 @@ BOOST_DATA_TEST_CASE(a_reader_of_the_newest_begins_at_an_open_frame_of_an_older_
   for (std::uint32_t number = 0; number < 3; ++number) must_put(stream.writer, {1, number}, 200);
   Reservation open = slow.reserve(kTagBytes);
   std::uint32_t written = 3;
-  while (stream.generation() < 3) must_put(stream.writer, {1, written++}, 200);
+  while (generation_of(stream.segment) < 3) must_put(stream.writer, {1, written++}, 200);
   Reader reader{stream.segment, {.from = From::newest}};
   BOOST_TEST(reader.missed_before().value_or(3) == 3U);  // not every stream counts them
   fill(open.bytes(), {2, 0});
@@ -338,11 +334,11 @@ BOOST_AUTO_TEST_CASE(what_idle_writers_left_open_is_not_held) {
   BOOST_TEST((idle.write("in the first generation") == Status::ok));
   Writer busy{segment, {.timeout = std::chrono::milliseconds{0}}};
   const std::string line(40, 'x');
-  while (inspect(segment).generation < 2) BOOST_TEST_REQUIRE((busy.write(line) == Status::ok));
+  while (generation_of(segment) < 2) BOOST_TEST_REQUIRE((busy.write(line) == Status::ok));
   const Reader reader{segment, {.from = From::newest}};
   while (busy.write(line) == Status::ok) {
   }
-  BOOST_TEST(inspect(segment).generation == 3U);
+  BOOST_TEST(generation_of(segment) == 3U);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -6,6 +6,7 @@
 #include <deque>
 
 #include "support/child.hpp"
+#include "support/every_stream.hpp"
 #include "support/stream.hpp"
 
 namespace sapbuf::test {
@@ -110,8 +111,7 @@ BOOST_AUTO_TEST_CASE(total_order_respects_what_came_before_what) {
   BOOST_TEST((log.tags() == expected));
 }
 
-BOOST_DATA_TEST_CASE(readers_in_other_processes_get_everything,
-                     data::make(kOrders) * data::make({Fences::membarrier, Fences::full}), order, fences) {
+BOOST_DATA_TEST_CASE(readers_in_other_processes_get_everything, kEveryPath, order, fences) {
   const TestName name;
   const Segment segment = Segment::create(name, {.slab_bytes = 16384, .order = order, .fences = fences});
   std::deque<Child> readers;
@@ -170,18 +170,16 @@ BOOST_DATA_TEST_CASE(sixty_four_participants_share_a_stream, data::make(kOrders)
 
 // In one chain, nothing is read behind a frame that is still open, in whichever generation it stands.
 BOOST_DATA_TEST_CASE(a_range_does_not_go_past_an_open_frame_into_a_later_generation, data::make(kPolicies), on_full) {
-  const SegmentOptions options{.slabs = 4, .slab_bytes = 4096, .order = Order::total, .on_full = on_full};
-  const HeapMemory memory{options};
-  const Segment segment = Segment::create_in(memory, options);
+  const HeapSegment segment{{.slabs = 4, .slab_bytes = 4096, .order = Order::total, .on_full = on_full}};
   Reader reader{segment};
   Writer slow{segment, {.timeout = std::chrono::milliseconds{0}}};
   Writer writer{segment, {.timeout = std::chrono::milliseconds{0}}};
   std::uint32_t number = 0;
   while (number < 20) must_put(writer, {1, number++}, 100);
   Reservation open = slow.reserve(3000);  // the first frame of the second generation
-  BOOST_TEST(inspect(segment).generation == 2U);
+  BOOST_TEST(generation_of(segment) == 2U);
   const std::uint32_t behind = number;
-  while (inspect(segment).generation == 2) must_put(writer, {1, number++}, 100);
+  while (generation_of(segment) == 2) must_put(writer, {1, number++}, 100);
   Log log;
   log.read(reader);
   BOOST_TEST(log.size() == behind);

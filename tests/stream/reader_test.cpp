@@ -6,6 +6,7 @@
 #include "stream/extents.hpp"
 #include "stream/stream_core.hpp"
 #include "support/child.hpp"
+#include "support/every_stream.hpp"
 #include "support/main_stream.hpp"
 #include "support/stream.hpp"
 
@@ -15,27 +16,20 @@ namespace {
 using namespace std::chrono_literals;
 namespace data = boost::unit_test::data;
 
-const auto kEveryStream = data::make(kOrders) * data::make(kPolicies);
-
 using Texts = std::vector<std::string>;
 using Clock = std::chrono::steady_clock;
 
 struct Stream {
   Stream(Order order, OnFull on_full, std::uint32_t slabs = 2)
-      : options{.slabs = slabs, .slab_bytes = 4096, .order = order, .on_full = on_full} {}
+      : segment{{.slabs = slabs, .slab_bytes = 4096, .order = order, .on_full = on_full}} {}
 
-  SegmentOptions options;
-  HeapMemory memory{options};
-  Segment segment = Segment::create_in(memory, options);
+  HeapSegment segment;
   Writer writer{segment, {.timeout = 20ms}};
 };
 
-// Writes until `count` messages more are accepted or the stream is full; returns how many were.
+// Up to `count` messages more, as long as they are accepted; returns how many were.
 std::uint32_t press(Writer& writer, std::uint32_t first, std::uint32_t count) {
-  for (std::uint32_t i = 0; i < count; ++i) {
-    if (put(writer, {2, first + i}, 200) != Status::ok) return i;
-  }
-  return count;
+  return put_until_refused(writer, {2, first}, count, 200);
 }
 
 BOOST_AUTO_TEST_SUITE(reader)
@@ -110,7 +104,7 @@ BOOST_DATA_TEST_CASE(a_reader_from_the_newest_skips_later_slabs_only_if_it_skips
 BOOST_AUTO_TEST_CASE(a_reader_passes_a_hole_of_several_extents) {
   Stream stream{Order::per_writer, OnFull::block};
   detail::StreamCore& core = main_stream(stream.segment);
-  core.control().cursor.fetch_add(stream.options.slab_bytes / layout::kUnitBytes);
+  core.control().cursor.fetch_add(stream.segment.options().slab_bytes / layout::kUnitBytes);
   detail::close_hole(core, {.slab = 0, .index = 0}, core.geometry().granules_per_slab());
   Reader reader{stream.segment};
   Log log;
@@ -423,8 +417,7 @@ struct Following {
     must_put(writer, {1, 1}, 5000);   // the rest of that extent
     must_put(writer, {1, 2}, 10000);  // the next one, open
   }
-  const HeapMemory memory{SegmentOptions{}};
-  const Segment segment = Segment::create_in(memory, {});
+  const HeapSegment segment;
   Reader reader{segment};
   Writer writer{segment};
   Log log;
@@ -457,9 +450,7 @@ BOOST_FIXTURE_TEST_CASE(a_slow_writers_extent_is_left_out_only_once, Following) 
 // A closer that died behind its revocation leaves the extent open; its owner finds itself revoked, and goes on
 // elsewhere.
 BOOST_AUTO_TEST_CASE(an_extent_that_was_left_open_does_not_come_behind_its_owners_next_one) {
-  const SegmentOptions options{.slab_bytes = 8 * 16384, .extent_bytes = 16384};
-  const HeapMemory memory{options};
-  const Segment segment = Segment::create_in(memory, options);
+  const HeapSegment segment{{.slab_bytes = 8 * 16384, .extent_bytes = 16384}};
   Reader reader{segment};
   Writer busy{segment};
   Writer idle{segment};
@@ -469,7 +460,7 @@ BOOST_AUTO_TEST_CASE(an_extent_that_was_left_open_does_not_come_behind_its_owner
   must_put(busy, {1, by_busy++}, 10000);
   log.read(reader);
   must_put(idle, {2, by_idle++});
-  while (inspect(segment).generation == 1) must_put(busy, {1, by_busy++}, 4000);
+  while (generation_of(segment) == 1) must_put(busy, {1, by_busy++}, 4000);
   BOOST_TEST(reader.wait_for(0ns));
 
   main_stream(segment).slot(idle.slot()).revoked = 1;

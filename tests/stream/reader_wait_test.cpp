@@ -39,13 +39,11 @@ static_assert(saturated<milliseconds>(Seconds{0.0015}) == 2ms && saturated<milli
 static_assert(Milliseconds{std::chrono::hours::max()} == kForever && Milliseconds{1us} == 1ms);
 
 struct Stream {
-  explicit Stream(Order order = Order::per_writer) : options{.slab_bytes = 4096, .order = order} {}
+  explicit Stream(Order order = Order::per_writer) : segment{{.slab_bytes = 4096, .order = order}} {}
 
   bool somebody_sleeps() const { return main_stream(segment).control().data.sleepers.load() != 0; }
 
-  SegmentOptions options;
-  HeapMemory memory{options};
-  Segment segment = Segment::create_in(memory, options);
+  HeapSegment segment;
   Writer writer{segment};
 };
 

@@ -9,6 +9,7 @@
 
 #include "stream/stream_core.hpp"
 #include "support/child.hpp"
+#include "support/every_stream.hpp"
 #include "support/main_stream.hpp"
 #include "support/stream.hpp"
 
@@ -18,23 +19,18 @@ namespace {
 using namespace std::chrono_literals;
 namespace data = boost::unit_test::data;
 
-const auto kEveryStream = data::make(kOrders) * data::make(kPolicies);
-
 SegmentOptions retaining(Order order) { return {.slab_bytes = 4096, .order = order, .retain = true}; }
 
 // How many messages are accepted until one is not.
 std::uint32_t fill_up(const Segment& segment) {
   Writer writer{segment, {.timeout = 10ms}};
-  std::uint32_t accepted = 0;
-  while (accepted < 1000 && put(writer, {1, accepted}, 200) == Status::ok) ++accepted;
-  return accepted;
+  return put_until_refused(writer, {1, 0}, 1000, 200);
 }
 
 BOOST_AUTO_TEST_SUITE(retain)
 
 BOOST_DATA_TEST_CASE(writers_wait_for_a_first_reader, data::make(kOrders), order) {
-  const HeapMemory memory{retaining(order)};
-  const Segment segment = Segment::create_in(memory, retaining(order));
+  const HeapSegment segment{retaining(order)};
   const std::uint32_t accepted = fill_up(segment);
   BOOST_TEST(accepted < 100U);
   BOOST_TEST(inspect(segment).awaits_first_reader);
@@ -57,8 +53,7 @@ BOOST_DATA_TEST_CASE(writers_wait_for_a_first_reader, data::make(kOrders), order
 }
 
 BOOST_DATA_TEST_CASE(once_a_reader_has_come_and_gone_nothing_is_kept_for_the_next, data::make(kOrders), order) {
-  const HeapMemory memory{retaining(order)};
-  const Segment segment = Segment::create_in(memory, retaining(order));
+  const HeapSegment segment{retaining(order)};
   { const Reader first{segment, {.from = From::newest}}; }
   BOOST_TEST(fill_up(segment) == 1000U);
 }
@@ -101,9 +96,7 @@ BOOST_DATA_TEST_CASE(only_a_stream_that_blocks_can_retain, data::make({OnFull::d
 // ------------------------------------------------------------------------------------------------
 
 BOOST_DATA_TEST_CASE(a_reader_learns_how_many_went_before_it_came, kEveryStream, order, on_full) {
-  const SegmentOptions options{.slab_bytes = 4096, .order = order, .on_full = on_full};
-  const HeapMemory memory{options};
-  const Segment segment = Segment::create_in(memory, options);
+  const HeapSegment segment{{.slab_bytes = 4096, .order = order, .on_full = on_full}};
   {
     const Reader first{segment};
     BOOST_TEST((first.missed_before() == 0U));

@@ -114,6 +114,18 @@ int Child::wait() {
 
 bool Child::running() { return pid_ > 0 && ::kill(pid_, 0) == 0; }
 
+namespace {
+
+bool is_reported(pid_t pid, int what) {
+  siginfo_t seen{};
+  return ::waitid(P_PID, static_cast<id_t>(pid), &seen, what | WNOHANG | WNOWAIT) == 0 && seen.si_pid != 0;
+}
+
+}  // namespace
+
+bool Child::has_ended() const { return is_reported(pid_, WEXITED); }
+bool Child::has_stopped() const { return is_reported(pid_, WSTOPPED); }
+
 void kill_self() noexcept { ::kill(::getpid(), SIGKILL); }
 void stop_self() noexcept { ::kill(::getpid(), SIGSTOP); }
 

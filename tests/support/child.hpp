@@ -47,6 +47,9 @@ class Child {
   bool wait_until_stopped();  // it stops itself, at a kill point
   int wait();                 // exit status, or minus the signal that ended it
   bool running();
+  // Whether it has ended, by itself or by a signal, or stands still; neither is waited for, nor taken note of.
+  bool has_ended() const;
+  bool has_stopped() const;
 
  private:
   pid_t pid_ = -1;

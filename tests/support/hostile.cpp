@@ -35,8 +35,7 @@ std::vector<Region> regions_of(const Segment& segment) {
           {"all", common.control_at, g.end()}};
 }
 
-Busy::Busy(const SegmentOptions& options, std::uint32_t messages)
-    : memory{options}, segment{Segment::create_in(memory, options)} {
+Busy::Busy(const SegmentOptions& options, std::uint32_t messages) : segment{options} {
   for (std::uint32_t number = 0; number < messages; ++number) {
     static_cast<void>(put(number % 2 == 0 ? first : second, {number % 2, number}, 8 + number * 11 % 300));
     if (number % 3 == 0) log.read(reader, 5);

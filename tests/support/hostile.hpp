@@ -21,8 +21,7 @@ std::vector<Region> regions_of(const Segment& segment);
 // sizes.
 struct Busy {
   explicit Busy(const SegmentOptions& options, std::uint32_t messages = 60);
-  HeapMemory memory;
-  Segment segment;
+  HeapSegment segment;
   Reader reader{segment};
   Writer first{segment, {.timeout = std::chrono::milliseconds{0}}};
   Writer second{segment, {.timeout = std::chrono::milliseconds{0}}};

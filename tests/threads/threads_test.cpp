@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "support/child.hpp"
+#include "support/every_stream.hpp"
 #include "support/stream.hpp"
 
 namespace sapbuf::test {
@@ -15,7 +16,6 @@ namespace {
 using namespace std::chrono_literals;
 namespace data = boost::unit_test::data;
 
-const auto kEveryStream = data::make(kOrders) * data::make(kPolicies);
 constexpr std::uint32_t kWriters = 3;
 constexpr std::uint32_t kCount = kSlow ? 3000 : 20000;
 
@@ -34,7 +34,7 @@ struct ReaderThread {
 
 class Play {
  public:
-  explicit Play(const SegmentOptions& options) : memory_{options}, segment_{Segment::create_in(memory_, options)} {}
+  explicit Play(const SegmentOptions& options) : segment_{options} {}
 
   const Segment& segment() const { return segment_; }
 
@@ -95,8 +95,7 @@ class Play {
     }
   }
 
-  HeapMemory memory_;
-  Segment segment_;
+  HeapSegment segment_;
   std::atomic<std::uint32_t> writers_left_{kWriters};
   std::atomic<bool> all_written_{false};
 };
@@ -131,8 +130,7 @@ void check(Play& play, OnFull on_full) {
 
 BOOST_AUTO_TEST_SUITE(threads)
 
-BOOST_DATA_TEST_CASE(writers_and_readers_share_a_stream, kEveryStream* data::make({Fences::membarrier, Fences::full}),
-                     order, on_full, fences) {
+BOOST_DATA_TEST_CASE(writers_and_readers_share_a_stream, kEveryStream* kEveryFence, order, on_full, fences) {
   Play play{small_slabs(order, on_full, fences)};
   play.run(2, [] { std::this_thread::sleep_for(1ms); });
   check(play, on_full);
@@ -213,9 +211,7 @@ BOOST_DATA_TEST_CASE(held_ranges_stay_whole_while_others_write, kEveryStream, or
 }
 
 BOOST_DATA_TEST_CASE(many_threads_attach_and_leave_at_once, data::make(kOrders), order) {
-  const SegmentOptions options{.slab_bytes = 4096, .order = order, .participants = 12};
-  const HeapMemory memory{options};
-  const Segment segment = Segment::create_in(memory, options);
+  const HeapSegment segment{{.slab_bytes = 4096, .order = order, .participants = 12}};
   std::atomic<std::uint32_t> failures{0};
   std::vector<std::thread> threads;
   constexpr std::uint32_t kRounds = kSlow ? 20 : 100;

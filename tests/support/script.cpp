@@ -1,16 +1,13 @@
-#include "crash/victim.hpp"
-
-#include <algorithm>
+#include "support/script.hpp"
 
 #include <sys/mman.h>
-#include <sys/wait.h>
 
+#include <algorithm>
+#include <cstring>
 #include <new>
 #include <stdexcept>
 
 namespace sapbuf::test {
-
-using namespace std::chrono_literals;
 
 SharedDiary::SharedDiary() {
   void* const memory = ::mmap(nullptr, sizeof(Diary), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -20,29 +17,11 @@ SharedDiary::SharedDiary() {
 
 SharedDiary::~SharedDiary() { ::munmap(diary_, sizeof(Diary)); }
 
-std::size_t message_size(std::uint32_t number) {
-  // Mostly small; some that take several extents; some of no more than the number itself.
-  if (number % 11 == 3) return 700;
-  if (number % 17 == 5) return 1500;
-  return 8 + number * 13 % 90;
-}
-
-std::vector<std::byte> make_message(std::uint32_t writer, std::uint32_t number) {
-  std::vector<std::byte> bytes(message_size(number));
-  std::memcpy(bytes.data(), &writer, 4);
-  std::memcpy(bytes.data() + 4, &number, 4);
-  for (std::size_t i = 8; i < bytes.size(); ++i) bytes[i] = static_cast<std::byte>(writer * 31 + number * 7 + i);
-  return bytes;
-}
-
-Parsed parse_message(std::span<const std::byte> bytes) {
-  Parsed parsed;
-  if (bytes.size() < 8) return parsed;
-  std::memcpy(&parsed.writer, bytes.data(), 4);
-  std::memcpy(&parsed.number, bytes.data() + 4, 4);
-  const auto expected = make_message(parsed.writer, parsed.number);
-  parsed.intact = expected.size() == bytes.size() && std::memcmp(expected.data(), bytes.data(), bytes.size()) == 0;
-  return parsed;
+std::size_t scripted_size(Tag tag) {
+  // Mostly small; some that take several extents; some of no more than the tag itself.
+  if (tag.number % 11 == 3) return 700;
+  if (tag.number % 17 == 5) return 1500;
+  return kTagBytes + tag.number * 13 % 90;
 }
 
 namespace {
@@ -53,19 +32,19 @@ bool is_aborted(std::uint32_t number) { return number % 7 == 6; }
 
 void write_messages(Writer& writer, std::uint32_t id, std::uint32_t first, std::uint32_t last, Diary* diary) {
   for (std::uint32_t number = first; number < last; ++number) {
-    const auto message = make_message(id, number);
+    const auto bytes = scripted({id, number});
     const std::size_t extra = number % 5 == 4 ? 40 : 0;
     if (diary != nullptr) diary->begun.store(number - first + 1);
-    Reservation reservation = writer.reserve(message.size() + extra, 1);
+    Reservation reservation = writer.reserve(bytes.size() + extra, 1);
     // A stream that waits for nobody has no room while whoever flips is slow: it is tried again.
-    while (reservation.status() == Status::full) reservation = writer.reserve(message.size() + extra, 1);
+    while (reservation.status() == Status::full) reservation = writer.reserve(bytes.size() + extra, 1);
     if (!reservation) throw std::runtime_error("reserve: " + std::string(to_string(reservation.status())));
-    std::memcpy(reservation.bytes().data(), message.data(), message.size());
+    std::memcpy(reservation.bytes().data(), bytes.data(), bytes.size());
     if (is_aborted(number)) {
       reservation.abort();
       continue;
     }
-    reservation.commit(message.size());
+    reservation.commit(bytes.size());
     if (diary != nullptr) diary->committed.fetch_add(1);
   }
 }
@@ -75,15 +54,15 @@ void write_batches(Writer& writer, std::uint32_t id, std::uint32_t first, std::u
   for (std::uint32_t begin = first; begin < last; begin += kMost) {
     const std::uint32_t end = std::min(begin + kMost, last);
     const std::vector<std::uint32_t> numbers = committed_numbers(begin, end);
-    std::size_t bytes = 0;
-    for (const std::uint32_t number : numbers) bytes += message_size(number);
+    std::size_t room = 0;
+    for (const std::uint32_t number : numbers) room += scripted_size({id, number});
     if (diary != nullptr) diary->begun.store(end - first);
     if (diary != nullptr) diary->at_once.store(numbers.size());
-    Batch batch = writer.reserve_batch(numbers.size(), bytes);
+    Batch batch = writer.reserve_batch(numbers.size(), room);
     if (!batch) throw std::runtime_error("reserve_batch: " + std::string(to_string(batch.status())));
     for (const std::uint32_t number : numbers) {
-      const auto message = make_message(id, number);
-      std::memcpy(batch.append(message.size(), 1).data(), message.data(), message.size());
+      const auto bytes = scripted({id, number});
+      std::memcpy(batch.append(bytes.size(), 1).data(), bytes.data(), bytes.size());
     }
     batch.commit();
     if (diary != nullptr) diary->committed.fetch_add(numbers.size());
@@ -98,40 +77,24 @@ std::vector<std::uint32_t> committed_numbers(std::uint32_t first, std::uint32_t 
   return numbers;
 }
 
-std::size_t Audience::read_some(std::chrono::milliseconds patience) {
-  if (!reader_.wait_for(patience)) return 0;
-  std::size_t count = 0;
-  for (const Frame& frame : reader_.pin()) {
-    const Parsed parsed = parse_message(frame.bytes());
-    if (!parsed.intact) ++torn_;
-    numbers_[parsed.writer].push_back(parsed.number);
-    ++count;
+std::size_t Audience::read(std::chrono::milliseconds patience) {
+  return reader_.wait_for(patience) ? Log::read(reader_) : 0;
+}
+
+void Audience::read_all() {
+  while (read() != 0) {
   }
-  total_ += count;
-  return count;
 }
 
 bool Audience::read_until(const std::function<bool()>& condition, std::chrono::milliseconds patience) {
   const auto deadline = std::chrono::steady_clock::now() + patience;
   while (!condition()) {
     if (std::chrono::steady_clock::now() > deadline) return false;
-    read_some(1ms);
+    read(std::chrono::milliseconds{1});
   }
-  // A victim may have ended before the first look, with all slabs full.
-  while (read_some(0ms) != 0) {
-  }
+  // It may have come to hold before the first look, with all slabs full.
+  read_all();
   return true;
-}
-
-bool has_ended(const Child& child) {
-  siginfo_t ended{};
-  return ::waitid(P_PID, static_cast<id_t>(child.pid()), &ended, WEXITED | WNOHANG | WNOWAIT) == 0 && ended.si_pid != 0;
-}
-
-bool has_stopped(const Child& child) {
-  siginfo_t stopped{};
-  return ::waitid(P_PID, static_cast<id_t>(child.pid()), &stopped, WSTOPPED | WNOHANG | WNOWAIT) == 0 &&
-         stopped.si_pid != 0;
 }
 
 void arm_nth(std::uint32_t nth, Diary& diary, std::function<void()> action) {
