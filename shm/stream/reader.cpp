@@ -72,8 +72,8 @@ constexpr Pace kPerWriter{4096, 32768, 255};
 constexpr Pace kTotal{32768, 131072, 2047};
 
 bool paced_look(ReaderState& reader) {
-  reader.follows = reader.is_amid_much();
-  if (reader.follows) {
+  reader.trailing = reader.writers_are_busy();
+  if (reader.trailing) {
     wait_for_claim(reader);
     return look(reader);
   }
@@ -183,7 +183,7 @@ Stretch ReaderState::enter_place() noexcept {
   for (; walk_window < windows.size(); ++walk_window, walk_place = 0) {
     const Window& window = windows[walk_window];
     if (!window.in_range) continue;
-    while (walk_place < window.places.size() && window.places[walk_place].held_back) ++walk_place;
+    while (walk_place < window.places.size() && window.places[walk_place].deferred) ++walk_place;
     if (walk_place == window.places.size()) continue;
     if (pins_one_slab() && !move_pin_to(window)) break;  // it was overwritten: the next range says how much is lost
     return {window.places[walk_place].at, window.places[walk_place].stop};
@@ -231,8 +231,8 @@ void ReaderState::end_walk(const std::byte* at, std::uint64_t handed) noexcept {
   }
   if (walk_window < windows.size()) leave_place(at, handed);  // the loop was left early
   end_range();
-  follows = false;
-  if (any_held_back) forget_held_back();  // an extent is left out once, however long its owner fills it
+  trailing = false;
+  if (any_deferred) forget_deferred();  // an extent is left out once, however long its owner fills it
   unpin_windows();
   if (sole_place() == nullptr) forget_finished();
 }

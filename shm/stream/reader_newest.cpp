@@ -14,31 +14,31 @@ constexpr auto relaxed = std::memory_order_relaxed;
 }  // namespace
 
 // What stands in a place from the reader's position on.
-struct ReaderState::Walked {
+struct ReaderState::PlaceContent {
   const std::byte* at = nullptr;    // the first header that is neither a message nor filler
   const std::byte* last = nullptr;  // the last message; null: there is none
   std::uint64_t messages = 0;
 };
 
-ReaderState::Walked ReaderState::walk_to_end(const Place& place) noexcept {
-  Walked walked{.at = place.at};
-  while (walked.at < place.stop) {
+ReaderState::PlaceContent ReaderState::walk_to_end(const Place& place) noexcept {
+  PlaceContent content{.at = place.at};
+  while (content.at < place.stop) {
     // frame-publish: acquire, as in the walk of a range.
-    const FrameHeader header{layout::word_at(walked.at).load(std::memory_order_acquire)};
+    const FrameHeader header{layout::word_at(content.at).load(std::memory_order_acquire)};
     if (header.kind() == FrameKind::none || header.kind() == FrameKind::busy) break;
     const bool message = header.kind() == FrameKind::message;
     const bool filler = header.kind() == FrameKind::nop || header.kind() == FrameKind::extent;
-    if ((!message && !filler) || header.span() > static_cast<std::uint64_t>(place.end - walked.at)) {
+    if ((!message && !filler) || header.span() > static_cast<std::uint64_t>(place.end - content.at)) {
       corrupt = true;
       break;
     }
     if (message) {
-      walked.last = walked.at;
-      ++walked.messages;
+      content.last = content.at;
+      ++content.messages;
     }
-    walked.at += header.span();
+    content.at += header.span();
   }
-  return walked;
+  return content;
 }
 
 // From the newest to the oldest: whoever spoke in a later place has nothing new to say in an earlier one.
@@ -47,15 +47,15 @@ std::uint64_t ReaderState::skip_in_extents(bool keeps_newest) noexcept {
   std::uint64_t total = 0;
   for (auto window = windows.rbegin(); window != windows.rend(); ++window) {
     for (auto place = window->places.rbegin(); place != window->places.rend(); ++place) {
-      Walked walked = walk_to_end(*place);
-      if (walked.messages != 0 && keeps_newest && !has_spoken[place->owner]) {
+      PlaceContent content = walk_to_end(*place);
+      if (content.messages != 0 && keeps_newest && !has_spoken[place->owner]) {
         has_spoken.set(place->owner);
-        walked.at = walked.last;
-        --walked.messages;
+        content.at = content.last;
+        --content.messages;
       }
-      place->at = walked.at;
-      window->passed += walked.messages;
-      total += walked.messages;
+      place->at = content.at;
+      window->passed += content.messages;
+      total += content.messages;
     }
   }
   return total;
@@ -75,24 +75,24 @@ std::uint64_t ReaderState::skip_in_chain(bool keeps_newest) noexcept {
   for (Window& window : windows) {
     if (window.places.empty()) continue;
     Place& place = window.places.front();
-    const Walked walked = walk_to_end(place);
-    place.at = walked.at;
-    if (walked.messages != 0) {
+    const PlaceContent content = walk_to_end(place);
+    place.at = content.at;
+    if (content.messages != 0) {
       leave_out_newest();
       newest = &window;
-      behind = walked.at;
-      place.at = walked.last;
-      window.passed += walked.messages - 1;
-      total += walked.messages - 1;
+      behind = content.at;
+      place.at = content.last;
+      window.passed += content.messages - 1;
+      total += content.messages - 1;
     }
-    if (walked.at < place.end) break;
+    if (content.at < place.end) break;
   }
   if (!keeps_newest) leave_out_newest();
   return total;
 }
 
 std::uint64_t ReaderState::skip_to_newest() {
-  follows = false;
+  trailing = false;
   std::uint64_t total = 0;
   // In an `overwrite` stream there may be a gap, and what lies behind it is known when all before it is finished.
   bool knows_newest = false;

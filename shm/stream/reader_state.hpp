@@ -26,7 +26,7 @@ struct Place {
   const std::byte* stop = nullptr;  // as far as it is read now: `end`, or what was claimed (total order)
   std::uint64_t extent = 0;         // per-writer order: its first granule
   std::uint32_t owner = 0;          // and its owner's slot
-  bool held_back = false;           // not in this range: see ReaderState::follows
+  bool deferred = false;            // not in this range: see ReaderState::trailing
 };
 
 // Granules of a slab, from `begin` up to `end`.
@@ -90,7 +90,7 @@ struct ReaderState final : ForkHook, RangeOwner {
   void end_walk(const std::byte* at, std::uint64_t handed) noexcept;
 
   // Per-writer order: the last range had much in it, so writers are busy.
-  bool is_amid_much() const noexcept {
+  bool writers_are_busy() const noexcept {
     return !in_total_order() && last_range_bytes >= core->geometry().extent_bytes / 2;
   }
 
@@ -118,10 +118,10 @@ struct ReaderState final : ForkHook, RangeOwner {
   bool knows_all = false;              // behind it: every generation, and the trace of every claim
   int pace = 0;                        // pauses before a look: see paced_look
   std::uint64_t recovery_tried_ns = 0;
-  // Set by a wait amid much, for the next range: extents that are opened only now are left to the one after it. To read
-  // an extent that a busy writer is filling would take from it each line that it needs next.
-  bool follows = false;
-  bool any_held_back = false;
+  // Set by a wait while writers are busy, for the next range: extents that are opened only now are deferred to the one
+  // after it. To read an extent that a busy writer is filling would take from it each line that it needs next.
+  bool trailing = false;
+  bool any_deferred = false;
   std::uint64_t skipped_at_attach = 0;
   bool closed = false;  // by its Reader, while a range is alive: goes with the range
   bool forked = false;
@@ -133,8 +133,8 @@ struct ReaderState final : ForkHook, RangeOwner {
   std::vector<SlabGeneration> choose_start(From from, layout::StreamSlot& fresh);
   void skip_what_is_there();
   void skip_committed(Window& window, Place& place) noexcept;
-  struct Walked;
-  Walked walk_to_end(const Place& place) noexcept;
+  struct PlaceContent;
+  PlaceContent walk_to_end(const Place& place) noexcept;
   std::uint64_t skip_in_extents(bool keeps_newest) noexcept;
   std::uint64_t skip_in_chain(bool keeps_newest) noexcept;
   bool has_gap_in_extents() noexcept;
@@ -153,8 +153,8 @@ struct ReaderState final : ForkHook, RangeOwner {
   bool forget_finished() noexcept;  // whether a generation was left
   bool step_over_filler(Place& place) noexcept;
   bool find_in_places() noexcept;
-  void hold_back_open_only() noexcept;
-  bool forget_held_back() noexcept;
+  void defer_open_only() noexcept;
+  bool forget_deferred() noexcept;
   Stretch enter_place() noexcept;
   void leave_place(const std::byte* at, std::uint64_t handed) noexcept;
   bool has_message(Window& window) noexcept;

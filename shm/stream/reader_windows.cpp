@@ -93,14 +93,14 @@ void ReaderState::add_place(Window& window, Granules row, Extent extent) {
   const std::uint64_t granule_bytes = core->geometry().granule_bytes;
   const std::byte* const slab = core->slab_for_reading(window.slab);
   const std::byte* const end = slab + row.end * granule_bytes;
-  const bool held_back = follows && extent.state() == ExtentState::open;
-  any_held_back = any_held_back || held_back;
+  const bool deferred = trailing && extent.state() == ExtentState::open;
+  any_deferred = any_deferred || deferred;
   window.places.push_back({.at = slab + row.begin * granule_bytes,
                            .end = end,
                            .stop = end,
                            .extent = row.begin,
                            .owner = extent.owner(),
-                           .held_back = held_back});
+                           .deferred = deferred});
 }
 
 void ReaderState::discover(Window& window, const ActiveSlab& active) {
@@ -147,7 +147,7 @@ void ReaderState::check_number_of_windows() const {
 
 void ReaderState::refresh() {
   if (!is_usable()) check_usable();
-  if (!follows) forget_held_back();
+  if (!trailing) forget_deferred();
   if (is_up_to_date()) return;
   core->check_not_truncated();
   knows_all = false;  // until the end of this look: memory may run out in it
@@ -170,20 +170,20 @@ void ReaderState::refresh() {
     forget_finished();
   }
   for (auto window = windows.rbegin(); window != windows.rend(); ++window) discover(*window, active);
-  if (any_held_back) hold_back_open_only();
-  knows_all = windows.back().generation == active.generation && !any_held_back &&
+  if (any_deferred) defer_open_only();
+  knows_all = windows.back().generation == active.generation && !any_deferred &&
               std::all_of(windows.begin(), windows.end(), [](const Window& window) { return window.untraced.empty(); });
 }
 
-// Held back is what its owner is filling, and nothing else: not what was closed meanwhile, and not what its owner has
+// Deferred is what its owner is filling, and nothing else: not what was closed meanwhile, and not what its owner has
 // left without closing it (a closer had revoked it), for the owner's next extent must not come before it.
-void ReaderState::hold_back_open_only() noexcept {
+void ReaderState::defer_open_only() noexcept {
   std::bitset<layout::Extent::kMaxOwners> seen_later;
   for (auto window = windows.rbegin(); window != windows.rend(); ++window) {
     for (auto place = window->places.rbegin(); place != window->places.rend(); ++place) {
-      if (place->held_back) {
+      if (place->deferred) {
         const Extent extent{core->extent(window->slab, place->extent).load(std::memory_order_acquire)};
-        place->held_back = extent.state() == ExtentState::open && !seen_later[place->owner];
+        place->deferred = extent.state() == ExtentState::open && !seen_later[place->owner];
       }
       seen_later.set(place->owner);
     }
@@ -221,7 +221,7 @@ bool ReaderState::step_over_filler(Place& place) noexcept {
 
 bool ReaderState::has_message(Window& window) noexcept {
   for (Place& place : window.places) {
-    if (place.held_back) continue;
+    if (place.deferred) continue;
     while (place.at < place.stop && step_over_filler(place)) {
     }
     if (place.at >= place.stop) continue;
@@ -239,17 +239,17 @@ bool ReaderState::find_in_places() noexcept {
 }
 
 // Whether there was anything.
-bool ReaderState::forget_held_back() noexcept {
-  if (!any_held_back) return false;
-  any_held_back = false;
+bool ReaderState::forget_deferred() noexcept {
+  if (!any_deferred) return false;
+  any_deferred = false;
   for (Window& window : windows) {
-    for (Place& place : window.places) place.held_back = false;
+    for (Place& place : window.places) place.deferred = false;
   }
   return true;
 }
 
 ReaderState::Finding ReaderState::find_message() {
-  const bool found = find_in_places() || (forget_held_back() && find_in_places());
+  const bool found = find_in_places() || (forget_deferred() && find_in_places());
   const bool moved_on = !found && forget_finished();
   if (corrupt) core->throw_corrupt("a frame makes no sense");
   return found ? Finding::message : moved_on ? Finding::end_of_generation : Finding::nothing;
