@@ -1,7 +1,6 @@
-// Leaving out all that is there but the newest message.
-#include <bitset>
+#include "stream/reader_newest.hpp"
 
-#include "stream/reader_state.hpp"
+#include <bitset>
 
 namespace sapbuf::detail {
 namespace {
@@ -11,16 +10,14 @@ using layout::FrameKind;
 
 constexpr auto relaxed = std::memory_order_relaxed;
 
-}  // namespace
-
 // What stands in a place from the reader's position on.
-struct ReaderState::PlaceContent {
+struct PlaceContent {
   const std::byte* at = nullptr;    // the first header that is neither a message nor filler
   const std::byte* last = nullptr;  // the last message; null: there is none
   std::uint64_t messages = 0;
 };
 
-ReaderState::PlaceContent ReaderState::walk_to_end(const Place& place) noexcept {
+PlaceContent walk_to_end(ReaderState& reader, const Place& place) noexcept {
   PlaceContent content{.at = place.at};
   while (content.at < place.stop) {
     // frame-publish: acquire, as in the walk of a range.
@@ -29,7 +26,7 @@ ReaderState::PlaceContent ReaderState::walk_to_end(const Place& place) noexcept 
     const bool message = header.kind() == FrameKind::message;
     const bool filler = header.kind() == FrameKind::nop || header.kind() == FrameKind::extent;
     if ((!message && !filler) || header.span() > static_cast<std::uint64_t>(place.end - content.at)) {
-      corrupt = true;
+      reader.attachment.set_corrupt(true);
       break;
     }
     if (message) {
@@ -42,12 +39,12 @@ ReaderState::PlaceContent ReaderState::walk_to_end(const Place& place) noexcept 
 }
 
 // From the newest to the oldest: whoever spoke in a later place has nothing new to say in an earlier one.
-std::uint64_t ReaderState::skip_in_extents(bool keeps_newest) noexcept {
+std::uint64_t skip_in_extents(ReaderState& reader, bool keeps_newest) noexcept {
   std::bitset<layout::Extent::kMaxOwners> has_spoken;
   std::uint64_t total = 0;
-  for (auto window = windows.rbegin(); window != windows.rend(); ++window) {
+  for (auto window = reader.windows.rbegin(); window != reader.windows.rend(); ++window) {
     for (auto place = window->places.rbegin(); place != window->places.rend(); ++place) {
-      PlaceContent content = walk_to_end(*place);
+      PlaceContent content = walk_to_end(reader, *place);
       if (content.messages != 0 && keeps_newest && !has_spoken[place->owner]) {
         has_spoken.set(place->owner);
         content.at = content.last;
@@ -62,7 +59,7 @@ std::uint64_t ReaderState::skip_in_extents(bool keeps_newest) noexcept {
 }
 
 // As far as the chain goes now: to the first frame that is open.
-std::uint64_t ReaderState::skip_in_chain(bool keeps_newest) noexcept {
+std::uint64_t skip_in_chain(ReaderState& reader, bool keeps_newest) noexcept {
   Window* newest = nullptr;  // has the newest message, which is left out if a later one is found
   const std::byte* behind = nullptr;
   std::uint64_t total = 0;
@@ -72,10 +69,10 @@ std::uint64_t ReaderState::skip_in_chain(bool keeps_newest) noexcept {
     ++newest->passed;
     ++total;
   };
-  for (Window& window : windows) {
+  for (Window& window : reader.windows) {
     if (window.places.empty()) continue;
     Place& place = window.places.front();
-    const PlaceContent content = walk_to_end(place);
+    const PlaceContent content = walk_to_end(reader, place);
     place.at = content.at;
     if (content.messages != 0) {
       leave_out_newest();
@@ -91,21 +88,26 @@ std::uint64_t ReaderState::skip_in_chain(bool keeps_newest) noexcept {
   return total;
 }
 
-std::uint64_t ReaderState::skip_to_newest() {
-  trailing = false;
+}  // namespace
+
+std::uint64_t skip_to_newest(ReaderState& reader) {
+  StreamCore& core = reader.attachment.core();
+  layout::Word& skipped = reader.attachment.slot().skipped;
+  reader.windows.trail(false);
   std::uint64_t total = 0;
   // In an `overwrite` stream there may be a gap, and what lies behind it is known when all before it is finished.
   bool knows_newest = false;
-  for (std::uint32_t pass = 0; pass <= core->geometry().slabs && !knows_newest; ++pass) {
-    refresh();
-    if (!pin_windows()) break;
-    knows_newest = windows.back().generation >= load_active(*core).generation;
-    const std::uint64_t left_out = in_total_order() ? skip_in_chain(knows_newest) : skip_in_extents(knows_newest);
-    slot->skipped.store(slot->skipped.load(relaxed) + left_out, relaxed);
+  for (std::uint32_t pass = 0; pass <= core.geometry().slabs && !knows_newest; ++pass) {
+    reader.windows.refresh();
+    if (!reader.pins.pin()) break;
+    knows_newest = reader.windows.back().generation >= load_active(core).generation;
+    const std::uint64_t left_out =
+        core.in_total_order() ? skip_in_chain(reader, knows_newest) : skip_in_extents(reader, knows_newest);
+    skipped.store(skipped.load(relaxed) + left_out, relaxed);
     total += left_out;
-    if (overwrites()) unpin_windows();
-    forget_finished();
-    if (corrupt) core->throw_corrupt("a frame makes no sense");
+    reader.pins.undo_pin();
+    reader.windows.forget_finished();
+    reader.attachment.check_not_corrupt();
   }
   return total;
 }
