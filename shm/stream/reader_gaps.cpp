@@ -1,11 +1,9 @@
-// For a reader that waits: whether it stands before something that nobody is going to write any more. Deaths do not
-// leave that (repair closes what they had begun), nor does a Writer that is used by one thread; one that is used by
-// two, or by the handler of a signal that interrupted it, does.
+#include "stream/reader_gaps.hpp"
+
 #include <algorithm>
 
 #include "segment/liveness.hpp"
 #include "segment/registry.hpp"
-#include "stream/reader_state.hpp"
 
 namespace sapbuf::detail {
 namespace {
@@ -15,6 +13,8 @@ using layout::Extent;
 using layout::ExtentState;
 using layout::FrameHeader;
 using layout::FrameKind;
+using layout::SlabLife;
+using layout::SlabState;
 
 template <typename Test>
 bool any_writer(StreamCore& core, Test test) noexcept {
@@ -55,14 +55,13 @@ bool is_unwritten(const std::byte* at) noexcept {
   return kind == FrameKind::none || kind == FrameKind::busy;
 }
 
-}  // namespace
-
 // A closed extent is one chain of frames to its end. And a claim leaves its trace before its writer does anything else:
 //   announce: the cursor was read (acquire) when the claim was learned of; who made it says `claiming` until the trace
 //   is there
-bool ReaderState::has_gap_in_extents() noexcept {
+bool has_gap_in_extents(const ReaderState& reader) noexcept {
+  StreamCore& core = reader.attachment.core();
   const auto state_of = [&](const Window& window, std::uint64_t granule) {
-    return Extent{core->extent(window.slab, granule).load(std::memory_order_acquire)}.state();
+    return Extent{core.extent(window.slab, granule).load(std::memory_order_acquire)}.state();
   };
   const auto is_without_trace = [&](const Window& window, Granules claimed) {
     for (std::uint64_t granule = claimed.begin; granule < claimed.end; ++granule) {
@@ -70,16 +69,16 @@ bool ReaderState::has_gap_in_extents() noexcept {
     }
     return true;
   };
-  for (const Window& window : windows) {
+  for (const Window& window : reader.windows) {
     for (const Place& place : window.places) {
       // extent-close: acquire, so that the frames are seen up to the end; the header is read behind it.
       if (place.at < place.stop && state_of(window, place.extent) == ExtentState::closed && is_unwritten(place.at)) {
         return true;
       }
     }
-    if (window.untraced.empty() || any_writer_is_claiming(*core)) continue;
+    if (window.untraced.empty() || any_writer_is_claiming(core)) continue;
     const Granules claimed = window.untraced.front();
-    if (is_without_trace(window, claimed) && !any_writer_is_dead(*core) && is_without_trace(window, claimed)) {
+    if (is_without_trace(window, claimed) && !any_writer_is_dead(core) && is_without_trace(window, claimed)) {
       return true;
     }
   }
@@ -87,28 +86,48 @@ bool ReaderState::has_gap_in_extents() noexcept {
 }
 
 // A claimed frame that is not there belongs to a writer that says so: `claiming`, or located there and busy.
-bool ReaderState::has_gap_in_chain() noexcept {
-  const Window& window = windows.front();
+bool has_gap_in_chain(const ReaderState& reader) noexcept {
+  StreamCore& core = reader.attachment.core();
+  const Window& window = reader.windows.front();
   if (window.places.empty()) return false;
   const SlabGeneration slab{window.generation, window.slab};
-  const std::byte* const begin = core->slab_for_reading(slab.slab);
+  const std::byte* const begin = core.slab_for_reading(slab.slab);
   const std::byte* const at = window.places.front().at;
   // announce: acquire of the cursor, then the claims, as in repair.
-  const ActiveSlab active = load_active(*core);
-  if (!active.valid() || at >= begin + claimed_bytes(*core, active, slab) || !is_unwritten(at)) return false;
+  const ActiveSlab active = load_active(core);
+  if (!active.valid() || at >= begin + claimed_bytes(core, active, slab) || !is_unwritten(at)) return false;
   const auto offset = static_cast<std::uint64_t>(at - begin);
-  if (any_writer_is_claiming(*core) || any_writer_has_open(*core, slab, offset)) return false;
-  if (!is_unwritten(at) || any_writer_is_dead(*core)) return false;
+  if (any_writer_is_claiming(core) || any_writer_has_open(core, slab, offset)) return false;
+  if (!is_unwritten(at) || any_writer_is_dead(core)) return false;
   return is_unwritten(at);
 }
 
-void ReaderState::check_for_gaps() {
-  if (!pin_windows()) return;
-  const bool gap = in_total_order() ? has_gap_in_chain() : has_gap_in_extents();
-  if (overwrites()) unpin_windows();
+}  // namespace
+
+bool is_obstructed(const ReaderState& reader) noexcept {
+  StreamCore& core = reader.attachment.core();
+  // Whoever was reclaiming this slab may have died before it decided; recovery settles that.
+  const Window& first = reader.windows.front();
+  if (SlabLife{core.descriptor(first.slab).life.load(std::memory_order_acquire)}.state() == SlabState::reclaiming)
+    return true;
+  if (!core.in_total_order()) {
+    return std::any_of(reader.windows.begin(), reader.windows.end(),
+                       [](const Window& window) { return !window.untraced.empty(); });
+  }
+  if (first.places.empty()) return false;
+  const ActiveSlab active = load_active(core);
+  const std::uint64_t claimed = claimed_bytes(core, active, {first.generation, first.slab});
+  return first.places.front().at < core.slab_for_reading(first.slab) + claimed;
+}
+
+void check_for_gaps(ReaderState& reader) {
+  if (!reader.pins.pin()) return;
+  const bool gap = reader.attachment.in_total_order() ? has_gap_in_chain(reader) : has_gap_in_extents(reader);
+  reader.pins.undo_pin();
   if (!gap) return;
-  corrupt = true;
-  core->throw_corrupt("there is a gap that nobody is going to fill (was one Writer used by two threads at once?)");
+  reader.attachment.set_corrupt(true);
+  reader.attachment.core().throw_corrupt(
+      "there is a gap that nobody is going to fill (was one Writer used by two threads at once?)");
 }
 
 }  // namespace sapbuf::detail

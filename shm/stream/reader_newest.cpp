@@ -1,7 +1,6 @@
-// Leaving out all that is there but the newest message.
-#include <bitset>
+#include "stream/reader_newest.hpp"
 
-#include "stream/reader_state.hpp"
+#include <bitset>
 
 namespace sapbuf::detail {
 namespace {
@@ -11,58 +10,56 @@ using layout::FrameKind;
 
 constexpr auto relaxed = std::memory_order_relaxed;
 
-}  // namespace
-
 // What stands in a place from the reader's position on.
-struct ReaderState::Walked {
+struct PlaceContent {
   const std::byte* at = nullptr;    // the first header that is neither a message nor filler
   const std::byte* last = nullptr;  // the last message; null: there is none
   std::uint64_t messages = 0;
 };
 
-ReaderState::Walked ReaderState::walk_to_end(const Place& place) noexcept {
-  Walked walked{.at = place.at};
-  while (walked.at < place.stop) {
+PlaceContent walk_to_end(ReaderState& reader, const Place& place) noexcept {
+  PlaceContent content{.at = place.at};
+  while (content.at < place.stop) {
     // frame-publish: acquire, as in the walk of a range.
-    const FrameHeader header{layout::word_at(walked.at).load(std::memory_order_acquire)};
+    const FrameHeader header{layout::word_at(content.at).load(std::memory_order_acquire)};
     if (header.kind() == FrameKind::none || header.kind() == FrameKind::busy) break;
     const bool message = header.kind() == FrameKind::message;
     const bool filler = header.kind() == FrameKind::nop || header.kind() == FrameKind::extent;
-    if ((!message && !filler) || header.span() > static_cast<std::uint64_t>(place.end - walked.at)) {
-      corrupt = true;
+    if ((!message && !filler) || header.span() > static_cast<std::uint64_t>(place.end - content.at)) {
+      reader.attachment.set_corrupt(true);
       break;
     }
     if (message) {
-      walked.last = walked.at;
-      ++walked.messages;
+      content.last = content.at;
+      ++content.messages;
     }
-    walked.at += header.span();
+    content.at += header.span();
   }
-  return walked;
+  return content;
 }
 
 // From the newest to the oldest: whoever spoke in a later place has nothing new to say in an earlier one.
-std::uint64_t ReaderState::skip_in_extents(bool keeps_newest) noexcept {
+std::uint64_t skip_in_extents(ReaderState& reader, bool keeps_newest) noexcept {
   std::bitset<layout::Extent::kMaxOwners> has_spoken;
   std::uint64_t total = 0;
-  for (auto window = windows.rbegin(); window != windows.rend(); ++window) {
+  for (auto window = reader.windows.rbegin(); window != reader.windows.rend(); ++window) {
     for (auto place = window->places.rbegin(); place != window->places.rend(); ++place) {
-      Walked walked = walk_to_end(*place);
-      if (walked.messages != 0 && keeps_newest && !has_spoken[place->owner]) {
+      PlaceContent content = walk_to_end(reader, *place);
+      if (content.messages != 0 && keeps_newest && !has_spoken[place->owner]) {
         has_spoken.set(place->owner);
-        walked.at = walked.last;
-        --walked.messages;
+        content.at = content.last;
+        --content.messages;
       }
-      place->at = walked.at;
-      window->passed += walked.messages;
-      total += walked.messages;
+      place->at = content.at;
+      window->passed += content.messages;
+      total += content.messages;
     }
   }
   return total;
 }
 
 // As far as the chain goes now: to the first frame that is open.
-std::uint64_t ReaderState::skip_in_chain(bool keeps_newest) noexcept {
+std::uint64_t skip_in_chain(ReaderState& reader, bool keeps_newest) noexcept {
   Window* newest = nullptr;  // has the newest message, which is left out if a later one is found
   const std::byte* behind = nullptr;
   std::uint64_t total = 0;
@@ -72,40 +69,45 @@ std::uint64_t ReaderState::skip_in_chain(bool keeps_newest) noexcept {
     ++newest->passed;
     ++total;
   };
-  for (Window& window : windows) {
+  for (Window& window : reader.windows) {
     if (window.places.empty()) continue;
     Place& place = window.places.front();
-    const Walked walked = walk_to_end(place);
-    place.at = walked.at;
-    if (walked.messages != 0) {
+    const PlaceContent content = walk_to_end(reader, place);
+    place.at = content.at;
+    if (content.messages != 0) {
       leave_out_newest();
       newest = &window;
-      behind = walked.at;
-      place.at = walked.last;
-      window.passed += walked.messages - 1;
-      total += walked.messages - 1;
+      behind = content.at;
+      place.at = content.last;
+      window.passed += content.messages - 1;
+      total += content.messages - 1;
     }
-    if (walked.at < place.end) break;
+    if (content.at < place.end) break;
   }
   if (!keeps_newest) leave_out_newest();
   return total;
 }
 
-std::uint64_t ReaderState::skip_to_newest() {
-  follows = false;
+}  // namespace
+
+std::uint64_t skip_to_newest(ReaderState& reader) {
+  StreamCore& core = reader.attachment.core();
+  layout::Word& skipped = reader.attachment.slot().skipped;
+  reader.windows.trail(false);
   std::uint64_t total = 0;
   // In an `overwrite` stream there may be a gap, and what lies behind it is known when all before it is finished.
   bool knows_newest = false;
-  for (std::uint32_t pass = 0; pass <= core->geometry().slabs && !knows_newest; ++pass) {
-    refresh();
-    if (!pin_windows()) break;
-    knows_newest = windows.back().generation >= load_active(*core).generation;
-    const std::uint64_t left_out = in_total_order() ? skip_in_chain(knows_newest) : skip_in_extents(knows_newest);
-    slot->skipped.store(slot->skipped.load(relaxed) + left_out, relaxed);
+  for (std::uint32_t pass = 0; pass <= core.geometry().slabs && !knows_newest; ++pass) {
+    reader.windows.refresh();
+    if (!reader.pins.pin()) break;
+    knows_newest = reader.windows.back().generation >= load_active(core).generation;
+    const std::uint64_t left_out =
+        core.in_total_order() ? skip_in_chain(reader, knows_newest) : skip_in_extents(reader, knows_newest);
+    skipped.store(skipped.load(relaxed) + left_out, relaxed);
     total += left_out;
-    if (overwrites()) unpin_windows();
-    forget_finished();
-    if (corrupt) core->throw_corrupt("a frame makes no sense");
+    reader.pins.undo_pin();
+    reader.windows.forget_finished();
+    reader.attachment.check_not_corrupt();
   }
   return total;
 }

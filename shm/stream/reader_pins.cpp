@@ -1,6 +1,6 @@
-// Streams that overwrite: pinning slabs against reclaim, and counting what was lost. What a range does not read it does
-// not pin.
-#include "stream/reader_state.hpp"
+#include "stream/reader_pins.hpp"
+
+#include <utility>
 
 namespace sapbuf::detail {
 namespace {
@@ -11,97 +11,85 @@ using layout::SlabState;
 constexpr auto relaxed = std::memory_order_relaxed;
 constexpr int kPinTries = 1000;
 
-constexpr std::uint64_t bit_of(std::uint32_t slab) noexcept { return std::uint64_t{1} << slab; }
-
 }  // namespace
 
-std::uint64_t ReaderState::window_mask() const noexcept {
+std::uint64_t ReaderPins::of_all_windows() const noexcept {
   std::uint64_t mask = 0;
-  for (const Window& window : windows) mask |= bit_of(window.slab);
+  for (const Window& window : std::as_const(windows_)) mask |= pin_of(window.slab);
   return mask;
+}
+
+bool ReaderPins::pin_windows() {
+  for (int tries = 0; tries < kPinTries; ++tries) {
+    bool reclaiming = false;
+    if (verify(reclaiming)) {
+      loss_.account_for_gap(windows_.front());
+      return true;
+    }
+    windows_.refresh();
+  }
+  return false;
 }
 
 // pin: the pins are stored before the slabs' states are read here; a reclaimer stores the state before it reads the
 // pins.
-bool ReaderState::verify_pins(bool& reclaiming) {
-  slot->pins.store(window_mask(), std::memory_order_seq_cst);
+bool ReaderPins::verify(bool& reclaiming) {
+  attachment_.slot().pins.store(of_all_windows(), std::memory_order_seq_cst);
   std::atomic_thread_fence(std::memory_order_seq_cst);
   std::size_t lost = 0;
-  for (std::size_t i = 0; i < windows.size(); ++i) {
-    const SlabLife life{core->descriptor(windows[i].slab).life.load(std::memory_order_seq_cst)};
-    if (life.generation() == windows[i].generation && life.readable()) continue;
-    if (life.generation() == windows[i].generation && life.state() == SlabState::reclaiming) reclaiming = true;
+  for (std::size_t i = 0; i < windows_.size(); ++i) {
+    const Window& window = windows_[i];
+    const SlabLife life{attachment_.core().descriptor(window.slab).life.load(std::memory_order_seq_cst)};
+    if (life.generation() == window.generation && life.readable()) continue;
+    if (life.generation() == window.generation && life.state() == SlabState::reclaiming) reclaiming = true;
     lost = i + 1;
   }
   if (lost == 0) return true;
-  unpin_windows();
-  knows_all = false;
-  if (reclaiming) return false;
-  // Generations are overwritten in their order; what was lost comes before all that is left.
-  for (std::size_t i = 0; i < lost; ++i) {
-    if (windows.size() == 1) {  // never empty, not even behind an error
+  unpin();
+  windows_.expect_news();
+  if (!reclaiming) lose_windows(lost);
+  return false;
+}
+
+// Generations are overwritten in their order; what was lost comes before all that is left.
+void ReaderPins::lose_windows(std::size_t count) {
+  StreamCore& core = attachment_.core();
+  for (std::size_t i = 0; i < count; ++i) {
+    if (windows_.size() == 1) {  // never empty, not even behind an error
       // Slabs are not looked at all at one moment. Those up to the cursor's generation were there before that: what is
       // missing among them is gone, closed and counted.
-      const ActiveSlab active = load_active(*core);
-      if (active.generation <= windows.front().generation) core->throw_corrupt("no slab can be read");
-      const auto place = find_oldest(*core, windows.front().generation + 1);
-      if (!place || place->generation > active.generation) return false;  // the stream ran ahead: look again
-      add_window(*place);
+      const ActiveSlab active = load_active(core);
+      if (active.generation <= windows_.front().generation) core.throw_corrupt("no slab can be read");
+      const auto place = find_oldest(core, windows_.front().generation + 1);
+      if (!place || place->generation > active.generation) return;  // the stream ran ahead: look again
+      windows_.add(*place);
     }
-    passed_before += windows.front().passed;
-    windows.erase(windows.begin());
+    windows_.lose_first();
   }
-  return false;
 }
 
-// lost = messages before the first window's generation, less those before our start, less those that we passed or know
-// to be lost.
-void ReaderState::account_for_gap() {
-  const std::uint64_t generation = windows.front().generation;
-  if (generation == expected) return;
-  expected = generation;
-  // count: stored before the generation before this one was reclaimed, which was seen (life, acquire).
-  const std::uint64_t before = core->descriptor(windows.front().slab).messages_before.load(std::memory_order_acquire);
-  const std::uint64_t base = slot->base_messages.load(relaxed);
-  const std::uint64_t known = base + passed_before + slot->lost.load(relaxed);
-  if (before > known) slot->lost.store(slot->lost.load(relaxed) + (before - known), relaxed);
-}
-
-bool ReaderState::pin_windows() {
-  if (!overwrites()) return true;
-  for (int tries = 0; tries < kPinTries; ++tries) {
-    bool reclaiming = false;
-    if (verify_pins(reclaiming)) {
-      account_for_gap();
-      return true;
-    }
-    refresh();
-  }
-  return false;
-}
-
-void ReaderState::narrow_pins() noexcept {
+void ReaderPins::narrow() noexcept {
   std::uint64_t mask = 0;
   bool behind_gap = false;  // total order is one chain: nothing is read behind a frame that is not there yet
-  for (Window& window : windows) {
-    window.in_range = !behind_gap && has_message(window);
-    if (in_total_order() && !window.in_range && !window.places.empty()) {
-      behind_gap = behind_gap || window.places.front().at < window.places.front().end;
-    }
-    if (window.in_range && (mask == 0 || !pins_one_slab())) mask |= bit_of(window.slab);
+  for (Window& window : windows_) {
+    window.in_range = !behind_gap && windows_.has_message(window);
+    if (attachment_.in_total_order() && !window.in_range) behind_gap = behind_gap || window.blocks_chain();
+    if (window.in_range && (mask == 0 || !one_slab_)) mask |= pin_of(window.slab);
   }
   // hold-release: as for holds; nothing in the other slabs is looked at any more.
-  slot->pins.store(mask, std::memory_order_release);
+  attachment_.slot().pins.store(mask, std::memory_order_release);
 }
 
-// Keep::frame: one store lets go of the slab that the walk leaves, and pins the one that it comes to. False: that one
-// was taken meanwhile.
-//   pin: as in verify_pins
-bool ReaderState::move_pin_to(const Window& window) noexcept {
-  if (slot->pins.load(relaxed) == bit_of(window.slab)) return true;
-  slot->pins.store(bit_of(window.slab), std::memory_order_seq_cst);
+void ReaderPins::show() noexcept { attachment_.slot().pins.store(of_all_windows(), relaxed); }
+
+// Keep::frame: one store lets go of the slab that the walk leaves, and pins the one that it comes to.
+//   pin: as in verify
+bool ReaderPins::move_to(const Window& window) noexcept {
+  layout::StreamSlot& slot = attachment_.slot();
+  if (slot.pins.load(relaxed) == pin_of(window.slab)) return true;
+  slot.pins.store(pin_of(window.slab), std::memory_order_seq_cst);
   std::atomic_thread_fence(std::memory_order_seq_cst);
-  const SlabLife life{core->descriptor(window.slab).life.load(std::memory_order_seq_cst)};
+  const SlabLife life{attachment_.core().descriptor(window.slab).life.load(std::memory_order_seq_cst)};
   return life.generation() == window.generation && life.readable();
 }
 

@@ -3,7 +3,8 @@
  * Mirrors   layout/extent.hpp, stream/extents.cpp (open_extent, close_extent, close_hole, mark_last), stream/claim.cpp
  *           (claim_extent), stream/flip.cpp (the limit, and the cursor's move), stream/close_extents.cpp (what is closed),
  *           stream/repair.cpp (wait_for_claimers, repair_holes), stream/repair_extents.cpp (repair_table),
- *           stream/reader_windows.cpp (discover, trace), and the order in which a range drains its places.
+ *           stream/reader_windows.cpp (discover, trace), and the order in which a range drains its places
+ *           (stream/reader_walk.cpp).
  * Assumed   sequential consistency. A slab for each generation, never reclaimed, and no revocation: they are in
  *           extents_flip.pml, and so is what happens inside of an extent; here a message fills the row claimed for it.
  * Deaths    writers, when they flip, too; and the recoverer (another one follows).

@@ -1,8 +1,8 @@
 /* Overwriting: pins against reclaim, and the exact number of what was lost.
  *
  * Mirrors   stream/reclaim.cpp (reclaim, take_free_slab), stream/slabs.cpp (mend_states), stream/close.cpp
- *           (record_closed), stream/flip.cpp, stream/reader_windows.cpp (verify_pins, account_for_gap, pin_windows,
- *           refresh).
+ *           (record_closed), stream/flip.cpp, stream/reader_pins.cpp (pin_windows, verify, lose_windows),
+ *           stream/reader_loss.cpp (account_for_gap), stream/reader_windows.cpp (refresh).
  * Assumed   total store order for the slabs' states and the pins, as store_buffers.pml says; the other words are read
  *           behind these. A generation is written at once, and no extent stays open in an old one (extents_flip.pml):
  *           the reader has one window at a time.

@@ -1,7 +1,7 @@
 /* Waiting: an eventcount without a lost wake-up.
  *
  * Mirrors   segment/event.hpp and event.cpp (SleepTicket, notify, wake_sleepers), include/sapbuf/writer.hpp
- *           (publish), stream/reader.cpp (wait). Two sleepers (readers that wait for data), one waker (a
+ *           (publish), stream/reader_wait.cpp (wait). Two sleepers (readers that wait for data), one waker (a
  *           writer). With SPACE the other event: the waker uses a real fence, and the sleepers' fence is local.
  * Assumed   total store order, as store_buffers.pml says; the kernel's futex: compare and sleep is one step. Nobody
  *           looks by itself after 50 ms, unless the waker was killed between its change and its wake.

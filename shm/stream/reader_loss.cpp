@@ -1,0 +1,30 @@
+#include "stream/reader_loss.hpp"
+
+namespace sapbuf::detail {
+namespace {
+
+constexpr auto relaxed = std::memory_order_relaxed;
+
+}  // namespace
+
+std::optional<std::uint64_t> ReaderLoss::missed_before() const noexcept {
+  const std::uint64_t base = attachment_.slot().base_messages.load(relaxed);
+  if (base == 0) return std::nullopt;
+  return base - 1 + left_out_at_start_;
+}
+
+// lost = messages before the first window's generation, less those before our start, less those that we passed or know
+// to be lost.
+void ReaderLoss::account_for_gap(const Window& first) noexcept {
+  if (first.generation == expected_) return;
+  expected_ = first.generation;
+  // count: stored before the generation before this one was reclaimed, which was seen (life, acquire).
+  const std::uint64_t before =
+      attachment_.core().descriptor(first.slab).messages_before.load(std::memory_order_acquire);
+  layout::StreamSlot& slot = attachment_.slot();
+  const std::uint64_t base = slot.base_messages.load(relaxed);
+  const std::uint64_t known = base + passed_before_ + slot.lost.load(relaxed);
+  if (before > known) slot.lost.store(slot.lost.load(relaxed) + (before - known), relaxed);
+}
+
+}  // namespace sapbuf::detail

@@ -1,0 +1,39 @@
+// How many messages a reader does not get: those before it attached; and, in `overwrite` streams, exactly those that
+// were overwritten before it came to them.
+#pragma once
+
+#include <optional>
+
+#include "stream/reader_attachment.hpp"
+#include "stream/reader_window.hpp"
+
+namespace sapbuf::detail {
+
+class ReaderLoss {
+ public:
+  ReaderLoss(ReaderAttachment& attachment, std::uint64_t first_generation) noexcept
+      : attachment_(attachment), expected_(first_generation) {}
+
+  // The reader leaves a window, which it has read to its end; or whose rest was overwritten.
+  void leave_finished(const Window& window) noexcept {
+    leave_overwritten(window);
+    expected_ = window.generation + 1;
+  }
+  void leave_overwritten(const Window& window) noexcept { passed_before_ += window.passed; }
+
+  // Messages that are there when it attaches, and that it leaves out.
+  void leave_out_at_start(std::uint64_t messages) noexcept { left_out_at_start_ += messages; }
+  // See Reader.
+  std::optional<std::uint64_t> missed_before() const noexcept;
+
+  // Counts what was lost if the reader's first window, which is pinned, is not the one behind the last finished one.
+  void account_for_gap(const Window& first) noexcept;
+
+ private:
+  ReaderAttachment& attachment_;
+  std::uint64_t expected_;           // the generation that follows the last finished one
+  std::uint64_t passed_before_ = 0;  // messages passed in generations before the first window
+  std::uint64_t left_out_at_start_ = 0;
+};
+
+}  // namespace sapbuf::detail

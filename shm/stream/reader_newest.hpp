@@ -1,0 +1,11 @@
+// Leaving out all that is there but the newest message.
+#pragma once
+
+#include "stream/reader_state.hpp"
+
+namespace sapbuf::detail {
+
+// See Reader::skip_to_newest.
+std::uint64_t skip_to_newest(ReaderState& reader);
+
+}  // namespace sapbuf::detail

@@ -1,0 +1,26 @@
+// Attaching as a reader: the position is chosen and held under the maintenance lock, so that nothing can be reclaimed
+// in between. What a reader of the newest leaves out is walked through behind it: writers flip meanwhile.
+#pragma once
+
+#include <vector>
+
+#include "segment/registry.hpp"
+#include "stream/slabs.hpp"
+
+namespace sapbuf::detail {
+
+struct ReaderState;
+
+struct ReaderStart {
+  Attachment attachment;
+  // That the reader begins with, the oldest first; they are held, or pinned, in its slot.
+  std::vector<SlabGeneration> generations;
+};
+
+// Throws Error (as the constructor of Reader).
+ReaderStart attach_reader(StreamCore& core, const ReaderOptions& options);
+
+// For a reader of the newest that has just attached: what was committed before is not its own.
+void skip_what_is_there(ReaderState& reader);
+
+}  // namespace sapbuf::detail

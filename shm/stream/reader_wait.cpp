@@ -1,0 +1,64 @@
+#include "stream/reader_wait.hpp"
+
+#include <algorithm>
+
+#include "platform/cancellation.hpp"
+#include "platform/clock.hpp"
+#include "platform/spin.hpp"
+#include "segment/event.hpp"
+#include "segment/recovery.hpp"
+#include "stream/reader_gaps.hpp"
+#include "stream/reader_look.hpp"
+
+namespace sapbuf::detail {
+namespace {
+
+constexpr std::uint64_t kSpinNs = 20'000;              // before a reader goes to sleep
+constexpr std::uint64_t kObstructedNapNs = 2'000'000;  // a sleep of a reader that may be waiting for the dead
+constexpr std::uint64_t kStoppableNapNs = 10'000'000;  // of one that looks at a flag: it may be set without a signal
+
+bool spin(ReaderState& reader, std::uint64_t until_ns) {
+  while (platform::monotonic_ns() < until_ns) {
+    for (int i = 0; i < 16; ++i) {
+      platform::spin_pause();
+      if (look(reader)) return true;
+    }
+  }
+  return false;
+}
+
+bool is_stopped(const ReaderState& reader) noexcept {
+  return reader.stop != nullptr && reader.stop->load(std::memory_order_relaxed);
+}
+
+// How long a sleep may last before the next look.
+std::uint64_t longest_nap(const ReaderState& reader, bool obstructed) noexcept {
+  if (obstructed) return kObstructedNapNs;
+  return reader.stop != nullptr ? kStoppableNapNs : kLongestSleepNs;
+}
+
+}  // namespace
+
+bool wait(ReaderState& reader, std::uint64_t deadline_ns) {
+  const platform::Uncancellable to_its_end;
+  const std::uint64_t started = platform::monotonic_ns();
+  if (spin(reader, std::min(deadline_ns, started + kSpinNs))) return true;
+  StreamCore& core = reader.attachment.core();
+  for (;;) {
+    const SleepTicket ticket{core.control().data, true, core.full_fences()};
+    if (look(reader)) return true;
+    core.check_not_truncated();
+    const std::uint64_t now = platform::monotonic_ns();
+    if (now >= deadline_ns || is_stopped(reader)) return false;
+    core.beat(reader.attachment.index());
+    const bool obstructed = is_obstructed(reader);
+    ticket.sleep_until(std::min(deadline_ns, now + longest_nap(reader, obstructed)));
+    if (obstructed && now - started > kObstructedNapNs) {
+      recover_while_waiting(core.segment(), reader.recovery_tried_ns, Sweepers::one);
+    }
+    if (look(reader)) return true;
+    check_for_gaps(reader);
+  }
+}
+
+}  // namespace sapbuf::detail
