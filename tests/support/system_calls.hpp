@@ -16,7 +16,7 @@ using Prepare = std::function<std::function<void()>()>;
 // operation does.
 std::optional<std::vector<long>> system_calls_of(const Prepare& prepare);
 
-// Why an operation that reads clocks cannot be judged here; empty if it can.
+// Why the calls of an operation, which may read clocks, cannot be judged here; empty if they can.
 std::string why_calls_cannot_be_seen();
 
 }  // namespace sapbuf::test
