@@ -89,7 +89,7 @@ Segment Segment::open_in(Memory memory) {
 }
 
 std::size_t Segment::bytes_needed(const SegmentOptions& options) {
-  return detail::end_of_regions(detail::geometry_of(options), detail::plans_of(options));
+  return detail::header::end_of_regions(detail::geometry_of(options), detail::plans_of(options));
 }
 
 const std::string& Segment::name() const { return core()->name(); }
@@ -125,7 +125,7 @@ std::vector<FacilityInfo> Segment::facilities() const {
   const Uncancellable to_its_end;
   return core()->unless_truncated([&] {
     std::vector<FacilityInfo> all;
-    for (const auto& record : detail::list_facilities(*core())) all.push_back(detail::info_of(record));
+    for (const auto& record : detail::directory::list(*core())) all.push_back(detail::info_of(record));
     return all;
   });
 }

@@ -19,7 +19,7 @@ std::vector<SegmentPart> layout_of_core(detail::SegmentCore& core) {
       {"", "directory", geometry.directory_at, geometry.control_at - geometry.directory_at},
       {"", "control", geometry.control_at, geometry.slots_at - geometry.control_at},
       {"", slots, geometry.slots_at, geometry.participants * sizeof(layout::ParticipantSlot)}};
-  for (const detail::DirectoryRecord& record : list_facilities(core)) {
+  for (const detail::DirectoryRecord& record : detail::directory::list(core)) {
     if (const std::shared_ptr<detail::Facility> facility = find_facility(core, record.id)) {
       facility->describe(parts);
     } else {

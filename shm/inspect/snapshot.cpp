@@ -50,23 +50,21 @@ bool is_in_operation(const layout::StreamSlot& slot, SlotRole role) noexcept {
 }
 
 // What every facility's participants have, and nothing of its own.
-ParticipantSnapshot look_at_identity(Facility& facility, std::uint32_t index, SlotRegistration registration,
-                                     const HeartbeatClock& clock) {
-  const layout::ParticipantSlot& slot = facility.segment().participant(index);
-  ParticipantSnapshot seen{.facility = facility.record().name,
-                           .slot = index,
-                           .incarnation = registration.incarnation(),
-                           .role = static_cast<Role>(registration.role()),
-                           .name = load_name(slot.name),
-                           .pid = static_cast<std::int32_t>(slot.pid.load(relaxed)),
-                           .pid_namespace = slot.pid_namespace.load(relaxed),
-                           .start_time = slot.start_time.load(relaxed),
-                           .attached_ns = slot.attached_at_ns.load(relaxed),
-                           .heartbeat_age_ms = clock.age_ns(slot) / 1'000'000,
-                           .held_generations = {},
-                           .ledger = {}};
-  facility.find_holdings(index, seen.held_generations);
-  return seen;
+ParticipantSnapshot look_at_identity(SegmentCore& core, const DirectoryRecord& record, std::uint32_t index,
+                                     SlotRegistration registration, const HeartbeatClock& clock) {
+  const layout::ParticipantSlot& slot = core.participant(index);
+  return {.facility = record.name,
+          .slot = index,
+          .incarnation = registration.incarnation(),
+          .role = static_cast<Role>(registration.role()),
+          .name = load_name(slot.name),
+          .pid = static_cast<std::int32_t>(slot.pid.load(relaxed)),
+          .pid_namespace = slot.pid_namespace.load(relaxed),
+          .start_time = slot.start_time.load(relaxed),
+          .attached_ns = slot.attached_at_ns.load(relaxed),
+          .heartbeat_age_ms = clock.age_ns(slot) / 1'000'000,
+          .held_generations = {},
+          .ledger = {}};
 }
 
 void look_at_ledger(StreamCore& stream, ParticipantSnapshot& seen) {
@@ -96,12 +94,14 @@ Liveness liveness_of(SegmentCore& core, const ParticipantSnapshot& seen, std::ui
   return limit != 0 && in_the_way && seen.heartbeat_age_ms >= limit ? Liveness::hung : Liveness::alive;
 }
 
-void look_at_participants(Facility& facility, StreamCore* stream, std::uint64_t active, const InspectOptions& options,
+// `facility` is null for one of a kind that this library does not know, and `stream` for one that is none.
+void look_at_participants(SegmentCore& core, const DirectoryRecord& record, Facility* facility, StreamCore* stream,
+                          std::uint64_t active, const InspectOptions& options,
                           std::vector<ParticipantSnapshot>& participants) {
   const HeartbeatClock clock;
-  SegmentCore& core = facility.segment();
-  for_each_participant(facility, [&](std::uint32_t index, SlotRegistration registration) {
-    ParticipantSnapshot seen = look_at_identity(facility, index, registration, clock);
+  for_each_participant(core, record.id, [&](std::uint32_t index, SlotRegistration registration) {
+    ParticipantSnapshot seen = look_at_identity(core, record, index, registration, clock);
+    if (facility != nullptr) facility->find_holdings(index, seen.held_generations);
     if (stream != nullptr) look_at_ledger(*stream, seen);
     seen.state = liveness_of(core, seen, active, options);
     // registry: the fence keeps this look behind the others. Who left meanwhile is not shown with a successor's words.
@@ -190,7 +190,7 @@ StreamSnapshot look_at_stream(StreamCore& stream, const InspectOptions& options,
                           .slabs = {},
                           .departed = {}};
   std::vector<ParticipantSnapshot> own;
-  look_at_participants(stream, &stream, active.generation, options, own);
+  look_at_participants(stream.segment(), stream.record(), &stream, &stream, active.generation, options, own);
   look_at_slabs(stream, active, own, snapshot);
   look_at_departed(stream, snapshot);
   std::move(own.begin(), own.end(), std::back_inserter(participants));
@@ -207,7 +207,7 @@ FacilitySnapshot look_at_facility(Facility& facility, const InspectOptions& opti
   if (record.kind == layout::FacilityKind::stream) {
     seen.stream = look_at_stream(static_cast<StreamCore&>(facility), options, snapshot.participants);
   } else {
-    look_at_participants(facility, nullptr, 0, options, snapshot.participants);
+    look_at_participants(facility.segment(), record, &facility, nullptr, 0, options, snapshot.participants);
   }
   return seen;
 }
@@ -242,10 +242,14 @@ Snapshot inspect_core(const std::shared_ptr<SegmentCore>& core, unsigned mode, c
   snapshot.abi = layout::kAbiVersion;
   snapshot.created_ns = core->created_at_ns();
   snapshot.options = Segment{core, false, mode}.options();
-  for (const DirectoryRecord& record : list_facilities(*core)) {
+  for (const DirectoryRecord& record : directory::list(*core)) {
     const std::shared_ptr<Facility> facility = find_facility(*core, record.id);
-    snapshot.facilities.push_back(facility ? look_at_facility(*facility, options, snapshot)
-                                           : FacilitySnapshot{.info = info_of(record), .journal = {}, .stream = {}});
+    if (facility) {
+      snapshot.facilities.push_back(look_at_facility(*facility, options, snapshot));
+    } else {
+      snapshot.facilities.push_back({.info = info_of(record), .journal = {}, .stream = {}});
+      look_at_participants(*core, record, nullptr, nullptr, 0, options, snapshot.participants);
+    }
     const FacilitySnapshot& seen = snapshot.facilities.back();
     if (seen.stream && record.name == kMainStream) show_main(seen, snapshot);
   }

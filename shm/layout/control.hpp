@@ -32,11 +32,17 @@ struct alignas(kLineBytes) Control {
   //   edge        none: a hint
   //   crash       of a sweeper: the others go on when its time is over
   Word next_sweep;
-  Word reserved[6];
+  // How often facilities were made or removed.
+  //   written by  makers and removers, under the directory lock, behind the change
+  //   read by     whoever wants to have all facilities open
+  //   edge        none: a hint
+  //   crash       a change that is not counted: such a facility is opened when somebody uses it, or died in it
+  Word directory_changes;
+  Word reserved[5];
 };
 
 inline constexpr Field kControlFields[] = {SAPBUF_FIELD(Control, high_slot), SAPBUF_FIELD(Control, next_sweep),
-                                           SAPBUF_FIELD(Control, reserved)};
+                                           SAPBUF_FIELD(Control, directory_changes), SAPBUF_FIELD(Control, reserved)};
 static_assert(sizeof(Control) == 64 && covers(kControlFields, sizeof(Control)));
 
 }  // namespace sapbuf::layout

@@ -25,9 +25,9 @@ constexpr int kTries = 100;
 
 // Throws Error unless the file is a segment that this library can use, and says then what it is instead, and whose.
 void check_file(const SharedFile& file, std::string_view name, HeaderCopy& copy) {
-  read_header(file, copy);
+  header::read(file, copy);
   try {
-    validate(copy, quoted_segment(name));
+    header::validate(copy, quoted_segment(name));
   } catch (const Error& error) {
     const FileFacts facts = file.facts();
     throw Error(error.errc(),
@@ -38,7 +38,7 @@ void check_file(const SharedFile& file, std::string_view name, HeaderCopy& copy)
 // The same of its facilities: each must be where the directory says. Throws Error.
 void check_regions(SegmentCore& core, const FileFacts& facts) {
   try {
-    list_facilities(core);
+    directory::list(core);
   } catch (const Error& error) {
     throw Error(error.errc(),
                 std::string(error.what()) + "; it is " + describe(facts) + ", and " + how_to_remove(facts));
@@ -97,7 +97,7 @@ struct Unnamed {
 
 // Not what regions may grow to.
 void allocate(const SharedFile& file, const layout::SegmentGeometry& geometry, std::span<const FacilityPlan> plans) {
-  const std::vector<std::uint64_t> offsets = offsets_of(geometry, plans);
+  const std::vector<std::uint64_t> offsets = header::offsets_of(geometry, plans);
   std::uint64_t begin = 0;
   std::uint64_t end = geometry.regions_at;
   for (std::size_t index = 0; index < plans.size(); ++index) {
@@ -121,11 +121,11 @@ Unnamed make_unnamed(std::string_view name, unsigned mode, const layout::Segment
     const auto common = file.map(FileAccess::read_write, 0, geometry.regions_at);
     auto* const base = static_cast<std::byte*>(common.get_address());
     std::vector<boost::interprocess::mapped_region> regions;  // until all is written
-    initialise(base, geometry, plans, [&](std::uint64_t offset, std::uint64_t bytes) {
+    header::initialise(base, geometry, plans, [&](std::uint64_t offset, std::uint64_t bytes) {
       regions.push_back(file.map(FileAccess::read_write, offset, bytes));
       return static_cast<std::byte*>(regions.back().get_address());
     });
-    copy_header(*reinterpret_cast<const SegmentHeader*>(base), copy.header);
+    header::copy(*reinterpret_cast<const SegmentHeader*>(base), copy.header);
   }
   SAPBUF_KILL_POINT(create_ready);
   auto core = std::make_shared<SegmentCore>(std::string(name), file, copy.header, FileAccess::read_write);

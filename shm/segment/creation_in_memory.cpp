@@ -104,7 +104,7 @@ void refuse_if_in_use(const Memory& memory) {
 std::shared_ptr<SegmentCore> create_in_memory(Memory memory, const SegmentOptions& options,
                                               std::span<const FacilityPlan> plans) {
   layout::SegmentGeometry geometry = geometry_of(options);
-  check_memory(memory, end_of_regions(geometry, plans));
+  check_memory(memory, header::end_of_regions(geometry, plans));
   // What is supplied beyond that is room for facilities that are made later.
   geometry.most_bytes = memory.bytes.size() / layout::kPageBytes * layout::kPageBytes;
   std::byte* const base = memory.bytes.data();
@@ -112,7 +112,7 @@ std::shared_ptr<SegmentCore> create_in_memory(Memory memory, const SegmentOption
   // First the old header, so that what is made here is unfinished until the last store, whatever the memory held.
   std::fill_n(base, layout::kPageBytes, std::byte{0});
   std::fill_n(base, geometry.most_bytes, std::byte{0});
-  initialise(base, geometry, plans, [&](std::uint64_t offset, std::uint64_t) { return base + offset; });
+  header::initialise(base, geometry, plans, [&](std::uint64_t offset, std::uint64_t) { return base + offset; });
   return core_in_memory(memory, *reinterpret_cast<const SegmentHeader*>(base));
 }
 
@@ -120,9 +120,10 @@ std::shared_ptr<SegmentCore> open_in_memory(Memory memory) {
   check_memory(memory, layout::kPageBytes);
   HeaderCopy copy;
   copy.bytes = memory.bytes.size();
-  copy_header(*reinterpret_cast<const SegmentHeader*>(memory.bytes.data()), copy.header);
-  if (is_unfinished(copy.header)) throw Error(Errc::not_found, "there is no finished segment in the supplied memory");
-  validate(copy, "the segment in the supplied memory");
+  header::copy(*reinterpret_cast<const SegmentHeader*>(memory.bytes.data()), copy.header);
+  if (header::is_unfinished(copy.header))
+    throw Error(Errc::not_found, "there is no finished segment in the supplied memory");
+  header::validate(copy, "the segment in the supplied memory");
   return core_in_memory(memory, copy.header);
 }
 

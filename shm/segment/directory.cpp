@@ -147,6 +147,8 @@ void initialise(SegmentCore& core, const FacilityPlan& plan, std::uint64_t offse
   plan.initialise(range.map(core, platform::FileAccess::read_write, offset, plan.control_bytes, platform::Dump::yes));
 }
 
+void count_change(SegmentCore& core) noexcept { core.control().directory_changes.fetch_add(1, relaxed); }
+
 DirectoryEntry* find_free(Directory& directory) noexcept {
   for (DirectoryEntry& entry : directory.entries) {
     if (state_of(entry) == EntryState::free) return &entry;
@@ -174,7 +176,7 @@ void refuse_if_used(SegmentCore& core, const Facility& facility) {
 
 }  // namespace
 
-void check_facility_name(std::string_view name) {
+void directory::check_name(std::string_view name) {
   const auto refuse = [&](const std::string& why) {
     throw Error(Errc::invalid_argument, "this cannot be the name of a stream: " + why);
   };
@@ -188,8 +190,8 @@ void check_facility_name(std::string_view name) {
   }
 }
 
-void write_entry(DirectoryEntry& entry, const FacilityPlan& plan, std::uint64_t incarnation, std::uint64_t offset,
-                 std::uint64_t most_bytes) noexcept {
+void directory::write_entry(DirectoryEntry& entry, const FacilityPlan& plan, std::uint64_t incarnation,
+                            std::uint64_t offset, std::uint64_t most_bytes) noexcept {
   entry.life.store(EntryLife::make(incarnation, EntryState::making).word, relaxed);
   // directory: release, so that whoever reads any of what follows does not take it for the facility before.
   std::atomic_thread_fence(std::memory_order_release);
@@ -203,7 +205,7 @@ void write_entry(DirectoryEntry& entry, const FacilityPlan& plan, std::uint64_t 
   for (std::size_t i = 0; i < layout::kChoices; ++i) entry.choices[i].store(plan.choices[i], relaxed);
 }
 
-std::vector<DirectoryRecord> list_facilities(SegmentCore& core) {
+std::vector<DirectoryRecord> directory::list(SegmentCore& core) {
   std::vector<DirectoryRecord> found;
   for (std::uint32_t index = 0; index < layout::kMaxFacilities; ++index) {
     if (std::optional<DirectoryRecord> record = read_entry(core, index)) found.push_back(std::move(*record));
@@ -211,7 +213,7 @@ std::vector<DirectoryRecord> list_facilities(SegmentCore& core) {
   return found;
 }
 
-std::optional<DirectoryRecord> find_by_name(SegmentCore& core, std::string_view name) {
+std::optional<DirectoryRecord> directory::find_by_name(SegmentCore& core, std::string_view name) {
   for (std::uint32_t index = 0; index < layout::kMaxFacilities; ++index) {
     std::optional<DirectoryRecord> record = read_entry(core, index);
     if (record && record->name == name) return record;
@@ -219,21 +221,21 @@ std::optional<DirectoryRecord> find_by_name(SegmentCore& core, std::string_view 
   return std::nullopt;
 }
 
-std::optional<DirectoryRecord> find_by_id(SegmentCore& core, FacilityId id) {
+std::optional<DirectoryRecord> directory::find_by_id(SegmentCore& core, FacilityId id) {
   if (id.index() >= layout::kMaxFacilities) return std::nullopt;
   std::optional<DirectoryRecord> record = read_entry(core, id.index());
   if (record && record->id != id) return std::nullopt;
   return record;
 }
 
-bool is_ready(SegmentCore& core, FacilityId id) noexcept {
+bool directory::is_ready(SegmentCore& core, FacilityId id) noexcept {
   return core.directory().entries[id.index()].life.load(std::memory_order_seq_cst) ==
          EntryLife::make(id.incarnation(), EntryState::ready).word;
 }
 
-DirectoryRecord make_facility(SegmentCore& core, const FacilityPlan& plan) {
+DirectoryRecord directory::make(SegmentCore& core, const FacilityPlan& plan) {
   core.check_not_forked();
-  check_facility_name(plan.name);
+  check_name(plan.name);
   const DirectoryLock lock{core, kPatience};
   if (!lock) lock.throw_not_held();
   std::uint32_t index = 0;
@@ -268,13 +270,14 @@ DirectoryRecord make_facility(SegmentCore& core, const FacilityPlan& plan) {
     // directory: release, behind entry and region.
     set_state(*entry, EntryState::ready);
     SAPBUF_KILL_POINT(directory_ready);
+    count_change(core);
   });
   std::optional<DirectoryRecord> made = read_entry(core, index);
   if (!made) throw_corrupt(core, index);
   return *made;
 }
 
-void grow_facility(SegmentCore& core, FacilityId id, std::uint64_t bytes) {
+void directory::grow(SegmentCore& core, FacilityId id, std::uint64_t bytes) {
   core.check_not_forked();
   const DirectoryLock lock{core, kPatience};
   if (!lock) lock.throw_not_held();
@@ -296,7 +299,7 @@ void grow_facility(SegmentCore& core, FacilityId id, std::uint64_t bytes) {
   });
 }
 
-bool remove_facility(SegmentCore& core, std::string_view name) {
+bool directory::remove(SegmentCore& core, std::string_view name) {
   core.check_not_forked();
   const DirectoryLock lock{core, kPatience};
   if (!lock) lock.throw_not_held();
@@ -324,6 +327,7 @@ bool remove_facility(SegmentCore& core, std::string_view name) {
     set_state(entry, EntryState::clearing);
     SAPBUF_KILL_POINT(directory_clearing);
     clear(core, entry);
+    count_change(core);
     removed = true;
   });
   return removed;

@@ -57,15 +57,17 @@ struct FacilityPlan {
   std::function<void(std::byte* region)> initialise;  // of zeroed memory
 };
 
+namespace directory {
+
 // Throws Error (invalid_argument): 1 to 63 bytes of letters, digits and "._-", as they stand in paths and shells.
-void check_facility_name(std::string_view name);
+void check_name(std::string_view name);
 
 // Writes an entry of a segment that nobody else can see yet.
 void write_entry(layout::DirectoryEntry& entry, const FacilityPlan& plan, std::uint64_t incarnation,
                  std::uint64_t offset, std::uint64_t most_bytes) noexcept;
 
 // Those that are ready, in the order of their places. Throws Errc::corrupt where an entry makes no sense.
-std::vector<DirectoryRecord> list_facilities(SegmentCore& core);
+std::vector<DirectoryRecord> list(SegmentCore& core);
 std::optional<DirectoryRecord> find_by_name(SegmentCore& core, std::string_view name);
 std::optional<DirectoryRecord> find_by_id(SegmentCore& core, layout::FacilityId id);
 
@@ -74,13 +76,15 @@ std::optional<DirectoryRecord> find_by_id(SegmentCore& core, layout::FacilityId 
 bool is_ready(SegmentCore& core, layout::FacilityId id) noexcept;
 
 // Throws Error: exists, no_space, busy (somebody else is at it, and does not come to an end).
-DirectoryRecord make_facility(SegmentCore& core, const FacilityPlan& plan);
+DirectoryRecord make(SegmentCore& core, const FacilityPlan& plan);
 // Extends the region to at least `bytes`, rounded up to pages; one that is as large already stays as it is. Throws
 // Errc::no_space where it may grow no further, or the system has no room (the region stays as it was), not_found, busy
 // (somebody else is at the directory, and does not come to an end).
-void grow_facility(SegmentCore& core, layout::FacilityId id, std::uint64_t bytes);
-// False if there is none of that name. Throws Errc::busy while live participants use it, or as make_facility. The dead
+void grow(SegmentCore& core, layout::FacilityId id, std::uint64_t bytes);
+// False if there is none of that name. Throws Errc::busy while live participants use it, or as make. The dead
 // are settled first.
-bool remove_facility(SegmentCore& core, std::string_view name);
+bool remove(SegmentCore& core, std::string_view name);
+
+}  // namespace directory
 
 }  // namespace sapbuf::detail

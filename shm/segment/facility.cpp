@@ -80,7 +80,7 @@ std::shared_ptr<Facility> find_facility(SegmentCore& segment, layout::FacilityId
   auto& open = segment.facilities();
   const auto known = open.find(id.index());
   if (known != open.end() && known->second->id() == id) return known->second;
-  const std::optional<DirectoryRecord> record = find_by_id(segment, id);
+  const std::optional<DirectoryRecord> record = directory::find_by_id(segment, id);
   if (!record) return nullptr;
   const FacilityType* const type = type_of(record->kind);
   if (type == nullptr) return nullptr;

@@ -35,6 +35,19 @@ struct RepairTally {
   std::uint64_t bytes = 0;
 };
 
+// The slot's registration, if a participant of this facility has it; a free one otherwise, also while one is just taking
+// it.
+//   registry: acquire, so that the words behind it are this registration's
+inline layout::SlotRegistration registration_in(SegmentCore& segment, layout::FacilityId facility,
+                                                std::uint32_t slot) noexcept {
+  const layout::ParticipantSlot& participant = segment.participant(slot);
+  const layout::SlotRegistration registration{participant.registration.load(std::memory_order_acquire)};
+  const bool own = participant.facility.load(std::memory_order_relaxed) == facility.word;
+  const bool had =
+      registration.state() == layout::SlotState::attached || registration.state() == layout::SlotState::leaving;
+  return own && had ? registration : layout::SlotRegistration{};
+}
+
 // One facility of a segment that is open in this process: its control part is mapped. Thread-safe but for what callers
 // do with the words. All that is done to a slot is asked for under this facility's maintenance lock, of a slot whose
 // participant is one of its own; each of these steps may be repeated after any partial run.
@@ -57,19 +70,13 @@ class Facility : public platform::ForkWatcher {
   // them is its MappedRange's reach().
   //   growth: acquire, so that they are allocated
   std::uint64_t bytes() const noexcept;
-  // See grow_facility().
-  void grow(std::uint64_t to_bytes) const { grow_facility(segment_, id(), to_bytes); }
+  // See directory::grow().
+  void grow(std::uint64_t to_bytes) const { directory::grow(segment_, id(), to_bytes); }
   std::uint64_t maintenance_lock() const noexcept { return layout::kMaintenanceLocks + id().index(); }
 
-  // The slot's registration, if a participant of this facility has it; a free one otherwise, also while one is just taking it.
-  //   registry: acquire, so that the words behind it are this registration's
+  // See registration_in().
   layout::SlotRegistration registration_of(std::uint32_t slot) const noexcept {
-    const layout::ParticipantSlot& participant = segment_.participant(slot);
-    const layout::SlotRegistration registration{participant.registration.load(std::memory_order_acquire)};
-    const bool own = participant.facility.load(std::memory_order_relaxed) == id().word;
-    const bool had =
-        registration.state() == layout::SlotState::attached || registration.state() == layout::SlotState::leaving;
-    return own && had ? registration : layout::SlotRegistration{};
+    return registration_in(segment_, id(), slot);
   }
 
   // Handles that must learn of a fork.
@@ -122,24 +129,33 @@ class Facility : public platform::ForkWatcher {
   std::vector<ForkHook*> hooks_;  // changed within NoFork sections
 };
 
-// Calls `visit(slot, registration)` for each participant of the facility, until it returns true; whether it did.
+// Calls `visit(slot, registration)` for each participant of the facility, until it returns true; whether it did. By its
+// id alone, also for one of a kind that this library does not know.
 template <typename Visit>
-bool any_participant(const Facility& facility, Visit visit) {
-  const std::uint32_t high = facility.segment().high_slot();
+bool any_participant(SegmentCore& segment, layout::FacilityId facility, Visit visit) {
+  const std::uint32_t high = segment.high_slot();
   for (std::uint32_t slot = 0; slot < high; ++slot) {
-    const layout::SlotRegistration registration = facility.registration_of(slot);
+    const layout::SlotRegistration registration = registration_in(segment, facility, slot);
     if (registration.in_use() && visit(slot, registration)) return true;
   }
   return false;
 }
+template <typename Visit>
+bool any_participant(const Facility& facility, Visit visit) {
+  return any_participant(facility.segment(), facility.id(), visit);
+}
 
 // The same for all of them.
 template <typename Visit>
-void for_each_participant(const Facility& facility, Visit visit) {
-  any_participant(facility, [&visit](std::uint32_t slot, layout::SlotRegistration registration) {
+void for_each_participant(SegmentCore& segment, layout::FacilityId facility, Visit visit) {
+  any_participant(segment, facility, [&visit](std::uint32_t slot, layout::SlotRegistration registration) {
     visit(slot, registration);
     return false;
   });
+}
+template <typename Visit>
+void for_each_participant(const Facility& facility, Visit visit) {
+  for_each_participant(facility.segment(), facility.id(), visit);
 }
 
 // A kind of facility.

@@ -68,7 +68,7 @@ bool needs_settling(SegmentCore& core, std::uint32_t index, SlotRegistration& re
 }
 
 void find_ended(SegmentCore& core) {
-  const std::uint64_t now = platform::monotonic_ns();
+  const std::uint64_t now = platform::coarse_monotonic_ns();
   std::uint64_t last = core.looked_for_ended_ns().load(relaxed);
   if (now - last < kLookInterval || !core.looked_for_ended_ns().compare_exchange_strong(last, now, relaxed)) return;
   const HeartbeatClock clock;

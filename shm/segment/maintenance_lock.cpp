@@ -21,7 +21,7 @@ std::optional<std::vector<LockHolder>> find_lock_holders(const Segment& segment,
   return core.unless_truncated([&]() -> std::optional<std::vector<LockHolder>> {
     core.check_not_forked();
     const std::chrono::milliseconds limited = std::clamp<std::chrono::milliseconds>(patience, {}, kLongestPatience);
-    for (const detail::DirectoryRecord& record : detail::list_facilities(core)) {
+    for (const detail::DirectoryRecord& record : detail::directory::list(core)) {
       const std::uint64_t offset = layout::kMaintenanceLocks + record.id.index();
       if (const detail::SegmentLock lock{core, offset, limited}; lock) continue;
       return platform::holders_of(core.locks().file(), offset);

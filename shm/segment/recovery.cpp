@@ -178,16 +178,17 @@ void recover_facility(Facility& facility, RecoveryReport& report) {
 // Those who died before they had anything.
 void free_unattached(SegmentCore& core, std::vector<Candidate>& candidates) {
   std::erase_if(candidates, [&](const Candidate& candidate) {
-    return free_if_attaching(core, candidate.slot, candidate.registration);
+    return registry::free_if_attaching(core, candidate.slot, candidate.registration);
   });
 }
 
 // Those that are open in this process.
-std::vector<std::shared_ptr<Facility>> open_facilities(SegmentCore& core) {
+// Throws Errc::corrupt.
+void check_facilities(SegmentCore& core) {
   const std::lock_guard guard{core.facilities_mutex()};
-  std::vector<std::shared_ptr<Facility>> all;
-  for (const auto& [place, facility] : core.facilities()) all.push_back(facility);
-  return all;
+  for (const auto& [place, facility] : core.facilities()) {
+    if (directory::is_ready(core, facility->id())) facility->check();
+  }
 }
 
 // Whether those who wait leave the sweep to the caller. A time further off than any pause is another time namespace's,
@@ -213,19 +214,21 @@ void end_turn(layout::Word& next_sweep, std::uint64_t began_ns, const RecoveryRe
 }  // namespace
 
 void open_all(SegmentCore& core) {
-  for (const DirectoryRecord& record : list_facilities(core)) find_facility(core, record.id);
+  const std::uint64_t changes = core.control().directory_changes.load(std::memory_order_relaxed);
+  if (core.opened_all_at().load(std::memory_order_relaxed) == changes + 1) return;
+  for (const DirectoryRecord& record : directory::list(core)) find_facility(core, record.id);
+  core.opened_all_at().store(changes + 1, std::memory_order_relaxed);
 }
 
 RecoveryReport recover_core(SegmentCore& core) {
   core.check_not_forked();
   // Before anything is repaired by words that cannot be right; and whoever attaches or looks after the segment is told,
   // although nobody died.
-  for (const auto& facility : open_facilities(core)) {
-    if (is_ready(core, facility->id())) facility->check();
-  }
+  check_facilities(core);
   RecoveryReport report;
   find_ended(core);
   std::vector<Candidate> candidates = find_candidates(core, report.pending);
+  if (candidates.empty()) return report;
   free_unattached(core, candidates);
   for (const auto& facility : facilities_of(core, candidates, report)) recover_facility(*facility, report);
   return report;

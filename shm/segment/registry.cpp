@@ -25,7 +25,7 @@ void fill(ParticipantSlot& slot, const platform::ProcessIdentity& identity, std:
   slot.start_time.store(identity.start_time, relaxed);
   slot.boot_id.store(identity.boot_id, relaxed);
   store_text(slot.name, name);
-  beat(slot);
+  registry::beat(slot);
 }
 
 void raise_high_slot(layout::Control& control, std::uint64_t at_least) noexcept {
@@ -68,7 +68,7 @@ void free_unattached(ParticipantSlot& slot, SlotRegistration begun) noexcept {
 
 }  // namespace
 
-bool free_if_attaching(SegmentCore& core, std::uint32_t index, SlotRegistration begun) {
+bool registry::free_if_attaching(SegmentCore& core, std::uint32_t index, SlotRegistration begun) {
   if (begun.state() != SlotState::attaching) return false;
   const SlotLock lock{core, index};
   // registry: acquire, as for whoever attaches.
@@ -77,8 +77,8 @@ bool free_if_attaching(SegmentCore& core, std::uint32_t index, SlotRegistration 
   return true;
 }
 
-Attachment attach(Facility& facility, layout::SlotRole role, std::string_view name,
-                  const std::function<void(std::uint32_t)>& prepare) {
+Attachment registry::attach(Facility& facility, layout::SlotRole role, std::string_view name,
+                            const std::function<void(std::uint32_t)>& prepare) {
   SegmentCore& core = facility.segment();
   core.check_not_forked();
   const platform::ProcessIdentity identity = platform::this_process();
@@ -105,7 +105,7 @@ Attachment attach(Facility& facility, layout::SlotRole role, std::string_view na
       SAPBUF_KILL_POINT(attach_begun);
       // remove: the fence keeps the look behind the registration.
       std::atomic_thread_fence(std::memory_order_seq_cst);
-      if (!is_ready(core, facility.id())) {
+      if (!directory::is_ready(core, facility.id())) {
         free_unattached(slot, begun);
         facility.throw_removed();
       }
@@ -153,7 +153,9 @@ Attachment::~Attachment() {
   SAPBUF_KILL_POINT(detach_settled);
 }
 
-void beat(ParticipantSlot& slot) noexcept { slot.heartbeat_ns.store(platform::coarse_monotonic_ns(), relaxed); }
+void registry::beat(ParticipantSlot& slot) noexcept {
+  slot.heartbeat_ns.store(platform::coarse_monotonic_ns(), relaxed);
+}
 
 HeartbeatClock::HeartbeatClock() noexcept
     : now_ns_(platform::coarse_monotonic_ns()), time_namespace_(platform::own_time_namespace()) {}

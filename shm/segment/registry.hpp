@@ -53,6 +53,8 @@ class Attachment {
   layout::SlotRegistration registration_;
 };
 
+namespace registry {
+
 // Takes a free slot for a participant of the facility; runs recovery and tries again if there is none. `prepare` fills
 // what the role needs, behind Facility::prepare and before the slot counts. Throws Error (registry_full, forked; not_found
 // if the facility was removed).
@@ -64,6 +66,8 @@ bool free_if_attaching(SegmentCore& core, std::uint32_t slot, layout::SlotRegist
 
 // Heartbeat: a participant made progress.
 void beat(layout::ParticipantSlot& slot) noexcept;
+
+}  // namespace registry
 
 // How long ago participants made progress, as far as this process can tell.
 class HeartbeatClock {

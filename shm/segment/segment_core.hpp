@@ -106,6 +106,8 @@ class SegmentCore final : public platform::ForkWatcher, platform::TruncationTarg
   // Facilities that are open in this process; opening one is guarded by the mutex.
   std::mutex& facilities_mutex() noexcept { return facilities_mutex_; }
   std::map<std::uint32_t, std::shared_ptr<Facility>>& facilities() noexcept { return facilities_; }
+  // Control::directory_changes, plus one, when all facilities were opened in this process; 0 if they never were.
+  std::atomic<std::uint64_t>& opened_all_at() noexcept { return opened_all_at_; }
   // Those that must be told when the file is truncated, from their first mapping to their last. Throws Error.
   void begin_to_tell(Facility& facility);
   void end_to_tell(Facility& facility) noexcept;
@@ -166,6 +168,7 @@ class SegmentCore final : public platform::ForkWatcher, platform::TruncationTarg
   std::array<std::atomic<Facility*>, 4 * layout::kMaxFacilities> told_{};
   std::atomic<unsigned> telling_{0};  // handlers that go through `told_`
   std::mutex facilities_mutex_;
+  std::atomic<std::uint64_t> opened_all_at_{0};
   std::map<std::uint32_t, std::shared_ptr<Facility>> facilities_;  // by their places in the directory
 };
 

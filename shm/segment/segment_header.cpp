@@ -24,7 +24,7 @@ std::uint64_t random_id() {
 
 }  // namespace
 
-void copy_header(const SegmentHeader& from, SegmentHeader& to) noexcept {
+void header::copy(const SegmentHeader& from, SegmentHeader& to) noexcept {
   to.magic = from.magic;
   to.abi_version = from.abi_version;
   to.byte_order = from.byte_order;
@@ -35,19 +35,19 @@ void copy_header(const SegmentHeader& from, SegmentHeader& to) noexcept {
   to.geometry = from.geometry;
 }
 
-void read_header(const platform::SharedFile& file, HeaderCopy& copy) {
+void header::read(const platform::SharedFile& file, HeaderCopy& copy) {
   copy.bytes = file.size();
   alignas(SegmentHeader) std::byte bytes[sizeof(SegmentHeader)] = {};
   if (!file.read(bytes, sizeof bytes, 0)) return;  // shorter than any header
-  copy_header(*reinterpret_cast<const SegmentHeader*>(bytes), copy.header);
+  header::copy(*reinterpret_cast<const SegmentHeader*>(bytes), copy.header);
 }
 
-bool is_unfinished(const SegmentHeader& header) noexcept {
+bool header::is_unfinished(const SegmentHeader& header) noexcept {
   return (header.magic == 0 || header.magic == layout::kMagic) &&
          header.init_state.load(std::memory_order_acquire) != static_cast<std::uint64_t>(InitState::ready);
 }
 
-void validate(const HeaderCopy& copy, const std::string& what) {
+void header::validate(const HeaderCopy& copy, const std::string& what) {
   const SegmentHeader& header = copy.header;
   if (header.magic != layout::kMagic) {
     throw Error(Errc::incompatible, what + " is not a sapbuf segment (wrong magic)");
@@ -84,7 +84,8 @@ void validate(const HeaderCopy& copy, const std::string& what) {
   }
 }
 
-std::vector<std::uint64_t> offsets_of(const layout::SegmentGeometry& geometry, std::span<const FacilityPlan> plans) {
+std::vector<std::uint64_t> header::offsets_of(const layout::SegmentGeometry& geometry,
+                                              std::span<const FacilityPlan> plans) {
   std::vector<std::uint64_t> offsets;
   std::uint64_t end = geometry.regions_at;
   for (const FacilityPlan& plan : plans) {
@@ -94,12 +95,12 @@ std::vector<std::uint64_t> offsets_of(const layout::SegmentGeometry& geometry, s
   return offsets;
 }
 
-std::uint64_t end_of_regions(const layout::SegmentGeometry& geometry, std::span<const FacilityPlan> plans) {
+std::uint64_t header::end_of_regions(const layout::SegmentGeometry& geometry, std::span<const FacilityPlan> plans) {
   return plans.empty() ? geometry.regions_at : offsets_of(geometry, plans).back() + plans.back().bytes;
 }
 
-void initialise(std::byte* base, const layout::SegmentGeometry& geometry, std::span<const FacilityPlan> plans,
-                const std::function<std::byte*(std::uint64_t offset, std::uint64_t bytes)>& region) {
+void header::initialise(std::byte* base, const layout::SegmentGeometry& geometry, std::span<const FacilityPlan> plans,
+                        const std::function<std::byte*(std::uint64_t offset, std::uint64_t bytes)>& region) {
   auto& header = *new (base) SegmentHeader{};
   header.magic = layout::kMagic;
   header.abi_version = layout::kAbiVersion;
@@ -116,7 +117,7 @@ void initialise(std::byte* base, const layout::SegmentGeometry& geometry, std::s
     const std::uint64_t offset = offsets[index];
     const std::uint64_t end = geometry.most_bytes != 0 ? geometry.most_bytes : layout::kLockBase;
     layout::DirectoryEntry& entry = directory.entries[index];
-    write_entry(entry, plan, 1, offset, std::min(std::max(plan.bytes, plan.most_bytes), end - offset));
+    directory::write_entry(entry, plan, 1, offset, std::min(std::max(plan.bytes, plan.most_bytes), end - offset));
     plan.initialise(region(offset, plan.control_bytes));
     entry.life.store(layout::EntryLife::make(1, layout::EntryState::ready).word, std::memory_order_release);
   }

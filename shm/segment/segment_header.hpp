@@ -18,8 +18,11 @@ struct HeaderCopy {
   layout::SegmentHeader header{};
   std::uint64_t bytes = 0;  // of the file, or of the memory
 };
-void copy_header(const layout::SegmentHeader& from, layout::SegmentHeader& to) noexcept;
-void read_header(const platform::SharedFile& file, HeaderCopy& copy);
+
+namespace header {
+
+void copy(const layout::SegmentHeader& from, layout::SegmentHeader& to) noexcept;
+void read(const platform::SharedFile& file, HeaderCopy& copy);
 
 // The parts of the header that creation has not reached yet are zero.
 bool is_unfinished(const layout::SegmentHeader& header) noexcept;
@@ -36,5 +39,7 @@ std::uint64_t end_of_regions(const layout::SegmentGeometry& geometry, std::span<
 // the part of a region that is written, at an offset. The last store makes it a segment.
 void initialise(std::byte* base, const layout::SegmentGeometry& geometry, std::span<const FacilityPlan> plans,
                 const std::function<std::byte*(std::uint64_t offset, std::uint64_t bytes)>& region);
+
+}  // namespace header
 
 }  // namespace sapbuf::detail

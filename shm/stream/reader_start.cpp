@@ -73,7 +73,7 @@ ReaderStart attach_reader(StreamCore& core, const ReaderOptions& options) {
   ReaderStart start;
   const MaintenanceLock lock{core, kAttachPatience};
   if (!lock) lock.throw_not_held();
-  start.attachment = attach(core, layout::SlotRole::reader, options.name, [&](std::uint32_t fresh) {
+  start.attachment = registry::attach(core, layout::SlotRole::reader, options.name, [&](std::uint32_t fresh) {
     start.generations = choose_start(core, options.from, core.slot(fresh));
   });
   core.control().reader_came.store(1, std::memory_order_release);

@@ -16,7 +16,7 @@ Stream Stream::create(const Segment& segment, std::string_view name, const Strea
   const std::shared_ptr<detail::SegmentCore>& core = segment.core();
   return core->unless_truncated([&] {
     const detail::FacilityPlan plan = detail::plan_stream(name, options, core->geometry().participants);
-    detail::make_facility(*core, plan);
+    detail::directory::make(*core, plan);
     return Stream{segment, detail::open_stream(core, name), true};
   });
 }
@@ -44,7 +44,7 @@ Stream Stream::open_or_create(const Segment& segment, std::string_view name, con
 
 bool Stream::remove(const Segment& segment, std::string_view name) {
   const Uncancellable to_its_end;
-  return segment.core()->unless_truncated([&] { return detail::remove_facility(*segment.core(), name); });
+  return segment.core()->unless_truncated([&] { return detail::directory::remove(*segment.core(), name); });
 }
 
 const std::string& Stream::name() const { return core()->record().name; }

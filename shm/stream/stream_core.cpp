@@ -91,7 +91,7 @@ const std::byte* StreamCore::slab_for_reading(std::uint32_t slab) {
 }
 
 void StreamCore::check_not_removed() const {
-  if (!is_ready(segment(), id())) throw_removed();
+  if (!directory::is_ready(segment(), id())) throw_removed();
 }
 
 void StreamCore::throw_corrupt(const std::string& what) const {
@@ -100,7 +100,7 @@ void StreamCore::throw_corrupt(const std::string& what) const {
   throw Error(Errc::corrupt, title() + " is corrupt: " + what + "; look at it with 'sapbuf dump', then make it anew");
 }
 
-void StreamCore::beat(std::uint32_t slot) const noexcept { detail::beat(segment().participant(slot)); }
+void StreamCore::beat(std::uint32_t slot) const noexcept { registry::beat(segment().participant(slot)); }
 
 void StreamCore::describe(std::vector<SegmentPart>& parts) const {
   const layout::StreamGeometry& g = geometry_;
@@ -164,7 +164,7 @@ bool StreamCore::on_truncation() noexcept {
 
 std::shared_ptr<StreamCore> find_stream(const std::shared_ptr<SegmentCore>& segment, std::string_view name) {
   segment->check_not_forked();
-  const std::optional<DirectoryRecord> record = find_by_name(*segment, name);
+  const std::optional<DirectoryRecord> record = directory::find_by_name(*segment, name);
   if (!record || record->kind != layout::FacilityKind::stream) return nullptr;
   return keep(segment, std::static_pointer_cast<StreamCore>(find_facility(*segment, record->id)));
 }

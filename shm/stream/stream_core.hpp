@@ -46,7 +46,7 @@ class StreamCore final : public Facility {
   bool is_same(const StreamCore& other) const noexcept {
     return segment().creation_id() == other.segment().creation_id() && id() == other.id();
   }
-  bool is_current() const noexcept { return segment().is_current() && is_ready(segment(), id()); }
+  bool is_current() const noexcept { return segment().is_current() && directory::is_ready(segment(), id()); }
   // Throws Errc::not_found once it was removed from its segment.
   void check_not_removed() const;
   // Throws what explains it: that the segment was truncated, the stream removed, or else Errc::corrupt.

@@ -113,7 +113,7 @@ std::vector<std::string> differences(const SegmentOptions& there, const SegmentO
 }
 
 FacilityPlan plan_stream(std::string_view name, const StreamOptions& options, std::uint32_t participants) {
-  check_facility_name(name);
+  directory::check_name(name);
   const layout::StreamGeometry geometry = geometry_of(options, participants);
   FacilityPlan plan{.kind = layout::FacilityKind::stream,
                     .name = std::string(name),

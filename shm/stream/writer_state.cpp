@@ -34,7 +34,7 @@ WriterState::WriterState(std::shared_ptr<StreamCore> stream, const WriterOptions
         "(SegmentOptions{.fences = Fences::full})");
   }
   recover_core(core->segment());
-  attachment = attach(*core, layout::SlotRole::writer, options.name);
+  attachment = registry::attach(*core, layout::SlotRole::writer, options.name);
   index = attachment.slot();
   slot = &core->slot(index);
   core->add(*this);

@@ -30,7 +30,7 @@ detail::FacilityPlan Counter::plan(std::string_view name, std::uint32_t particip
 }
 
 std::shared_ptr<Counter> Counter::find(const Segment& segment, std::string_view name) {
-  const auto record = detail::find_by_name(*segment.core(), name);
+  const auto record = detail::directory::find_by_name(*segment.core(), name);
   if (!record) throw Error(Errc::not_found, "there is no such counter");
   return detail::keep(segment.core(),
                       std::static_pointer_cast<Counter>(detail::find_facility(*segment.core(), record->id)));
@@ -94,6 +94,6 @@ void Counter::describe(std::vector<SegmentPart>& parts) const {
 
 CounterUser::CounterUser(const Segment& segment, std::string_view counter, std::string_view name)
     : counter_(Counter::find(segment, counter)),
-      attachment_(detail::attach(*counter_, layout::SlotRole::writer, name)) {}
+      attachment_(detail::registry::attach(*counter_, layout::SlotRole::writer, name)) {}
 
 }  // namespace sapbuf::test

@@ -166,13 +166,13 @@ BOOST_AUTO_TEST_CASE(it_is_removed_when_nobody_uses_it_and_its_place_is_anothers
   const Segment segment = Segment::create(name, kSmall);
   {
     CounterUser user{segment, "clicks", "user"};
-    BOOST_TEST(error_of([&] { detail::remove_facility(*segment.core(), "clicks"); }) == Errc::busy);
+    BOOST_TEST(error_of([&] { detail::directory::remove(*segment.core(), "clicks"); }) == Errc::busy);
     CountingVictim victim{name};
     victim.kill();
   }
-  BOOST_TEST(detail::remove_facility(*segment.core(), "clicks"));
+  BOOST_TEST(detail::directory::remove(*segment.core(), "clicks"));
   BOOST_TEST(error_of([&] { CounterUser(segment, "clicks", "late"); }) == Errc::not_found);
-  detail::make_facility(*segment.core(), Counter::plan("more", kSmall.participants));
+  detail::directory::make(*segment.core(), Counter::plan("more", kSmall.participants));
   BOOST_TEST(Counter::find(segment, "more")->total() == 0U);
   CounterUser user{segment, "more", "user"};
   user.count();
@@ -201,8 +201,12 @@ BOOST_AUTO_TEST_CASE(the_dead_of_an_unknown_kind_are_left_alone) {
   const std::vector<FacilityInfo> all = segment.facilities();
   BOOST_TEST_REQUIRE(all.size() == 2U);
   BOOST_TEST(all[1].kind == "unknown");
-  BOOST_TEST(inspect(segment).facilities.size() == 2U);
-  BOOST_TEST(error_of([&] { detail::remove_facility(*segment.core(), "clicks"); }) == Errc::incompatible);
+  const Snapshot now = inspect(segment);
+  BOOST_TEST(now.facilities.size() == 2U);
+  BOOST_TEST_REQUIRE(now.participants.size() == 1U);
+  BOOST_TEST(now.participants[0].facility == "clicks");
+  BOOST_TEST((now.participants[0].state == Liveness::dead));
+  BOOST_TEST(error_of([&] { detail::directory::remove(*segment.core(), "clicks"); }) == Errc::incompatible);
   const Writer writer{segment};
 }
 

@@ -100,7 +100,7 @@ BOOST_AUTO_TEST_CASE(it_grows_between_others) {
     for (std::uint64_t index = 0; index < 64 * kCellsPerPage; ++index) first->cell(index).store(1);
   }
   BOOST_TEST(second->cell(0).load() == 7U);
-  BOOST_TEST(remove_facility(*segment.core(), "first"));
+  BOOST_TEST(detail::directory::remove(*segment.core(), "first"));
   BOOST_TEST(allocated_bytes(name) == before - 2 * layout::kPageBytes);
   Tape::make(segment, "third", 1, 64);
   BOOST_TEST(info(segment, "third").offset < second_at);
@@ -195,7 +195,7 @@ BOOST_DATA_TEST_CASE(whoever_extends_it_may_die_at_any_step,
   tape->grow_to(300);
   BOOST_TEST(tape->pages() == 300U);
   BOOST_TEST(tape->sum() == 0U);
-  BOOST_TEST(remove_facility(*segment.core(), "tape"));
+  BOOST_TEST(detail::directory::remove(*segment.core(), "tape"));
   BOOST_TEST(allocated_bytes(name) == before);
 }
 
@@ -211,7 +211,7 @@ BOOST_AUTO_TEST_CASE(what_a_dead_one_allocated_goes_with_the_region) {
   }};
   BOOST_TEST(grower.wait() == -SIGKILL);
   BOOST_TEST(allocated_bytes(name) == before + 201 * layout::kPageBytes);
-  BOOST_TEST(remove_facility(*segment.core(), "tape"));
+  BOOST_TEST(detail::directory::remove(*segment.core(), "tape"));
   BOOST_TEST(allocated_bytes(name) == before);
 }
 
@@ -257,7 +257,7 @@ BOOST_DATA_TEST_CASE(in_supplied_memory_it_ends_with_that, data::make({false, tr
     BOOST_TEST(tape->sum() == room * kCellsPerPage);
     const std::string text = error_of(Errc::no_space, [&] { tape->grow_to(room + 1); });
     BOOST_TEST(text.find("may grow to") != std::string::npos);
-    BOOST_TEST(remove_facility(*segment.core(), "tape"));
+    BOOST_TEST(detail::directory::remove(*segment.core(), "tape"));
     Tape::make(segment, "next", room, room);
     BOOST_TEST(Tape::find(segment, "next")->sum() == 0U);
   }

@@ -21,11 +21,11 @@ detail::FacilityPlan Tape::plan(std::string_view name, std::uint64_t pages, std:
 }
 
 void Tape::make(const Segment& segment, std::string_view name, std::uint64_t pages, std::uint64_t most_pages) {
-  make_facility(*segment.core(), plan(name, pages, most_pages));
+  detail::directory::make(*segment.core(), plan(name, pages, most_pages));
 }
 
 std::shared_ptr<Tape> Tape::find(const Segment& segment, std::string_view name) {
-  const auto record = detail::find_by_name(*segment.core(), name);
+  const auto record = detail::directory::find_by_name(*segment.core(), name);
   if (!record) throw Error(Errc::not_found, "there is no such tape");
   return detail::keep(segment.core(),
                       std::static_pointer_cast<Tape>(detail::find_facility(*segment.core(), record->id)));

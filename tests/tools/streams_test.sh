@@ -406,7 +406,8 @@ test_what_this_version_does_not_know_is_shown_and_left_alone() {
   expect "$done" "$sapbuf" status "$stream"
   printed "^unknown $stream/orders: "
   expect "$done" "$sapbuf" status "$stream" --json
-  json_holds '.facilities[1] | .kind == "unknown" and .name == "orders" and .bytes > 0 and .order == null'
+  json_holds '.facilities[1] | .kind == "unknown" and .name == "orders" and .bytes > 0 and .order == null and
+                 .participants[0].name == "reader" and .participants[0].state == "dead"'
   expect "$no_segment" "$sapbuf" status "$(orders)"
   expect "$no_segment" "$sapbuf" rm "$(orders)"
   said 'of a kind that this library does not know'
