@@ -8,7 +8,7 @@
 //
 //   63     62      61              32 31               0
 //   +------+--------+----------------+-----------------+
-//   | busy | parity | frames since   | bytes since     |      "since" the selected record
+//   | busy | parity | messages since | bytes since     |      "since" the selected record
 //   +------+--------+----------------+-----------------+
 #pragma once
 
@@ -22,11 +22,11 @@ struct Progress {
 
   static constexpr std::uint64_t kBusy = std::uint64_t{1} << 63;
   static constexpr std::uint64_t kParity = std::uint64_t{1} << 62;
-  static constexpr std::uint64_t kOneFrame = std::uint64_t{1} << 32;
+  static constexpr std::uint64_t kOneMessage = std::uint64_t{1} << 32;
 
   constexpr bool busy() const noexcept { return (word & kBusy) != 0; }
   constexpr unsigned parity() const noexcept { return (word & kParity) != 0 ? 1 : 0; }
-  constexpr std::uint64_t frames() const noexcept { return bits(word, 32, 30); }
+  constexpr std::uint64_t messages() const noexcept { return bits(word, 32, 30); }
   constexpr std::uint64_t bytes() const noexcept { return word & 0xffff'ffffu; }
   // The word that selects the other record, with nothing counted since.
   constexpr Progress switched(bool busy) const noexcept { return {((word & kParity) ^ kParity) | (busy ? kBusy : 0)}; }
@@ -43,7 +43,7 @@ struct alignas(kLineBytes) LedgerRecord {
   Word aborted;
   Word dropped;
   Word abandoned;  // reservations that death cut off
-  Word in_extent;  // frames of the writer's current extent that `committed` already includes
+  Word in_extent;  // messages of the writer's current extent that `committed` already includes
   Word reserved[2];
 };
 inline constexpr Field kLedgerRecordFields[] = {

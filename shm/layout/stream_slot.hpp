@@ -12,7 +12,7 @@ namespace sapbuf::layout {
 inline constexpr std::uint64_t kNoHold = ~std::uint64_t{0};
 
 struct alignas(kLineBytes) StreamSlot {
-  // Writer: `busy` while a reservation is open, and the frames committed since the selected record.
+  // Writer: `busy` while a reservation is open, and the messages committed since the selected record.
   //   written by  the owner; repair, once the owner is dead
   //   read by     a closer, repair, inspect
   //   edge        close: light fence in reserve <-> heavy fence of the closer

@@ -11,12 +11,12 @@ constexpr auto relaxed = std::memory_order_relaxed;
 
 LedgerValues values_at(const layout::StreamSlot& slot, Progress progress) noexcept {
   const layout::LedgerRecord& record = slot.records[progress.parity()];
-  return {.committed = record.committed.load(relaxed) + progress.frames(),
+  return {.committed = record.committed.load(relaxed) + progress.messages(),
           .committed_bytes = record.committed_bytes.load(relaxed) + progress.bytes(),
           .aborted = record.aborted.load(relaxed),
           .dropped = record.dropped.load(relaxed),
           .abandoned = record.abandoned.load(relaxed),
-          .in_extent = record.in_extent.load(relaxed) + progress.frames()};
+          .in_extent = record.in_extent.load(relaxed) + progress.messages()};
 }
 
 // Who was in a slot, as the departed record names it.
@@ -53,7 +53,7 @@ LedgerValues observe_ledger(const layout::StreamSlot& slot) noexcept {
     values = values_at(slot, before);
     std::atomic_thread_fence(std::memory_order_acquire);
     const Progress after{slot.progress.load(relaxed)};
-    if (before.parity() == after.parity() && before.frames() <= after.frames()) break;
+    if (before.parity() == after.parity() && before.messages() <= after.messages()) break;
   }
   return values;
 }

@@ -11,7 +11,7 @@ struct LedgerValues {
   std::uint64_t aborted = 0;
   std::uint64_t dropped = 0;
   std::uint64_t abandoned = 0;
-  std::uint64_t in_extent = 0;  // frames of the current extent that `committed` includes
+  std::uint64_t in_extent = 0;  // messages of the current extent that `committed` includes
 };
 
 // The selected record and what was committed since. For the owner, or for repair once the owner is dead.

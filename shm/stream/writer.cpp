@@ -20,7 +20,7 @@ using layout::word_at;
 constexpr auto relaxed = std::memory_order_relaxed;
 
 // Before they could run over, the counters of the progress word move into the record.
-constexpr std::uint64_t kFoldAtFrames = std::uint64_t{1} << 29;
+constexpr std::uint64_t kFoldAtMessages = std::uint64_t{1} << 29;
 constexpr std::uint64_t kFoldAtBytes = std::uint64_t{1} << 31;
 
 // For a call in the middle of which a signal handler forked, and which the child comes back to: whatever it got stands
@@ -134,7 +134,7 @@ void clear_extent(WriterState& writer) noexcept {
 
 Status reserve_in_total_order(WriterState& writer, std::size_t size) noexcept {
   const Progress progress{writer.slot->progress.load(relaxed)};
-  if (progress.frames() >= kFoldAtFrames || progress.bytes() + size >= kFoldAtBytes) [[unlikely]] {
+  if (progress.messages() >= kFoldAtMessages || progress.bytes() + size >= kFoldAtBytes) [[unlikely]] {
     store_ledger(*writer.slot, load_ledger(*writer.slot), false);
   }
   Status status = Status::ok;

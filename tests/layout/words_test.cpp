@@ -108,21 +108,21 @@ BOOST_AUTO_TEST_CASE(an_extent_keeps_state_owner_length_and_count_apart) {
 
 BOOST_AUTO_TEST_CASE(progress_counts_frames_and_bytes_in_one_addition) {
   Progress progress{Progress::kBusy | Progress::kParity};
-  for (int i = 0; i < 3; ++i) progress.word += Progress::kOneFrame + 1000;
-  BOOST_TEST((progress.busy() && progress.parity() == 1 && progress.frames() == 3 && progress.bytes() == 3000));
+  for (int i = 0; i < 3; ++i) progress.word += Progress::kOneMessage + 1000;
+  BOOST_TEST((progress.busy() && progress.parity() == 1 && progress.messages() == 3 && progress.bytes() == 3000));
   progress.word = (std::uint64_t{1} << 62) - 1;
   BOOST_TEST((!progress.busy() && progress.parity() == 0));
-  BOOST_TEST(progress.frames() == (1U << 30) - 1);
+  BOOST_TEST(progress.messages() == (1U << 30) - 1);
   BOOST_TEST(progress.bytes() == 0xffff'ffffu);
 }
 
 BOOST_AUTO_TEST_CASE(a_switch_of_progress_selects_the_other_record_and_starts_from_nothing) {
   for (const bool busy : {false, true}) {
-    Progress progress{Progress::kBusy + 5 * Progress::kOneFrame + 77};
+    Progress progress{Progress::kBusy + 5 * Progress::kOneMessage + 77};
     for (const unsigned parity : {1u, 0u, 1u}) {
       progress = progress.switched(busy);
       BOOST_TEST((progress.parity() == parity && progress.busy() == busy));
-      BOOST_TEST((progress.frames() == 0 && progress.bytes() == 0));
+      BOOST_TEST((progress.messages() == 0 && progress.bytes() == 0));
     }
   }
 }

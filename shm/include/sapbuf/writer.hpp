@@ -401,7 +401,7 @@ template <typename Handle>
   size_ = 0;
   std::byte* const header = std::exchange(payload_, nullptr) - layout::kUnitBytes;
   detail::publish(*writer_, header, layout::FrameHeader::message(size, type_).word, header + layout::frame_span(size),
-                  end_, progress_ + layout::Progress::kOneFrame + size);
+                  end_, progress_ + layout::Progress::kOneMessage + size);
 }
 
 [[gnu::always_inline]] inline std::span<std::byte> Batch::append(std::size_t size, std::uint16_t type) noexcept {
@@ -415,7 +415,7 @@ template <typename Handle>
   }
   std::byte* const payload = next_ + layout::kUnitBytes;
   next_ += span;
-  progress_ += layout::Progress::kOneFrame + size;
+  progress_ += layout::Progress::kOneMessage + size;
   ++messages_;
   return {payload, size};
 }
