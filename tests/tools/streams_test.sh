@@ -402,7 +402,7 @@ test_what_this_version_does_not_know_is_shown_and_left_alone() {
   kill_hard reader
   make_kind_of_orders_unknown
   expect "$done" "$sapbuf" ls -l
-  printed '^  orders  *unknown .* -  *-  *-  *-  *0  *0  *0$'
+  printed '^  orders  *unknown .* -  *-  *-  *-  *0  *0  *1$'
   expect "$done" "$sapbuf" status "$stream"
   printed "^unknown $stream/orders: "
   expect "$done" "$sapbuf" status "$stream" --json
