@@ -1,4 +1,5 @@
 // The facilities that live in a segment: the one place that knows all of them.
+#include "pool/pool_core.hpp"
 #include "segment/facility.hpp"
 #include "stream/stream_core.hpp"
 #include "stream/stream_options.hpp"
@@ -6,7 +7,7 @@
 namespace sapbuf::detail {
 
 std::span<const FacilityType> facility_types() noexcept {
-  static const FacilityType all[] = {stream_type()};
+  static const FacilityType all[] = {stream_type(), pool_type()};
   return all;
 }
 

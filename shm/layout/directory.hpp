@@ -33,7 +33,7 @@ struct EntryLife {
 };
 
 // What stands in `kind`. A number is never given to another kind of facility.
-enum class FacilityKind : std::uint64_t { none = 0, stream = 1 };
+enum class FacilityKind : std::uint64_t { none = 0, stream = 1, pool = 2 };
 
 inline constexpr std::size_t kFacilityNameBytes = 64;
 inline constexpr std::size_t kChoices = 8;

@@ -18,7 +18,7 @@ enum class SlotState : std::uint8_t {
   attaching = 3,  // its owner keeps the facility from being removed, and has nothing in it yet
 };
 // Grows with the facilities; what a role does is its facility's to know.
-enum class SlotRole : std::uint8_t { none = 0, writer = 1, reader = 2 };
+enum class SlotRole : std::uint8_t { none = 0, writer = 1, reader = 2, user = 3 };
 
 //   63                16 15     8 7      0
 //   +-------------------+--------+-------+

@@ -71,6 +71,12 @@ std::string_view to_string(Status status) noexcept {
       return "too_large";
     case Status::already_reserved:
       return "already_reserved";
+    case Status::exhausted:
+      return "exhausted";
+    case Status::over_budget:
+      return "over_budget";
+    case Status::stale:
+      return "stale";
     case Status::closed:
       return "closed";
     case Status::forked:

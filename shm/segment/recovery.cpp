@@ -23,6 +23,8 @@ std::string_view to_string(Role role) noexcept {
       return "writer";
     case Role::reader:
       return "reader";
+    case Role::user:
+      return "user";
   }
   return "unknown";
 }

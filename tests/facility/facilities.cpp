@@ -1,6 +1,7 @@
 // What shm/facilities.cpp is to the library, with two more kinds of facilities.
 #include "facility/counter.hpp"
 #include "facility/tape.hpp"
+#include "pool/pool_core.hpp"
 #include "stream/stream_core.hpp"
 #include "stream/stream_options.hpp"
 
@@ -17,6 +18,7 @@ std::shared_ptr<Facility> open(SegmentCore& segment, const DirectoryRecord& reco
 
 std::span<const FacilityType> facility_types() noexcept {
   static const FacilityType all[] = {stream_type(),
+                                     pool_type(),
                                      {test::kCounterKind, "counter", &open<test::Counter>},
                                      {test::kTapeKind, "tape", &open<test::Tape>}};
   return all;

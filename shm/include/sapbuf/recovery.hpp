@@ -9,7 +9,7 @@
 
 namespace sapbuf {
 
-enum class Role : std::uint8_t { none = 0, writer = 1, reader = 2 };
+enum class Role : std::uint8_t { none = 0, writer = 1, reader = 2, user = 3 };
 std::string_view to_string(Role role) noexcept;
 
 // One participant whose death was proved and whose things were taken back.

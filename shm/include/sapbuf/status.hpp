@@ -16,6 +16,9 @@ enum class [[nodiscard]] Status : std::uint8_t{
                        // nothing was counted, and the call may be repeated once the range has gone
     too_large,         // the message can never fit a slab of this stream; nothing was counted
     already_reserved,  // this writer still has a reservation open: commit or abort it first
+    exhausted,         // a pool has no free buffer, and may not grow, or cannot
+    over_budget,       // this user of a pool holds as many shared buffers as one can
+    stale,             // what a reference names was freed, or is in another pool
     closed,            // the writer was moved from or closed
     forked,            // the handle was inherited through fork and belongs to the parent: make a new one in the child
     corrupt,           // the segment's bytes contradict themselves

@@ -1,0 +1,71 @@
+// What a pool is made of and where each part begins. Computed from the choices in its directory entry by everybody who
+// opens it, and kept in private memory.
+//
+//   region    + head     + control   + participants x 2048   + most buffers x 8   page-aligned
+//   +---------+----------+-----------+-----------------------+--------------------+----------+----------+-----
+//   | head    | control  | slots     | words                              | buffer 0 | buffer 1 | ...
+//   +---------+----------+-----------+-----------------------+--------------------+----------+----------+-----
+//   \________ mapped by whoever uses the pool _________________________/\_ grows __________________
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include <sapbuf/layout/directory.hpp>
+#include <sapbuf/layout/facility.hpp>
+#include <sapbuf/layout/pool_slot.hpp>
+
+namespace sapbuf::layout {
+
+inline constexpr std::uint64_t kMaxBufferBytes = std::uint64_t{1} << 30;
+inline constexpr std::uint64_t kMaxBuffers = std::uint64_t{1} << 31;
+
+struct PoolGeometry {
+  std::uint64_t buffer_bytes = 0;
+  std::uint64_t alignment = 0;
+  std::uint64_t count = 0;      // at first
+  std::uint64_t max_count = 0;  // that it may grow to
+  std::uint32_t participants = 0;
+  // Offsets from the segment's first byte.
+  std::uint64_t head_at = 0;
+  std::uint64_t control_at = 0;
+  std::uint64_t slots_at = 0;
+  std::uint64_t words_at = 0;
+  std::uint64_t buffers_at = 0;
+  std::uint64_t stride_bytes = 0;  // from one buffer to the next
+
+  constexpr std::uint64_t bytes_with(std::uint64_t buffers) const noexcept {  // of the region
+    return round_up(buffers_at + buffers * stride_bytes - head_at, kPageBytes);
+  }
+};
+
+// Fills in the offsets of a region that begins at `region`, from the choices above them.
+constexpr void place(PoolGeometry& g, std::uint64_t region) noexcept {
+  g.head_at = region;
+  g.control_at = g.head_at + sizeof(FacilityHead);
+  g.slots_at = g.control_at + sizeof(PoolControl);
+  g.words_at = g.slots_at + g.participants * sizeof(PoolSlot);
+  g.buffers_at = round_up(g.words_at + g.max_count * sizeof(Word), kPageBytes);
+  g.stride_bytes = round_up(g.buffer_bytes, g.alignment);
+}
+
+// The choices as a directory entry has them, and back. Nothing if a word says what this library does not know.
+void write_choices(const PoolGeometry& geometry, std::uint64_t (&choices)[kChoices]) noexcept;
+std::optional<PoolGeometry> read_pool_choices(const std::uint64_t (&choices)[kChoices]) noexcept;
+
+// Why these choices cannot work and what would; nothing if they can.
+std::optional<std::string> problem_with(const PoolGeometry& geometry);
+
+// Changes with every shared struct of pools: see layout_hash().
+constexpr std::uint64_t pool_layout_hash() noexcept {
+  return LayoutHash{}
+      .add(kFacilityHeadFields, sizeof(FacilityHead))
+      .add(kJournalEntryFields, sizeof(JournalEntry))
+      .add(kEventFields, sizeof(Event))
+      .add(kPoolControlFields, sizeof(PoolControl))
+      .add(kPoolSlotFields, sizeof(PoolSlot))
+      .add(kRoots)
+      .value();
+}
+
+}  // namespace sapbuf::layout

@@ -1,0 +1,90 @@
+// What a user of a pool has, and giving it back once the user is dead, or leaves. Under the pool's lock; each step may be
+// repeated.
+//
+//   local, of the dead    nobody else was ever told of it: free
+//   its roots             cleared; a shared buffer that nobody else has a root for is found by the next scan
+#include <algorithm>
+
+#include <sapbuf/detail/kill_point.hpp>
+
+#include "pool/pool_core.hpp"
+#include "pool/scan.hpp"
+
+namespace sapbuf::detail {
+namespace {
+
+using layout::BufferState;
+using layout::BufferWord;
+using layout::Root;
+
+constexpr auto relaxed = std::memory_order_relaxed;
+
+bool is_gone(std::uint32_t slot, std::span<const std::uint32_t> gone) noexcept {
+  return std::find(gone.begin(), gone.end(), slot) != gone.end();
+}
+
+bool is_rooted_by_others(const PoolCore& core, Root root, std::span<const std::uint32_t> gone) noexcept {
+  return any_participant(core, [&](std::uint32_t slot, layout::SlotRegistration) {
+    if (is_gone(slot, gone)) return false;
+    const auto& roots = core.slot(slot).roots;
+    return std::any_of(std::begin(roots), std::end(roots),
+                       [&](const layout::Word& word) { return word.load(std::memory_order_acquire) == root.word; });
+  });
+}
+
+}  // namespace
+
+void PoolCore::find_holdings(std::uint32_t index, std::vector<std::uint64_t>& buffers) {
+  const std::uint32_t there = count();
+  for (std::uint32_t buffer = 0; buffer < there; ++buffer) {
+    if (BufferWord{word(buffer).load(relaxed)}.is_local_of(index)) buffers.push_back(buffer);
+  }
+  for (const layout::Word& word_of_root : slot(index).roots) {
+    const Root root{word_of_root.load(relaxed)};
+    if (root.is_none() || root.index() >= there) continue;
+    const BufferWord seen{word(root.index()).load(relaxed)};
+    const bool is_shared = seen.state() == BufferState::shared || seen.state() == BufferState::dying;
+    if (is_shared && seen.incarnation() == root.incarnation()) buffers.push_back(root.index());
+  }
+  std::sort(buffers.begin(), buffers.end());
+  buffers.erase(std::unique(buffers.begin(), buffers.end()), buffers.end());
+}
+
+// Whoever has a buffer may be what others wait for.
+bool PoolCore::is_in_the_way(std::uint32_t index, layout::SlotRegistration) {
+  std::vector<std::uint64_t> buffers;
+  find_holdings(index, buffers);
+  return !buffers.empty();
+}
+
+bool PoolCore::repair(std::uint32_t index, RepairTally& tally) {
+  const std::uint32_t there = count();
+  for (std::uint32_t buffer = 0; buffer < there; ++buffer) {
+    layout::Word& at = word(buffer);
+    const BufferWord seen{at.load(std::memory_order_acquire)};
+    if (!seen.is_local_of(index)) continue;
+    // pool-free: release; the dead one's last use of it is behind the proof of the death.
+    at.store(seen.freed().word, std::memory_order_release);
+    SAPBUF_KILL_POINT(pool_reclaimed);
+    ++tally.repairs;
+    tally.bytes += geometry_.buffer_bytes;
+  }
+  return true;
+}
+
+void PoolCore::release(std::uint32_t index) noexcept {
+  for (layout::Word& root : slot(index).roots) root.store(0, std::memory_order_release);
+  SAPBUF_KILL_POINT(pool_unrooted);
+}
+
+std::uint32_t PoolCore::count_released(std::span<const std::uint64_t> buffers, std::span<const std::uint32_t> gone) {
+  return static_cast<std::uint32_t>(std::count_if(buffers.begin(), buffers.end(), [&](std::uint64_t buffer) {
+    if (buffer >= geometry_.max_count) return false;
+    const auto index = static_cast<std::uint32_t>(buffer);
+    const BufferWord seen{word(index).load(std::memory_order_acquire)};
+    if (seen.state() == BufferState::free || seen.state() == BufferState::local) return true;
+    return !is_rooted_by_others(*this, Root::make(index, seen.incarnation()), gone);
+  }));
+}
+
+}  // namespace sapbuf::detail

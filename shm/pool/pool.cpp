@@ -1,0 +1,108 @@
+// The public calls of Pool, PoolUser and Buffer.
+#include <sapbuf/pool.hpp>
+
+#include "platform/cancellation.hpp"
+#include "pool/pool_core.hpp"
+#include "pool/pool_options.hpp"
+#include "pool/pool_user.hpp"
+
+namespace sapbuf {
+
+using platform::Uncancellable;
+
+Pool::Pool(Segment segment, std::shared_ptr<detail::PoolCore> core, bool created) noexcept
+    : segment_(std::move(segment)), core_(std::move(core)), created_(created) {}
+
+Pool Pool::create(const Segment& segment, std::string_view name, const PoolOptions& options) {
+  const Uncancellable to_its_end;
+  const std::shared_ptr<detail::SegmentCore>& core = segment.core();
+  return core->unless_truncated([&] {
+    detail::directory::make(*core, detail::plan_pool(name, options, core->geometry().participants));
+    return Pool{segment, detail::open_pool(core, name), true};
+  });
+}
+
+Pool Pool::open(const Segment& segment, std::string_view name) {
+  const Uncancellable to_its_end;
+  return segment.core()->unless_truncated([&] {
+    return Pool{segment, detail::open_pool(segment.core(), name), false};
+  });
+}
+
+Pool Pool::open_or_create(const Segment& segment, std::string_view name, const PoolOptions& options) {
+  const Uncancellable to_its_end;
+  constexpr int kTries = 100;
+  for (int tried = 0;; ++tried) {
+    if (auto there = detail::find_pool(segment.core(), name)) return Pool{segment, std::move(there), false};
+    try {
+      return create(segment, name, options);
+    } catch (const Error& error) {
+      // Somebody was faster: his is there, or is gone again; or it is something else than a pool.
+      if (error.errc() != Errc::exists || tried == kTries) throw;
+    }
+  }
+}
+
+bool Pool::remove(const Segment& segment, std::string_view name) {
+  const Uncancellable to_its_end;
+  return segment.core()->unless_truncated([&] { return detail::directory::remove(*segment.core(), name); });
+}
+
+const std::string& Pool::name() const { return core()->record().name; }
+bool Pool::created() const {
+  core();
+  return created_;
+}
+PoolOptions Pool::options() const { return detail::options_of(core()->geometry()); }
+std::vector<std::string> Pool::differences(const PoolOptions& asked) const {
+  detail::plan_pool(name(), asked, core()->geometry().participants);  // throws if they cannot work
+  return detail::differences(options(), asked);
+}
+bool Pool::is_current() const { return core()->is_current(); }
+std::uint64_t Pool::count() const { return core()->count(); }
+
+const std::shared_ptr<detail::PoolCore>& Pool::core() const {
+  if (core_ == nullptr) throw Error(Errc::invalid_argument, "this pool handle was moved from");
+  return core_;
+}
+
+PoolUser::PoolUser(const Pool& pool, const PoolUserOptions& options) {
+  const Uncancellable to_its_end;
+  const auto attach = [&] { return std::make_unique<detail::PoolUserState>(pool.core(), options); };
+  state_ = pool.core()->segment().unless_truncated(attach).release();
+}
+
+PoolUser::PoolUser(PoolUser&& other) noexcept : state_(std::exchange(other.state_, nullptr)) {}
+
+PoolUser& PoolUser::operator=(PoolUser&& other) noexcept {
+  if (this != &other) {
+    close();
+    state_ = std::exchange(other.state_, nullptr);
+  }
+  return *this;
+}
+
+PoolUser::~PoolUser() { close(); }
+
+void PoolUser::close() noexcept {
+  if (auto* const state = std::exchange(state_, nullptr)) state->close();
+}
+
+Buffer PoolUser::acquire() noexcept { return state_ == nullptr ? Buffer{} : state_->acquire(); }
+Buffer PoolUser::acquire_for(std::chrono::nanoseconds timeout) noexcept {
+  return state_ == nullptr ? Buffer{} : state_->acquire_for(timeout);
+}
+Buffer PoolUser::adopt(const BufferReference& reference) noexcept {
+  return state_ == nullptr ? Buffer{} : state_->adopt(reference);
+}
+std::uint32_t PoolUser::slot() const noexcept { return state_ == nullptr ? ~std::uint32_t{0} : state_->index(); }
+
+BufferReference Buffer::share() noexcept { return user_ == nullptr ? BufferReference{} : user_->share(*this); }
+
+void Buffer::release() noexcept {
+  if (detail::PoolUserState* const user = std::exchange(user_, nullptr)) user->release(*this);
+  bytes_ = {};
+  status_ = Status::closed;
+}
+
+}  // namespace sapbuf

@@ -1,0 +1,129 @@
+#include "pool/pool_core.hpp"
+
+#include <algorithm>
+
+#include "segment/core_dumps.hpp"
+#include "segment/event.hpp"
+
+namespace sapbuf::detail {
+namespace {
+
+constexpr auto relaxed = std::memory_order_relaxed;
+
+// What the directory says of a pool, checked. Throws Error.
+layout::PoolGeometry geometry_in(SegmentCore& segment, const DirectoryRecord& record) {
+  const std::string title = "pool '" + record.name + "' of segment '" + segment.name() + "'";
+  if (record.layout_hash != layout::pool_layout_hash()) {
+    throw Error(Errc::incompatible, title +
+                                        " has another layout than this library's pools: use the version that made it, "
+                                        "or remove it and make it anew");
+  }
+  std::optional<layout::PoolGeometry> geometry = layout::read_pool_choices(record.choices);
+  if (!geometry) {
+    throw Error(Errc::incompatible, title +
+                                        " says more of itself than this library understands: use the version that "
+                                        "made it, or remove it and make it anew");
+  }
+  geometry->participants = segment.geometry().participants;
+  if (const auto problem = layout::problem_with(*geometry)) {
+    throw Error(Errc::corrupt, title + " is corrupt: " + *problem);
+  }
+  layout::place(*geometry, record.offset);
+  if (geometry->bytes_with(geometry->count) > record.bytes) {
+    throw Error(Errc::corrupt, title + " is corrupt: its region has " + std::to_string(record.bytes) + " bytes of " +
+                                   std::to_string(geometry->bytes_with(geometry->count)));
+  }
+  return *geometry;
+}
+
+std::shared_ptr<Facility> open(SegmentCore& segment, const DirectoryRecord& record) {
+  return std::make_shared<PoolCore>(segment, record);
+}
+
+}  // namespace
+
+PoolCore::PoolCore(SegmentCore& segment, const DirectoryRecord& record)
+    : Facility(segment, record, geometry_in(segment, record).buffers_at - record.offset),
+      geometry_(geometry_in(segment, record)),
+      reach_(geometry_.max_count) {}
+
+std::byte* PoolCore::buffers() {
+  std::byte* buffers = buffers_.load(std::memory_order_acquire);
+  if (buffers != nullptr) return buffers;
+  const std::lock_guard guard{mapping_mutex_};
+  buffers = buffers_.load(relaxed);
+  if (buffers != nullptr) return buffers;
+  const std::uint64_t control_bytes = geometry_.buffers_at - geometry_.head_at;
+  const platform::Dump dump = slabs_in_core_dumps() ? platform::Dump::yes : platform::Dump::no;
+  buffers = buffers_range_.map_growing(segment(), platform::FileAccess::read_write, geometry_.buffers_at,
+                                       bytes() - control_bytes, record().most_bytes - control_bytes, dump);
+  reach_.store(std::min(geometry_.max_count, buffers_range_.reach() / geometry_.stride_bytes), relaxed);
+  buffers_.store(buffers, std::memory_order_release);
+  return buffers;
+}
+
+void PoolCore::check_not_removed() const {
+  if (!directory::is_ready(segment(), id())) throw_removed();
+}
+
+void PoolCore::check() {
+  const std::uint64_t count = control().count.load(std::memory_order_acquire);
+  if (count >= geometry_.count && count <= geometry_.max_count && geometry_.bytes_with(count) <= bytes()) return;
+  segment().check_not_truncated();
+  check_not_removed();
+  throw Error(Errc::corrupt, title() + " is corrupt: it says that it has " + std::to_string(count) + " buffers");
+}
+
+void PoolCore::prepare(std::uint32_t index) noexcept {
+  layout::PoolSlot& fresh = slot(index);
+  fresh.revoked.store(0, relaxed);
+  for (layout::Word& root : fresh.roots) root.store(0, relaxed);
+}
+
+void PoolCore::mark_settled(std::uint32_t index) noexcept {
+  slot(index).revoked.store(layout::kSettledByOthers, relaxed);
+}
+
+void PoolCore::wake_all() noexcept { notify(control().released); }
+
+void PoolCore::describe(std::vector<SegmentPart>& parts) const {
+  const layout::PoolGeometry& g = geometry_;
+  const auto part = [&](std::string what, std::uint64_t begin, std::uint64_t end) {
+    parts.push_back({record().name, std::move(what), begin, end - begin});
+  };
+  part("journal and counts of recoveries", g.head_at, g.control_at);
+  part("control", g.control_at, g.slots_at);
+  part(std::to_string(g.participants) + " slots", g.slots_at, g.words_at);
+  part(std::to_string(g.max_count) + " words", g.words_at, g.words_at + g.max_count * sizeof(layout::Word));
+  const std::uint64_t count = std::min(control().count.load(std::memory_order_acquire), g.max_count);
+  part(std::to_string(count) + " buffers", g.buffers_at, g.buffers_at + count * g.stride_bytes);
+}
+
+// Every user finds itself revoked at its next step, and asks why.
+bool PoolCore::on_truncation() noexcept {
+  const bool control = Facility::on_truncation();
+  const bool buffers = buffers_range_.replace_by_zeros();
+  if (!control) return false;
+  for (std::uint32_t index = 0; index < geometry_.participants; ++index) mark_settled(index);
+  return buffers;
+}
+
+std::shared_ptr<PoolCore> find_pool(const std::shared_ptr<SegmentCore>& segment, std::string_view name) {
+  segment->check_not_forked();
+  const std::optional<DirectoryRecord> record = directory::find_by_name(*segment, name);
+  if (!record || record->kind != layout::FacilityKind::pool) return nullptr;
+  return keep(segment, std::static_pointer_cast<PoolCore>(find_facility(*segment, record->id)));
+}
+
+std::shared_ptr<PoolCore> open_pool(const std::shared_ptr<SegmentCore>& segment, std::string_view name) {
+  std::shared_ptr<PoolCore> pool = find_pool(segment, name);
+  if (pool == nullptr) {
+    throw Error(Errc::not_found, "segment '" + segment->name() + "' has no pool '" + std::string(name) +
+                                     "' ('sapbuf ls -l' shows what there is)");
+  }
+  return pool;
+}
+
+FacilityType pool_type() noexcept { return {layout::FacilityKind::pool, "pool", &open}; }
+
+}  // namespace sapbuf::detail

@@ -1,0 +1,75 @@
+// A pool of a segment that is open in this process: where everything of it is. What the bytes mean is in layout/pool_*.hpp;
+// what is done with them, in the other files of this folder.
+#pragma once
+
+#include <sapbuf/layout/pool_geometry.hpp>
+
+#include "segment/facility.hpp"
+
+namespace sapbuf::detail {
+
+// Everything that is read from shared memory and decides an address is taken from `geometry()`, a private copy that was
+// validated when the pool was opened, or checked against it.
+class PoolCore final : public Facility {
+ public:
+  // Throws Error (corrupt, incompatible, resource_exhausted).
+  PoolCore(SegmentCore& segment, const DirectoryRecord& record);
+
+  const layout::PoolGeometry& geometry() const noexcept { return geometry_; }
+  layout::PoolControl& control() const noexcept { return at<layout::PoolControl>(geometry_.control_at); }
+  layout::PoolSlot& slot(std::uint32_t index) const noexcept {
+    return at<layout::PoolSlot>(geometry_.slots_at + index * sizeof(layout::PoolSlot));
+  }
+  // Of a buffer below max_count.
+  layout::Word& word(std::uint32_t buffer) const noexcept {
+    return at<layout::Word>(geometry_.words_at + buffer * sizeof(layout::Word));
+  }
+  // Buffers that there are, and that this process can address.
+  //   growth: acquire, so that their pages are there
+  std::uint32_t count() const noexcept {
+    const std::uint64_t count = control().count.load(std::memory_order_acquire);
+    return static_cast<std::uint32_t>(std::min(count, reach_.load(std::memory_order_relaxed)));
+  }
+  // The buffers are mapped when they are first asked for. Throws Error (resource_exhausted).
+  std::byte* buffers();
+
+  // As of the segment.
+  bool full_fences() const noexcept { return segment().full_fences(); }
+  bool is_current() const noexcept { return segment().is_current() && directory::is_ready(segment(), id()); }
+  void check_not_removed() const;
+  // Whether both are the same pool, opened twice perhaps. Touches no shared memory.
+  bool is_same(const PoolCore& other) const noexcept {
+    return segment().creation_id() == other.segment().creation_id() && id() == other.id();
+  }
+
+  // See Facility.
+  void check() override;
+  void prepare(std::uint32_t slot) noexcept override;
+  void mark_settled(std::uint32_t slot) noexcept override;
+  void wake_all() noexcept override;
+  void describe(std::vector<SegmentPart>& parts) const override;
+  bool on_truncation() noexcept override;
+  // In pool/holdings.cpp. A holding is a buffer's index.
+  void find_holdings(std::uint32_t slot, std::vector<std::uint64_t>& buffers) override;
+  bool is_in_the_way(std::uint32_t slot, layout::SlotRegistration registration) override;
+  bool repair(std::uint32_t slot, RepairTally& tally) override;
+  void release(std::uint32_t slot) noexcept override;
+  std::uint32_t count_released(std::span<const std::uint64_t> buffers, std::span<const std::uint32_t> gone) override;
+
+ private:
+  const layout::PoolGeometry geometry_;
+  std::mutex mapping_mutex_;
+  MappedRange buffers_range_;
+  std::atomic<std::byte*> buffers_{nullptr};
+  std::atomic<std::uint64_t> reach_;  // in buffers
+};
+
+// The pool `name` of a segment, for a handle. Throws Error: not_found, and as the constructor.
+std::shared_ptr<PoolCore> open_pool(const std::shared_ptr<SegmentCore>& segment, std::string_view name);
+// The same if it is there.
+std::shared_ptr<PoolCore> find_pool(const std::shared_ptr<SegmentCore>& segment, std::string_view name);
+
+// Its type, for facilities.cpp.
+FacilityType pool_type() noexcept;
+
+}  // namespace sapbuf::detail

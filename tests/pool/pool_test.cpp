@@ -1,0 +1,258 @@
+// A pool in one process: options, acquiring and releasing, sharing, limits, growth.
+#include <boost/test/unit_test.hpp>
+
+#include <cstring>
+#include <set>
+
+#include <sapbuf/sapbuf.hpp>
+
+#include "pool/pool_core.hpp"
+#include "support/child.hpp"
+
+namespace sapbuf::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+const SegmentOptions kSegment{.slab_bytes = 16384, .participants = 8};
+
+struct Fixture {
+  explicit Fixture(const PoolOptions& options = {.buffer_bytes = 100, .count = 8})
+      : segment(Segment::create(name, kSegment)), pool(Pool::create(segment, "frames", options)) {}
+
+  TestName name;
+  Segment segment;
+  Pool pool;
+};
+
+template <typename Call>
+Errc error_of(Call call) {
+  try {
+    call();
+  } catch (const Error& error) {
+    return error.errc();
+  }
+  return Errc{};
+}
+
+std::vector<Buffer> take_all(PoolUser& user) {
+  std::vector<Buffer> all;
+  for (;;) {
+    Buffer buffer = user.acquire();
+    if (!buffer) return all;
+    all.push_back(std::move(buffer));
+  }
+}
+
+BOOST_AUTO_TEST_SUITE(pool)
+
+BOOST_AUTO_TEST_CASE(options_are_kept_and_compared) {
+  const Fixture fixture{{.buffer_bytes = 1000, .count = 5, .max_count = 9, .alignment = 256}};
+  const Pool again = Pool::open(fixture.segment, "frames");
+  BOOST_TEST(again.options().buffer_bytes == 1000U);
+  BOOST_TEST(again.options().max_count == 9U);
+  BOOST_TEST(!again.created());
+  BOOST_TEST(fixture.pool.created());
+  BOOST_TEST(again.differences({.buffer_bytes = 1000, .count = 5, .max_count = 9, .alignment = 256}).empty());
+  BOOST_TEST(again.differences({.buffer_bytes = 1000, .count = 6, .max_count = 9, .alignment = 256}) ==
+                 std::vector<std::string>{"count 5, not 6"},
+             boost::test_tools::per_element());
+  BOOST_TEST(!Pool::open_or_create(fixture.segment, "frames").created());
+  BOOST_TEST(Pool::open_or_create(fixture.segment, "more").created());
+}
+
+BOOST_AUTO_TEST_CASE(what_cannot_work_is_refused) {
+  const TestName name;
+  const Segment segment = Segment::create(name, kSegment);
+  for (const PoolOptions& options :
+       {PoolOptions{.buffer_bytes = 0}, PoolOptions{.buffer_bytes = (1ull << 30) + 1}, PoolOptions{.count = 0},
+        PoolOptions{.count = 4, .max_count = 3}, PoolOptions{.alignment = 3}, PoolOptions{.alignment = 8192}}) {
+    BOOST_TEST(static_cast<int>(error_of([&] { Pool::create(segment, "p", options); })) ==
+               static_cast<int>(Errc::invalid_argument));
+  }
+  BOOST_TEST(static_cast<int>(error_of([&] { Pool::open(segment, "p"); })) == static_cast<int>(Errc::not_found));
+  BOOST_TEST(static_cast<int>(error_of([&] { Pool::open(segment, "main"); })) == static_cast<int>(Errc::not_found));
+  BOOST_TEST(static_cast<int>(error_of([&] { Pool::create(segment, "main"); })) == static_cast<int>(Errc::exists));
+}
+
+BOOST_AUTO_TEST_CASE(buffers_are_aligned_apart_and_all_there) {
+  const Fixture fixture{{.buffer_bytes = 100, .count = 8, .alignment = 128}};
+  PoolUser user{fixture.pool};
+  std::vector<Buffer> all = take_all(user);
+  BOOST_TEST(all.size() == 8U);
+  std::set<std::byte*> begins;
+  for (const Buffer& buffer : all) {
+    BOOST_TEST(buffer.bytes().size() == 100U);
+    BOOST_TEST(reinterpret_cast<std::uintptr_t>(buffer.bytes().data()) % 128 == 0U);
+    std::memset(buffer.bytes().data(), 1, buffer.bytes().size());
+    begins.insert(buffer.bytes().data());
+  }
+  BOOST_TEST(begins.size() == 8U);
+  BOOST_TEST((user.acquire().status() == Status::exhausted));
+  std::byte* const freed = all[3].bytes().data();
+  all[3].release();
+  BOOST_TEST((all[3].status() == Status::closed));
+  BOOST_TEST(all[3].bytes().empty());
+  const Buffer again = user.acquire();
+  BOOST_TEST(again.bytes().data() == freed);
+}
+
+BOOST_AUTO_TEST_CASE(the_library_touches_no_byte_of_a_buffer) {
+  const Fixture fixture{{.buffer_bytes = 64, .count = 4}};
+  PoolUser user{fixture.pool};
+  PoolUser other{fixture.pool};
+  std::memset(fixture.pool.core()->buffers(), 0x5a, 4 * 64);
+  {
+    std::vector<Buffer> all = take_all(user);
+    for (Buffer& buffer : all) BOOST_TEST(static_cast<bool>(other.adopt(buffer.share())));
+  }
+  BOOST_TEST(take_all(other).size() == 4U);
+  const std::byte* const bytes = fixture.pool.core()->buffers();
+  BOOST_TEST(std::all_of(bytes, bytes + 4 * 64, [](std::byte byte) { return byte == std::byte{0x5a}; }));
+}
+
+BOOST_AUTO_TEST_CASE(a_shared_buffer_lives_as_long_as_one_of_its_holders) {
+  const Fixture fixture{{.buffer_bytes = 64, .count = 1}};
+  PoolUser first{fixture.pool};
+  PoolUser second{fixture.pool};
+  Buffer own = first.acquire();
+  std::memcpy(own.bytes().data(), "hello", 6);
+  const BufferReference reference = own.share();
+  BOOST_TEST((own.share() == reference));
+  Buffer adopted = second.adopt(reference);
+  BOOST_TEST_REQUIRE(static_cast<bool>(adopted));
+  BOOST_TEST(adopted.bytes().data() == own.bytes().data());
+  own.release();
+  BOOST_TEST((first.acquire().status() == Status::exhausted));
+  BOOST_TEST(std::memcmp(adopted.bytes().data(), "hello", 6) == 0);
+  Buffer again = first.adopt(reference);
+  BOOST_TEST(static_cast<bool>(again));
+  adopted.release();
+  BOOST_TEST((second.acquire().status() == Status::exhausted));
+  again.release();
+  // Nobody has it: whoever needs one finds that out.
+  Buffer fresh = second.acquire();
+  BOOST_TEST(static_cast<bool>(fresh));
+  BOOST_TEST((first.adopt(reference).status() == Status::stale));
+}
+
+BOOST_AUTO_TEST_CASE(a_reference_that_nobody_holds_may_be_adopted_until_somebody_needs_the_buffer) {
+  const Fixture fixture{{.buffer_bytes = 64, .count = 2}};
+  PoolUser user{fixture.pool};
+  const BufferReference reference = user.acquire().share();
+  BOOST_TEST(static_cast<bool>(user.adopt(reference)));
+  std::vector<Buffer> all = take_all(user);
+  BOOST_TEST(all.size() == 2U);
+  BOOST_TEST((user.adopt(reference).status() == Status::stale));
+}
+
+BOOST_AUTO_TEST_CASE(a_strange_reference_adopts_nothing) {
+  const Fixture fixture;
+  const Pool other_pool = Pool::create(fixture.segment, "other");
+  PoolUser user{fixture.pool};
+  PoolUser of_other{other_pool};
+  Buffer own = user.acquire();
+  const BufferReference good = own.share();
+  BOOST_TEST((of_other.adopt(good).status() == Status::stale));
+  for (BufferReference bad : {good, good, good, BufferReference{}}) {
+    static int which = 0;
+    if (which == 0) bad.index = 1'000'000;
+    if (which == 1) ++bad.incarnation;
+    if (which == 2) ++bad.where;
+    ++which;
+    BOOST_TEST((user.adopt(bad).status() == Status::stale));
+  }
+  Buffer local = user.acquire();  // nobody was told of it
+  BufferReference guessed = good;
+  guessed.index = good.index + 1;
+  BOOST_TEST((user.adopt(guessed).status() == Status::stale));
+}
+
+BOOST_AUTO_TEST_CASE(one_user_holds_so_many_shared_buffers_at_the_most) {
+  const Fixture fixture{{.buffer_bytes = 8, .count = 300}};
+  PoolUser user{fixture.pool};
+  PoolUser other{fixture.pool};
+  std::vector<Buffer> all = take_all(user);
+  std::vector<BufferReference> references;
+  for (Buffer& buffer : all) {
+    const BufferReference reference = buffer.share();
+    if (reference == BufferReference{}) break;
+    references.push_back(reference);
+  }
+  BOOST_TEST(references.size() == 248U);
+  BOOST_TEST((user.adopt(references[0]).status() == Status::over_budget));
+  all[0].release();
+  Buffer adopted = user.adopt(references[1]);
+  BOOST_TEST(static_cast<bool>(adopted));
+}
+
+BOOST_AUTO_TEST_CASE(it_grows_when_it_has_none_left) {
+  const Fixture fixture{{.buffer_bytes = 4096, .count = 4, .max_count = 100}};
+  PoolUser early{fixture.pool};
+  PoolUser user{fixture.pool};
+  std::vector<Buffer> all = take_all(user);
+  BOOST_TEST(all.size() == 100U);
+  BOOST_TEST(fixture.pool.count() == 100U);
+  for (const Buffer& buffer : all) std::memset(buffer.bytes().data(), 7, buffer.bytes().size());
+  Buffer adopted = early.adopt(all[99].share());
+  BOOST_TEST_REQUIRE(static_cast<bool>(adopted));
+  BOOST_TEST((adopted.bytes()[4095] == std::byte{7}));
+}
+
+BOOST_AUTO_TEST_CASE(a_wait_ends_with_a_release_the_time_or_the_flag) {
+  const Fixture fixture{{.buffer_bytes = 64, .count = 1}};
+  std::atomic<bool> stop{false};
+  PoolUser user{fixture.pool, {.stop = &stop}};
+  Buffer only = user.acquire();
+  BOOST_TEST((user.acquire_for(3ms).status() == Status::timeout));
+  Child other{[&](Link& link) {
+    PoolUser own{Pool::open(Segment::open(fixture.name), "frames")};
+    link.say(1);
+    Buffer buffer = own.acquire_for(kPatience);
+    link.say(buffer ? 2 : 3);
+  }};
+  BOOST_TEST(other.hear() == 1U);
+  only.release();
+  BOOST_TEST(other.hear() == 2U);
+  BOOST_TEST(other.wait() == 0);
+  only = user.acquire_for(kPatience);
+  BOOST_TEST(static_cast<bool>(only));
+  stop.store(true);
+  BOOST_TEST((user.acquire_for(std::chrono::hours::max()).status() == Status::stopped));
+}
+
+BOOST_AUTO_TEST_CASE(a_user_that_is_closed_goes_with_its_last_buffer) {
+  const Fixture fixture{{.buffer_bytes = 64, .count = 2}};
+  Buffer kept;
+  {
+    PoolUser user{fixture.pool};
+    kept = user.acquire();
+    user.close();
+    BOOST_TEST((user.acquire().status() == Status::closed));
+  }
+  std::memset(kept.bytes().data(), 1, 64);
+  BOOST_TEST(static_cast<int>(error_of([&] { Pool::remove(fixture.segment, "frames"); })) ==
+             static_cast<int>(Errc::busy));
+  kept.release();
+  BOOST_TEST(Pool::remove(fixture.segment, "frames"));
+  BOOST_TEST(!fixture.pool.is_current());
+  BOOST_TEST(static_cast<int>(error_of([&] { PoolUser{fixture.pool}; })) == static_cast<int>(Errc::not_found));
+}
+
+BOOST_AUTO_TEST_CASE(a_child_made_by_fork_has_none_of_it) {
+  const Fixture fixture{{.buffer_bytes = 64, .count = 2}};
+  PoolUser user{fixture.pool};
+  Buffer own = user.acquire();
+  Child child{[&](Link&) {
+    if (user.acquire().status() != Status::forked) throw std::runtime_error("it acquires");
+    own.release();
+  }};
+  BOOST_TEST(child.wait() == 0);
+  const Buffer other = user.acquire();
+  BOOST_TEST((user.acquire().status() == Status::exhausted));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
+}  // namespace sapbuf::test
