@@ -7,6 +7,8 @@
 #include <sapbuf/inspect.hpp>
 
 #include "platform/cancellation.hpp"
+#include "pool/pool_core.hpp"
+#include "pool/pool_options.hpp"
 #include "segment/creation.hpp"
 #include "segment/facility.hpp"
 #include "segment/journal.hpp"
@@ -197,16 +199,38 @@ StreamSnapshot look_at_stream(StreamCore& stream, const InspectOptions& options,
   return snapshot;
 }
 
+PoolSnapshot look_at_pool(PoolCore& pool) {
+  pool.check();
+  PoolSnapshot snapshot{.options = options_of(pool.geometry()), .count = pool.count()};
+  for (std::uint32_t buffer = 0; buffer < snapshot.count; ++buffer) {
+    switch (layout::BufferWord{pool.word(buffer).load(relaxed)}.state()) {
+      case layout::BufferState::free:
+        ++snapshot.free;
+        break;
+      case layout::BufferState::local:
+        ++snapshot.in_use;
+        break;
+      case layout::BufferState::shared:
+      case layout::BufferState::dying:
+        ++snapshot.shared;
+        break;
+    }
+  }
+  return snapshot;
+}
+
 FacilitySnapshot look_at_facility(Facility& facility, const InspectOptions& options, Snapshot& snapshot) {
   const DirectoryRecord& record = facility.record();
   FacilitySnapshot seen{.info = info_of(record),
                         .recoveries = facility.head().recoveries.load(relaxed),
                         .released = facility.head().released.load(relaxed),
                         .journal = look_at_journal(facility.head()),
-                        .stream = {}};
+                        .stream = {},
+                        .pool = {}};
   if (record.kind == layout::FacilityKind::stream) {
     seen.stream = look_at_stream(static_cast<StreamCore&>(facility), options, snapshot.participants);
   } else {
+    if (record.kind == layout::FacilityKind::pool) seen.pool = look_at_pool(static_cast<PoolCore&>(facility));
     look_at_participants(facility.segment(), record, &facility, nullptr, 0, options, snapshot.participants);
   }
   return seen;
@@ -247,7 +271,7 @@ Snapshot inspect_core(const std::shared_ptr<SegmentCore>& core, unsigned mode, c
     if (facility) {
       snapshot.facilities.push_back(look_at_facility(*facility, options, snapshot));
     } else {
-      snapshot.facilities.push_back({.info = info_of(record), .journal = {}, .stream = {}});
+      snapshot.facilities.push_back({.info = info_of(record), .journal = {}, .stream = {}, .pool = {}});
       look_at_participants(*core, record, nullptr, nullptr, 0, options, snapshot.participants);
     }
     const FacilitySnapshot& seen = snapshot.facilities.back();

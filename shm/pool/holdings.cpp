@@ -37,14 +37,14 @@ bool is_rooted_by_others(const PoolCore& core, Root root, std::span<const std::u
 void PoolCore::find_holdings(std::uint32_t index, std::vector<std::uint64_t>& buffers) {
   const std::uint32_t there = count();
   for (std::uint32_t buffer = 0; buffer < there; ++buffer) {
-    if (BufferWord{word(buffer).load(relaxed)}.is_local_of(index)) buffers.push_back(buffer);
+    if (BufferWord{word(buffer).load(relaxed)}.is_local_of(index)) buffers.push_back(buffer + 1);
   }
   for (const layout::Word& word_of_root : slot(index).roots) {
     const Root root{word_of_root.load(relaxed)};
     if (root.is_none() || root.index() >= there) continue;
     const BufferWord seen{word(root.index()).load(relaxed)};
     const bool is_shared = seen.state() == BufferState::shared || seen.state() == BufferState::dying;
-    if (is_shared && seen.incarnation() == root.incarnation()) buffers.push_back(root.index());
+    if (is_shared && seen.incarnation() == root.incarnation()) buffers.push_back(root.index() + 1);
   }
   std::sort(buffers.begin(), buffers.end());
   buffers.erase(std::unique(buffers.begin(), buffers.end()), buffers.end());
@@ -79,8 +79,8 @@ void PoolCore::release(std::uint32_t index) noexcept {
 
 std::uint32_t PoolCore::count_released(std::span<const std::uint64_t> buffers, std::span<const std::uint32_t> gone) {
   return static_cast<std::uint32_t>(std::count_if(buffers.begin(), buffers.end(), [&](std::uint64_t buffer) {
-    if (buffer >= geometry_.max_count) return false;
-    const auto index = static_cast<std::uint32_t>(buffer);
+    if (buffer == 0 || buffer > geometry_.max_count) return false;
+    const auto index = static_cast<std::uint32_t>(buffer - 1);
     const BufferWord seen{word(index).load(std::memory_order_acquire)};
     if (seen.state() == BufferState::free || seen.state() == BufferState::local) return true;
     return !is_rooted_by_others(*this, Root::make(index, seen.incarnation()), gone);

@@ -49,7 +49,7 @@ class PoolCore final : public Facility {
   void wake_all() noexcept override;
   void describe(std::vector<SegmentPart>& parts) const override;
   bool on_truncation() noexcept override;
-  // In pool/holdings.cpp. A holding is a buffer's index.
+  // In pool/holdings.cpp. A holding is a buffer's number: its index, plus one.
   void find_holdings(std::uint32_t slot, std::vector<std::uint64_t>& buffers) override;
   bool is_in_the_way(std::uint32_t slot, layout::SlotRegistration registration) override;
   bool repair(std::uint32_t slot, RepairTally& tally) override;

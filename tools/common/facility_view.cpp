@@ -11,6 +11,12 @@ const FacilitySnapshot* find_stream(const Snapshot& snapshot, std::string_view n
   return found != snapshot.facilities.end() && found->stream ? &*found : nullptr;
 }
 
+const FacilitySnapshot* find_pool(const Snapshot& snapshot, std::string_view name) noexcept {
+  const auto found = std::find_if(snapshot.facilities.begin(), snapshot.facilities.end(),
+                                  [&](const auto& facility) { return facility.pool && facility.info.name == name; });
+  return found != snapshot.facilities.end() ? &*found : nullptr;
+}
+
 std::vector<ParticipantSnapshot> participants_of(const Snapshot& snapshot, std::string_view facility) {
   std::vector<ParticipantSnapshot> found;
   std::copy_if(snapshot.participants.begin(), snapshot.participants.end(), std::back_inserter(found),

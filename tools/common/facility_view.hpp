@@ -10,6 +10,7 @@ namespace sapbuf::tools {
 
 // Null if there is no stream of that name: none was made, or it was removed.
 const FacilitySnapshot* find_stream(const Snapshot& snapshot, std::string_view name) noexcept;
+const FacilitySnapshot* find_pool(const Snapshot& snapshot, std::string_view name) noexcept;
 std::vector<ParticipantSnapshot> participants_of(const Snapshot& snapshot, std::string_view facility);
 
 struct Attached {

@@ -72,7 +72,13 @@ std::string counted(std::uint64_t count, std::string_view noun) {
   return fmt::format("{} {}{}", human_count(count), noun, count == 1 ? "" : "s");
 }
 
-std::string generations(const std::vector<std::uint64_t>& numbers) {
+namespace {
+
+const char* noun_of(Role role) { return role == Role::user ? "buffer" : "generation"; }
+
+}  // namespace
+
+std::string holdings(Role role, const std::vector<std::uint64_t>& numbers) {
   if (numbers.empty()) return "nothing";
   std::string text;
   for (std::size_t first = 0; first < numbers.size();) {
@@ -83,12 +89,13 @@ std::string generations(const std::vector<std::uint64_t>& numbers) {
     if (last != first) text += fmt::format("-{}", numbers[last]);
     first = last + 1;
   }
-  return (numbers.size() == 1 ? "generation " : "generations ") + text;
+  return fmt::format("{}{} {}", noun_of(role), numbers.size() == 1 ? "" : "s", text);
 }
 
-std::string generations(std::uint64_t first, std::uint64_t last) {
+std::string holdings(Role role, std::uint64_t first, std::uint64_t last) {
   if (first == 0) return "nothing";
-  return first == last ? fmt::format("generation {}", first) : fmt::format("generations {}-{}", first, last);
+  const char* const noun = noun_of(role);
+  return first == last ? fmt::format("{} {}", noun, first) : fmt::format("{}s {}-{}", noun, first, last);
 }
 
 std::string printable_name(std::string_view name) { return name.empty() ? "(no name)" : printable(name); }

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <sapbuf/lock_holders.hpp>
+#include <sapbuf/recovery.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,10 +18,11 @@ std::string human_duration(std::chrono::nanoseconds duration);    // "3.2 ms", "
 std::string human_time(std::uint64_t epoch_ns);                   // local wall clock, to the millisecond
 std::string counted(std::uint64_t count, std::string_view noun);  // "1 slab", "2 slabs"
 
-// "generation 4", "generations 3-5, 7" for ascending numbers; "nothing" if there are none.
-std::string generations(const std::vector<std::uint64_t>& numbers);
+// What a participant of this role keeps from others: "generation 4", "buffers 3-5, 7" for ascending numbers; "nothing" if
+// there are none.
+std::string holdings(Role role, const std::vector<std::uint64_t>& numbers);
 // The same for all from the first to the last; 0, 0 for none.
-std::string generations(std::uint64_t first, std::uint64_t last);
+std::string holdings(Role role, std::uint64_t first, std::uint64_t last);
 
 // For people: anything in a name that could steer a terminal is escaped.
 std::string printable_name(std::string_view name);

@@ -79,12 +79,23 @@ void add_no_stream(Json& json) {
   json["slabs"] = Json::array();
 }
 
+void add_pool(Json& json, const PoolSnapshot& pool) {
+  json["buffer_bytes"] = pool.options.buffer_bytes;
+  json["alignment"] = pool.options.alignment;
+  json["count"] = pool.count;
+  json["max_count"] = pool.options.max_count;
+  json["in_use"] = pool.in_use;
+  json["shared"] = pool.shared;
+  json["free"] = pool.free;
+}
+
 Json to_json(const FacilitySnapshot& facility, const Snapshot& snapshot) {
   Json json = facility_json(facility.info);
   json["created_ns"] = facility.info.created_ns;
   json["recoveries"] = facility.recoveries;
   json["released"] = facility.released;
   if (facility.stream) add_stream(json, *facility.stream);
+  if (facility.pool) add_pool(json, *facility.pool);
   json["participants"] = to_array(participants_of(snapshot, facility.info.name));
   if (facility.stream) {
     json["departed"] = departed_json(*facility.stream);
@@ -105,7 +116,7 @@ Json facility_json(const FacilityInfo& facility) {
 }
 
 Json status_json(const Snapshot& snapshot, std::string_view stream) {
-  static const FacilitySnapshot none{.info = {}, .journal = {}, .stream = {}};
+  static const FacilitySnapshot none{.info = {}, .journal = {}, .stream = {}, .pool = {}};
   const FacilitySnapshot* const found = find_stream(snapshot, stream);
   const FacilitySnapshot& shown = found != nullptr ? *found : none;
   Json json{{"schema_version", kStatusSchemaVersion},

@@ -10,6 +10,7 @@ namespace sapbuf::tools {
 using Action = std::function<int()>;
 
 void add_create(CLI::App& app, Action& chosen);
+void add_pool(CLI::App& app, Action& chosen);
 void add_rm(CLI::App& app, Action& chosen);
 void add_ls(CLI::App& app, Action& chosen);
 void add_pub(CLI::App& app, Action& chosen);

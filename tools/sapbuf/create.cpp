@@ -13,6 +13,7 @@
 #include "common/human.hpp"
 #include "common/stream_name.hpp"
 #include "sapbuf/commands.hpp"
+#include "sapbuf/tell_found.hpp"
 
 namespace sapbuf::tools {
 
@@ -61,15 +62,6 @@ void tell_created(const Segment& segment) {
                shell_operand(segment.name() + "/STREAM"));
 }
 void tell_created(const Stream& stream) { tell_stream_created(title_of(stream), stream.options(), stream.bytes()); }
-
-void tell_found(const std::string& title, const std::vector<std::string>& differences) {
-  if (differences.empty()) {
-    spdlog::info("{} exists already and stays as it is", title);
-  } else {
-    spdlog::warn("{} exists already and stays as it is, but differs from what was asked for: {}", title,
-                 fmt::join(differences, "; "));
-  }
-}
 
 bool can_be_used(const StreamName& name) {
   try {

@@ -26,6 +26,7 @@ int run(int argc, char** argv) {
   app.footer(kFooter);
   Action chosen;
   add_create(app, chosen);
+  add_pool(app, chosen);
   add_rm(app, chosen);
   add_ls(app, chosen);
   add_pub(app, chosen);

@@ -54,9 +54,9 @@ void remove_stream(const StreamName& name, bool force) {
     if (Stream::remove(segment, name.stream)) return;
   } catch (const Error& error) {
     if (error.errc() != Errc::busy || !force) throw;
-    throw Failure(kFailure, fmt::format("{}; --force does not take a stream from those who use it", error.what()));
+    throw Failure(kFailure, fmt::format("{}; --force does not take it from those who use it", error.what()));
   }
-  throw Failure(kNoSegment, fmt::format("segment '{}' has no stream '{}'", name.segment, name.stream));
+  throw Failure(kNoSegment, fmt::format("segment '{}' has no stream or pool '{}'", name.segment, name.stream));
 }
 
 int rm(const RmOptions& options) {
@@ -71,13 +71,14 @@ int rm(const RmOptions& options) {
 void add_rm(CLI::App& app, Action& chosen) {
   auto options = std::make_shared<RmOptions>();
   CLI::App* command =
-      app.add_subcommand("rm", "Remove a segment that nobody uses (NAME), or a stream in it (NAME/STREAM)");
+      app.add_subcommand("rm", "Remove a segment that nobody uses (NAME), or a stream or pool in it (NAME/STREAM)");
   command
-      ->add_option("NAME", options->name, "NAME: the segment, with all that is in it; NAME/STREAM: that stream alone")
+      ->add_option("NAME", options->name,
+                   "NAME: the segment, with all that is in it; NAME/STREAM: that stream or pool alone")
       ->required();
   command->add_flag("--force", options->force,
                     "Remove a segment even if live participants are attached (they keep what they have until they "
-                    "end), or if it cannot be read; a stream that is in use stays all the same");
+                    "end), or if it cannot be read; a stream or pool that is in use stays all the same");
   command->callback([options, &chosen] { chosen = [options] { return rm(*options); }; });
 }
 

@@ -27,12 +27,16 @@ struct StatusOptions {
 int status(const StatusOptions& options) {
   const StreamName name = parse_stream_name(options.name);
   const Snapshot snapshot = inspect(name.segment, options.inspect);
-  if (!name.whole_segment && find_stream(snapshot, name.stream) == nullptr) {
-    throw Failure(kNoSegment, fmt::format("segment '{}' has no stream '{}' ('sapbuf ls -l' shows what there is)",
-                                          name.segment, name.stream));
+  const FacilitySnapshot* const pool = name.whole_segment ? nullptr : find_pool(snapshot, name.stream);
+  if (!name.whole_segment && pool == nullptr && find_stream(snapshot, name.stream) == nullptr) {
+    throw Failure(kNoSegment,
+                  fmt::format("segment '{}' has no stream or pool '{}' ('sapbuf ls -l' shows what there is)",
+                              name.segment, name.stream));
   }
   if (options.json) {
     print(json_line(status_json(snapshot, name.stream)));
+  } else if (pool != nullptr) {
+    print(pool_text(snapshot, *pool));
   } else {
     print(name.whole_segment ? segment_text(snapshot) : stream_text(snapshot, name.stream));
   }
@@ -50,11 +54,11 @@ int status(const StatusOptions& options) {
 
 void add_status(CLI::App& app, Action& chosen) {
   auto options = std::make_shared<StatusOptions>();
-  CLI::App* command =
-      app.add_subcommand("status", "Show a segment, or a stream of it: slabs, participants, ledger, journal");
+  CLI::App* command = app.add_subcommand(
+      "status", "Show a segment, or a stream or pool of it: slabs or buffers, participants, ledger, journal");
   command
       ->add_option("NAME", options->name,
-                   "NAME: the segment, with its stream 'main' in full; NAME/STREAM: another stream of it")
+                   "NAME: the segment, with its stream 'main' in full; NAME/STREAM: another stream, or a pool, of it")
       ->required();
   command->add_flag("--json", options->json, "One JSON object, for programs");
   add_milliseconds(

@@ -131,9 +131,10 @@ std::string journal_line(const JournalRecord& record) {
       "#{} {}: {} {} (pid {}, slot {}) held {}, last progress {} before; {} ({}), released {}; "
       "proof: {}; {}\n",
       record.number, human_time(record.noticed_ns), to_string(record.role), printable_name(record.name), record.pid,
-      record.slot, generations(record.held_first, record.held_last),
+      record.slot, holdings(record.role, record.held_first, record.held_last),
       human_duration(std::chrono::milliseconds{record.heartbeat_age_ms}), counted(record.repairs, "repair"),
-      human_bytes(record.repaired_bytes), counted(record.released, "slab"), record.proof, end);
+      human_bytes(record.repaired_bytes), counted(record.released, record.role == Role::user ? "buffer" : "slab"),
+      record.proof, end);
 }
 
 std::string body(const Snapshot& snapshot, const FacilitySnapshot& facility) {
@@ -144,9 +145,35 @@ std::string body(const Snapshot& snapshot, const FacilitySnapshot& facility) {
   return text;
 }
 
+std::string buffers(const PoolSnapshot& pool) {
+  const std::string more =
+      pool.options.max_count == pool.count ? "" : fmt::format(" (up to {})", human_count(pool.options.max_count));
+  return fmt::format("{} of {}{}; {} in use, {} shared, {} free", counted(pool.count, "buffer"),
+                     human_bytes(pool.options.buffer_bytes), more, human_count(pool.in_use), human_count(pool.shared),
+                     human_count(pool.free));
+}
+
+std::string users(const std::vector<ParticipantSnapshot>& attached) {
+  Table table({{"SLOT", Align::right},
+               {"ROLE"},
+               {"NAME"},
+               {"PID", Align::right},
+               {"STATE"},
+               {"PROGRESS", Align::right},
+               {"BUFFERS", Align::right}});
+  for (const ParticipantSnapshot& user : attached) {
+    table.row({std::to_string(user.slot), std::string{to_string(user.role)}, printable_name(user.name),
+               std::to_string(user.pid), std::string{to_string(user.state)},
+               human_duration(std::chrono::milliseconds{user.heartbeat_age_ms}) + " ago",
+               human_count(user.held_generations.size())});
+  }
+  return table.text();
+}
+
 std::string facility_line(const Snapshot& snapshot, const FacilitySnapshot& facility) {
   const std::string kind = printable(facility.info.kind);
   const std::string title = printable(title_of(snapshot.name, facility.info.name));
+  if (facility.pool) return fmt::format("{} {}: {}\n", kind, title, buffers(*facility.pool));
   if (!facility.stream) return fmt::format("{} {}: {}\n", kind, title, human_bytes(facility.info.bytes));
   const StreamSnapshot& stream = *facility.stream;
   const Attached attached = count_attached(participants_of(snapshot, facility.info.name));
@@ -169,6 +196,17 @@ std::string segment_text(const Snapshot& snapshot) {
     if (std::exchange(first, false)) text += main != nullptr ? "\nALSO IN THIS SEGMENT\n" : "\nIN THIS SEGMENT\n";
     text += facility_line(snapshot, facility);
   }
+  return text;
+}
+
+std::string pool_text(const Snapshot& snapshot, const FacilitySnapshot& pool) {
+  std::string text =
+      fmt::format("{}: {}\n{} in all; made {}; {} taken back from the dead\n\n",
+                  printable(title_of(snapshot.name, pool.info.name)), buffers(*pool.pool), human_bytes(pool.info.bytes),
+                  human_time(pool.info.created_ns), counted(pool.released, "buffer")) +
+      users(participants_of(snapshot, pool.info.name));
+  if (!pool.journal.empty()) text += "\nJOURNAL\n";
+  for (const JournalRecord& record : pool.journal) text += journal_line(record);
   return text;
 }
 

@@ -11,5 +11,6 @@ namespace sapbuf::tools {
 std::string segment_text(const Snapshot& snapshot);
 // One stream, which the snapshot must have.
 std::string stream_text(const Snapshot& snapshot, std::string_view stream);
+std::string pool_text(const Snapshot& snapshot, const FacilitySnapshot& pool);
 
 }  // namespace sapbuf::tools

@@ -175,7 +175,7 @@ class Subscription {
   std::string held_generations() const {
     for (const ParticipantSnapshot& participant : inspect(stream_.segment()).participants) {
       if (participant.slot == reader_.slot() && !participant.held_generations.empty()) {
-        return generations(participant.held_generations);
+        return holdings(participant.role, participant.held_generations);
       }
     }
     return "the oldest slab";

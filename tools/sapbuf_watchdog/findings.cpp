@@ -20,7 +20,7 @@ std::string describe(Role role, const std::string& name, std::int32_t pid, std::
 std::string ago(std::uint64_t milliseconds) { return human_duration(std::chrono::milliseconds{milliseconds}); }
 
 std::string describe(const DeadParticipant& dead, bool dry_run) {
-  const std::string what = generations(dead.held_generations);
+  const std::string what = holdings(dead.role, dead.held_generations);
   const std::string since = ago(dead.heartbeat_age_ms);
   if (dry_run) {
     return fmt::format("{} is dead: still holds {}, last progress {} ago; proof: {}", who(dead), what, since,
@@ -71,9 +71,16 @@ std::string who(const ParticipantSnapshot& participant) {
 }
 std::string who(const JournalRecord& record) { return describe(record.role, record.name, record.pid, record.slot); }
 
+std::string counted_released(const RecoveryReport& report) {
+  const auto users = std::ranges::count(report.dead, Role::user, &DeadParticipant::role);
+  if (users == 0) return counted(report.released, "slab");
+  if (static_cast<std::size_t>(users) == report.dead.size()) return counted(report.released, "buffer");
+  return fmt::format("{} slabs and buffers", report.released);
+}
+
 void log_recovery(const std::string& segment, const RecoveryReport& report, bool dry_run) {
   // Several may have kept the same slab: the figure stands behind the last of them.
-  std::string slabs = counted(report.released, "slab") + (dry_run ? " to release" : " released");
+  std::string slabs = counted_released(report) + (dry_run ? " to release" : " released");
   if (report.dead.size() > 1) slabs += fmt::format(" from these {}", report.dead.size());
   for (const DeadParticipant& dead : report.dead) {
     const bool is_last = &dead == &report.dead.back();
@@ -89,14 +96,14 @@ void log_left_alone(const std::string& segment, std::uint32_t count) {
 
 void log_foreign_recovery(const std::string& title, const JournalRecord& record) {
   spdlog::warn("{}: {} died: another process took back {}, last progress {} before; {} ({}); proof: {}; {} released",
-               title, who(record), generations(record.held_first, record.held_last), ago(record.heartbeat_age_ms),
-               counted(record.repairs, "repair"), human_bytes(record.repaired_bytes), record.proof,
-               counted(record.released, "slab"));
+               title, who(record), holdings(record.role, record.held_first, record.held_last),
+               ago(record.heartbeat_age_ms), counted(record.repairs, "repair"), human_bytes(record.repaired_bytes),
+               record.proof, counted(record.released, record.role == Role::user ? "buffer" : "slab"));
 }
 
 void log_hung(const std::string& segment, const HungParticipant& hung) {
   spdlog::warn("{}: {} hangs: holds {} and made no progress for {}{}", title_of(segment, hung.participant.facility),
-               who(hung.participant), generations(hung.participant.held_generations),
+               who(hung.participant), holdings(hung.participant.role, hung.participant.held_generations),
                ago(hung.participant.heartbeat_age_ms), hung.action == "report" ? "" : "; " + hung.action);
 }
 

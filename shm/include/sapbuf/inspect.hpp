@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include <sapbuf/pool.hpp>
 #include <sapbuf/recovery.hpp>
 #include <sapbuf/stream.hpp>
 
@@ -51,9 +52,9 @@ struct ParticipantSnapshot {
   std::uint64_t start_time = 0;     // clock ticks after boot
   std::uint64_t attached_ns = 0;    // wall clock
   Liveness state = Liveness::alive;
-  bool in_operation = false;           // a reservation or a claim is open, or a range is pinned
-  std::uint64_t heartbeat_age_ms = 0;  // 0 for those in another time namespace, whose clock cannot be compared
-  std::vector<std::uint64_t> held_generations;
+  bool in_operation = false;                    // a reservation or a claim is open, or a range is pinned
+  std::uint64_t heartbeat_age_ms = 0;           // 0 for those in another time namespace, whose clock cannot be compared
+  std::vector<std::uint64_t> held_generations;  // of a pool's user: the numbers of its buffers, from 1
   Ledger ledger;
 };
 
@@ -67,7 +68,7 @@ struct JournalRecord {
   std::uint64_t noticed_ns = 0;   // wall clock, since the epoch
   std::uint64_t finished_ns = 0;  // 0: the repair is not finished
   std::uint64_t heartbeat_age_ms = 0;
-  std::uint64_t held_first = 0, held_last = 0;  // generations; 0, 0 for none
+  std::uint64_t held_first = 0, held_last = 0;  // generations, or buffers; 0, 0 for none
   std::uint64_t repairs = 0;
   std::uint64_t repaired_bytes = 0;
   std::uint64_t released = 0;
@@ -92,12 +93,22 @@ struct StreamSnapshot {
   Ledger departed;
 };
 
+// A pool by itself.
+struct PoolSnapshot {
+  PoolOptions options;
+  std::uint64_t count = 0;   // buffers that there are
+  std::uint64_t in_use = 0;  // that one user has for himself
+  std::uint64_t shared = 0;  // that were shared, and not freed yet: some may be held by nobody
+  std::uint64_t free = 0;
+};
+
 struct FacilitySnapshot {
   FacilityInfo info;
   std::uint64_t recoveries = 0;        // participants whose things were taken back
-  std::uint64_t released = 0;          // what they had kept from others (of a stream: slabs)
+  std::uint64_t released = 0;          // what they had kept from others (of a stream: slabs; of a pool: buffers)
   std::vector<JournalRecord> journal;  // oldest first
   std::optional<StreamSnapshot> stream;
+  std::optional<PoolSnapshot> pool;
 };
 
 // A segment. What it says of slabs, departed and journal is that of its stream `main`, as in `facilities`; empty if it
