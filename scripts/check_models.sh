@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Searches the Spin models of the protocol (tests/model) exhaustively: in each, nothing may be found; with one step of the
 # protocol left out, something must be found. Exit status 1 if anything is not so.
-#   scripts/check_models.sh            14 minutes of processor time, up to 2.4 GB a search
+#   scripts/check_models.sh            16 minutes of processor time, up to 2.4 GB a search
 #   scripts/check_models.sh --quick    smaller bounds, for CI
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=common.sh
@@ -48,6 +48,7 @@ list_models() {
     model directory -DCHANGERS=1
     model ledger
     model ledger -DTOTAL_ORDER -DDEATHS=2
+    model pool_roots -DPARTICIPANTS=2 -DSCANS=2
   else
     model extents_flip -DCOARSE_LOOKS -DREADER_DIES
     model extents_flip -DDEATHS=2 -DMESSAGES=1 -DCOARSE_LOOKS
@@ -85,6 +86,10 @@ list_models() {
     model ledger -DDEATHS=2
     model ledger -DDEATHS=3 -DATTEMPTS=1
     model ledger -DTOTAL_ORDER -DDEATHS=2
+    model pool_roots -DSCANS=2
+    model pool_roots -DPLAIN_STORES
+    model pool_roots -DPARTICIPANTS=2 -DACQUIRES=3 -DADOPTIONS=3 -DSCANS=3 -DDEATHS=2
+    model pool_roots -DPARTICIPANTS=2 -DROOTS=2 -DSCANS=2
   fi
   model wait
   model wait -DSPACE
@@ -130,6 +135,12 @@ list_mutations() {
   done
   for step in SWITCH_FIRST COUNT_FIRST CLOSE_FIRST; do without ledger "$step"; done
   for step in DEPARTED_SWITCH_FIRST NO_LAST_DEPARTED NO_COUNTED_MARK; do without ledger "$step" -DDEATHS=2; done
+  for step in NO_DYING NO_HEAVY_FENCE FENCE_BEFORE_DYING ROOTS_BEFORE_DYING FREED_BY_STORE NO_LOCK NO_GOING_ON NO_RESCUE \
+    RESCUE_UNCHECKED NO_LOOK_AGAIN NO_ROOT_FIRST SHARED_BEFORE_ROOT PUBLISHED_FIRST NO_INCARNATION NO_SETTLING \
+    NO_OWNERS_SETTLED SLOT_FREED_FIRST; do
+    without pool_roots "$step" -DPARTICIPANTS=2 -DSCANS=2
+  done
+  without pool_roots MOVE_WITHOUT_LOOK -DPARTICIPANTS=2 -DROOTS=2 -DDEATHS=0
   for step in NO_HEAVY_FENCE SEQUENCE_AFTER_LOOK SEQUENCE_AFTER_ANNOUNCEMENT NO_SEQUENCE NO_LOOK_AGAIN NO_LOOK_AFTER_DEATH; do
     without wait "$step"
   done
