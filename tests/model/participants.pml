@@ -30,7 +30,7 @@ byte news;                        /* one bit for each participant: something was
 #define STORE(x) \
   if \
   :: atomic { kills_left > 0 -> kill_me(); goto killed } \
-  :: atomic { x } \
+  :: atomic { true; x } \
   fi
 
 #define only(who) (1 << (who))

@@ -124,7 +124,7 @@ proctype sleeper(byte me) {
      fi;
      if
      :: found -> LOAD(seen = load(CHANGED); sequence = 0; found = false)
-     :: !found && !dead[WAKER]
+     :: !found && !(dead[WAKER] && buffer[WAKER].filled == 0 && memory[CHANGED] == seen)
      :: !found && dead[WAKER] && buffer[WAKER].filled == 0 && memory[CHANGED] == seen -> break
      fi
   :: else -> break
