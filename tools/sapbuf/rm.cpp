@@ -54,9 +54,9 @@ void remove_stream(const StreamName& name, bool force) {
     if (Stream::remove(segment, name.stream)) return;
   } catch (const Error& error) {
     if (error.errc() != Errc::busy || !force) throw;
-    throw Failure(kFailure, fmt::format("{}; --force does not take it from those who use it", error.what()));
+    throw Failure(kFailure, fmt::format("{}; --force does not take a stream from those who use it", error.what()));
   }
-  throw Failure(kNoSegment, fmt::format("segment '{}' has no stream or pool '{}'", name.segment, name.stream));
+  throw Failure(kNoSegment, fmt::format("segment '{}' has no stream '{}'", name.segment, name.stream));
 }
 
 int rm(const RmOptions& options) {

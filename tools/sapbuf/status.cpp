@@ -30,7 +30,7 @@ int status(const StatusOptions& options) {
   const FacilitySnapshot* const pool = name.whole_segment ? nullptr : find_pool(snapshot, name.stream);
   if (!name.whole_segment && pool == nullptr && find_stream(snapshot, name.stream) == nullptr) {
     throw Failure(kNoSegment,
-                  fmt::format("segment '{}' has no stream or pool '{}' ('sapbuf ls -l' shows what there is)",
+                  fmt::format("segment '{}' has no stream '{}' ('sapbuf ls -l' shows what there is)",
                               name.segment, name.stream));
   }
   if (options.json) {
