@@ -6,6 +6,7 @@
 #include <vector>
 
 #include <sapbuf/layout/header.hpp>
+#include <sapbuf/layout/pool_geometry.hpp>
 #include <sapbuf/layout/stream_geometry.hpp>
 
 namespace sapbuf::layout {
@@ -156,6 +157,7 @@ BOOST_AUTO_TEST_CASE(the_layout_is_the_one_of_this_abi_version) {
   BOOST_TEST(kAbiVersion == 2U);
   BOOST_TEST(layout_hash() == 929583957457678246u);
   BOOST_TEST(stream_layout_hash() == 978933301015412019u);
+  BOOST_TEST(pool_layout_hash() == 9875751987957421901u);
 }
 
 // Two fields of one size that change places leave every size and offset as it was.

@@ -29,9 +29,8 @@ int status(const StatusOptions& options) {
   const Snapshot snapshot = inspect(name.segment, options.inspect);
   const FacilitySnapshot* const pool = name.whole_segment ? nullptr : find_pool(snapshot, name.stream);
   if (!name.whole_segment && pool == nullptr && find_stream(snapshot, name.stream) == nullptr) {
-    throw Failure(kNoSegment,
-                  fmt::format("segment '{}' has no stream '{}' ('sapbuf ls -l' shows what there is)",
-                              name.segment, name.stream));
+    throw Failure(kNoSegment, fmt::format("segment '{}' has no stream '{}' ('sapbuf ls -l' shows what there is)",
+                                          name.segment, name.stream));
   }
   if (options.json) {
     print(json_line(status_json(snapshot, name.stream)));
