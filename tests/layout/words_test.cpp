@@ -166,7 +166,7 @@ BOOST_AUTO_TEST_CASE(a_layout_hash_sees_any_two_fields_that_change_places) {
   const std::span<const Field> structs[] = {
       kSegmentHeaderFields, kSegmentGeometryFields, kDirectoryEntryFields, kControlFields,       kParticipantSlotFields,
       kFacilityHeadFields,  kJournalEntryFields,    kEventFields,          kStreamControlFields, kDepartedRecordFields,
-      kStreamSlotFields,    kLedgerRecordFields,    kSlabDescriptorFields};
+      kStreamSlotFields,    kLedgerRecordFields,    kSlabDescriptorFields, kPoolControlFields,   kPoolSlotFields};
   for (const std::span<const Field> fields : structs) {
     std::set<std::uint64_t> hashes{hash_of(fields)};
     std::size_t tried = 1;
