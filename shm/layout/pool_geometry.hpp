@@ -8,6 +8,7 @@
 //   \________ mapped by whoever uses the pool _________________________/\_ grows __________________
 #pragma once
 
+#include <algorithm>
 #include <optional>
 #include <string>
 
@@ -36,6 +37,9 @@ struct PoolGeometry {
 
   constexpr std::uint64_t bytes_with(std::uint64_t buffers) const noexcept {  // of the region
     return round_up(buffers_at + buffers * stride_bytes - head_at, kPageBytes);
+  }
+  constexpr std::uint64_t buffers_in(std::uint64_t bytes) const noexcept {  // of the region
+    return std::min((bytes - (buffers_at - head_at)) / stride_bytes, max_count);
   }
 };
 

@@ -35,10 +35,10 @@ static_assert(sizeof(PoolSlot) == 2048 && covers(kPoolSlotFields, sizeof(PoolSlo
 // What all users of a pool share.
 struct alignas(kLineBytes) PoolControl {
   // Buffers that there are; it only grows.
-  //   written by  whoever makes the pool, or lets it grow, under the pool's lock
+  //   written by  whoever makes the pool; whoever lets it grow: compare-exchange, under no lock
   //   read by     everybody
   //   edge        growth: release, behind the region's growth <-> acquire
-  //   crash       before it: pages that nobody uses yet
+  //   crash       before it: room in the region that the next one who needs a buffer finds
   Word count;
   Word reserved[7];
   alignas(kLineBytes) Event released;  // a buffer became free, or may be found free by a scan

@@ -60,6 +60,7 @@ std::vector<std::string> Pool::differences(const PoolOptions& asked) const {
 }
 bool Pool::is_current() const { return core()->is_current(); }
 std::uint64_t Pool::count() const { return core()->count(); }
+std::size_t Pool::bytes() const { return core()->bytes(); }
 
 const std::shared_ptr<detail::PoolCore>& Pool::core() const {
   if (core_ == nullptr) throw Error(Errc::invalid_argument, "this pool handle was moved from");

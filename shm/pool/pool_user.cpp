@@ -19,9 +19,9 @@ using layout::Root;
 
 constexpr auto relaxed = std::memory_order_relaxed;
 constexpr std::uint32_t kNoRoot = ~std::uint32_t{0};
-constexpr std::chrono::milliseconds kLockPatience{5};
-constexpr std::uint64_t kNapNs = 2'000'000;  // of one that may be waiting for the dead, or for a flag
-constexpr std::uint64_t kGrowthBytes = std::uint64_t{64} << 20;  // at once, at the most
+constexpr std::chrono::milliseconds kLockPatience{10};  // of one who does not wait, with a live holder
+constexpr std::uint64_t kNapNs = 2'000'000;             // of one that may be waiting for the dead, or for a flag
+constexpr std::uint64_t kGrowthBytes = std::uint64_t{4} << 20;  // at once, at the most: below a few milliseconds
 
 std::uint64_t deadline_after(std::chrono::nanoseconds timeout) noexcept {
   const auto ns = static_cast<std::uint64_t>(std::max<std::int64_t>(0, timeout.count()));
@@ -128,19 +128,26 @@ bool PoolUserState::take_free(Buffer& taken) noexcept {
   return false;
 }
 
+// Without the pool's lock, which stands behind the directory's.
 bool PoolUserState::grow() {
   const layout::PoolGeometry& geometry = core_->geometry();
-  const MaintenanceLock lock{*core_, kLockPatience};
-  if (!lock) return false;
-  const std::uint64_t count = core_->control().count.load(std::memory_order_acquire);
-  if (count >= geometry.max_count) return false;
-  const std::uint64_t most = std::max<std::uint64_t>(kGrowthBytes / geometry.stride_bytes, 1);
-  const std::uint64_t grown = std::min(count + std::clamp<std::uint64_t>(count / 4, 1, most), geometry.max_count);
-  core_->grow(geometry.bytes_with(grown));
+  layout::Word& count = core_->control().count;
+  std::uint64_t seen = count.load(std::memory_order_acquire);
+  if (seen >= geometry.max_count) return false;
+  const std::uint32_t before = core_->count();
+  if (geometry.buffers_in(core_->bytes()) <= seen) {
+    const std::uint64_t most = std::max<std::uint64_t>(kGrowthBytes / geometry.stride_bytes, 1);
+    const std::uint64_t more = std::clamp<std::uint64_t>(seen / 4, 1, most);
+    core_->grow(geometry.bytes_with(std::min(seen + more, geometry.max_count)), kLockPatience);
+  }
   SAPBUF_KILL_POINT(pool_grown);
-  core_->control().count.store(grown, std::memory_order_release);
+  const std::uint64_t grown = geometry.buffers_in(core_->bytes());
+  // growth: release, behind the region's own.
+  while (seen < grown &&
+         !count.compare_exchange_weak(seen, grown, std::memory_order_release, std::memory_order_acquire)) {
+  }
   SAPBUF_KILL_POINT(pool_counted);
-  return core_->count() > count;
+  return core_->count() > before;
 }
 
 bool PoolUserState::make_room() noexcept {

@@ -60,7 +60,7 @@ struct PoolUserState final : ForkHook {
   void fill(Buffer& buffer, std::uint32_t index, std::uint32_t incarnation, std::uint32_t root) noexcept;
   void wake_waiters() noexcept;
   void light_fence() const noexcept;
-  bool grow();
+  bool grow();  // throws Error
 
   const std::shared_ptr<PoolCore> core_;
   const std::atomic<bool>* const stop_;

@@ -73,7 +73,7 @@ std::optional<DirectoryRecord> read_entry(SegmentCore& core, std::uint32_t index
   for (std::size_t i = 0; i < layout::kChoices; ++i) record.choices[i] = entry.choices[i].load(relaxed);
   std::atomic_thread_fence(std::memory_order_acquire);
   if (entry.life.load(relaxed) != life.word) return std::nullopt;
-  const std::optional<std::uint64_t> end = core.bytes_now();
+  const std::optional<std::uint64_t> end = core.end_now();
   const bool is_named = !record.name.empty() && std::all_of(record.name.begin(), record.name.end(), &is_allowed);
   if (!region_of(core, entry) || record.bytes == 0 || record.bytes > record.most_bytes || !is_named) {
     throw_corrupt(core, index);
@@ -99,7 +99,7 @@ void clear(SegmentCore& core, DirectoryEntry& entry) {
     const std::uint64_t bytes = region->end - region->begin;
     const bool is_file = core.supplied(0) == nullptr;
     const std::uint64_t touched = is_file ? bytes : std::min(entry.bytes.load(relaxed), bytes);
-    const std::uint64_t end = std::min(region->begin + touched, core.bytes());
+    const std::uint64_t end = std::min(region->begin + touched, core.end());
     if (region->begin < end) core.give_back(region->begin, end - region->begin);
   }
   SAPBUF_KILL_POINT(directory_cleared);
@@ -135,9 +135,9 @@ Region find_room(SegmentCore& core, const Directory& directory, std::uint64_t by
   const std::uint64_t supplied = core.geometry().most_bytes;
   const std::uint64_t end = supplied != 0 ? supplied : layout::kLockBase;
   if (at > end || bytes > end - at) {
-    throw Error(Errc::no_space, title_of(core) +
-                                    " ends where the memory does that was supplied: " + std::to_string(bytes) +
-                                    " bytes are needed, and " + std::to_string(end - std::min(at, end)) + " are left");
+    const char* const why = supplied != 0 ? " ends where the memory does that was supplied: " : " has an end: ";
+    throw Error(Errc::no_space, title_of(core) + why + std::to_string(bytes) + " bytes are needed, and " +
+                                    std::to_string(end - std::min(at, end)) + " are left");
   }
   return {at, at + std::min(most_bytes, end - at)};
 }
@@ -178,7 +178,7 @@ void refuse_if_used(SegmentCore& core, const Facility& facility) {
 
 void directory::check_name(std::string_view name) {
   const auto refuse = [&](const std::string& why) {
-    throw Error(Errc::invalid_argument, "this cannot be the name of a stream: " + why);
+    throw Error(Errc::invalid_argument, "this cannot be the name of something in a segment: " + why);
   };
   if (name.empty()) refuse("it is empty");
   if (name.size() >= layout::kFacilityNameBytes) {
@@ -277,9 +277,9 @@ DirectoryRecord directory::make(SegmentCore& core, const FacilityPlan& plan) {
   return *made;
 }
 
-void directory::grow(SegmentCore& core, FacilityId id, std::uint64_t bytes) {
+void directory::grow(SegmentCore& core, FacilityId id, std::uint64_t bytes, std::chrono::milliseconds patience) {
   core.check_not_forked();
-  const DirectoryLock lock{core, kPatience};
+  const DirectoryLock lock{core, patience};
   if (!lock) lock.throw_not_held();
   core.with_writable_directory([&](Directory& directory) {
     settle(core, directory);

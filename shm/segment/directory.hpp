@@ -15,6 +15,7 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -79,8 +80,8 @@ bool is_ready(SegmentCore& core, layout::FacilityId id) noexcept;
 DirectoryRecord make(SegmentCore& core, const FacilityPlan& plan);
 // Extends the region to at least `bytes`, rounded up to pages; one that is as large already stays as it is. Throws
 // Errc::no_space where it may grow no further, or the system has no room (the region stays as it was), not_found, busy
-// (somebody else is at the directory, and does not come to an end).
-void grow(SegmentCore& core, layout::FacilityId id, std::uint64_t bytes);
+// (somebody else is at the directory, and did not come to an end while this had patience).
+void grow(SegmentCore& core, layout::FacilityId id, std::uint64_t bytes, std::chrono::milliseconds patience);
 // False if there is none of that name. Throws Errc::busy while live participants use it, or as make. The dead
 // are settled first.
 bool remove(SegmentCore& core, std::string_view name);

@@ -71,7 +71,9 @@ class Facility : public platform::ForkWatcher {
   //   growth: acquire, so that they are allocated
   std::uint64_t bytes() const noexcept;
   // See directory::grow().
-  void grow(std::uint64_t to_bytes) const { directory::grow(segment_, id(), to_bytes); }
+  void grow(std::uint64_t to_bytes, std::chrono::milliseconds patience) const {
+    directory::grow(segment_, id(), to_bytes, patience);
+  }
   std::uint64_t maintenance_lock() const noexcept { return layout::kMaintenanceLocks + id().index(); }
 
   // See registration_in().

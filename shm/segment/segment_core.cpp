@@ -117,7 +117,7 @@ bool SegmentCore::is_current() const noexcept {
   return name_.empty() || platform::SharedFile::has_identity(name_, locks_.file());
 }
 
-std::optional<std::uint64_t> SegmentCore::bytes_now() const noexcept {
+std::optional<std::uint64_t> SegmentCore::end_now() const noexcept {
   if (supplied_) return supplied_bytes_;
   struct stat file {};
   try {
@@ -130,7 +130,18 @@ std::optional<std::uint64_t> SegmentCore::bytes_now() const noexcept {
 }
 
 std::uint64_t SegmentCore::bytes() const noexcept {
-  return bytes_now().value_or(known_bytes_.load(std::memory_order_relaxed));
+  if (supplied_) return supplied_bytes_;
+  struct stat file {};
+  try {
+    if (locks_.with_descriptor([&](int descriptor) { return ::fstat(descriptor, &file); }) != 0) return end();
+  } catch (const Error&) {
+    return end();  // the file cannot be reached any more
+  }
+  return static_cast<std::uint64_t>(file.st_blocks) * 512;
+}
+
+std::uint64_t SegmentCore::end() const noexcept {
+  return end_now().value_or(known_bytes_.load(std::memory_order_relaxed));
 }
 
 std::uint32_t SegmentCore::high_slot() noexcept {

@@ -71,7 +71,9 @@ class SegmentCore final : public platform::ForkWatcher, platform::TruncationTarg
   platform::FileAccess access() const noexcept { return access_; }
   bool is_current() const noexcept;  // see Segment
   // Of the file, or the memory: now, if that can be told; or when it could last be told.
-  std::optional<std::uint64_t> bytes_now() const noexcept;
+  std::optional<std::uint64_t> end_now() const noexcept;
+  std::uint64_t end() const noexcept;
+  // That it takes from the system: not what regions may yet grow to, nor what was given back. Of supplied memory, all.
   std::uint64_t bytes() const noexcept;
   bool full_fences() const noexcept { return geometry_.fences == Fences::full; }
   platform::LockFile& locks() noexcept { return locks_; }

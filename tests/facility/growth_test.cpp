@@ -58,6 +58,10 @@ BOOST_AUTO_TEST_CASE(only_what_it_has_is_allocated) {
   const std::uint64_t before = allocated_bytes(name);
   Tape::make(segment, "tape", 2, kMany);
   BOOST_TEST(allocated_bytes(name) == before + 3 * layout::kPageBytes);
+  // What it may grow to is in nobody's figures, also with something behind it.
+  Stream::create(segment, "behind", {.slab_bytes = 16384});
+  BOOST_TEST(segment.bytes() == allocated_bytes(name));
+  BOOST_TEST(inspect(segment).bytes == allocated_bytes(name));
   BOOST_TEST(info(segment, "tape").bytes == 3 * layout::kPageBytes);
   BOOST_TEST(info(segment, "tape").most_bytes == (1 + kMany) * layout::kPageBytes);
 }

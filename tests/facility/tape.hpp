@@ -7,6 +7,7 @@
 #include <sapbuf/segment.hpp>
 
 #include "segment/facility.hpp"
+#include "support/child.hpp"
 
 namespace sapbuf::test {
 
@@ -24,7 +25,7 @@ class Tape final : public detail::Facility {
 
   std::uint64_t pages() const noexcept { return bytes() / layout::kPageBytes - 1; }
   std::uint64_t pages_in_reach() const noexcept { return range_.reach() / layout::kPageBytes - 1; }
-  void grow_to(std::uint64_t pages) { grow((1 + pages) * layout::kPageBytes); }
+  void grow_to(std::uint64_t pages) { grow((1 + pages) * layout::kPageBytes, kPatience); }
   layout::Word& cell(std::uint64_t index) const noexcept { return cells_[index]; }
   // The sum of all cells that there are.
   std::uint64_t sum() const;

@@ -25,7 +25,8 @@ void tell_created(const std::string& title, const Pool& pool) {
   const PoolOptions made = pool.options();
   const std::string more =
       made.max_count == made.count ? "" : fmt::format(", growing up to {}", human_count(made.max_count));
-  spdlog::info("created {}: {} of {}{}", title, counted(made.count, "buffer"), human_bytes(made.buffer_bytes), more);
+  spdlog::info("created {}: {} of {}{}, {} in all", title, counted(made.count, "buffer"),
+               human_bytes(made.buffer_bytes), more, human_bytes(pool.bytes()));
 }
 
 int create(const PoolCreateOptions& options) {
@@ -59,7 +60,8 @@ void add_pool(CLI::App& app, Action& chosen) {
       *command, "--count", "Buffers at first", [options](std::uint64_t value) { options->pool.count = value; }, "64", 0,
       UINT64_MAX);
   add_count(
-      *command, "--max-count", "Buffers that it may grow to when none is free; unless given, it does not grow",
+      *command, "--max-count",
+      "Buffers that it may grow to when none is free, for 8 bytes each at once; unless given, it does not grow",
       [options](std::uint64_t value) { options->pool.max_count = value; }, "", 0, UINT64_MAX);
   add_size(
       *command, "--alignment", "Of each buffer: a power of two from 8 to 4096",

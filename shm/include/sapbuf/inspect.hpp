@@ -116,7 +116,7 @@ struct FacilitySnapshot {
 struct Snapshot {
   std::string name;
   BackingFile file;
-  std::uint64_t bytes = 0;
+  std::uint64_t bytes = 0;  // as Segment::bytes()
   std::uint32_t abi = 0;
   std::uint64_t created_ns = 0;  // wall clock
   SegmentOptions options;

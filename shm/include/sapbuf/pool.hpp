@@ -26,7 +26,9 @@ struct PoolUserState;
 struct PoolOptions {
   std::uint64_t buffer_bytes = 4096;  // 1 byte to 1 GiB
   std::uint64_t count = 64;           // buffers at first
-  std::uint64_t max_count = 0;        // that the pool may grow to, when somebody needs one and none is free; 0: `count`
+  // That the pool may grow to, when somebody needs one and none is free; 0: `count`. The pool's table has 8 bytes for each
+  // of them, and is allocated at once.
+  std::uint64_t max_count = 0;
   std::uint64_t alignment = 64;       // of each buffer: a power of two from 8 to 4096
 };
 
@@ -48,8 +50,8 @@ class Pool {
   std::vector<std::string> differences(const PoolOptions& asked) const;
   // False once the pool was removed, or its segment.
   bool is_current() const;
-  // Buffers that there are now.
-  std::uint64_t count() const;
+  std::uint64_t count() const;  // buffers that there are now
+  std::size_t bytes() const;    // of its region, now
 
   // For the library's own parts.
   const std::shared_ptr<detail::PoolCore>& core() const;

@@ -90,7 +90,9 @@ class Segment {
   // name by now. Those who stay attached to the old one go on among themselves, and meet nobody else; open it again by
   // its name to be where the others are. Asks the system (some microseconds). True for memory that the caller supplied.
   bool is_current() const;
-  std::size_t bytes() const;              // it may have grown since it was made
+  // Of memory that it takes from the system: it grows with what is made in it, and shrinks with what is removed. Of memory
+  // that the caller supplied, all.
+  std::size_t bytes() const;
   std::size_t max_message_bytes() const;  // of the stream `main`; throws Errc::not_found if there is none
 
   // For the library's own parts.
