@@ -29,7 +29,7 @@ struct PoolOptions {
   // That the pool may grow to, when somebody needs one and none is free; 0: `count`. The pool's table has 8 bytes for each
   // of them, and is allocated at once.
   std::uint64_t max_count = 0;
-  std::uint64_t alignment = 64;       // of each buffer: a power of two from 8 to 4096
+  std::uint64_t alignment = 64;  // of each buffer: a power of two from 8 to 4096
 };
 
 // A shared handle, like Stream: copies refer to the same mapping, which lives until the last copy, and the last PoolUser
