@@ -13,7 +13,7 @@ std::span<const FacilityType> facility_types() noexcept {
 
 std::vector<FacilityPlan> plans_of(const SegmentOptions& options) {
   if (!options.main_stream) return {};
-  return {plan_stream(kMainStream, stream_options_of(options), options.participants)};
+  return {plan_stream(kMainStream, options.stream(), options.participants)};
 }
 
 }  // namespace sapbuf::detail

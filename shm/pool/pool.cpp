@@ -31,16 +31,11 @@ Pool Pool::open(const Segment& segment, std::string_view name) {
 
 Pool Pool::open_or_create(const Segment& segment, std::string_view name, const PoolOptions& options) {
   const Uncancellable to_its_end;
-  constexpr int kTries = 100;
-  for (int tried = 0;; ++tried) {
-    if (auto there = detail::find_pool(segment.core(), name)) return Pool{segment, std::move(there), false};
-    try {
-      return create(segment, name, options);
-    } catch (const Error& error) {
-      // Somebody was faster: his is there, or is gone again; or it is something else than a pool.
-      if (error.errc() != Errc::exists || tried == kTries) throw;
-    }
-  }
+  const auto find = [&]() -> std::optional<Pool> {
+    auto there = detail::find_pool(segment.core(), name);
+    return there ? std::optional(Pool{segment, std::move(there), false}) : std::nullopt;
+  };
+  return detail::find_or_create(find, [&] { return create(segment, name, options); });
 }
 
 bool Pool::remove(const Segment& segment, std::string_view name) {

@@ -12,18 +12,10 @@ constexpr auto relaxed = std::memory_order_relaxed;
 
 // What the directory says of a pool, checked. Throws Error.
 layout::PoolGeometry geometry_in(SegmentCore& segment, const DirectoryRecord& record) {
-  const std::string title = "pool '" + record.name + "' of segment '" + segment.name() + "'";
-  if (record.layout_hash != layout::pool_layout_hash()) {
-    throw Error(Errc::incompatible, title +
-                                        " has another layout than this library's pools: use the version that made it, "
-                                        "or remove it and make it anew");
-  }
+  const std::string title = title_of(segment, record);
+  check_layout_hash(record, layout::pool_layout_hash(), title);
   std::optional<layout::PoolGeometry> geometry = layout::read_pool_choices(record.choices);
-  if (!geometry) {
-    throw Error(Errc::incompatible, title +
-                                        " says more of itself than this library understands: use the version that "
-                                        "made it, or remove it and make it anew");
-  }
+  if (!geometry) throw_unknown_choices(title);
   geometry->participants = segment.geometry().participants;
   if (const auto problem = layout::problem_with(*geometry)) {
     throw Error(Errc::corrupt, title + " is corrupt: " + *problem);
@@ -48,22 +40,14 @@ PoolCore::PoolCore(SegmentCore& segment, const DirectoryRecord& record)
       reach_(geometry_.max_count) {}
 
 std::byte* PoolCore::buffers() {
-  std::byte* buffers = buffers_.load(std::memory_order_acquire);
-  if (buffers != nullptr) return buffers;
-  const std::lock_guard guard{mapping_mutex_};
-  buffers = buffers_.load(relaxed);
-  if (buffers != nullptr) return buffers;
-  const std::uint64_t control_bytes = geometry_.buffers_at - geometry_.head_at;
-  const platform::Dump dump = slabs_in_core_dumps() ? platform::Dump::yes : platform::Dump::no;
-  buffers = buffers_range_.map_growing(segment(), platform::FileAccess::read_write, geometry_.buffers_at,
-                                       bytes() - control_bytes, record().most_bytes - control_bytes, dump);
-  reach_.store(std::min(geometry_.max_count, buffers_range_.reach() / geometry_.stride_bytes), relaxed);
-  buffers_.store(buffers, std::memory_order_release);
-  return buffers;
-}
-
-void PoolCore::check_not_removed() const {
-  if (!directory::is_ready(segment(), id())) throw_removed();
+  return buffers_.get([&](MappedRange& range) {
+    const std::uint64_t control_bytes = geometry_.buffers_at - geometry_.head_at;
+    const platform::Dump dump = slabs_in_core_dumps() ? platform::Dump::yes : platform::Dump::no;
+    std::byte* const begin = range.map_growing(segment(), platform::FileAccess::read_write, geometry_.buffers_at,
+                                               bytes() - control_bytes, record().most_bytes - control_bytes, dump);
+    reach_.store(std::min(geometry_.max_count, range.reach() / geometry_.stride_bytes), relaxed);
+    return begin;
+  });
 }
 
 void PoolCore::check() {
@@ -102,26 +86,18 @@ void PoolCore::describe(std::vector<SegmentPart>& parts) const {
 // Every user finds itself revoked at its next step, and asks why.
 bool PoolCore::on_truncation() noexcept {
   const bool control = Facility::on_truncation();
-  const bool buffers = buffers_range_.replace_by_zeros();
+  const bool buffers = buffers_.replace_by_zeros();
   if (!control) return false;
   for (std::uint32_t index = 0; index < geometry_.participants; ++index) mark_settled(index);
   return buffers;
 }
 
 std::shared_ptr<PoolCore> find_pool(const std::shared_ptr<SegmentCore>& segment, std::string_view name) {
-  segment->check_not_forked();
-  const std::optional<DirectoryRecord> record = directory::find_by_name(*segment, name);
-  if (!record || record->kind != layout::FacilityKind::pool) return nullptr;
-  return keep(segment, std::static_pointer_cast<PoolCore>(find_facility(*segment, record->id)));
+  return find_as<PoolCore>(segment, layout::FacilityKind::pool, name);
 }
 
 std::shared_ptr<PoolCore> open_pool(const std::shared_ptr<SegmentCore>& segment, std::string_view name) {
-  std::shared_ptr<PoolCore> pool = find_pool(segment, name);
-  if (pool == nullptr) {
-    throw Error(Errc::not_found, "segment '" + segment->name() + "' has no pool '" + std::string(name) +
-                                     "' ('sapbuf ls -l' shows what there is)");
-  }
-  return pool;
+  return open_as<PoolCore>(segment, layout::FacilityKind::pool, name);
 }
 
 FacilityType pool_type() noexcept { return {layout::FacilityKind::pool, "pool", &open}; }

@@ -35,12 +35,6 @@ class PoolCore final : public Facility {
 
   // As of the segment.
   bool full_fences() const noexcept { return segment().full_fences(); }
-  bool is_current() const noexcept { return segment().is_current() && directory::is_ready(segment(), id()); }
-  void check_not_removed() const;
-  // Whether both are the same pool, opened twice perhaps. Touches no shared memory.
-  bool is_same(const PoolCore& other) const noexcept {
-    return segment().creation_id() == other.segment().creation_id() && id() == other.id();
-  }
 
   // See Facility.
   void check() override;
@@ -58,9 +52,7 @@ class PoolCore final : public Facility {
 
  private:
   const layout::PoolGeometry geometry_;
-  std::mutex mapping_mutex_;
-  MappedRange buffers_range_;
-  std::atomic<std::byte*> buffers_{nullptr};
+  MappedOnDemand buffers_;
   std::atomic<std::uint64_t> reach_;  // in buffers
 };
 

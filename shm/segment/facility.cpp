@@ -33,6 +33,10 @@ std::string Facility::title() const {
   return kind + " '" + segment + "/" + record_.name + "'";
 }
 
+void Facility::check_not_removed() const {
+  if (!directory::is_ready(segment_, id())) throw_removed();
+}
+
 void Facility::throw_removed() const {
   throw Error(Errc::not_found, title() + " was removed, or is just being removed");
 }
@@ -63,6 +67,27 @@ const FacilityType* type_of(layout::FacilityKind kind) noexcept {
     if (type.kind == kind) return &type;
   }
   return nullptr;
+}
+
+void throw_not_there(SegmentCore& segment, layout::FacilityKind kind, std::string_view name) {
+  throw Error(Errc::not_found, "segment '" + segment.name() + "' has no " + std::string(type_of(kind)->name) + " '" +
+                                   std::string(name) + "' ('sapbuf ls -l' shows what there is)");
+}
+
+std::string title_of(SegmentCore& segment, const DirectoryRecord& record) {
+  return info_of(record).kind + " '" + record.name + "' of segment '" + segment.name() + "'";
+}
+
+void check_layout_hash(const DirectoryRecord& record, std::uint64_t own, const std::string& title) {
+  if (record.layout_hash == own) return;
+  throw Error(Errc::incompatible, title + " has another layout than this library's " + info_of(record).kind +
+                                      "s: use the version that made it, or remove it and make it anew");
+}
+
+void throw_unknown_choices(const std::string& title) {
+  throw Error(Errc::incompatible, title +
+                                      " says more of itself than this library understands: use the version that made "
+                                      "it, or remove it and make it anew");
 }
 
 FacilityInfo info_of(const DirectoryRecord& record) {

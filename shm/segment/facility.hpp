@@ -64,7 +64,14 @@ class Facility : public platform::ForkWatcher {
   layout::FacilityId id() const noexcept { return record_.id; }
   // "segment 'ticks'", or "stream 'ticks/orders'": for errors.
   std::string title() const;
+  bool is_current() const noexcept { return segment_.is_current() && directory::is_ready(segment_, id()); }
+  // Throws Errc::not_found once it was removed from its segment.
+  void check_not_removed() const;
   [[noreturn]] void throw_removed() const;
+  // Whether both are the same facility, opened twice perhaps. Touches no shared memory.
+  bool is_same(const Facility& other) const noexcept {
+    return segment_.creation_id() == other.segment_.creation_id() && id() == other.id();
+  }
   layout::FacilityHead& head() const noexcept { return *reinterpret_cast<layout::FacilityHead*>(control_); }
   // Bytes of its region that may be touched now: somebody may extend it meanwhile. What this process can address of
   // them is its MappedRange's reach().
@@ -177,6 +184,8 @@ const FacilityType* type_of(layout::FacilityKind kind) noexcept;
 // resource_exhausted).
 std::shared_ptr<Facility> find_facility(SegmentCore& segment, layout::FacilityId id);
 
+[[noreturn]] void throw_not_there(SegmentCore& segment, layout::FacilityKind kind, std::string_view name);
+
 // For handles, which outlive everything else: keeps the facility, and the segment that it is in.
 template <typename T>
 std::shared_ptr<T> keep(std::shared_ptr<SegmentCore> segment, std::shared_ptr<T> facility) {
@@ -184,6 +193,43 @@ std::shared_ptr<T> keep(std::shared_ptr<SegmentCore> segment, std::shared_ptr<T>
   using Both = std::pair<std::shared_ptr<SegmentCore>, std::shared_ptr<T>>;  // the second goes first
   return {std::make_shared<Both>(std::move(segment), std::move(facility)), address};
 }
+
+// By name, for a handle; null if there is none of this name and kind.
+template <typename Core>
+std::shared_ptr<Core> find_as(const std::shared_ptr<SegmentCore>& segment, layout::FacilityKind kind,
+                              std::string_view name) {
+  segment->check_not_forked();
+  const std::optional<DirectoryRecord> record = directory::find_by_name(*segment, name);
+  if (!record || record->kind != kind) return nullptr;
+  return keep(segment, std::static_pointer_cast<Core>(find_facility(*segment, record->id)));
+}
+// The same, or Errc::not_found.
+template <typename Core>
+std::shared_ptr<Core> open_as(const std::shared_ptr<SegmentCore>& segment, layout::FacilityKind kind,
+                              std::string_view name) {
+  std::shared_ptr<Core> found = find_as<Core>(segment, kind, name);
+  if (found == nullptr) throw_not_there(*segment, kind, name);
+  return found;
+}
+// `find()` gives a handle or null, and `create()` makes what is not there.
+template <typename Find, typename Create>
+auto find_or_create(Find find, Create create) {
+  constexpr int kTries = 100;
+  for (int tried = 0;; ++tried) {
+    if (auto there = find()) return *std::move(there);
+    try {
+      return create();
+    } catch (const Error& error) {
+      // Somebody was faster: his is there, or is gone again; or it is something else.
+      if (error.errc() != Errc::exists || tried == kTries) throw;
+    }
+  }
+}
+
+// For those who open a kind: "stream 'orders' of segment 'ticks'", and what is thrown where another version made it.
+std::string title_of(SegmentCore& segment, const DirectoryRecord& record);
+void check_layout_hash(const DirectoryRecord& record, std::uint64_t own, const std::string& title);
+[[noreturn]] void throw_unknown_choices(const std::string& title);
 
 // What users are told of an entry.
 FacilityInfo info_of(const DirectoryRecord& record);

@@ -48,6 +48,30 @@ class MappedRange {
   std::uint64_t bytes_ = 0;
 };
 
+// One that is mapped when it is first asked for. Thread-safe.
+class MappedOnDemand {
+ public:
+  // `map(range)` maps it, and returns its address; it may throw.
+  template <typename Map>
+  std::byte* get(Map map) {
+    std::byte* address = address_.load(std::memory_order_acquire);
+    if (address != nullptr) return address;
+    const std::lock_guard guard{mutex_};
+    address = address_.load(std::memory_order_relaxed);
+    if (address == nullptr) {
+      address = map(range_);
+      address_.store(address, std::memory_order_release);
+    }
+    return address;
+  }
+  bool replace_by_zeros() noexcept { return range_.replace_by_zeros(); }
+
+ private:
+  std::mutex mutex_;
+  MappedRange range_;
+  std::atomic<std::byte*> address_{nullptr};
+};
+
 // What all facilities of a segment have in common: its file or memory, locks, directory and registry. Thread-safe but for
 // what callers do with the words. Everything that is read from shared memory and decides an address is taken from
 // `geometry()`, or from a checked copy of a directory entry.

@@ -30,16 +30,11 @@ Stream Stream::open(const Segment& segment, std::string_view name) {
 
 Stream Stream::open_or_create(const Segment& segment, std::string_view name, const StreamOptions& options) {
   const Uncancellable to_its_end;
-  constexpr int kTries = 100;
-  for (int tried = 0;; ++tried) {
-    if (auto there = detail::find_stream(segment.core(), name)) return Stream{segment, std::move(there), false};
-    try {
-      return create(segment, name, options);
-    } catch (const Error& error) {
-      // Somebody was faster: his is there, or is gone again; or it is something else than a stream.
-      if (error.errc() != Errc::exists || tried == kTries) throw;
-    }
-  }
+  const auto find = [&]() -> std::optional<Stream> {
+    auto there = detail::find_stream(segment.core(), name);
+    return there ? std::optional(Stream{segment, std::move(there), false}) : std::nullopt;
+  };
+  return detail::find_or_create(find, [&] { return create(segment, name, options); });
 }
 
 bool Stream::remove(const Segment& segment, std::string_view name) {

@@ -12,18 +12,10 @@ constexpr auto relaxed = std::memory_order_relaxed;
 
 // What the directory says of a stream, checked. Throws Error.
 layout::StreamGeometry geometry_in(SegmentCore& segment, const DirectoryRecord& record) {
-  const std::string title = "stream '" + record.name + "' of segment '" + segment.name() + "'";
-  if (record.layout_hash != layout::stream_layout_hash()) {
-    throw Error(Errc::incompatible, title +
-                                        " has another layout than this library's streams: use the version that made "
-                                        "it, or remove it and make it anew");
-  }
+  const std::string title = title_of(segment, record);
+  check_layout_hash(record, layout::stream_layout_hash(), title);
   std::optional<layout::StreamGeometry> geometry = layout::read_choices(record.choices);
-  if (!geometry) {
-    throw Error(Errc::incompatible, title +
-                                        " says more of itself than this library understands: use the version that "
-                                        "made it, or remove it and make it anew");
-  }
+  if (!geometry) throw_unknown_choices(title);
   geometry->participants = segment.geometry().participants;
   if (const auto problem = layout::problem_with(*geometry)) {
     throw Error(Errc::corrupt, title + " is corrupt: " + *problem);
@@ -59,39 +51,19 @@ void StreamCore::set_dump(Dump dump) noexcept {
   platform::set_dump(segment().supplied(geometry_.slabs_at), geometry_.slabs * geometry_.slab_bytes, dump);
 }
 
-std::byte* StreamCore::map_slabs(MappedRange& range, FileAccess access) {
-  const Dump dump = slabs_in_core_dumps() ? Dump::yes : Dump::no;
-  return range.map(segment(), access, geometry_.slabs_at, geometry_.slabs * geometry_.slab_bytes, dump);
+std::byte* StreamCore::slabs(MappedOnDemand& range, FileAccess access) {
+  return range.get([&](MappedRange& to_be_mapped) {
+    const Dump dump = slabs_in_core_dumps() ? Dump::yes : Dump::no;
+    return to_be_mapped.map(segment(), access, geometry_.slabs_at, geometry_.slabs * geometry_.slab_bytes, dump);
+  });
 }
 
 std::byte* StreamCore::slab_for_writing(std::uint32_t slab) {
-  std::byte* slabs = writing_.load(std::memory_order_acquire);
-  if (slabs == nullptr) {
-    const std::lock_guard guard{mapping_mutex_};
-    slabs = writing_.load(relaxed);
-    if (slabs == nullptr) {
-      slabs = map_slabs(writing_range_, FileAccess::read_write);
-      writing_.store(slabs, std::memory_order_release);
-    }
-  }
-  return slabs + slab * geometry_.slab_bytes;
+  return slabs(writing_, FileAccess::read_write) + slab * geometry_.slab_bytes;
 }
 
 const std::byte* StreamCore::slab_for_reading(std::uint32_t slab) {
-  const std::byte* slabs = reading_.load(std::memory_order_acquire);
-  if (slabs == nullptr) {
-    const std::lock_guard guard{mapping_mutex_};
-    slabs = reading_.load(relaxed);
-    if (slabs == nullptr) {
-      slabs = map_slabs(reading_range_, FileAccess::read_only);
-      reading_.store(slabs, std::memory_order_release);
-    }
-  }
-  return slabs + slab * geometry_.slab_bytes;
-}
-
-void StreamCore::check_not_removed() const {
-  if (!directory::is_ready(segment(), id())) throw_removed();
+  return slabs(reading_, FileAccess::read_only) + slab * geometry_.slab_bytes;
 }
 
 void StreamCore::throw_corrupt(const std::string& what) const {
@@ -152,8 +124,8 @@ void StreamCore::wake_all() noexcept {
 // is claimed by those who look at neither; and each writer is revoked.
 bool StreamCore::on_truncation() noexcept {
   const bool control = Facility::on_truncation();
-  const bool writing = writing_range_.replace_by_zeros();
-  const bool reading = reading_range_.replace_by_zeros();
+  const bool writing = writing_.replace_by_zeros();
+  const bool reading = reading_.replace_by_zeros();
   if (!control) return false;
   this->control().cursor.store(layout::Cursor::make(1, 0, std::uint64_t{1} << 39).word, relaxed);
   for (std::uint32_t index = 0; index < geometry_.participants; ++index) {
@@ -163,19 +135,11 @@ bool StreamCore::on_truncation() noexcept {
 }
 
 std::shared_ptr<StreamCore> find_stream(const std::shared_ptr<SegmentCore>& segment, std::string_view name) {
-  segment->check_not_forked();
-  const std::optional<DirectoryRecord> record = directory::find_by_name(*segment, name);
-  if (!record || record->kind != layout::FacilityKind::stream) return nullptr;
-  return keep(segment, std::static_pointer_cast<StreamCore>(find_facility(*segment, record->id)));
+  return find_as<StreamCore>(segment, layout::FacilityKind::stream, name);
 }
 
 std::shared_ptr<StreamCore> open_stream(const std::shared_ptr<SegmentCore>& segment, std::string_view name) {
-  std::shared_ptr<StreamCore> stream = find_stream(segment, name);
-  if (stream == nullptr) {
-    throw Error(Errc::not_found, "segment '" + segment->name() + "' has no stream '" + std::string(name) +
-                                     "' ('sapbuf ls -l' shows what there is)");
-  }
-  return stream;
+  return open_as<StreamCore>(segment, layout::FacilityKind::stream, name);
 }
 
 FacilityType stream_type() noexcept { return {layout::FacilityKind::stream, "stream", &open}; }

@@ -42,13 +42,6 @@ class StreamCore final : public Facility {
   void check_not_forked() const { segment().check_not_forked(); }
   bool truncated() const noexcept { return segment().truncated(); }
   void check_not_truncated() const { segment().check_not_truncated(); }
-  // Whether both are the same stream, opened twice perhaps. Touches no shared memory.
-  bool is_same(const StreamCore& other) const noexcept {
-    return segment().creation_id() == other.segment().creation_id() && id() == other.id();
-  }
-  bool is_current() const noexcept { return segment().is_current() && directory::is_ready(segment(), id()); }
-  // Throws Errc::not_found once it was removed from its segment.
-  void check_not_removed() const;
   // Throws what explains it: that the segment was truncated, the stream removed, or else Errc::corrupt.
   [[noreturn]] void throw_corrupt(const std::string& what) const;
   // Heartbeat: the slot's participant made progress.
@@ -72,14 +65,11 @@ class StreamCore final : public Facility {
 
  private:
   void set_dump(platform::Dump dump) noexcept;  // of the slabs, in supplied memory
-  std::byte* map_slabs(MappedRange& range, platform::FileAccess access);
+  std::byte* slabs(MappedOnDemand& range, platform::FileAccess access);
 
   const layout::StreamGeometry geometry_;
-  std::mutex mapping_mutex_;
-  MappedRange writing_range_;  // slabs
-  MappedRange reading_range_;  // slabs, read-only
-  std::atomic<std::byte*> writing_{nullptr};
-  std::atomic<const std::byte*> reading_{nullptr};
+  MappedOnDemand writing_;  // slabs
+  MappedOnDemand reading_;  // slabs, read-only
 };
 
 // The stream `name` of a segment, for a handle. Throws Error: not_found, and as the constructor.

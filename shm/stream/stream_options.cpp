@@ -52,15 +52,6 @@ void initialise(std::byte* region, const layout::StreamGeometry& geometry) {
 
 }  // namespace
 
-StreamOptions stream_options_of(const SegmentOptions& options) {
-  return {.slabs = options.slabs,
-          .slab_bytes = options.slab_bytes,
-          .order = options.order,
-          .extent_bytes = options.extent_bytes,
-          .on_full = options.on_full,
-          .retain = options.retain};
-}
-
 layout::StreamGeometry geometry_of(const StreamOptions& options, std::uint32_t participants) {
   layout::StreamGeometry geometry;
   geometry.slabs = options.slabs;
@@ -104,7 +95,7 @@ std::vector<std::string> differences(const SegmentOptions& there, const SegmentO
   if (there.main_stream != asked.main_stream) {
     found.compare("main stream", std::string(there.main_stream ? "one" : "none"), asked.main_stream ? "one" : "none");
   } else if (there.main_stream) {
-    found.all = differences(stream_options_of(there), stream_options_of(asked));
+    found.all = differences(there.stream(), asked.stream());
   }
   found.compare("participants", there.participants, asked.participants);
   found.compare("mode", octal(there.mode), octal(asked.mode));

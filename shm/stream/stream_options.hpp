@@ -12,8 +12,6 @@
 
 namespace sapbuf::detail {
 
-StreamOptions stream_options_of(const SegmentOptions& options);
-
 // At no place yet. Throws Error (invalid_argument) for options that cannot work.
 layout::StreamGeometry geometry_of(const StreamOptions& options, std::uint32_t participants);
 StreamOptions options_of(const layout::StreamGeometry& geometry);

@@ -30,10 +30,7 @@ detail::FacilityPlan Counter::plan(std::string_view name, std::uint32_t particip
 }
 
 std::shared_ptr<Counter> Counter::find(const Segment& segment, std::string_view name) {
-  const auto record = detail::directory::find_by_name(*segment.core(), name);
-  if (!record) throw Error(Errc::not_found, "there is no such counter");
-  return detail::keep(segment.core(),
-                      std::static_pointer_cast<Counter>(detail::find_facility(*segment.core(), record->id)));
+  return detail::open_as<Counter>(segment.core(), kCounterKind, name);
 }
 
 std::uint64_t Counter::total() const {

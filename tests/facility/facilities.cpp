@@ -26,7 +26,7 @@ std::span<const FacilityType> facility_types() noexcept {
 
 std::vector<FacilityPlan> plans_of(const SegmentOptions& options) {
   std::vector<FacilityPlan> plans;
-  if (options.main_stream) plans.push_back(plan_stream(kMainStream, stream_options_of(options), options.participants));
+  if (options.main_stream) plans.push_back(plan_stream(kMainStream, options.stream(), options.participants));
   plans.push_back(test::Counter::plan("clicks", options.participants));
   return plans;
 }

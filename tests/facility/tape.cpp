@@ -25,10 +25,7 @@ void Tape::make(const Segment& segment, std::string_view name, std::uint64_t pag
 }
 
 std::shared_ptr<Tape> Tape::find(const Segment& segment, std::string_view name) {
-  const auto record = detail::directory::find_by_name(*segment.core(), name);
-  if (!record) throw Error(Errc::not_found, "there is no such tape");
-  return detail::keep(segment.core(),
-                      std::static_pointer_cast<Tape>(detail::find_facility(*segment.core(), record->id)));
+  return detail::open_as<Tape>(segment.core(), kTapeKind, name);
 }
 
 std::uint64_t Tape::sum() const {

@@ -32,15 +32,6 @@ struct CreateOptions {
   std::string for_streams;
 };
 
-StreamOptions stream_options(const SegmentOptions& options) {
-  return {.slabs = options.slabs,
-          .slab_bytes = options.slab_bytes,
-          .order = options.order,
-          .extent_bytes = options.extent_bytes,
-          .on_full = options.on_full,
-          .retain = options.retain};
-}
-
 void warn_of_few_slabs(const StreamOptions& made) {
   if (made.on_full != OnFull::overwrite || made.slabs >= kFewestToOverwrite) return;
   spdlog::warn(
@@ -57,7 +48,7 @@ void tell_stream_created(const std::string& title, const StreamOptions& made, st
 
 void tell_created(const Segment& segment) {
   const SegmentOptions made = segment.options();
-  if (made.main_stream) return tell_stream_created(segment.name(), stream_options(made), segment.bytes());
+  if (made.main_stream) return tell_stream_created(segment.name(), made.stream(), segment.bytes());
   spdlog::info("created {} without a stream; to make one: sapbuf create {}", segment.name(),
                shell_operand(segment.name() + "/STREAM"));
 }
@@ -90,7 +81,7 @@ Segment open_segment_of(const StreamName& name) {
 
 void create_stream(const StreamName& name, const CreateOptions& options) {
   const Segment segment = open_segment_of(name);
-  const StreamOptions asked = stream_options(options.segment);
+  const StreamOptions asked = options.segment.stream();
   if (!options.if_absent) return tell_created(Stream::create(segment, name.stream, asked));
   const Stream stream = Stream::open_or_create(segment, name.stream, asked);
   stream.created() ? tell_created(stream) : tell_found(title_of(stream), stream.differences(asked));

@@ -40,6 +40,16 @@ struct SegmentOptions {
   Fences fences = Fences::membarrier;
   bool retain = false;
   bool main_stream = true;  // false: it is made without a stream, and the options of one say nothing
+
+  // Those of its stream.
+  constexpr StreamOptions stream() const noexcept {
+    return {.slabs = slabs,
+            .slab_bytes = slab_bytes,
+            .order = order,
+            .extent_bytes = extent_bytes,
+            .on_full = on_full,
+            .retain = retain};
+  }
 };
 
 inline constexpr std::chrono::milliseconds kForever = std::chrono::milliseconds::max();
