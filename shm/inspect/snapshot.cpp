@@ -216,6 +216,17 @@ PoolSnapshot look_at_pool(PoolCore& pool) {
         break;
     }
   }
+  snapshot.waits = pool.control().next_ticket.load(relaxed);
+  for_each_participant(pool, [&](std::uint32_t index, layout::SlotRegistration) {
+    const layout::PoolSlot& slot = pool.slot(index);
+    const layout::MagazineState magazine{slot.state.load(relaxed)};
+    snapshot.acquired += magazine.acquired();
+    snapshot.cached += std::min(magazine.depth(), layout::kMagazine);
+    if (slot.request.load(relaxed) != 0) ++snapshot.waiting;
+  });
+  // Of words and magazines that change meanwhile.
+  snapshot.cached = std::min(snapshot.cached, snapshot.in_use);
+  snapshot.in_use -= snapshot.cached;
   return snapshot;
 }
 

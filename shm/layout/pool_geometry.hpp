@@ -1,7 +1,7 @@
 // What a pool is made of and where each part begins. Computed from the choices in its directory entry by everybody who
 // opens it, and kept in private memory.
 //
-//   region    + head     + control   + participants x 2048   + most buffers x 8   page-aligned
+//   region    + head     + control   + participants x 2432   + most buffers x 8   page-aligned
 //   +---------+----------+-----------+-----------------------+--------------------+----------+----------+-----
 //   | head    | control  | slots     | words                              | buffer 0 | buffer 1 | ...
 //   +---------+----------+-----------+-----------------------+--------------------+----------+----------+-----
@@ -69,6 +69,7 @@ constexpr std::uint64_t pool_layout_hash() noexcept {
       .add(kPoolControlFields, sizeof(PoolControl))
       .add(kPoolSlotFields, sizeof(PoolSlot))
       .add(kRoots)
+      .add(kMagazine)
       .value();
 }
 

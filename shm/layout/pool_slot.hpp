@@ -9,15 +9,85 @@ namespace sapbuf::layout {
 
 // Shared buffers that one user can hold at once.
 inline constexpr std::uint32_t kRoots = 248;
+// Free buffers that one user can keep at hand.
+inline constexpr std::uint32_t kMagazine = 64;
+
+// What a magazine's one word says: how many buffers are in it, and how many were ever acquired from it. Acquiring one
+// changes both with one store, so the count is exact whenever its owner is killed.
+//
+//   63                                             16 15      0
+//   +------------------------------------------------+--------+
+//   |  acquired                                       | depth  |
+//   +------------------------------------------------+--------+
+struct MagazineState {
+  std::uint64_t word = 0;
+
+  static constexpr std::uint64_t kOneAcquired = std::uint64_t{1} << 16;
+
+  static constexpr MagazineState make(std::uint64_t acquired, std::uint32_t depth) noexcept {
+    return {acquired << 16 | depth};
+  }
+  constexpr std::uint32_t depth() const noexcept { return static_cast<std::uint32_t>(word & 0xffff); }
+  constexpr std::uint64_t acquired() const noexcept { return word >> 16; }
+  constexpr MagazineState after_acquiring() const noexcept { return {word + kOneAcquired - 1}; }
+  constexpr MagazineState after_releasing() const noexcept { return {word + 1}; }
+  constexpr MagazineState with_depth(std::uint32_t depth) const noexcept { return make(acquired(), depth); }
+};
+static_assert(MagazineState::make(7, 3).after_acquiring().acquired() == 8);
+static_assert(MagazineState::make(7, 3).after_acquiring().depth() == 2);
+
+// What a user says of a buffer that it waits for.
+struct Request {
+  std::uint64_t word = 0;  // 0: it does not wait
+
+  static constexpr Request waits() noexcept { return {1}; }
+  static constexpr Request given(std::uint32_t index) noexcept { return {(std::uint64_t{index} + 1) << 1}; }
+  constexpr bool is_none() const noexcept { return word == 0; }
+  constexpr bool is_given() const noexcept { return word > 1; }
+  constexpr std::uint32_t index() const noexcept { return static_cast<std::uint32_t>((word >> 1) - 1); }
+};
 
 struct alignas(kLineBytes) PoolSlot {
-  // All ones: recovery settled the slot, so whoever still uses it was taken for dead.
-  //   written by  recovery, under the pool's lock; whoever attaches
-  //   read by     the owner, at slow steps
-  //   edge        mark, as for streams
+  // Grows whenever the owner must stop and look: others take from its magazine, somebody waits for a buffer, or recovery
+  // settled the slot. Never 0 while somebody has the slot.
+  //   written by  whoever wants the owner to look: fetch-add;  whoever takes the slot, or settles it
+  //   read by     the owner, at each step
+  //   edge        magazine (SB): the owner's step, light fence, then this <-> this, heavy fence, then the magazine. One of
+  //               the two sees the other
+  //   crash       the owner looks once more than it needs to
+  Word attention;
+  // What `attention` said when the owner last looked: from then on, each buffer that was in the magazine has another
+  // incarnation.
+  //   written by  the owner
+  //   read by     whoever takes from the magazine, under the pool's lock
+  //   edge        magazine-look: before the owner changes the first word, release <-> behind the taker's look at the words,
+  //               acquire
   //   crash       harmless
-  Word revoked;
-  Word reserved[7];
+  Word acknowledged;
+  // Whether the owner waits for a buffer, or which one it was given: Request.
+  //   written by  the owner; whoever serves, under the pool's lock: compare-exchange; recovery, as above
+  //   read by     the same
+  //   edge        request: what was given is there before the buffer's word says so: see pool/waiters.hpp
+  //   crash       of the owner: recovery clears it;  of who serves: the buffer's word says otherwise, and whoever looks at
+  //               both under the lock takes the owner for one who still waits
+  Word request;
+  // The request's place in the order.
+  //   written by  the owner, before the request
+  //   read by     who serves
+  //   edge        none: another one's place is a place, too
+  //   crash       harmless
+  Word ticket;
+  Word reserved[4];
+  // The magazine: buffers that the owner has and does not use, `state`.depth() of them; their words say that they are the
+  // owner's. Whoever finds no free buffer takes them, under the pool's lock.
+  //   written by  the owner; recovery, once the owner is dead or leaves, under the pool's lock
+  //   read by     whoever takes from it, under the pool's lock; inspect
+  //   edge        magazine (SB): as above;  pool-free: a buffer that is put into it is there, and its last use behind its
+  //               owner, with release <-> acquire
+  //   crash       the words are what counts: recovery frees the buffers
+  alignas(kLineBytes) Word state;  // MagazineState
+  Word reserved_1[7];
+  HalfWord magazine[kMagazine];
   // The shared buffers that the user holds, in no order: Root.
   //   written by  the owner; recovery, once the owner is dead or leaves, under the pool's lock
   //   read by     scans, inspect
@@ -26,11 +96,15 @@ struct alignas(kLineBytes) PoolSlot {
   //               buffer <-> the scan's acquire
   //   crash       they keep their buffers until recovery
   alignas(kLineBytes) Word roots[kRoots];
+  Event served;  // the owner was given a buffer, or should look for one
 };
 
-inline constexpr Field kPoolSlotFields[] = {SAPBUF_FIELD(PoolSlot, revoked), SAPBUF_FIELD(PoolSlot, reserved),
-                                            SAPBUF_FIELD(PoolSlot, roots)};
-static_assert(sizeof(PoolSlot) == 2048 && covers(kPoolSlotFields, sizeof(PoolSlot)));
+inline constexpr Field kPoolSlotFields[] = {SAPBUF_FIELD(PoolSlot, attention),  SAPBUF_FIELD(PoolSlot, acknowledged),
+                                            SAPBUF_FIELD(PoolSlot, request),    SAPBUF_FIELD(PoolSlot, ticket),
+                                            SAPBUF_FIELD(PoolSlot, reserved),   SAPBUF_FIELD(PoolSlot, state),
+                                            SAPBUF_FIELD(PoolSlot, reserved_1), SAPBUF_FIELD(PoolSlot, magazine),
+                                            SAPBUF_FIELD(PoolSlot, roots),      SAPBUF_FIELD(PoolSlot, served)};
+static_assert(sizeof(PoolSlot) == 2432 && covers(kPoolSlotFields, sizeof(PoolSlot)));
 
 // What all users of a pool share.
 struct alignas(kLineBytes) PoolControl {
@@ -40,12 +114,24 @@ struct alignas(kLineBytes) PoolControl {
   //   edge        growth: release, behind the region's growth <-> acquire
   //   crash       before it: room in the region that the next one who needs a buffer finds
   Word count;
-  Word reserved[7];
-  alignas(kLineBytes) Event released;  // a buffer became free, or may be found free by a scan
+  // 1 if anybody may have a request: then nobody keeps a free buffer, or takes one, before those who wait.
+  //   written by  whoever waits; who serves, under the pool's lock
+  //   read by     everybody, once `attention` says so
+  //   edge        request (SB): the request, then this = 1 <-> this = 0, fence, then a last look at the requests
+  //   crash       1 for nothing: the next one who serves finds nobody
+  Word waiting;
+  // Of the next request: they are served in this order.
+  //   written by  whoever waits: fetch-add
+  //   read by     the same
+  //   edge        none
+  //   crash       a number that nobody has
+  Word next_ticket;
+  Word reserved[5];
 };
 
-inline constexpr Field kPoolControlFields[] = {SAPBUF_FIELD(PoolControl, count), SAPBUF_FIELD(PoolControl, reserved),
-                                               SAPBUF_FIELD(PoolControl, released)};
-static_assert(sizeof(PoolControl) == 128 && covers(kPoolControlFields, sizeof(PoolControl)));
+inline constexpr Field kPoolControlFields[] = {SAPBUF_FIELD(PoolControl, count), SAPBUF_FIELD(PoolControl, waiting),
+                                               SAPBUF_FIELD(PoolControl, next_ticket),
+                                               SAPBUF_FIELD(PoolControl, reserved)};
+static_assert(sizeof(PoolControl) == 64 && covers(kPoolControlFields, sizeof(PoolControl)));
 
 }  // namespace sapbuf::layout

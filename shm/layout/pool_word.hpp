@@ -6,8 +6,9 @@
 //   |  incarnation    |  owner   |   0    | state |      the incarnation grows each time the buffer becomes free
 //   +-----------------+----------+--------+-------+
 //
-//   free -> local            who acquires it: compare-exchange                           (acquire)
-//   local -> free            its owner, who releases it; recovery, of a dead owner       (release)
+//   free -> local            who acquires it, or gives it to one who waits: compare-exchange      (acquire)
+//   local -> free            its owner, who releases it; recovery, of a dead owner; of one that lies in a magazine, also
+//                            whoever finds none free, under the pool's lock: compare-exchange     (release)
 //   local -> shared          its owner, behind its root                                  (release)
 //   shared -> dying          a scan that found no root, under the pool's lock: compare-exchange
 //   dying -> shared          whoever adopts it, behind its root, or the scan that found one: compare-exchange

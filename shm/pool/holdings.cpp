@@ -1,8 +1,9 @@
 // What a user of a pool has, and giving it back once the user is dead, or leaves. Under the pool's lock; each step may be
 // repeated.
 //
-//   local, of the dead    nobody else was ever told of it: free
+//   local, of the dead    nobody else was ever told of it: free; so is what lies in its magazine
 //   its roots             cleared; a shared buffer that nobody else has a root for is found by the next scan
+//   its request           cleared
 #include <algorithm>
 
 #include <sapbuf/detail/kill_point.hpp>
@@ -23,6 +24,21 @@ bool is_gone(std::uint32_t slot, std::span<const std::uint32_t> gone) noexcept {
   return std::find(gone.begin(), gone.end(), slot) != gone.end();
 }
 
+// What lies in the slot's magazine, sorted: its owner has it at hand, and does not use it.
+std::vector<std::uint32_t> at_hand(const layout::PoolSlot& slot) {
+  const layout::MagazineState state{slot.state.load(std::memory_order_acquire)};
+  std::vector<std::uint32_t> buffers;
+  for (std::uint32_t i = 0; i < std::min(state.depth(), layout::kMagazine); ++i) {
+    buffers.push_back(slot.magazine[i].load(relaxed));
+  }
+  std::sort(buffers.begin(), buffers.end());
+  return buffers;
+}
+
+bool contains(const std::vector<std::uint32_t>& sorted, std::uint32_t buffer) noexcept {
+  return std::binary_search(sorted.begin(), sorted.end(), buffer);
+}
+
 bool is_rooted_by_others(const PoolCore& core, Root root, std::span<const std::uint32_t> gone) noexcept {
   return any_participant(core, [&](std::uint32_t slot, layout::SlotRegistration) {
     if (is_gone(slot, gone)) return false;
@@ -36,8 +52,11 @@ bool is_rooted_by_others(const PoolCore& core, Root root, std::span<const std::u
 
 void PoolCore::find_holdings(std::uint32_t index, std::vector<std::uint64_t>& buffers) {
   const std::uint32_t there = count();
+  const std::vector<std::uint32_t> idle = at_hand(slot(index));
   for (std::uint32_t buffer = 0; buffer < there; ++buffer) {
-    if (BufferWord{word(buffer).load(relaxed)}.is_local_of(index)) buffers.push_back(buffer + 1);
+    if (BufferWord{word(buffer).load(relaxed)}.is_local_of(index) && !contains(idle, buffer)) {
+      buffers.push_back(buffer + 1);
+    }
   }
   for (const layout::Word& word_of_root : slot(index).roots) {
     const Root root{word_of_root.load(relaxed)};
@@ -59,6 +78,7 @@ bool PoolCore::is_in_the_way(std::uint32_t index, layout::SlotRegistration) {
 
 bool PoolCore::repair(std::uint32_t index, RepairTally& tally) {
   const std::uint32_t there = count();
+  const std::vector<std::uint32_t> idle = at_hand(slot(index));
   for (std::uint32_t buffer = 0; buffer < there; ++buffer) {
     layout::Word& at = word(buffer);
     const BufferWord seen{at.load(std::memory_order_acquire)};
@@ -66,6 +86,7 @@ bool PoolCore::repair(std::uint32_t index, RepairTally& tally) {
     // pool-free: release; the dead one's last use of it is behind the proof of the death.
     at.store(seen.freed().word, std::memory_order_release);
     SAPBUF_KILL_POINT(pool_reclaimed);
+    if (contains(idle, buffer)) continue;
     ++tally.repairs;
     tally.bytes += geometry_.buffer_bytes;
   }
@@ -73,8 +94,11 @@ bool PoolCore::repair(std::uint32_t index, RepairTally& tally) {
 }
 
 void PoolCore::release(std::uint32_t index) noexcept {
-  for (layout::Word& root : slot(index).roots) root.store(0, std::memory_order_release);
+  layout::PoolSlot& settled = slot(index);
+  for (layout::Word& root : settled.roots) root.store(0, std::memory_order_release);
   SAPBUF_KILL_POINT(pool_unrooted);
+  settled.state.store(0, std::memory_order_release);
+  settled.request.store(0, std::memory_order_release);
 }
 
 std::uint32_t PoolCore::count_released(std::span<const std::uint64_t> buffers, std::span<const std::uint32_t> gone) {

@@ -65,40 +65,7 @@ const std::shared_ptr<detail::PoolCore>& Pool::core() const {
 PoolUser::PoolUser(const Pool& pool, const PoolUserOptions& options) {
   const Uncancellable to_its_end;
   const auto attach = [&] { return std::make_unique<detail::PoolUserState>(pool.core(), options); };
-  state_ = pool.core()->segment().unless_truncated(attach).release();
-}
-
-PoolUser::PoolUser(PoolUser&& other) noexcept : state_(std::exchange(other.state_, nullptr)) {}
-
-PoolUser& PoolUser::operator=(PoolUser&& other) noexcept {
-  if (this != &other) {
-    close();
-    state_ = std::exchange(other.state_, nullptr);
-  }
-  return *this;
-}
-
-PoolUser::~PoolUser() { close(); }
-
-void PoolUser::close() noexcept {
-  if (auto* const state = std::exchange(state_, nullptr)) state->close();
-}
-
-Buffer PoolUser::acquire() noexcept { return state_ == nullptr ? Buffer{} : state_->acquire(); }
-Buffer PoolUser::acquire_for(std::chrono::nanoseconds timeout) noexcept {
-  return state_ == nullptr ? Buffer{} : state_->acquire_for(timeout);
-}
-Buffer PoolUser::adopt(const BufferReference& reference) noexcept {
-  return state_ == nullptr ? Buffer{} : state_->adopt(reference);
-}
-std::uint32_t PoolUser::slot() const noexcept { return state_ == nullptr ? ~std::uint32_t{0} : state_->index(); }
-
-BufferReference Buffer::share() noexcept { return user_ == nullptr ? BufferReference{} : user_->share(*this); }
-
-void Buffer::release() noexcept {
-  if (detail::PoolUserState* const user = std::exchange(user_, nullptr)) user->release(*this);
-  bytes_ = {};
-  status_ = Status::closed;
+  user_ = pool.core()->segment().unless_truncated(attach).release();
 }
 
 }  // namespace sapbuf

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
+#include "pool/waiters.hpp"
 #include "segment/core_dumps.hpp"
-#include "segment/event.hpp"
 
 namespace sapbuf::detail {
 namespace {
@@ -60,15 +60,15 @@ void PoolCore::check() {
 
 void PoolCore::prepare(std::uint32_t index) noexcept {
   layout::PoolSlot& fresh = slot(index);
-  fresh.revoked.store(0, relaxed);
+  fresh.attention.fetch_add(1, relaxed);
+  fresh.request.store(0, relaxed);
+  fresh.state.store(0, relaxed);
   for (layout::Word& root : fresh.roots) root.store(0, relaxed);
 }
 
-void PoolCore::mark_settled(std::uint32_t index) noexcept {
-  slot(index).revoked.store(layout::kSettledByOthers, relaxed);
-}
+void PoolCore::mark_settled(std::uint32_t index) noexcept { slot(index).attention.fetch_add(1, relaxed); }
 
-void PoolCore::wake_all() noexcept { notify(control().released); }
+void PoolCore::wake_all() noexcept { wake_all_waiters(*this); }
 
 void PoolCore::describe(std::vector<SegmentPart>& parts) const {
   const layout::PoolGeometry& g = geometry_;
@@ -83,13 +83,10 @@ void PoolCore::describe(std::vector<SegmentPart>& parts) const {
   part(std::to_string(count) + " buffers", g.buffers_at, g.buffers_at + count * g.stride_bytes);
 }
 
-// Every user finds itself revoked at its next step, and asks why.
+// An `attention` of 0 is nobody's: every user asks why, at its next step.
 bool PoolCore::on_truncation() noexcept {
   const bool control = Facility::on_truncation();
-  const bool buffers = buffers_.replace_by_zeros();
-  if (!control) return false;
-  for (std::uint32_t index = 0; index < geometry_.participants; ++index) mark_settled(index);
-  return buffers;
+  return buffers_.replace_by_zeros() && control;
 }
 
 std::shared_ptr<PoolCore> find_pool(const std::shared_ptr<SegmentCore>& segment, std::string_view name) {

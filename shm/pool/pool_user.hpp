@@ -1,8 +1,13 @@
-// A user of a pool, inside the library.
+// A user of a pool, inside the library: what goes beyond the inlined path of sapbuf/pool.hpp.
+//
+//   acquire.cpp    taking buffers, making room, waiting
+//   magazine.cpp   filling the magazine, giving back, looking up
+//   sharing.cpp    references
+//   pool_user.cpp  its beginning and its end
 #pragma once
 
-#include <algorithm>
 #include <array>
+#include <mutex>
 
 #include <sapbuf/pool.hpp>
 
@@ -11,7 +16,7 @@
 
 namespace sapbuf::detail {
 
-struct PoolUserState final : ForkHook {
+struct PoolUserState final : PoolUserHot, ForkHook {
   PoolUserState(std::shared_ptr<PoolCore> pool, const PoolUserOptions& options);
   ~PoolUserState();
 
@@ -20,62 +25,82 @@ struct PoolUserState final : ForkHook {
   Buffer acquire() noexcept;
   Buffer acquire_for(std::chrono::nanoseconds timeout) noexcept;
   Buffer adopt(const BufferReference& reference) noexcept;
-  BufferReference share(Buffer& buffer) noexcept;
-  void release(Buffer& buffer) noexcept;
+  BufferReference share(std::uint32_t buffer, std::uint32_t& root) noexcept;
+  void release(std::uint32_t buffer, std::uint32_t root) noexcept;
+  // The owner's half of the edge magazine: gives all that is in the magazine back if others want it, and tells whether the
+  // inlined path may be taken from here on.
+  void look_up() noexcept;
   // Its PoolUser is gone: detaches now, or with the last buffer.
   void close() noexcept;
 
   std::uint32_t index() const noexcept { return index_; }
 
  private:
-  // Buffers that this user freed lately, and tries first: they may be others' by now.
-  struct Hints {
-    static constexpr std::size_t kMost = 64;
-    std::array<std::uint32_t, kMost> buffers;
-    std::size_t top = 0;  // the newest
-    std::size_t count = 0;
+  static constexpr std::uint64_t kNoBudget = ~std::uint64_t{0};
 
-    void push(std::uint32_t buffer) noexcept {
-      top = (top + 1) % kMost;
-      buffers[top] = buffer;
-      count = std::min(count + 1, kMost);
-    }
-    std::uint32_t pop() noexcept {
-      const std::uint32_t buffer = buffers[top];
-      top = (top + kMost - 1) % kMost;
-      --count;
-      return buffer;
-    }
+  // Releases on other threads than the user's own, and all of those that come behind close().
+  struct Elsewhere {
+    std::mutex mutex;
+    std::uint64_t local = 0;
+    std::uint64_t shared = 0;
+    std::uint64_t left = 0;  // to be released, once it is closed
+    bool closed = false;
   };
 
-  bool try_take(std::uint32_t buffer, Buffer& taken) noexcept;
-  bool take_hinted(Buffer& taken) noexcept;
+  Status why_not() noexcept;
+  std::uint32_t depth() const noexcept;
+  std::uint64_t held() const noexcept { return owned_ - depth() + shared_; }
+  bool may_use_magazine() const noexcept { return acknowledged != kNever; }
+  // Whether somebody wants this user to look up; always, where the inlined path is not taken.
+  bool is_wanted() const noexcept { return slot->attention.load(std::memory_order_relaxed) != acknowledged; }
+  void update_hot() noexcept;
+  void count_elsewhere() noexcept;
+
+  // Takes up to `most` free buffers into the magazine, which is empty. False: none was free.
+  bool refill(std::uint32_t most) noexcept;
+  // From the magazine: false if others want it, or it is empty.
+  bool pop(Buffer& taken) noexcept;
+  // One that is free, past the magazine.
   bool take_free(Buffer& taken) noexcept;
-  // Takes back what the dead had, frees what nobody holds any more, or else lets the pool grow. Whether anything came of
-  // it.
+  bool find_free(std::uint32_t& buffer) noexcept;
+  Buffer accept(std::uint32_t buffer) noexcept;
+  // Gives back the topmost ones of the magazine.
+  void give_back(std::uint32_t how_many) noexcept;
+  void put_back(std::uint32_t buffer) noexcept;
+  void free_local(std::uint32_t buffer) noexcept;
+  void release_elsewhere(std::uint32_t buffer, std::uint32_t root) noexcept;
+  std::uint32_t take_root() noexcept;
+
+  // Takes back what the dead had, what others have at hand, or what nobody holds any more, or else lets the pool grow.
+  // Whether anything came of it.
   bool make_room() noexcept;
-  Status why_revoked() noexcept;
-  Buffer refusal(Status status) const noexcept;
-  std::uint64_t where() const noexcept;
-  void fill(Buffer& buffer, std::uint32_t index, std::uint32_t incarnation, std::uint32_t root) noexcept;
-  void wake_waiters() noexcept;
-  void light_fence() const noexcept;
   bool grow();  // throws Error
+  // Waiting: see pool/waiters.hpp.
+  Status why_stop_waiting(std::uint64_t deadline_ns) noexcept;
+  void ask() noexcept;
+  void request_one() noexcept;
+  void take_out_of_turn(Buffer& taken) noexcept;
+  bool take_given(Buffer& taken) noexcept;
+  // Ends the request. False: something was given meanwhile.
+  bool withdraw(Buffer& taken) noexcept;
+
+  void light_fence() const noexcept;
 
   const std::shared_ptr<PoolCore> core_;
   const std::atomic<bool>* const stop_;
-  std::byte* const buffers_;
   const bool full_fences_;
+  const std::uint64_t budget_;
+  const std::uint64_t where_;  // of references
   Attachment attachment_;
-  std::uint32_t index_ = 0;  // of the slot
-  layout::PoolSlot* slot_ = nullptr;
-  std::uint32_t next_ = 0;  // where the next search begins
-  Hints hints_;
-  std::array<std::uint32_t, layout::kRoots> free_roots_;
-  std::uint32_t free_root_count_ = 0;
-  std::uint64_t held_ = 0;  // buffers
+  std::uint32_t index_ = 0;      // of the slot
+  std::uint32_t next_ = 0;       // where the next search begins
+  std::uint64_t looked_up_ = 0;  // the `attention` that was acted upon
+  std::uint64_t owned_ = 0;      // buffers whose words say that they are this user's
+  std::uint64_t shared_ = 0;     // its roots
   std::uint64_t recovery_tried_ns_ = 0;
-  bool closed_ = false;
+  std::array<std::uint32_t, layout::kRoots> free_roots_;  // but those that were released elsewhere
+  std::uint32_t free_root_count_ = 0;
+  Elsewhere elsewhere_;
   bool forked_ = false;
 };
 

@@ -9,7 +9,7 @@
 #include <sapbuf/sapbuf.hpp>
 
 #include "pool/pool_core.hpp"
-#include "support/child.hpp"
+#include "pool_fixture.hpp"
 
 namespace sapbuf::test {
 namespace {
@@ -19,18 +19,7 @@ using namespace std::chrono_literals;
 using layout::BufferState;
 using layout::BufferWord;
 
-const SegmentOptions kSegment{.slab_bytes = 16384, .participants = 8};
 constexpr std::uint64_t kCount = 16;
-
-struct Fixture {
-  Fixture()
-      : segment(Segment::create(name, kSegment)),
-        pool(Pool::create(segment, "frames", {.buffer_bytes = 64, .count = kCount})) {}
-
-  TestName name;
-  Segment segment;
-  Pool pool;
-};
 
 void send(Link& link, const BufferReference& reference) {
   link.say(reference.where);
@@ -47,28 +36,17 @@ BufferReference hear_reference(From& from) {
   return reference;
 }
 
-// All of the pool's buffers can be acquired by one user: nothing leaked.
-std::size_t count_acquirable(const Pool& pool) {
-  PoolUser user{pool};
-  std::vector<Buffer> all;
-  for (;;) {
-    Buffer buffer = user.acquire();
-    if (!buffer) return all.size();
-    all.push_back(std::move(buffer));
-  }
-}
-
 // Does everything that a user does, again and again.
 void live(const Pool& pool) {
   PoolUser user{pool};
   PoolUser other{pool};
   for (int round = 0; round < 3; ++round) {
-    std::vector<Buffer> all;
-    for (;;) {
-      Buffer buffer = user.acquire();
-      if (!buffer) break;
-      all.push_back(std::move(buffer));
+    {
+      Buffer at_hand = other.acquire();
+      const Buffer given_back = user.acquire();
     }
+    std::vector<Buffer> all = take_all(user);
+    if (other.acquire_for(1us).status() != Status::timeout) throw std::runtime_error("there was one more");
     for (std::size_t i = 0; i < all.size(); i += 2) {
       Buffer adopted = other.adopt(all[i].share());
       if (!adopted) throw std::runtime_error("not adopted");
@@ -83,11 +61,11 @@ BOOST_AUTO_TEST_SUITE(pool_crash)
 // At every passage through every point.
 BOOST_AUTO_TEST_CASE(a_user_may_be_killed_anywhere) {
   for (unsigned nth = 1;; ++nth) {
-    const Fixture fixture;
+    const PoolFixture fixture;
     bool died = false;
     {
       Child victim{[&](Link&) {
-        const Pool own = Pool::open(Segment::open(fixture.name), "frames");
+        const Pool own = fixture.open_again();
         kill_point::arm(KillPoint::any, kill_self, nth);
         live(own);
       }};
@@ -106,9 +84,9 @@ BOOST_AUTO_TEST_CASE(a_user_may_be_killed_anywhere) {
 }
 
 BOOST_AUTO_TEST_CASE(what_the_dead_had_is_told) {
-  const Fixture fixture;
+  const PoolFixture fixture;
   Child victim{[&](Link& link) {
-    PoolUser user{Pool::open(Segment::open(fixture.name), "frames"), {.name = "victim"}};
+    PoolUser user{fixture.open_again(), {.name = "victim"}};
     std::vector<Buffer> all;
     for (int i = 0; i < 5; ++i) all.push_back(user.acquire());
     for (int i = 0; i < 2; ++i) all[static_cast<std::size_t>(i)].share();
@@ -133,10 +111,10 @@ BOOST_AUTO_TEST_CASE(what_the_dead_had_is_told) {
 
 // What somebody adopted is his, whatever becomes of whom he had it from.
 BOOST_AUTO_TEST_CASE(a_death_takes_nothing_from_others) {
-  const Fixture fixture;
+  const PoolFixture fixture;
   PoolUser user{fixture.pool};
   Child victim{[&](Link& link) {
-    PoolUser own{Pool::open(Segment::open(fixture.name), "frames")};
+    PoolUser own{fixture.open_again()};
     Buffer buffer = own.acquire();
     std::memcpy(buffer.bytes().data(), "kept", 5);
     send(link, buffer.share());
@@ -154,10 +132,10 @@ BOOST_AUTO_TEST_CASE(a_death_takes_nothing_from_others) {
 
 // Whoever needs a buffer does not wait for a watchdog.
 BOOST_AUTO_TEST_CASE(who_waits_gets_what_the_dead_had) {
-  const Fixture fixture;
+  const PoolFixture fixture;
   PoolUser user{fixture.pool};
   Child victim{[&](Link& link) {
-    PoolUser own{Pool::open(Segment::open(fixture.name), "frames")};
+    PoolUser own{fixture.open_again()};
     std::vector<Buffer> all;
     for (std::uint64_t i = 0; i < kCount; ++i) all.push_back(own.acquire());
     for (Buffer& buffer : all) buffer.share();
@@ -175,12 +153,12 @@ BOOST_AUTO_TEST_CASE(who_waits_gets_what_the_dead_had) {
 BOOST_DATA_TEST_CASE(who_adopts_beside_a_scan_has_the_buffer,
                      data::make({KillPoint::scan_dying, KillPoint::scan_fenced}) * data::make({false, true}), point,
                      by_death) {
-  const Fixture fixture;
+  const PoolFixture fixture;
   PoolUser user{fixture.pool};
   std::vector<BufferReference> references;
   for (std::uint64_t i = 0; i < kCount; ++i) references.push_back(user.acquire().share());
   Child scanner{[&](Link&) {
-    PoolUser own{Pool::open(Segment::open(fixture.name), "frames")};
+    PoolUser own{fixture.open_again()};
     kill_point::arm(point, by_death ? kill_self : stop_self);
     static_cast<void>(own.acquire());
   }};
@@ -207,10 +185,10 @@ BOOST_DATA_TEST_CASE(who_adopts_beside_a_scan_has_the_buffer,
 // One who recovers a pool's dead is killed at each of its own steps.
 BOOST_AUTO_TEST_CASE(a_recoverer_may_be_killed_anywhere) {
   for (unsigned nth = 1;; ++nth) {
-    const Fixture fixture;
+    const PoolFixture fixture;
     {
       Child victim{[&](Link&) {
-        PoolUser own{Pool::open(Segment::open(fixture.name), "frames")};
+        PoolUser own{fixture.open_again()};
         std::vector<Buffer> all;
         for (int i = 0; i < 6; ++i) all.push_back(own.acquire());
         for (std::size_t i = 0; i < 3; ++i) all[i].share();
@@ -241,18 +219,16 @@ BOOST_DATA_TEST_CASE(whoever_lets_it_grow_may_die,
                      data::make({KillPoint::growth_allocated, KillPoint::growth_published, KillPoint::pool_grown,
                                  KillPoint::pool_counted}),
                      point) {
-  const TestName name;
-  const Segment segment = Segment::create(name, kSegment);
-  const Pool pool = Pool::create(segment, "frames", {.buffer_bytes = 4096, .count = 4, .max_count = 20});
+  const PoolFixture fixture{{.buffer_bytes = 4096, .count = 4, .max_count = 20}};
   Child victim{[&](Link&) {
-    PoolUser own{Pool::open(Segment::open(name), "frames")};
+    PoolUser own{fixture.open_again()};
     std::vector<Buffer> all;
     for (int i = 0; i < 4; ++i) all.push_back(own.acquire());
     kill_point::arm(point, kill_self);
     static_cast<void>(own.acquire());
   }};
   BOOST_TEST(victim.wait() == -SIGKILL);
-  BOOST_TEST(count_acquirable(pool) == 20U);
+  BOOST_TEST(count_acquirable(fixture.pool) == 20U);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -2,28 +2,19 @@
 #include <boost/test/unit_test.hpp>
 
 #include <cstring>
+#include <mutex>
 #include <set>
+#include <thread>
 
 #include <sapbuf/sapbuf.hpp>
 
 #include "pool/pool_core.hpp"
-#include "support/child.hpp"
+#include "pool_fixture.hpp"
 
 namespace sapbuf::test {
 namespace {
 
 using namespace std::chrono_literals;
-
-const SegmentOptions kSegment{.slab_bytes = 16384, .participants = 8};
-
-struct Fixture {
-  explicit Fixture(const PoolOptions& options = {.buffer_bytes = 100, .count = 8})
-      : segment(Segment::create(name, kSegment)), pool(Pool::create(segment, "frames", options)) {}
-
-  TestName name;
-  Segment segment;
-  Pool pool;
-};
 
 template <typename Call>
 Errc error_of(Call call) {
@@ -35,19 +26,10 @@ Errc error_of(Call call) {
   return Errc{};
 }
 
-std::vector<Buffer> take_all(PoolUser& user) {
-  std::vector<Buffer> all;
-  for (;;) {
-    Buffer buffer = user.acquire();
-    if (!buffer) return all;
-    all.push_back(std::move(buffer));
-  }
-}
-
 BOOST_AUTO_TEST_SUITE(pool)
 
 BOOST_AUTO_TEST_CASE(options_are_kept_and_compared) {
-  const Fixture fixture{{.buffer_bytes = 1000, .count = 5, .max_count = 9, .alignment = 256}};
+  const PoolFixture fixture{{.buffer_bytes = 1000, .count = 5, .max_count = 9, .alignment = 256}};
   const Pool again = Pool::open(fixture.segment, "frames");
   BOOST_TEST(again.options().buffer_bytes == 1000U);
   BOOST_TEST(again.options().max_count == 9U);
@@ -62,8 +44,8 @@ BOOST_AUTO_TEST_CASE(options_are_kept_and_compared) {
 }
 
 BOOST_AUTO_TEST_CASE(what_cannot_work_is_refused) {
-  const TestName name;
-  const Segment segment = Segment::create(name, kSegment);
+  const PoolFixture fixture;
+  const Segment& segment = fixture.segment;
   for (const PoolOptions& options :
        {PoolOptions{.buffer_bytes = 0}, PoolOptions{.buffer_bytes = (1ull << 30) + 1}, PoolOptions{.count = 0},
         PoolOptions{.count = 4, .max_count = 3}, PoolOptions{.alignment = 3}, PoolOptions{.alignment = 8192}}) {
@@ -76,7 +58,7 @@ BOOST_AUTO_TEST_CASE(what_cannot_work_is_refused) {
 }
 
 BOOST_AUTO_TEST_CASE(buffers_are_aligned_apart_and_all_there) {
-  const Fixture fixture{{.buffer_bytes = 100, .count = 8, .alignment = 128}};
+  const PoolFixture fixture{{.buffer_bytes = 100, .count = 8, .alignment = 128}};
   PoolUser user{fixture.pool};
   std::vector<Buffer> all = take_all(user);
   BOOST_TEST(all.size() == 8U);
@@ -98,7 +80,7 @@ BOOST_AUTO_TEST_CASE(buffers_are_aligned_apart_and_all_there) {
 }
 
 BOOST_AUTO_TEST_CASE(the_library_touches_no_byte_of_a_buffer) {
-  const Fixture fixture{{.buffer_bytes = 64, .count = 4}};
+  const PoolFixture fixture{{.buffer_bytes = 64, .count = 4}};
   PoolUser user{fixture.pool};
   PoolUser other{fixture.pool};
   std::memset(fixture.pool.core()->buffers(), 0x5a, 4 * 64);
@@ -112,7 +94,7 @@ BOOST_AUTO_TEST_CASE(the_library_touches_no_byte_of_a_buffer) {
 }
 
 BOOST_AUTO_TEST_CASE(a_shared_buffer_lives_as_long_as_one_of_its_holders) {
-  const Fixture fixture{{.buffer_bytes = 64, .count = 1}};
+  const PoolFixture fixture{{.buffer_bytes = 64, .count = 1}};
   PoolUser first{fixture.pool};
   PoolUser second{fixture.pool};
   Buffer own = first.acquire();
@@ -137,7 +119,7 @@ BOOST_AUTO_TEST_CASE(a_shared_buffer_lives_as_long_as_one_of_its_holders) {
 }
 
 BOOST_AUTO_TEST_CASE(a_reference_that_nobody_holds_may_be_adopted_until_somebody_needs_the_buffer) {
-  const Fixture fixture{{.buffer_bytes = 64, .count = 2}};
+  const PoolFixture fixture{{.buffer_bytes = 64, .count = 2}};
   PoolUser user{fixture.pool};
   const BufferReference reference = user.acquire().share();
   BOOST_TEST(static_cast<bool>(user.adopt(reference)));
@@ -147,19 +129,17 @@ BOOST_AUTO_TEST_CASE(a_reference_that_nobody_holds_may_be_adopted_until_somebody
 }
 
 BOOST_AUTO_TEST_CASE(a_strange_reference_adopts_nothing) {
-  const Fixture fixture;
+  const PoolFixture fixture;
   const Pool other_pool = Pool::create(fixture.segment, "other");
   PoolUser user{fixture.pool};
   PoolUser of_other{other_pool};
   Buffer own = user.acquire();
   const BufferReference good = own.share();
   BOOST_TEST((of_other.adopt(good).status() == Status::stale));
-  for (BufferReference bad : {good, good, good, BufferReference{}}) {
-    static int which = 0;
-    if (which == 0) bad.index = 1'000'000;
-    if (which == 1) ++bad.incarnation;
-    if (which == 2) ++bad.where;
-    ++which;
+  for (const BufferReference& bad :
+       {BufferReference{good.where, 1'000'000, good.incarnation},
+        BufferReference{good.where, good.index, good.incarnation + 1},
+        BufferReference{good.where + 1, good.index, good.incarnation}, BufferReference{}}) {
     BOOST_TEST((user.adopt(bad).status() == Status::stale));
   }
   Buffer local = user.acquire();  // nobody was told of it
@@ -169,7 +149,7 @@ BOOST_AUTO_TEST_CASE(a_strange_reference_adopts_nothing) {
 }
 
 BOOST_AUTO_TEST_CASE(one_user_holds_so_many_shared_buffers_at_the_most) {
-  const Fixture fixture{{.buffer_bytes = 8, .count = 300}};
+  const PoolFixture fixture{{.buffer_bytes = 8, .count = 300}};
   PoolUser user{fixture.pool};
   PoolUser other{fixture.pool};
   std::vector<Buffer> all = take_all(user);
@@ -186,8 +166,88 @@ BOOST_AUTO_TEST_CASE(one_user_holds_so_many_shared_buffers_at_the_most) {
   BOOST_TEST(static_cast<bool>(adopted));
 }
 
+BOOST_AUTO_TEST_CASE(a_budget_is_how_many_one_user_can_hold) {
+  const PoolFixture fixture;
+  PoolUser user{fixture.pool, {.budget = 3}};
+  PoolUser other{fixture.pool};
+  Buffer first = user.acquire();
+  const Buffer second = user.acquire();
+  Buffer of_other = other.acquire();
+  Buffer adopted = user.adopt(of_other.share());
+  BOOST_TEST(static_cast<bool>(adopted));
+  BOOST_TEST((user.acquire().status() == Status::over_budget));
+  BOOST_TEST((user.acquire_for(kPatience).status() == Status::over_budget));
+  BOOST_TEST((user.adopt(of_other.share()).status() == Status::over_budget));
+  first.release();
+  first = user.acquire();
+  BOOST_TEST(static_cast<bool>(first));
+  BOOST_TEST((user.acquire().status() == Status::over_budget));
+  adopted.release();
+  BOOST_TEST(static_cast<bool>(user.acquire()));
+  BOOST_TEST(take_all(other).size() == 16U - 3U);
+}
+
+BOOST_AUTO_TEST_CASE(a_buffer_may_be_released_on_another_thread) {
+  const PoolFixture fixture;
+  PoolUser user{fixture.pool, {.budget = 16}};
+  std::vector<Buffer> all = take_all(user);
+  BOOST_TEST(all.size() == 16U);
+  for (std::size_t i = 0; i < 8; ++i) all[i].share();
+  std::thread{[&] { all.clear(); }}.join();
+  BOOST_TEST(take_all(user).size() == 16U);
+  BOOST_TEST(count_acquirable(fixture.pool) == 16U);
+}
+
+BOOST_AUTO_TEST_CASE(the_last_buffer_of_a_closed_user_may_be_released_on_another_thread) {
+  const PoolFixture fixture;
+  std::vector<Buffer> kept;
+  {
+    PoolUser user{fixture.pool};
+    for (int i = 0; i < 4; ++i) kept.push_back(user.acquire());
+    kept[0].share();
+    std::thread{[&] { kept[1].release(); }}.join();
+  }
+  kept[2].release();
+  BOOST_TEST(inspect(fixture.segment).participants.size() == 1U);
+  std::thread{[&] { kept.clear(); }}.join();
+  BOOST_TEST(inspect(fixture.segment).participants.empty());
+  BOOST_TEST(count_acquirable(fixture.pool) == 16U);
+}
+
+// Released by several threads while the user goes on.
+BOOST_AUTO_TEST_CASE(threads_release_what_one_user_acquires) {
+  const PoolFixture fixture;
+  PoolUser user{fixture.pool};
+  std::mutex mutex;
+  std::vector<Buffer> passed;
+  std::atomic<bool> done{false};
+  const auto release_all = [&] {
+    while (!done.load()) {
+      Buffer one;
+      const std::lock_guard guard{mutex};
+      if (passed.empty()) continue;
+      one = std::move(passed.back());
+      passed.pop_back();
+    }
+  };
+  std::thread first{release_all};
+  std::thread second{release_all};
+  for (int i = 0; i < 5000; ++i) {
+    Buffer buffer = user.acquire_for(kPatience);
+    if (!buffer) break;
+    if (i % 3 == 0) buffer.share();
+    const std::lock_guard guard{mutex};
+    passed.push_back(std::move(buffer));
+  }
+  done.store(true);
+  first.join();
+  second.join();
+  passed.clear();
+  BOOST_TEST(take_all(user).size() == 16U);
+}
+
 BOOST_AUTO_TEST_CASE(it_grows_when_it_has_none_left) {
-  const Fixture fixture{{.buffer_bytes = 4096, .count = 4, .max_count = 100}};
+  const PoolFixture fixture{{.buffer_bytes = 4096, .count = 4, .max_count = 100}};
   PoolUser early{fixture.pool};
   PoolUser user{fixture.pool};
   std::vector<Buffer> all = take_all(user);
@@ -200,13 +260,13 @@ BOOST_AUTO_TEST_CASE(it_grows_when_it_has_none_left) {
 }
 
 BOOST_AUTO_TEST_CASE(a_wait_ends_with_a_release_the_time_or_the_flag) {
-  const Fixture fixture{{.buffer_bytes = 64, .count = 1}};
+  const PoolFixture fixture{{.buffer_bytes = 64, .count = 1}};
   std::atomic<bool> stop{false};
   PoolUser user{fixture.pool, {.stop = &stop}};
   Buffer only = user.acquire();
   BOOST_TEST((user.acquire_for(3ms).status() == Status::timeout));
   Child other{[&](Link& link) {
-    PoolUser own{Pool::open(Segment::open(fixture.name), "frames")};
+    PoolUser own{fixture.open_again()};
     link.say(1);
     Buffer buffer = own.acquire_for(kPatience);
     link.say(buffer ? 2 : 3);
@@ -222,7 +282,7 @@ BOOST_AUTO_TEST_CASE(a_wait_ends_with_a_release_the_time_or_the_flag) {
 }
 
 BOOST_AUTO_TEST_CASE(a_user_that_is_closed_goes_with_its_last_buffer) {
-  const Fixture fixture{{.buffer_bytes = 64, .count = 2}};
+  const PoolFixture fixture{{.buffer_bytes = 64, .count = 2}};
   Buffer kept;
   {
     PoolUser user{fixture.pool};
@@ -240,7 +300,7 @@ BOOST_AUTO_TEST_CASE(a_user_that_is_closed_goes_with_its_last_buffer) {
 }
 
 BOOST_AUTO_TEST_CASE(a_child_made_by_fork_has_none_of_it) {
-  const Fixture fixture{{.buffer_bytes = 64, .count = 2}};
+  const PoolFixture fixture{{.buffer_bytes = 64, .count = 2}};
   PoolUser user{fixture.pool};
   Buffer own = user.acquire();
   Child child{[&](Link&) {

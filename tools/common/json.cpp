@@ -85,6 +85,10 @@ void add_pool(Json& json, const PoolSnapshot& pool) {
   json["count"] = pool.count;
   json["max_count"] = pool.options.max_count;
   json["in_use"] = pool.in_use;
+  json["cached"] = pool.cached;
+  json["acquired"] = pool.acquired;
+  json["waits"] = pool.waits;
+  json["waiting"] = pool.waiting;
   json["shared"] = pool.shared;
   json["free"] = pool.free;
 }

@@ -148,9 +148,10 @@ std::string body(const Snapshot& snapshot, const FacilitySnapshot& facility) {
 std::string buffers(const PoolSnapshot& pool) {
   const std::string more =
       pool.options.max_count == pool.count ? "" : fmt::format(" (up to {})", human_count(pool.options.max_count));
-  return fmt::format("{} of {}{}; {} in use, {} shared, {} free", counted(pool.count, "buffer"),
+  const std::string waiting = pool.waiting == 0 ? "" : fmt::format("; {} waiting", counted(pool.waiting, "user"));
+  return fmt::format("{} of {}{}; {} in use, {} shared, {} free, {} at hand{}", counted(pool.count, "buffer"),
                      human_bytes(pool.options.buffer_bytes), more, human_count(pool.in_use), human_count(pool.shared),
-                     human_count(pool.free));
+                     human_count(pool.free), human_count(pool.cached), waiting);
 }
 
 std::string users(const std::vector<ParticipantSnapshot>& attached) {

@@ -97,9 +97,13 @@ struct StreamSnapshot {
 struct PoolSnapshot {
   PoolOptions options;
   std::uint64_t count = 0;   // buffers that there are
-  std::uint64_t in_use = 0;  // that one user has for himself
+  std::uint64_t in_use = 0;  // that one user has for himself, and uses
+  std::uint64_t cached = 0;  // free ones that users have at hand
   std::uint64_t shared = 0;  // that were shared, and not freed yet: some may be held by nobody
   std::uint64_t free = 0;
+  std::uint64_t acquired = 0;  // so far, by users that are there
+  std::uint64_t waits = 0;     // so far, for a buffer
+  std::uint64_t waiting = 0;   // users that wait now
 };
 
 struct FacilitySnapshot {

@@ -12,15 +12,60 @@
 #include <utility>
 #include <vector>
 
+#include <sapbuf/detail/kill_point.hpp>
+#include <sapbuf/detail/this_thread.hpp>
 #include <sapbuf/duration.hpp>
+#include <sapbuf/layout/pool_slot.hpp>
 #include <sapbuf/segment.hpp>
 #include <sapbuf/status.hpp>
 
 namespace sapbuf {
 
+class Buffer;
+struct BufferReference;
+
 namespace detail {
+
 class PoolCore;
+
+// The part of a user that the inlined path touches: private memory. Inlined are acquiring from the user's magazine and
+// putting back into it, each of which is one store into the user's own line of shared memory. In all other cases one of
+// the looks that they make anyway fails, and the slow path finds out why.
+//
+//   `acknowledged` is kNever     forked; closed; somebody waits for a buffer; the segment has full fences
+//   it is not `attention`        others took from the magazine, or want to; recovery took this user for dead
+//   `least_depth` is reached     the magazine is empty; the budget is
+//   `capacity` is reached        the magazine is full
+//   `thread` is another one      the buffer is released elsewhere than it was acquired
+struct PoolUserHot {
+  static constexpr std::uint64_t kNever = ~std::uint64_t{0};
+
+  layout::PoolSlot* slot = nullptr;
+  std::byte* buffers = nullptr;
+  std::uint64_t stride_bytes = 0;
+  std::uint64_t buffer_bytes = 0;
+  std::uint64_t acknowledged = kNever;  // what the slot's `attention` said when this user last looked
+  std::uint32_t count = 0;              // buffers that are known to be there
+  std::uint32_t least_depth = 0;        // at which the magazine has nothing for this user
+  std::uint32_t capacity = 0;           // of the magazine
+  std::atomic<const void*> thread{nullptr};
+};
+
+Buffer acquire_slow(PoolUserHot& user) noexcept;
+Buffer acquire_for(PoolUserHot& user, std::chrono::nanoseconds timeout) noexcept;
+Buffer adopt(PoolUserHot& user, const BufferReference& reference) noexcept;
+// `root`: the place among the user's roots of one that is shared, kNoRoot of one that is not; sharing it changes that.
+// Words, not the Buffer: its address never escapes, so that a Buffer that comes and goes stays in registers.
+inline constexpr std::uint32_t kNoRoot = ~std::uint32_t{0};
+std::pair<BufferReference, std::uint32_t> share(PoolUserHot& user, std::uint32_t index, std::uint32_t root) noexcept;
+void release_slow(PoolUserHot& user, std::uint32_t index, std::uint32_t root) noexcept;
+// Behind a store into the magazine that found the user's attention wanted.
+void look_up(PoolUserHot& user) noexcept;
+void close_user(PoolUserHot& user) noexcept;
+std::uint32_t slot_of(const PoolUserHot& user) noexcept;
+
 struct PoolUserState;
+
 }  // namespace detail
 
 struct PoolOptions {
@@ -75,8 +120,8 @@ struct BufferReference {
 };
 static_assert(sizeof(BufferReference) == 16);
 
-// A buffer that its PoolUser has, or the reason why there is none. Move-only; its destructor lets go of it. Belongs to
-// its PoolUser's thread. One that outlives its PoolUser keeps what it has.
+// A buffer that its PoolUser has, or the reason why there is none. Move-only; its destructor lets go of it. All calls but
+// release() belong to its PoolUser's thread. One that outlives its PoolUser keeps what it has.
 class [[nodiscard]] Buffer {
  public:
   Buffer() noexcept = default;
@@ -84,7 +129,6 @@ class [[nodiscard]] Buffer {
       : user_(std::exchange(other.user_, nullptr)),
         bytes_(std::exchange(other.bytes_, {})),
         index_(other.index_),
-        incarnation_(other.incarnation_),
         root_(other.root_),
         status_(std::exchange(other.status_, Status::closed)) {}
   Buffer& operator=(Buffer&& other) noexcept {
@@ -93,13 +137,12 @@ class [[nodiscard]] Buffer {
       user_ = std::exchange(other.user_, nullptr);
       bytes_ = std::exchange(other.bytes_, {});
       index_ = other.index_;
-      incarnation_ = other.incarnation_;
       root_ = other.root_;
       status_ = std::exchange(other.status_, Status::closed);
     }
     return *this;
   }
-  ~Buffer() { release(); }
+  [[gnu::always_inline]] ~Buffer() { let_go(); }
 
   explicit operator bool() const noexcept { return status_ == Status::ok; }
   Status status() const noexcept { return status_; }  // Status::closed once it was released or moved from
@@ -112,43 +155,114 @@ class [[nodiscard]] Buffer {
   // holds it and somebody needs it, not when the last one lets go. An empty reference if there is no buffer here, or
   // this user holds 248 shared ones already.
   BufferReference share() noexcept;
-  // Lets go of it now.
-  void release() noexcept;
+  // Lets go of it now. On any thread; one that is not its PoolUser's gives it straight back to the pool.
+  [[gnu::always_inline]] void release() noexcept {
+    let_go();
+    user_ = nullptr;
+    bytes_ = {};
+    status_ = Status::closed;
+  }
 
  private:
+  friend class PoolUser;
   friend struct detail::PoolUserState;
 
-  detail::PoolUserState* user_ = nullptr;
+  Buffer(detail::PoolUserHot& user, std::uint32_t index, std::uint32_t root = detail::kNoRoot) noexcept
+      : user_(&user),
+        bytes_(user.buffers + index * user.stride_bytes, user.buffer_bytes),
+        index_(index),
+        root_(root),
+        status_(Status::ok) {}
+  explicit Buffer(Status why_not) noexcept : status_(why_not) {}
+
+  [[gnu::always_inline]] void let_go() noexcept {
+    if (user_ == nullptr) return;
+    detail::PoolUserHot& user = *user_;
+    layout::PoolSlot& slot = *user.slot;
+    if (root_ == detail::kNoRoot && user.thread.load(std::memory_order_relaxed) == detail::this_thread_mark() &&
+        slot.attention.load(std::memory_order_relaxed) == user.acknowledged) [[likely]] {
+      const layout::MagazineState state{slot.state.load(std::memory_order_relaxed)};
+      if (state.depth() < user.capacity) [[likely]] {
+        slot.magazine[state.depth()].store(index_, std::memory_order_relaxed);
+        // pool-free: release, so that who takes it from the magazine has the last use of it behind him.
+        slot.state.store(state.after_releasing().word, std::memory_order_release);
+        SAPBUF_KILL_POINT(pool_put_back);
+        // magazine (SB): the light fence keeps the look behind the store; who takes from magazines makes the heavy one.
+        std::atomic_signal_fence(std::memory_order_seq_cst);
+        if (slot.attention.load(std::memory_order_relaxed) != user.acknowledged) [[unlikely]] {
+          detail::look_up(user);
+        }
+        return;
+      }
+    }
+    detail::release_slow(user, index_, root_);
+  }
+
+  detail::PoolUserHot* user_ = nullptr;
   std::span<std::byte> bytes_;
   std::uint32_t index_ = 0;
-  std::uint32_t incarnation_ = 0;
-  std::uint32_t root_ = ~std::uint32_t{0};  // its place among the user's roots, once it is shared
+  std::uint32_t root_ = detail::kNoRoot;  // its place among the user's roots, once it is shared
   Status status_ = Status::closed;
 };
 
 struct PoolUserOptions {
   std::string name{};  // for people; 63 bytes are kept. Empty: the program's name and pid
+  // Buffers that it can hold at once, adopted ones included; 0: as many as there are.
+  std::uint64_t budget = 0;
   // A wait for a buffer ends within milliseconds once this becomes true, with Status::stopped. Must outlive the user;
   // null: nothing stops a wait.
   const std::atomic<bool>* stop = nullptr;
 };
 
-// A participant of a pool. One thread at a time may use it, and the buffers that it has. Move-only.
+// A participant of a pool. One thread at a time may use it; buffers may be released on any thread meanwhile, except while
+// the user changes from one thread to another. Move-only.
+//
+// It keeps up to 64 free buffers at hand, fewer in a small pool, and works with these alone as long as it can. They are
+// there for all others, also while it does nothing or is stopped: whoever finds no free buffer takes them.
 class PoolUser {
  public:
   // Throws Errc::registry_full, Errc::busy, Errc::forked, Errc::not_found if there is no such pool (any more),
   // Errc::resource_exhausted, Errc::unsupported where membarrier(2) is not to be had and the segment has no full fences.
   explicit PoolUser(const Pool& pool, const PoolUserOptions& options = {});
-  PoolUser(PoolUser&& other) noexcept;
-  PoolUser& operator=(PoolUser&& other) noexcept;
-  ~PoolUser();
+  PoolUser(PoolUser&& other) noexcept : user_(std::exchange(other.user_, nullptr)) {}
+  PoolUser& operator=(PoolUser&& other) noexcept {
+    if (this != &other) {
+      close();
+      user_ = std::exchange(other.user_, nullptr);
+    }
+    return *this;
+  }
+  ~PoolUser() { close(); }
 
-  // A buffer that nobody else has; without one: exhausted, closed, forked, declared_dead, corrupt. First what was freed
-  // here, then whatever is free, then what a scan finds that nobody holds, or the dead held, then what the pool may grow
-  // by.
-  Buffer acquire() noexcept;
-  // Waits for one: also timeout, stopped. A wait runs recovery by itself. Waiters are not served in order.
-  Buffer acquire_for(std::chrono::nanoseconds timeout) noexcept;
+  // A buffer that nobody else has; without one: exhausted, over_budget, closed, forked, declared_dead, corrupt. First from
+  // what this user has at hand, then whatever is free, then what others have at hand, then what a scan finds that nobody
+  // holds, or the dead held, then what the pool may grow by. Whoever waits already comes first.
+  [[gnu::always_inline]] Buffer acquire() noexcept {
+    if (user_ == nullptr) [[unlikely]]
+      return Buffer{};
+    layout::PoolSlot& slot = *user_->slot;
+    if (slot.attention.load(std::memory_order_relaxed) == user_->acknowledged) [[likely]] {
+      const layout::MagazineState state{slot.state.load(std::memory_order_relaxed)};
+      const std::uint32_t depth = state.depth();
+      if (depth > user_->least_depth && depth <= layout::kMagazine) [[likely]] {
+        const std::uint32_t index = slot.magazine[depth - 1].load(std::memory_order_relaxed);
+        slot.state.store(state.after_acquiring().word, std::memory_order_relaxed);
+        SAPBUF_KILL_POINT(pool_taken);
+        // magazine (SB): as in Buffer::let_go().
+        std::atomic_signal_fence(std::memory_order_seq_cst);
+        if (slot.attention.load(std::memory_order_relaxed) == user_->acknowledged && index < user_->count) [[likely]] {
+          return Buffer{*user_, index};
+        }
+        slot.state.store(state.word, std::memory_order_release);  // it is still in the magazine
+      }
+    }
+    return detail::acquire_slow(*user_);
+  }
+  // Waits for one: also timeout, stopped. Those who wait are served in the order in which they came. A wait runs recovery
+  // by itself.
+  Buffer acquire_for(std::chrono::nanoseconds timeout) noexcept {
+    return user_ == nullptr ? Buffer{} : detail::acquire_for(*user_, timeout);
+  }
   template <typename Rep, typename Period>
   Buffer acquire_for(std::chrono::duration<Rep, Period> timeout) noexcept {
     return acquire_for(detail::saturated<std::chrono::nanoseconds>(timeout));
@@ -156,14 +270,27 @@ class PoolUser {
   // The buffer that the reference names, if it was not freed yet: stale otherwise, and for those of other pools;
   // over_budget if this user holds 248 shared buffers already. Sure to be there while whoever gave the reference holds
   // it.
-  Buffer adopt(const BufferReference& reference) noexcept;
+  Buffer adopt(const BufferReference& reference) noexcept {
+    return user_ == nullptr ? Buffer{} : detail::adopt(*user_, reference);
+  }
 
-  std::uint32_t slot() const noexcept;  // index in the registry
+  std::uint32_t slot() const noexcept {  // index in the registry
+    return user_ == nullptr ? ~std::uint32_t{0} : detail::slot_of(*user_);
+  }
   // Using the user afterwards gives Status::closed. It detaches now, or when the last of its buffers goes.
-  void close() noexcept;
+  void close() noexcept {
+    if (detail::PoolUserHot* const user = std::exchange(user_, nullptr)) detail::close_user(*user);
+  }
 
  private:
-  detail::PoolUserState* state_;
+  detail::PoolUserHot* user_;
 };
+
+inline BufferReference Buffer::share() noexcept {
+  if (user_ == nullptr) return {};
+  const auto [reference, root] = detail::share(*user_, index_, root_);
+  root_ = root;
+  return reference;
+}
 
 }  // namespace sapbuf

@@ -9,6 +9,8 @@
 #include <atomic>
 #include <cstdint>
 
+#include <sapbuf/detail/this_thread.hpp>
+
 namespace sapbuf::detail {
 
 [[noreturn]] void end_misuse(const char* what) noexcept;
@@ -18,12 +20,6 @@ struct Usage {
   std::uint32_t calls = 0;            // 1 while a call is in progress
   const void* reserved_by = nullptr;  // the thread that has a reservation open
 };
-
-// Another address for each thread.
-inline const void* this_thread_mark() noexcept {
-  static thread_local char mark;
-  return &mark;
-}
 
 // One call on the handle, from its beginning to its end.
 class Call {

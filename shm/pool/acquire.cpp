@@ -1,0 +1,228 @@
+// Taking a buffer when the user's magazine has none, and waiting for one.
+#include <sapbuf/detail/kill_point.hpp>
+
+#include "platform/cancellation.hpp"
+#include "platform/clock.hpp"
+#include "platform/fence.hpp"
+#include "pool/idle.hpp"
+#include "pool/pool_user.hpp"
+#include "pool/scan.hpp"
+#include "pool/waiters.hpp"
+#include "segment/event.hpp"
+#include "segment/maintenance_lock.hpp"
+#include "segment/recovery.hpp"
+
+namespace sapbuf::detail {
+namespace {
+
+using layout::BufferState;
+using layout::BufferWord;
+using layout::MagazineState;
+using layout::Request;
+
+constexpr auto relaxed = std::memory_order_relaxed;
+constexpr int kTries = 16;                              // to make room and find that others took what came of it
+constexpr std::chrono::milliseconds kLockPatience{10};  // of one who does not wait, with a live holder
+constexpr std::uint64_t kNapNs = 2'000'000;             // of one that may be waiting for the dead, or for a flag
+constexpr std::uint64_t kOthersNs = 20'000'000;         // for which it is left to the oldest one to make room
+constexpr std::uint64_t kGrowthBytes = std::uint64_t{4} << 20;  // at once, at the most: below a few milliseconds
+
+std::uint64_t deadline_after(std::chrono::nanoseconds timeout) noexcept {
+  const auto ns = static_cast<std::uint64_t>(std::max<std::int64_t>(0, timeout.count()));
+  const std::uint64_t now = platform::monotonic_ns();
+  return ns > ~now ? ~std::uint64_t{0} : now + ns;
+}
+
+}  // namespace
+
+bool PoolUserState::find_free(std::uint32_t& buffer) noexcept {
+  const std::uint32_t there = core_->count();
+  // Who serves is stopped between saying so and doing it: that one is not to be had twice.
+  const Request promised{slot->request.load(relaxed)};
+  std::uint32_t at = next_;
+  for (std::uint32_t looked = 0; looked < there; ++looked, ++at) {
+    if (at >= there) at = 0;
+    if (promised.is_given() && promised.index() == at) continue;
+    layout::Word& word = core_->word(at);
+    BufferWord seen{word.load(relaxed)};
+    if (seen.state() != BufferState::free) continue;
+    const BufferWord own = BufferWord::make(seen.incarnation(), BufferState::local, index_);
+    // pool-free: acquire, so that the last use by whoever had it is behind us.
+    if (!word.compare_exchange_strong(seen.word, own.word, std::memory_order_acquire, relaxed)) continue;
+    SAPBUF_KILL_POINT(pool_found);
+    buffer = at;
+    next_ = at + 1;
+    return true;
+  }
+  return false;
+}
+
+// One whose word says already that it is this user's.
+Buffer PoolUserState::accept(std::uint32_t buffer) noexcept {
+  slot->state.store(slot->state.load(relaxed) + MagazineState::kOneAcquired, std::memory_order_release);
+  ++owned_;
+  update_hot();
+  return Buffer{*this, buffer};
+}
+
+bool PoolUserState::take_free(Buffer& taken) noexcept {
+  std::uint32_t buffer;
+  if (!find_free(buffer)) return false;
+  taken = accept(buffer);
+  return true;
+}
+
+// Without the pool's lock, which stands behind the directory's.
+bool PoolUserState::grow() {
+  const layout::PoolGeometry& geometry = core_->geometry();
+  layout::Word& there = core_->control().count;
+  std::uint64_t seen = there.load(std::memory_order_acquire);
+  if (seen >= geometry.max_count) return false;
+  const std::uint32_t before = core_->count();
+  if (geometry.buffers_in(core_->bytes()) <= seen) {
+    const std::uint64_t most = std::max<std::uint64_t>(kGrowthBytes / geometry.stride_bytes, 1);
+    const std::uint64_t more = std::clamp<std::uint64_t>(seen / 4, 1, most);
+    core_->grow(geometry.bytes_with(std::min(seen + more, geometry.max_count)), kLockPatience);
+  }
+  SAPBUF_KILL_POINT(pool_grown);
+  const std::uint64_t grown = geometry.buffers_in(core_->bytes());
+  // growth: release, behind the region's own.
+  while (seen < grown &&
+         !there.compare_exchange_weak(seen, grown, std::memory_order_release, std::memory_order_acquire)) {
+  }
+  SAPBUF_KILL_POINT(pool_counted);
+  return core_->count() > before;
+}
+
+bool PoolUserState::make_room() noexcept {
+  const platform::Uncancellable to_its_end;
+  try {
+    if (!recover_core(core_->segment()).dead.empty()) return true;
+    {
+      const MaintenanceLock lock{*core_, kLockPatience};
+      if (lock && (take_idle(*core_, index_ + 1) || free_unrooted(*core_) != 0)) return true;
+    }
+    return grow();
+  } catch (const std::exception&) {
+    return false;  // no room, no memory, no mapping now
+  }
+}
+
+Buffer PoolUserState::acquire() noexcept {
+  for (int tried = 0; tried < kTries; ++tried) {
+    if (const Status status = why_not(); status != Status::ok) return Buffer{status};
+    thread.store(this_thread_mark(), relaxed);
+    count_elsewhere();
+    look_up();
+    if (held() >= budget_) return Buffer{Status::over_budget};
+    Buffer taken;
+    // What a hand-over left that this user did not wait for.
+    if (slot->request.load(relaxed) != 0 && !withdraw(taken)) return taken;
+    if (may_use_magazine()) {
+      if (depth() == 0) refill((capacity + 1) / 2);
+      if (pop(taken)) return taken;
+      if (slot->attention.load(relaxed) != acknowledged) continue;
+    } else {
+      // Those who wait come first; but who cannot serve them, because the one who has the lock is stopped, does not wait
+      // for that one.
+      const bool may_take = !somebody_waits(*core_) || !serve_waiters_soon(*core_, kAnyFree) || !somebody_waits(*core_);
+      if (may_take && take_free(taken)) return taken;
+    }
+    if (!make_room()) break;
+  }
+  return Buffer{Status::exhausted};
+}
+
+// --- Waiting -------------------------------------------------------------------------------------------------------
+
+void PoolUserState::request_one() noexcept {
+  // request (SB): in this order.
+  slot->request.store(Request::waits().word, std::memory_order_seq_cst);
+  SAPBUF_KILL_POINT(pool_asked);
+  core_->control().waiting.store(1, std::memory_order_seq_cst);
+}
+
+void PoolUserState::ask() noexcept {
+  slot->ticket.store(core_->control().next_ticket.fetch_add(1, relaxed) + 1, relaxed);
+  request_one();
+  // magazine (SB): what they put back from here on, they give to those who wait. One who cannot make the fence looks by
+  // itself.
+  for_each_participant(*core_, [&](std::uint32_t user, layout::SlotRegistration) {
+    core_->slot(user).attention.fetch_add(1, std::memory_order_acq_rel);
+  });
+  static_cast<void>(platform::heavy_fence(full_fences_));
+}
+
+bool PoolUserState::take_given(Buffer& taken) noexcept {
+  Request request{slot->request.load(std::memory_order_acquire)};
+  if (!request.is_given()) return false;
+  if (!was_given(*core_, index_, request)) {
+    const MaintenanceLock lock{*core_, kLockPatience};
+    if (!lock) return false;
+    request.word = slot->request.load(std::memory_order_acquire);
+    if (!was_given(*core_, index_, request)) {
+      slot->request.store(Request::waits().word, std::memory_order_release);
+      return false;
+    }
+  }
+  taken = accept(request.index());
+  slot->request.store(0, std::memory_order_release);
+  return true;
+}
+
+bool PoolUserState::withdraw(Buffer& taken) noexcept {
+  if (slot->request.load(relaxed) == 0) return true;
+  for (;;) {
+    std::uint64_t asked = Request::waits().word;
+    if (slot->request.compare_exchange_strong(asked, 0, std::memory_order_acq_rel)) return true;
+    if (take_given(taken)) return false;
+    // Who serves is stopped in the middle of it: what comes of it is found by the next call.
+    if (Request{slot->request.load(relaxed)}.is_given()) return true;
+  }
+}
+
+// Without a request meanwhile: one buffer would be taken and given.
+void PoolUserState::take_out_of_turn(Buffer& taken) noexcept {
+  if (!withdraw(taken) || slot->request.load(relaxed) != 0) return;
+  if (!take_free(taken)) request_one();
+}
+
+// Status::ok: not yet.
+Status PoolUserState::why_stop_waiting(std::uint64_t deadline_ns) noexcept {
+  if (const Status status = why_not(); status != Status::ok) return status;
+  if (stop_ != nullptr && stop_->load(relaxed)) return Status::stopped;
+  return platform::monotonic_ns() >= deadline_ns ? Status::timeout : Status::ok;
+}
+
+Buffer PoolUserState::acquire_for(std::chrono::nanoseconds timeout) noexcept {
+  Buffer taken = acquire();
+  if (taken.status() != Status::exhausted) return taken;
+  const platform::Uncancellable to_its_end;
+  const std::uint64_t deadline_ns = deadline_after(timeout);
+  std::uint64_t made_room_ns = 0;
+  ask();
+  for (;;) {
+    const SleepTicket ticket{slot->served, false, full_fences_};
+    const std::uint64_t now = platform::monotonic_ns();
+    if (is_oldest_waiter(*core_, index_) || now - made_room_ns > kOthersNs) {
+      made_room_ns = now;
+      make_room();
+      if (!serve_waiters_soon(*core_, kAnyFree)) take_out_of_turn(taken);  // who has the lock may be stopped
+    }
+    if (taken || take_given(taken)) break;
+    if (const Status status = why_stop_waiting(deadline_ns); status != Status::ok) {
+      taken = Buffer{status};
+      break;
+    }
+    SAPBUF_KILL_POINT(pool_waiting);
+    registry::beat(core_->segment().participant(index_));
+    ticket.sleep_until(std::min(deadline_ns, now + kNapNs));
+    recover_while_waiting(core_->segment(), recovery_tried_ns_, Sweepers::one);
+  }
+  if (why_not() != Status::ok) return taken;
+  Buffer given;
+  if (withdraw(given) || taken) return taken;
+  return given;
+}
+
+}  // namespace sapbuf::detail

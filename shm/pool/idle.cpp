@@ -1,0 +1,98 @@
+#include "pool/idle.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include <sapbuf/detail/kill_point.hpp>
+
+#include "platform/fence.hpp"
+
+namespace sapbuf::detail {
+namespace {
+
+using layout::BufferWord;
+using layout::MagazineState;
+
+constexpr auto relaxed = std::memory_order_relaxed;
+constexpr std::uint32_t kEnough = layout::kMagazine;  // buffers
+constexpr std::size_t kMostVisits = 64;
+
+struct Visit {
+  std::uint32_t slot;
+  std::uint64_t attention;  // what the visit made of it
+};
+
+struct Visits {
+  std::array<Visit, kMostVisits> all;
+  std::size_t count = 0;
+
+  std::span<const Visit> made() const noexcept { return {all.data(), count}; }
+};
+
+std::uint32_t depth_of(const layout::PoolSlot& slot) noexcept {
+  // pool-free: acquire.
+  return std::min(MagazineState{slot.state.load(std::memory_order_acquire)}.depth(), layout::kMagazine);
+}
+
+// Step 1.
+Visits announce(const PoolCore& core, std::uint32_t first) noexcept {
+  Visits visits;
+  std::uint32_t promised = 0;
+  const std::uint32_t high = core.segment().high_slot();
+  for (std::uint32_t i = 0; i < high && promised < kEnough && visits.count < kMostVisits; ++i) {
+    const std::uint32_t index = (first + i) % high;
+    layout::PoolSlot& slot = core.slot(index);
+    const std::uint32_t depth = depth_of(slot);
+    if (depth == 0 || !core.registration_of(index).in_use()) continue;
+    promised += depth;
+    visits.all[visits.count++] = {index, slot.attention.fetch_add(1, std::memory_order_acq_rel) + 1};
+  }
+  return visits;
+}
+
+// Steps 3 to 5.
+bool take_from(PoolCore& core, const Visit& visit) noexcept {
+  const layout::PoolSlot& slot = core.slot(visit.slot);
+  struct {
+    layout::Word* word;
+    BufferWord seen;
+  } idle[layout::kMagazine];
+  std::size_t count = 0;
+  const std::uint32_t depth = depth_of(slot);
+  const std::uint32_t there = core.count();
+  for (std::uint32_t i = 0; i < depth; ++i) {
+    const std::uint32_t buffer = slot.magazine[i].load(relaxed);
+    if (buffer >= there) continue;
+    layout::Word& word = core.word(buffer);
+    // magazine-look: acquire, so that who sees a word that the owner changed when it looked up also sees that it did.
+    const BufferWord seen{word.load(std::memory_order_acquire)};
+    if (seen.is_local_of(visit.slot)) idle[count++] = {&word, seen};
+  }
+  if (slot.acknowledged.load(std::memory_order_acquire) >= visit.attention)
+    return true;  // it gives them back by itself
+  SAPBUF_KILL_POINT(idle_seen);
+  bool any = false;
+  for (std::size_t i = 0; i < count; ++i) {
+    std::uint64_t seen = idle[i].seen.word;
+    if (!idle[i].word->compare_exchange_strong(seen, idle[i].seen.freed().word, std::memory_order_acq_rel, relaxed)) {
+      continue;
+    }
+    SAPBUF_KILL_POINT(idle_taken);
+    any = true;
+  }
+  return any;
+}
+
+}  // namespace
+
+bool take_idle(PoolCore& core, std::uint32_t first) noexcept {
+  const Visits visits = announce(core, first);
+  if (visits.count == 0) return false;
+  SAPBUF_KILL_POINT(idle_announced);
+  if (!platform::heavy_fence(core.full_fences())) return false;
+  bool any = false;
+  for (const Visit& visit : visits.made()) any = take_from(core, visit) || any;
+  return any;
+}
+
+}  // namespace sapbuf::detail

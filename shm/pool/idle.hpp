@@ -1,0 +1,24 @@
+// Taking free buffers from those who have them at hand: they may be idle, slow or stopped.
+//
+//   who takes, under the pool's lock                      the owner of the magazine, at each step
+//   1. attention + 1                                      depth; light fence; attention
+//   2. heavy fence                                        unchanged: the step counts
+//   3. depth, the buffers' words                          changed: the step is undone; then
+//   4. has the owner looked up?                             a. acknowledged = attention
+//   5. no: each word: its own -> free, next incarnation     b. each word: its own -> free, next incarnation
+//
+// After 2 the owner either has not made the step, or it is seen at 3, or the owner sees the attention. What was read at 3
+// is a buffer that nobody uses, until the owner looks up; then its incarnation changes, and 5 fails for it. Without 4, what
+// is read at 3 could be what the owner took after it had looked up, and uses.
+//   killed anywhere    words that are the owner's still, or free; the owner looks once more than it needs to
+#pragma once
+
+#include "pool/pool_core.hpp"
+
+namespace sapbuf::detail {
+
+// Makes free what users have at hand, the one of slot `first` first, until that is enough for a while. Whether there may be
+// free buffers now that were not there before. Under the pool's lock.
+bool take_idle(PoolCore& core, std::uint32_t first) noexcept;
+
+}  // namespace sapbuf::detail

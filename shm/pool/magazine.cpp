@@ -1,0 +1,177 @@
+// A user's magazine: free buffers that it has at hand. All of them are the user's by their words, and nobody else touches
+// those, except under the pool's lock: see pool/idle.hpp.
+#include <algorithm>
+
+#include <sapbuf/detail/kill_point.hpp>
+
+#include "pool/pool_user.hpp"
+#include "pool/waiters.hpp"
+
+namespace sapbuf::detail {
+namespace {
+
+using layout::BufferState;
+using layout::BufferWord;
+using layout::MagazineState;
+
+constexpr auto relaxed = std::memory_order_relaxed;
+
+}  // namespace
+
+std::uint32_t PoolUserState::depth() const noexcept {
+  return std::min(MagazineState{slot->state.load(relaxed)}.depth(), layout::kMagazine);
+}
+
+void PoolUserState::update_hot() noexcept {
+  count = core_->count();
+  capacity = std::clamp<std::uint32_t>(count / 8, 1, layout::kMagazine);
+  const std::uint64_t all = owned_ + shared_;
+  least_depth =
+      static_cast<std::uint32_t>(std::min<std::uint64_t>(all > budget_ ? all - budget_ : 0, layout::kMagazine));
+}
+
+void PoolUserState::look_up() noexcept {
+  // magazine (SB): acquire, so that whoever raised it by a request has also said that somebody waits.
+  const std::uint64_t seen = slot->attention.load(std::memory_order_acquire);
+  bool gave_back = false;
+  if (seen != looked_up_) {
+    // magazine-look: the words change behind this.
+    slot->acknowledged.store(seen, std::memory_order_release);
+    SAPBUF_KILL_POINT(pool_acknowledged);
+    gave_back = depth() != 0;
+    give_back(layout::kMagazine);
+    looked_up_ = seen;
+  }
+  if (gave_back) serve_behind_release(*core_, kAnyFree);
+  acknowledged = full_fences_ || somebody_waits(*core_) ? kNever : seen;
+  update_hot();
+}
+
+bool PoolUserState::refill(std::uint32_t most) noexcept {
+  std::uint32_t taken = 0;
+  while (taken < most) {
+    std::uint32_t buffer;
+    if (!find_free(buffer)) break;
+    slot->magazine[taken++].store(buffer, relaxed);
+  }
+  if (taken == 0) return false;
+  owned_ += taken;
+  // pool-free: release, for who takes them from here.
+  slot->state.store(MagazineState{slot->state.load(relaxed)}.with_depth(taken).word, std::memory_order_release);
+  SAPBUF_KILL_POINT(pool_refilled);
+  return true;
+}
+
+bool PoolUserState::pop(Buffer& taken) noexcept {
+  const MagazineState state{slot->state.load(relaxed)};
+  if (depth() == 0) return false;
+  const std::uint32_t buffer = slot->magazine[depth() - 1].load(relaxed);
+  if (buffer >= core_->count()) {  // nobody but a stray store puts that there
+    give_back(layout::kMagazine);
+    return false;
+  }
+  slot->state.store(state.after_acquiring().word, relaxed);
+  light_fence();  // magazine (SB): as in PoolUser::acquire()
+  if (is_wanted()) {
+    slot->state.store(state.word, std::memory_order_release);
+    return false;
+  }
+  taken = Buffer{*this, buffer};
+  return true;
+}
+
+// Others may be taking them at the same time: each is given back by whoever changes its word.
+void PoolUserState::give_back(std::uint32_t how_many) noexcept {
+  const MagazineState state{slot->state.load(relaxed)};
+  const std::uint32_t there = depth();
+  const std::uint32_t stay = there - std::min(how_many, there);
+  for (std::uint32_t i = stay; i < there; ++i) {
+    const std::uint32_t buffer = slot->magazine[i].load(relaxed);
+    if (buffer >= core_->count()) continue;
+    layout::Word& word = core_->word(buffer);
+    BufferWord seen{word.load(relaxed)};
+    if (!seen.is_local_of(index_)) continue;
+    // pool-free: release, behind the last use.
+    word.compare_exchange_strong(seen.word, seen.freed().word, std::memory_order_acq_rel, relaxed);
+    SAPBUF_KILL_POINT(pool_given_back);
+  }
+  owned_ -= there - stay;
+  slot->state.store(state.with_depth(stay).word, std::memory_order_release);
+}
+
+void PoolUserState::free_local(std::uint32_t buffer) noexcept {
+  layout::Word& word = core_->word(buffer);
+  // pool-free: release, behind the last use. Whoever uses a buffer is the only one who changes its word.
+  word.store(BufferWord{word.load(relaxed)}.freed().word, std::memory_order_release);
+  SAPBUF_KILL_POINT(pool_freed);
+}
+
+void PoolUserState::put_back(std::uint32_t buffer) noexcept {
+  const MagazineState state{slot->state.load(relaxed)};
+  slot->magazine[depth()].store(buffer, relaxed);
+  slot->state.store(state.after_releasing().word, std::memory_order_release);
+  light_fence();  // magazine (SB): as in Buffer::let_go()
+  if (is_wanted()) look_up();
+}
+
+void PoolUserState::release(std::uint32_t buffer, std::uint32_t root) noexcept {
+  if (thread.load(relaxed) != this_thread_mark()) return release_elsewhere(buffer, root);
+  if (is_wanted() && why_not() != Status::ok) return;
+  if (root != kNoRoot) {
+    slot->roots[root].store(0, std::memory_order_release);
+    free_roots_[free_root_count_++] = root;
+    --shared_;
+    light_fence();  // magazine (SB): behind the root; who waits makes the heavy one
+    if (!is_wanted()) [[likely]]
+      return;
+    look_up();
+    if (somebody_waits(*core_)) wake_oldest_waiter(*core_);
+    return;
+  }
+  if (is_wanted()) look_up();
+  if (may_use_magazine()) {
+    if (depth() >= capacity) give_back((capacity + 1) / 2);
+    return put_back(buffer);
+  }
+  free_local(buffer);
+  --owned_;
+  serve_behind_release(*core_, buffer);
+}
+
+// Another thread has the magazine, or nobody has it any more: straight to the pool.
+void PoolUserState::release_elsewhere(std::uint32_t buffer, std::uint32_t root) noexcept {
+  if (forked_) return;
+  const bool is_shared = root != kNoRoot;
+  const std::shared_ptr<PoolCore> core = core_;  // this may be gone when the mutex is
+  bool is_last = false;
+  {
+    const std::lock_guard guard{elsewhere_.mutex};
+    if (why_not() == Status::ok) {
+      if (is_shared) {
+        slot->roots[root].store(0, std::memory_order_release);
+      } else {
+        free_local(buffer);
+      }
+    }
+    if (elsewhere_.closed) {
+      is_last = --elsewhere_.left == 0;
+    } else {
+      ++(is_shared ? elsewhere_.shared : elsewhere_.local);
+    }
+  }
+  if (is_shared) {
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    if (somebody_waits(*core)) wake_oldest_waiter(*core);
+  } else {
+    serve_behind_release(*core, buffer);
+  }
+  if (is_last) delete this;
+}
+
+void PoolUserState::count_elsewhere() noexcept {
+  const std::lock_guard guard{elsewhere_.mutex};
+  owned_ -= std::exchange(elsewhere_.local, 0);
+  shared_ -= std::exchange(elsewhere_.shared, 0);
+}
+
+}  // namespace sapbuf::detail

@@ -1,0 +1,85 @@
+// References: sharing a buffer, and adopting one. See pool/scan.hpp.
+#include <sapbuf/detail/kill_point.hpp>
+
+#include "pool/pool_user.hpp"
+
+namespace sapbuf::detail {
+namespace {
+
+using layout::BufferState;
+using layout::BufferWord;
+using layout::Root;
+
+constexpr auto relaxed = std::memory_order_relaxed;
+
+}  // namespace
+
+// Releases on other threads clear roots, and tell nobody which.
+std::uint32_t PoolUserState::take_root() noexcept {
+  if (free_root_count_ == 0) {
+    count_elsewhere();
+    for (std::uint32_t root = layout::kRoots; root > 0; --root) {
+      if (slot->roots[root - 1].load(relaxed) == 0) free_roots_[free_root_count_++] = root - 1;
+    }
+  }
+  return free_root_count_ == 0 ? kNoRoot : free_roots_[--free_root_count_];
+}
+
+BufferReference PoolUserState::share(std::uint32_t buffer, std::uint32_t& root) noexcept {
+  if (why_not() != Status::ok) return {};
+  layout::Word& word = core_->word(buffer);
+  const std::uint32_t incarnation = BufferWord{word.load(relaxed)}.incarnation();  // nobody changes it meanwhile
+  if (root == kNoRoot) {
+    const std::uint32_t place = take_root();
+    if (place == kNoRoot) return {};
+    slot->roots[place].store(Root::make(buffer, incarnation).word, relaxed);
+    SAPBUF_KILL_POINT(pool_rooted);
+    // pool-share: release, so that who adopts it sees what stands in it, and scans see the root before the word.
+    word.store(BufferWord::make(incarnation, BufferState::shared).word, std::memory_order_release);
+    SAPBUF_KILL_POINT(pool_shared);
+    root = place;
+    --owned_;
+    ++shared_;
+  }
+  return {where_, buffer, incarnation};
+}
+
+Buffer PoolUserState::adopt(const BufferReference& reference) noexcept {
+  if (is_wanted()) [[unlikely]] {
+    if (const Status status = why_not(); status != Status::ok) return Buffer{status};
+    thread.store(this_thread_mark(), relaxed);
+    look_up();
+  }
+  if (reference.where != where_) return Buffer{Status::stale};
+  if (reference.index >= count) {
+    update_hot();
+    if (reference.index >= count) return Buffer{Status::stale};
+  }
+  if (budget_ != kNoBudget && held() >= budget_) return Buffer{Status::over_budget};
+  const std::uint32_t place = take_root();
+  if (place == kNoRoot) return Buffer{Status::over_budget};
+  layout::Word& root = slot->roots[place];
+  root.store(Root::make(reference.index, reference.incarnation).word, relaxed);
+  SAPBUF_KILL_POINT(pool_adopting);
+  light_fence();  // root: before the look; the scan makes the heavy one
+  layout::Word& word = core_->word(reference.index);
+  for (;;) {
+    // pool-share: acquire.
+    BufferWord seen{word.load(std::memory_order_acquire)};
+    const bool is_it = seen.incarnation() == reference.incarnation;
+    const BufferWord shared = BufferWord::make(reference.incarnation, BufferState::shared);
+    if (is_it && seen.state() == BufferState::dying &&
+        !word.compare_exchange_strong(seen.word, shared.word, std::memory_order_acq_rel, relaxed)) {
+      continue;
+    }
+    if (is_it && (seen.state() == BufferState::shared || seen.state() == BufferState::dying)) break;
+    root.store(0, std::memory_order_release);
+    free_roots_[free_root_count_++] = place;
+    return Buffer{Status::stale};
+  }
+  ++shared_;
+  if (budget_ != kNoBudget) update_hot();
+  return Buffer{*this, reference.index, place};
+}
+
+}  // namespace sapbuf::detail

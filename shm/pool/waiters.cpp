@@ -1,0 +1,142 @@
+#include "pool/waiters.hpp"
+
+#include <sapbuf/detail/kill_point.hpp>
+
+#include "segment/event.hpp"
+#include "segment/maintenance_lock.hpp"
+
+namespace sapbuf::detail {
+namespace {
+
+using layout::BufferState;
+using layout::BufferWord;
+using layout::Request;
+
+constexpr auto relaxed = std::memory_order_relaxed;
+constexpr std::chrono::milliseconds kPatience{1};  // with a holder of the lock that is stopped
+
+constexpr std::uint32_t kNone = ~std::uint32_t{0};  // a slot, or a buffer
+
+struct Waiter {
+  std::uint32_t slot = kNone;
+  std::uint64_t ticket = 0;
+  Request request;
+};
+
+// Whether it waits still. Under the lock, so that no hand-over is under way: one that was cut off counts.
+bool is_waiting(const PoolCore& core, std::uint32_t slot, Request request) noexcept {
+  return !request.is_none() && !was_given(core, slot, request);
+}
+
+// Null slot: there is none behind `ticket`.
+Waiter next_waiter(const PoolCore& core, std::uint64_t ticket) noexcept {
+  Waiter oldest;
+  for_each_participant(core, [&](std::uint32_t index, layout::SlotRegistration) {
+    const layout::PoolSlot& slot = core.slot(index);
+    const Request request{slot.request.load(std::memory_order_acquire)};
+    const std::uint64_t own = slot.ticket.load(relaxed);
+    if (own <= ticket || !is_waiting(core, index, request)) return;
+    if (oldest.slot == kNone || own < oldest.ticket) oldest = {index, own, request};
+  });
+  return oldest;
+}
+
+// One after the other: the one that was just freed, or all that are free. Walks over the words once.
+class FreeBuffers {
+ public:
+  FreeBuffers(PoolCore& core, std::uint32_t freed) noexcept
+      : core_(core), at_(freed == kAnyFree ? 0 : freed), end_(freed == kAnyFree ? core.count() : freed + 1) {}
+
+  std::uint32_t next() noexcept {
+    for (; at_ < end_; ++at_) {
+      if (is_free(at_)) return at_++;
+    }
+    return kNone;
+  }
+
+ private:
+  bool is_free(std::uint32_t buffer) const noexcept {
+    return BufferWord{core_.word(buffer).load(relaxed)}.state() == BufferState::free;
+  }
+
+  PoolCore& core_;
+  std::uint32_t at_;
+  const std::uint32_t end_;
+};
+
+enum class Served { yes, gave_up, taken_by_another };
+
+Served hand_over(PoolCore& core, std::uint32_t buffer, const Waiter& waiter) noexcept {
+  layout::Word& request = core.slot(waiter.slot).request;
+  std::uint64_t asked = waiter.request.word;  // `waits`, or what a hand-over left that was cut off
+  if (!request.compare_exchange_strong(asked, Request::given(buffer).word, std::memory_order_acq_rel, relaxed)) {
+    return Served::gave_up;
+  }
+  SAPBUF_KILL_POINT(serve_given);
+  layout::Word& word = core.word(buffer);
+  BufferWord seen{word.load(relaxed)};
+  const BufferWord own = BufferWord::make(seen.incarnation(), BufferState::local, waiter.slot);
+  // pool-free: acquire, for the one who gets it; release, for it sees the word alone.
+  if (seen.state() != BufferState::free ||
+      !word.compare_exchange_strong(seen.word, own.word, std::memory_order_acq_rel, relaxed)) {
+    std::uint64_t promised = Request::given(buffer).word;
+    request.compare_exchange_strong(promised, Request::waits().word, std::memory_order_acq_rel, relaxed);
+    return Served::taken_by_another;
+  }
+  SAPBUF_KILL_POINT(serve_handed);
+  notify(core.slot(waiter.slot).served);
+  return Served::yes;
+}
+
+// request (SB): see PoolControl::waiting.
+void say_whether_somebody_waits(PoolCore& core) noexcept {
+  layout::Word& waiting = core.control().waiting;
+  waiting.store(0, std::memory_order_seq_cst);
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  if (next_waiter(core, 0).slot != kNone) waiting.store(1, std::memory_order_seq_cst);
+}
+
+}  // namespace
+
+bool was_given(const PoolCore& core, std::uint32_t slot, layout::Request request) noexcept {
+  return request.is_given() && request.index() < core.count() &&
+         // pool-free: acquire.
+         BufferWord{core.word(request.index()).load(std::memory_order_acquire)}.is_local_of(slot);
+}
+
+void serve_waiters(PoolCore& core, std::uint32_t freed) noexcept {
+  FreeBuffers free{core, freed};
+  Waiter waiter = next_waiter(core, 0);
+  std::uint32_t buffer = waiter.slot == kNone ? kNone : free.next();
+  while (waiter.slot != kNone && buffer != kNone) {
+    const Served served = hand_over(core, buffer, waiter);
+    if (served != Served::taken_by_another) waiter = next_waiter(core, waiter.ticket);
+    if (served != Served::gave_up) buffer = free.next();
+  }
+  if (waiter.slot != kNone) return notify(core.slot(waiter.slot).served);
+  say_whether_somebody_waits(core);
+}
+
+bool serve_waiters_soon(PoolCore& core, std::uint32_t freed) noexcept {
+  const MaintenanceLock lock{core, kPatience};
+  if (lock) serve_waiters(core, freed);
+  return static_cast<bool>(lock);
+}
+
+void serve_behind_release(PoolCore& core, std::uint32_t freed) noexcept {
+  std::atomic_thread_fence(std::memory_order_seq_cst);  // request (SB): behind the buffer's word
+  if (somebody_waits(core)) serve_waiters_soon(core, freed);
+}
+
+void wake_oldest_waiter(PoolCore& core) noexcept {
+  const Waiter waiter = next_waiter(core, 0);
+  if (waiter.slot != kNone) notify(core.slot(waiter.slot).served);
+}
+
+void wake_all_waiters(PoolCore& core) noexcept {
+  for_each_participant(core, [&](std::uint32_t slot, layout::SlotRegistration) { notify(core.slot(slot).served); });
+}
+
+bool is_oldest_waiter(const PoolCore& core, std::uint32_t slot) noexcept { return next_waiter(core, 0).slot == slot; }
+
+}  // namespace sapbuf::detail

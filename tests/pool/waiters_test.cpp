@@ -1,0 +1,235 @@
+// Those who wait for a buffer: the order in which they are served, and what a death leaves.
+#include <boost/test/data/test_case.hpp>
+#include <boost/test/unit_test.hpp>
+
+#include <csignal>
+
+#include <sapbuf/detail/kill_point.hpp>
+
+#include "pool/pool_core.hpp"
+#include "pool_fixture.hpp"
+#include "segment/maintenance_lock.hpp"
+
+namespace sapbuf::test {
+namespace {
+
+namespace data = boost::unit_test::data;
+using namespace std::chrono_literals;
+using layout::BufferWord;
+using layout::Request;
+
+constexpr auto kForEver = std::chrono::hours::max();
+
+Request request_of(const Pool& pool, std::uint32_t slot) { return {pool.core()->slot(slot).request.load()}; }
+
+std::size_t count_waiting(const Pool& pool) {
+  std::size_t count = 0;
+  for (std::uint32_t slot = 0; slot < 8; ++slot) count += request_of(pool, slot).word == Request::waits().word ? 1 : 0;
+  return count;
+}
+
+// Waits for a buffer, says `number` when it has one, and keeps it until it is told to let go.
+std::unique_ptr<Child> make_waiter(const PoolFixture& fixture, std::uint64_t number, bool stopped = false) {
+  const std::size_t before = count_waiting(fixture.pool);
+  auto waiter = std::make_unique<Child>([&fixture, number, stopped](Link& link) {
+    PoolUser own{fixture.open_again()};
+    if (stopped) kill_point::arm(KillPoint::pool_waiting, stop_self);
+    const Buffer buffer = own.acquire_for(kForEver);
+    if (!buffer) throw std::runtime_error("it got none");
+    link.say(number);
+    link.hear();
+  });
+  BOOST_TEST_REQUIRE(eventually([&] { return count_waiting(fixture.pool) == before + 1; }));
+  if (stopped) BOOST_TEST(waiter->wait_until_stopped());
+  return waiter;
+}
+
+BOOST_AUTO_TEST_SUITE(pool_waiters)
+
+BOOST_AUTO_TEST_CASE(they_are_served_in_the_order_in_which_they_came) {
+  const PoolFixture fixture{{.buffer_bytes = 64, .count = 1}};
+  PoolUser user{fixture.pool};
+  Buffer only = user.acquire();
+  std::vector<std::unique_ptr<Child>> waiters;
+  for (std::uint64_t number = 1; number <= 4; ++number) waiters.push_back(make_waiter(fixture, number));
+  only.release();
+  for (std::uint64_t number = 1; number <= 4; ++number) {
+    BOOST_TEST(waiters[number - 1]->hear() == number);
+    BOOST_TEST(count_waiting(fixture.pool) == 4 - number);
+    waiters[number - 1]->say(1);
+  }
+  for (const auto& waiter : waiters) BOOST_TEST(waiter->wait() == 0);
+  BOOST_TEST(count_acquirable(fixture.pool) == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(nobody_takes_a_buffer_past_one_who_waits) {
+  const PoolFixture fixture{{.buffer_bytes = 64, .count = 2}};
+  PoolUser user{fixture.pool};
+  std::vector<Buffer> all = take_all(user);
+  BOOST_TEST(all.size() == 2U);
+  const auto waiter = make_waiter(fixture, 1, true);
+  all[0].release();
+  BOOST_TEST((user.acquire().status() == Status::exhausted));
+  all[1].release();  // nobody waits for that one
+  BOOST_TEST(static_cast<bool>(user.acquire()));
+  waiter->resume();
+  BOOST_TEST(waiter->hear() == 1U);
+}
+
+// Also of a user that had put its buffers where only itself looks.
+BOOST_AUTO_TEST_CASE(what_is_at_hand_goes_to_those_who_wait) {
+  const PoolFixture fixture{{.buffer_bytes = 64, .count = 64}};
+  PoolUser user{fixture.pool};
+  PoolUser other{fixture.pool};
+  std::vector<Buffer> all = take_all(user);
+  std::vector<Buffer> none = take_all(other);
+  const auto waiter = make_waiter(fixture, 1);
+  all.pop_back();
+  BOOST_TEST(waiter->hear() == 1U);
+  waiter->say(1);
+  BOOST_TEST(waiter->wait() == 0);
+  // And then it is as it was.
+  static_cast<void>(user.acquire());
+  all.clear();
+  static_cast<void>(user.acquire());
+  BOOST_TEST(fixture.pool.core()->control().waiting.load() == 0U);
+  all.push_back(user.acquire());
+  all.clear();
+  BOOST_TEST(layout::MagazineState{fixture.pool.core()->slot(user.slot()).state.load()}.depth() > 0U);
+}
+
+BOOST_AUTO_TEST_CASE(a_wait_that_ends_leaves_nothing_behind) {
+  const PoolFixture fixture{{.buffer_bytes = 64, .count = 1}};
+  PoolUser user{fixture.pool};
+  PoolUser other{fixture.pool};
+  Buffer only = user.acquire();
+  BOOST_TEST((other.acquire_for(1ms).status() == Status::timeout));
+  BOOST_TEST(request_of(fixture.pool, other.slot()).word == 0U);
+  only.release();
+  only = user.acquire();
+  BOOST_TEST(static_cast<bool>(only));
+  BOOST_TEST(fixture.pool.core()->control().waiting.load() == 0U);
+}
+
+// One who has the pool's lock is stopped: without it nobody is served in order, but somebody is.
+BOOST_AUTO_TEST_CASE(a_stopped_server_stops_nobody) {
+  const PoolFixture fixture{{.buffer_bytes = 64, .count = 2}};
+  PoolUser user{fixture.pool};
+  std::vector<Buffer> all = take_all(user);
+  const auto waiter = make_waiter(fixture, 1, true);
+  Child stopped{[&](Link&) {
+    const Pool own = fixture.open_again();
+    const detail::MaintenanceLock lock{*own.core()};
+    stop_self();
+  }};
+  BOOST_TEST(stopped.wait_until_stopped());
+  all.clear();
+  BOOST_TEST(static_cast<bool>(user.acquire()));
+  waiter->resume();
+  BOOST_TEST(waiter->hear() == 1U);
+}
+
+// One who hands a buffer over is killed between its steps. Those who wait are stopped meanwhile: they would serve
+// themselves.
+BOOST_DATA_TEST_CASE(who_serves_may_be_killed,
+                     data::make({KillPoint::pool_freed, KillPoint::serve_given, KillPoint::serve_handed}), point) {
+  const PoolFixture fixture{{.buffer_bytes = 64, .count = 1}};
+  Child holder{[&](Link& link) {
+    PoolUser own{fixture.open_again()};
+    Buffer only = own.acquire();
+    link.say(1);
+    link.hear();
+    kill_point::arm(point, kill_self);
+    only.release();
+  }};
+  BOOST_TEST(holder.hear() == 1U);
+  const auto first = make_waiter(fixture, 1, true);
+  const auto second = make_waiter(fixture, 2, true);
+  holder.say(1);
+  BOOST_TEST(holder.wait() == -SIGKILL);
+  second->resume();
+  first->resume();
+  BOOST_TEST(first->hear() == 1U);
+  first->say(1);
+  BOOST_TEST(second->hear() == 2U);
+  second->say(1);
+  BOOST_TEST(second->wait() == 0);
+  recover(fixture.segment);
+  BOOST_TEST(count_acquirable(fixture.pool) == 1U);
+}
+
+// Or stopped: whoever waits goes on waiting, and has it in the end, or leaves it to his next call.
+BOOST_AUTO_TEST_CASE(who_serves_may_be_stopped) {
+  const PoolFixture fixture{{.buffer_bytes = 64, .count = 1}};
+  Child holder{[&](Link& link) {
+    PoolUser own{fixture.open_again()};
+    Buffer only = own.acquire();
+    link.say(1);
+    link.hear();
+    kill_point::arm(KillPoint::serve_given, stop_self);
+    only.release();
+  }};
+  BOOST_TEST(holder.hear() == 1U);
+  Child waiter{[&](Link& link) {
+    std::atomic<bool> stop{false};
+    PoolUser own{fixture.open_again(), {.stop = &stop}};
+    kill_point::arm(KillPoint::pool_waiting, [&stop] {
+      stop.store(true);
+      stop_self();
+    });
+    if (own.acquire_for(kForEver).status() != Status::stopped) throw std::runtime_error("it was not stopped");
+    link.say(1);
+    link.hear();
+    stop.store(false);
+    if (!own.acquire_for(kForEver)) throw std::runtime_error("it got none");
+  }};
+  BOOST_TEST(waiter.wait_until_stopped());
+  holder.say(1);
+  BOOST_TEST(holder.wait_until_stopped());
+  waiter.resume();
+  BOOST_TEST(waiter.hear() == 1U);
+  holder.resume();
+  BOOST_TEST(holder.wait() == 0);
+  waiter.say(1);
+  BOOST_TEST(waiter.wait() == 0);
+  BOOST_TEST(count_acquirable(fixture.pool) == 1U);
+}
+
+BOOST_DATA_TEST_CASE(who_waits_may_be_killed, data::make({false, true}), once_it_was_given) {
+  const PoolFixture fixture{{.buffer_bytes = 64, .count = 1}};
+  PoolUser user{fixture.pool};
+  Buffer only = user.acquire();
+  const auto first = make_waiter(fixture, 1, true);
+  const auto second = make_waiter(fixture, 2);
+  if (once_it_was_given) only.release();
+  first->kill();
+  only.release();
+  BOOST_TEST(second->hear() == 2U);
+  second->say(1);
+  BOOST_TEST(second->wait() == 0);
+  recover(fixture.segment);
+  BOOST_TEST(count_acquirable(fixture.pool) == 1U);
+}
+
+// What the dead had, and what nobody holds any more, goes to those who wait without a release.
+BOOST_AUTO_TEST_CASE(the_dead_serve_those_who_wait) {
+  const PoolFixture fixture{{.buffer_bytes = 64, .count = 2}};
+  Child holder{[&](Link& link) {
+    PoolUser own{fixture.open_again()};
+    std::vector<Buffer> all = take_all(own);
+    all[0].share();
+    link.say(1);
+    link.hear();
+  }};
+  BOOST_TEST(holder.hear() == 1U);
+  const auto first = make_waiter(fixture, 1);
+  const auto second = make_waiter(fixture, 2);
+  holder.kill();
+  BOOST_TEST(first->hear() == 1U);
+  BOOST_TEST(second->hear() == 2U);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
+}  // namespace sapbuf::test
