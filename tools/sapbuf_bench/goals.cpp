@@ -81,10 +81,7 @@ constexpr const char* kTotalBatch = "sapbuf total batch 32";
 constexpr const char* kRing = "DPDK rte_ring";
 constexpr const char* kRingBulk = "DPDK rte_ring bulk 32";
 
-}  // namespace
-
-std::vector<Goal> goals_of(const Report& report) {
-  Goals goals{report};
+void add_goals_of_streams(Goals& goals) {
   const auto one = [](double bytes, const char* column) { return Place{"one-to-one", bytes, column}; };
   const auto two = [](double bytes, const char* column) { return Place{"two-to-one", bytes, column}; };
   const Place call{"calls", 16, kPerWriter};
@@ -137,6 +134,30 @@ std::vector<Goal> goals_of(const Report& report) {
     goals.at_most(of + ", any size, beyond whole messages", 5, goals.figure({"waste-beyond", 0, column.c_str()}, 100),
                   "%");
   }
+}
+
+void add_goals_of_pools(Goals& goals) {
+  constexpr const char* kPool = "sapbuf pool, 64 users";
+  for (const auto& [scenario, how] : {std::pair{"pool-singly", "singly"}, std::pair{"pool-bursts", "in bursts"}}) {
+    for (const double bytes : {64., 4096., 1048576.}) {
+      const Place pool{scenario, bytes, kPool};
+      const std::string what = fmt::format("buffer of {} B, {}, ", bytes, how);
+      goals.at_most(what + "against rte_mempool with cache", 0.4,
+                    goals.ratio(pool, {scenario, bytes, "DPDK rte_mempool, cache"}));
+      goals.at_most(what + "against mimalloc", 1, goals.ratio(pool, {scenario, bytes, "mimalloc"}));
+      goals.at_most(what + "64 users against 2", 1.05, goals.ratio(pool, {scenario, bytes, "sapbuf pool, 2 users"}));
+      if (bytes == 64) continue;
+      goals.at_most(what + "against 64 B", 1.05, goals.ratio(pool, {scenario, 64, kPool}));
+    }
+  }
+}
+
+}  // namespace
+
+std::vector<Goal> goals_of(const Report& report) {
+  Goals goals{report};
+  add_goals_of_streams(goals);
+  add_goals_of_pools(goals);
   return goals.take();
 }
 

@@ -1,0 +1,68 @@
+// Boost's ways to share buffers among processes: a lock-free stack of indices, and a managed segment.
+#include <boost/interprocess/indexes/iset_index.hpp>
+#include <boost/interprocess/managed_external_buffer.hpp>
+#include <boost/interprocess/mem_algo/rbtree_best_fit.hpp>
+#include <boost/interprocess/sync/mutex_family.hpp>
+#include <boost/lockfree/stack.hpp>
+
+#include "allocators.hpp"
+#include "shared_memory.hpp"
+
+namespace sapbuf::bench {
+namespace {
+
+namespace bip = boost::interprocess;
+
+// Free buffers by their index; what a stack of fixed size counts in 16 bits.
+class Stack {
+ public:
+  static constexpr std::uint16_t kNone = 0xffff;
+
+  explicit Stack(std::size_t bytes) : bytes_(bytes), buffers_(buffers_of(bytes) * bytes, Pages::untouched) {
+    for (std::size_t i = 0; i < buffers_of(bytes); ++i) free_->push(static_cast<std::uint16_t>(i));
+  }
+  std::uint16_t acquire() const noexcept {
+    std::uint16_t index = kNone;
+    free_->pop(index);
+    return index;
+  }
+  std::byte* at(std::uint16_t held) const noexcept { return held == kNone ? nullptr : buffers_.get() + held * bytes_; }
+  void release(std::uint16_t held) const noexcept { free_->push(held); }
+
+ private:
+  using Free = boost::lockfree::stack<std::uint16_t, boost::lockfree::capacity<1024>>;
+
+  const std::size_t bytes_;
+  const SharedMemory buffers_;
+  const SharedMemory memory_{sizeof(Free)};
+  Free* const free_ = new (memory_.get()) Free;
+};
+
+// A managed_shared_memory but for its name: that has the same algorithm, mutex and index.
+class Managed {
+ public:
+  explicit Managed(std::size_t bytes)
+      : bytes_(bytes),
+        memory_(buffers_of(bytes) * (bytes + kFrameBytes) + kHeadBytes),
+        segment_(bip::create_only, memory_.get(), memory_.bytes()) {}
+  std::byte* acquire() noexcept { return static_cast<std::byte*>(segment_.allocate(bytes_, std::nothrow)); }
+  static std::byte* at(std::byte* held) noexcept { return held; }
+  void release(std::byte* held) noexcept { segment_.deallocate(held); }
+
+ private:
+  static constexpr std::size_t kFrameBytes = 64;
+  static constexpr std::size_t kHeadBytes = 4096;
+
+  const std::size_t bytes_;
+  const SharedMemory memory_;
+  bip::basic_managed_external_buffer<char, bip::rbtree_best_fit<bip::mutex_family>, bip::iset_index> segment_;
+};
+
+}  // namespace
+
+Calls calls_of_boost(Pattern pattern, std::size_t bytes) {
+  return {call_of<Stack>("boost::lockfree::stack", pattern, bytes),
+          call_of<Managed>("Boost managed_shared_memory", pattern, bytes)};
+}
+
+}  // namespace sapbuf::bench

@@ -1,0 +1,71 @@
+// Ways to get a buffer and to give it back, as the pool's peers have them, and how their calls are timed.
+//
+// An allocator is a class with
+//   Held acquire();               Held may be a pointer, an index, a handle; it can be made without a buffer, and moved to
+//   std::byte* at(const Held&);   where the buffer is; null if there was none
+//   void release(Held&);
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "single_calls.hpp"
+
+namespace sapbuf::bench {
+
+enum class Pattern {
+  singly,    // acquired, and released at once: the same buffer again and again
+  in_bursts  // kBurst acquired, then released in the same order
+};
+inline constexpr std::size_t kBurst = 32;
+
+// What the pool and its peers have room for. Nobody touches a buffer here: what bytes cost is the same for all.
+constexpr std::size_t buffers_of(std::size_t bytes) noexcept { return bytes < (1 << 20) ? 1024 : 40; }
+
+template <typename Allocator>
+void acquire_singly(benchmark::State& state, Allocator& allocator) {
+  for (auto _ : state) {
+    auto held = allocator.acquire();
+    std::byte* at = allocator.at(held);
+    benchmark::DoNotOptimize(at);
+    if (at == nullptr) return state.SkipWithError("no buffer");
+    allocator.release(held);
+  }
+}
+
+template <typename Allocator>
+void acquire_bursts(benchmark::State& state, Allocator& allocator) {
+  std::array<decltype(allocator.acquire()), kBurst> held{};
+  while (state.KeepRunningBatch(kBurst)) {
+    for (auto& one : held) {
+      one = allocator.acquire();
+      std::byte* at = allocator.at(one);
+      benchmark::DoNotOptimize(at);
+      if (at == nullptr) return state.SkipWithError("no buffer");
+    }
+    for (auto& one : held) allocator.release(one);
+  }
+}
+
+template <typename Allocator>
+void acquire_and_release(benchmark::State& state, Pattern pattern, Allocator& allocator) {
+  pattern == Pattern::singly ? acquire_singly(state, allocator) : acquire_bursts(state, allocator);
+}
+
+// With an allocator that is there as long as the call.
+template <typename Allocator, typename... Arguments>
+Call call_of(std::string column, Pattern pattern, Arguments&&... arguments) {
+  auto allocator = std::make_shared<Allocator>(std::forward<Arguments>(arguments)...);
+  return {std::move(column), [=](benchmark::State& state) { acquire_and_release(state, pattern, *allocator); }};
+}
+
+using Calls = std::vector<Call>;
+Calls calls_of_rte_mempool(Pattern pattern, std::size_t bytes);  // SAPBUF_BENCH_DPDK
+Calls calls_of_heaps(Pattern pattern, std::size_t bytes);        // malloc; mimalloc with SAPBUF_BENCH_MIMALLOC
+Calls calls_of_boost(Pattern pattern, std::size_t bytes);        // lockfree::stack, and a managed segment
+
+}  // namespace sapbuf::bench
