@@ -1,17 +1,11 @@
 // Boost's ways to share buffers among processes: a lock-free stack of indices, and a managed segment.
-#include <boost/interprocess/indexes/iset_index.hpp>
-#include <boost/interprocess/managed_external_buffer.hpp>
-#include <boost/interprocess/mem_algo/rbtree_best_fit.hpp>
-#include <boost/interprocess/sync/mutex_family.hpp>
 #include <boost/lockfree/stack.hpp>
 
 #include "allocators.hpp"
-#include "shared_memory.hpp"
+#include "managed_memory.hpp"
 
 namespace sapbuf::bench {
 namespace {
-
-namespace bip = boost::interprocess;
 
 // Free buffers by their index; what a stack of fixed size counts in 16 bits.
 class Stack {
@@ -38,24 +32,16 @@ class Stack {
   Free* const free_ = new (memory_.get()) Free;
 };
 
-// A managed_shared_memory but for its name: that has the same algorithm, mutex and index.
 class Managed {
  public:
-  explicit Managed(std::size_t bytes)
-      : bytes_(bytes),
-        memory_(buffers_of(bytes) * (bytes + kFrameBytes) + kHeadBytes),
-        segment_(bip::create_only, memory_.get(), memory_.bytes()) {}
-  std::byte* acquire() noexcept { return static_cast<std::byte*>(segment_.allocate(bytes_, std::nothrow)); }
+  explicit Managed(std::size_t bytes) : bytes_(bytes), memory_(buffers_of(bytes), bytes) {}
+  std::byte* acquire() noexcept { return static_cast<std::byte*>(memory_.segment().allocate(bytes_, std::nothrow)); }
   static std::byte* at(std::byte* held) noexcept { return held; }
-  void release(std::byte* held) noexcept { segment_.deallocate(held); }
+  void release(std::byte* held) noexcept { memory_.segment().deallocate(held); }
 
  private:
-  static constexpr std::size_t kFrameBytes = 64;
-  static constexpr std::size_t kHeadBytes = 4096;
-
   const std::size_t bytes_;
-  const SharedMemory memory_;
-  bip::basic_managed_external_buffer<char, bip::rbtree_best_fit<bip::mutex_family>, bip::iset_index> segment_;
+  ManagedMemory memory_;
 };
 
 }  // namespace

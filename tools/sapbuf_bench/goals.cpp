@@ -150,6 +150,12 @@ void add_goals_of_pools(Goals& goals) {
       goals.at_most(what + "against 64 B", 1.05, goals.ratio(pool, {scenario, 64, kPool}));
     }
   }
+  const auto handed = [](const char* column) { return Place{"pool-hand-over", 0, column}; };
+  const Place pool = handed("sapbuf pool, over a ring");
+  goals.at_most("acquire here, release there, against rte_mempool and rte_ring", 0.7,
+                goals.ratio(pool, handed("DPDK rte_mempool + rte_ring")));
+  goals.at_most("acquire here, release there, against Boost managed_shared_memory", 0.05,
+                goals.ratio(pool, handed("Boost managed_shared_memory")));
 }
 
 }  // namespace

@@ -21,6 +21,7 @@ std::span<const Scenario> scenarios() {
       {"registry", "cost of a message and of a sweep with 64 to 1,000 participants", measure_registries},
       {"upkeep", "attach and detach, flip, cleaning, recovery: a call each", measure_upkeep},
       {"pool-hits", "a buffer acquired and released, beside the pool's peers", measure_pool_hits},
+      {"pool-hand-over", "a buffer acquired in one process and released in another", measure_pool_hand_over},
       {"idleness", "processor time of those who wait, and of the watchdog", measure_idleness},
       {"waste", "bytes of a slab that hold no message, for messages of 8 B to 300 KiB", measure_waste},
       {"memory", "size of a segment", measure_memory},
