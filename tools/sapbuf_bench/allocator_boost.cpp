@@ -7,6 +7,9 @@
 namespace sapbuf::bench {
 namespace {
 
+constexpr const char* kStack = "boost::lockfree::stack";
+constexpr const char* kManaged = "Boost managed_shared_memory";
+
 // Free buffers by their index; what a stack of fixed size counts in 16 bits.
 class Stack {
  public:
@@ -47,8 +50,11 @@ class Managed {
 }  // namespace
 
 Calls calls_of_boost(Pattern pattern, std::size_t bytes) {
-  return {call_of<Stack>("boost::lockfree::stack", pattern, bytes),
-          call_of<Managed>("Boost managed_shared_memory", pattern, bytes)};
+  return {call_of<Stack>(kStack, pattern, bytes), call_of<Managed>(kManaged, pattern, bytes)};
+}
+
+std::vector<Loop> loops_of_boost(std::size_t bytes) {
+  return {loop_of<Stack>(kStack, bytes), loop_of<Managed>(kManaged, bytes)};
 }
 
 }  // namespace sapbuf::bench

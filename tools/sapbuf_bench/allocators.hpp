@@ -9,10 +9,12 @@
 #include <array>
 #include <cstddef>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "hand_over.hpp"
 #include "single_calls.hpp"
 
 namespace sapbuf::bench {
@@ -63,9 +65,39 @@ Call call_of(std::string column, Pattern pattern, Arguments&&... arguments) {
   return {std::move(column), [=](benchmark::State& state) { acquire_and_release(state, pattern, *allocator); }};
 }
 
+// The same for processes that run at once: whole bursts, so many buffers at least. Each process has the allocator as it
+// was made, and its own copy of what is in it but not in shared memory.
+struct Loop {
+  std::string column;
+  std::function<void(std::uint64_t buffers, const Ready& ready)> run;
+};
+
+template <typename Allocator>
+void repeat_bursts(Allocator& allocator, std::uint64_t buffers) {
+  std::array<decltype(allocator.acquire()), kBurst> held{};
+  for (std::uint64_t done = 0; done < buffers; done += kBurst) {
+    for (auto& one : held) {
+      one = allocator.acquire();
+      if (allocator.at(one) == nullptr) throw std::runtime_error("no buffer");
+    }
+    for (auto& one : held) allocator.release(one);
+  }
+}
+
+template <typename Allocator, typename... Arguments>
+Loop loop_of(std::string column, Arguments&&... arguments) {
+  auto allocator = std::make_shared<Allocator>(std::forward<Arguments>(arguments)...);
+  return {std::move(column), [=](std::uint64_t buffers, const Ready& ready) {
+            ready();
+            repeat_bursts(*allocator, buffers);
+          }};
+}
+
 using Calls = std::vector<Call>;
 Calls calls_of_rte_mempool(Pattern pattern, std::size_t bytes);  // SAPBUF_BENCH_DPDK
+Loop loop_of_rte_mempool(std::size_t bytes);                     // with cache; SAPBUF_BENCH_DPDK
 Calls calls_of_heaps(Pattern pattern, std::size_t bytes);        // malloc; mimalloc with SAPBUF_BENCH_MIMALLOC
 Calls calls_of_boost(Pattern pattern, std::size_t bytes);        // lockfree::stack, and a managed segment
+std::vector<Loop> loops_of_boost(std::size_t bytes);
 
 }  // namespace sapbuf::bench

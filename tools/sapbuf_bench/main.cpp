@@ -75,7 +75,7 @@ int run(int argc, char** argv) {
     return app.exit(error) == 0 ? 0 : 2;
   }
   if (list) {
-    for (const Scenario& scenario : scenarios()) fmt::print("{:<14}{}\n", scenario.name, scenario.what);
+    for (const Scenario& scenario : scenarios()) fmt::print("{:<16}{}\n", scenario.name, scenario.what);
     return 0;
   }
   const auto exists = [](const std::string& name) {

@@ -2,25 +2,11 @@
 #include <fmt/format.h>
 
 #include "allocators.hpp"
-#include "pool_place.hpp"
+#include "one_of_users.hpp"
 #include "scenarios.hpp"
 
 namespace sapbuf::bench {
 namespace {
-
-class OneOfUsers {
- public:
-  OneOfUsers(const Pool& pool, unsigned users) : user_(pool) {
-    for (unsigned i = 1; i < users; ++i) others_.emplace_back(pool);
-  }
-  Buffer acquire() noexcept { return user_.acquire(); }
-  static std::byte* at(const Buffer& held) noexcept { return held.bytes().data(); }
-  static void release(Buffer& held) noexcept { held.release(); }
-
- private:
-  PoolUser user_;
-  std::vector<PoolUser> others_;
-};
 
 void measure_hits_of(Report& report, Pattern pattern, std::size_t bytes) {
   const PoolPlace place{{.buffer_bytes = bytes, .count = buffers_of(bytes)}};
@@ -44,14 +30,28 @@ void measure_hits_of(Report& report, Pattern pattern, std::size_t bytes) {
               run_calls(calls, report.options(), 1), static_cast<double>(bytes)});
 }
 
+constexpr std::size_t kSizes[] = {64, 4096, 1 << 20};
+
+void measure_sizes(Report& report) {
+  std::vector<Call> calls;
+  for (const std::size_t bytes : kSizes) {
+    auto place = std::make_shared<PoolPlace>(PoolOptions{.buffer_bytes = bytes, .count = buffers_of(bytes)});
+    calls.push_back({fmt::format("{} B", bytes), [=](benchmark::State& state) {
+                       OneOfUsers allocator{place->pool(), 1};
+                       acquire_and_release(state, Pattern::in_bursts, allocator);
+                     }});
+  }
+  report.add({"pool-sizes", fmt::format("acquire + release, bursts of {}, buffers of", kBurst), "ns",
+              run_calls(calls, report.options(), 1)});
+}
+
 }  // namespace
 
 void measure_pool_hits(Report& report) {
   for (const Pattern pattern : {Pattern::singly, Pattern::in_bursts}) {
-    for (const std::size_t bytes : {std::size_t{64}, std::size_t{4096}, std::size_t{1} << 20}) {
-      measure_hits_of(report, pattern, bytes);
-    }
+    for (const std::size_t bytes : kSizes) measure_hits_of(report, pattern, bytes);
   }
+  measure_sizes(report);
 }
 
 }  // namespace sapbuf::bench

@@ -12,7 +12,7 @@ namespace sapbuf::bench {
 class PoolPlace {
  public:
   explicit PoolPlace(const PoolOptions& options, std::uint32_t participants = 80)
-      : name_("bench.pool." + std::to_string(::getpid())) {
+      : name_("bench.pool-" + std::to_string(++made) + "." + std::to_string(::getpid())) {
     Segment::remove(name_);
     Pool::create(Segment::create(name_, {.participants = participants, .main_stream = false}), kPool, options);
   }
@@ -32,6 +32,7 @@ class PoolPlace {
 
  private:
   static constexpr const char* kPool = "buffers";
+  static inline unsigned made = 0;  // in this process
   const std::string name_;
 };
 
