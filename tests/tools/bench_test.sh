@@ -68,7 +68,7 @@ test_measures_a_pool_beside_its_peers() {
   expect "$done" "$SAPBUF_BENCH" --quick --json pool
   holds() { jq --slurp --exit-status "$@" "$directory/out" >/dev/null || die "not so: $*"; }
   local name
-  for name in singly bursts sizes hand-over adopt adopt-at-once at-once starving death growth memory; do
+  for name in singly bursts sizes hand-over hand-over-alone adopt adopt-at-once at-once starving death growth memory; do
     holds --arg name "pool-$name" 'map(select(.scenario == $name)) | length >= 1 and all(.median > 0)'
   done
   holds 'map(.scenario // "pool-") | all(startswith("pool-"))'

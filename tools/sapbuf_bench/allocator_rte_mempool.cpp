@@ -1,12 +1,6 @@
 // DPDK's rte_mempool, in its usual form (a ring, for any number of users, with or without a cache in front of it), but
 // without DPDK's environment: a pool needs only memory. A user's cache is its own, and handed to each call, which spares
 // it the search for the core's.
-#include <rte_mempool.h>
-#include <rte_ring.h>
-
-#include <cstring>
-#include <stdexcept>
-
 #include "allocators.hpp"
 #include "rte_mempool_place.hpp"
 

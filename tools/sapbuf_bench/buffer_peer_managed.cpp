@@ -55,4 +55,21 @@ class ManagedPeer final : public Peer {
 
 std::unique_ptr<Peer> make_managed_memory() { return std::make_unique<ManagedPeer>(); }
 
+Call managed_memory_alone() {
+  return {kManagedOverRing, [](benchmark::State& state) {
+            ManagedMemory memory{kHandedBuffers, kHandedBytes};
+            auto& segment = memory.segment();
+            const auto ring = std::make_unique<Ring<ManagedMemory::Segment::handle_t>>();
+            std::uint64_t number = 0;
+            for (auto _ : state) {
+              auto* const given = static_cast<std::byte*>(segment.allocate(kHandedBytes));
+              fill(given, kHandedBytes, ++number);
+              push(*ring, segment.get_handle_from_address(given));
+              auto* const taken = static_cast<std::byte*>(segment.get_address_from_handle(pop(*ring)));
+              benchmark::DoNotOptimize(sum_of(taken, kHandedBytes));
+              segment.deallocate(taken);
+            }
+          }};
+}
+
 }  // namespace sapbuf::bench

@@ -136,4 +136,29 @@ std::unique_ptr<Peer> make_pool(Carrier carrier) {
   return std::make_unique<PoolPeer<OverStream>>();
 }
 
+Call pool_alone() {
+  return {kPoolOverRing, [](benchmark::State& state) {
+            const PoolPlace place{{.buffer_bytes = kHandedBytes, .count = kHandedBuffers}};
+            const OverRing ring{place};
+            PoolUser here{place.pool()};
+            PoolUser there{place.pool()};
+            const auto send = ring.sender();
+            std::uint64_t number = 0;
+            for (auto _ : state) {
+              Buffer given = here.acquire();
+              if (!given) return state.SkipWithError("no buffer");
+              fill(given.bytes().data(), kHandedBytes, ++number);
+              send(given.share());
+              ring.receive(
+                  1, [] {},
+                  [&](const BufferReference& reference) {
+                    const Buffer taken = there.adopt(reference);
+                    given.release();
+                    if (!taken) return state.SkipWithError("not adopted");
+                    benchmark::DoNotOptimize(sum_of(taken.bytes().data(), kHandedBytes));
+                  });
+            }
+          }};
+}
+
 }  // namespace sapbuf::bench

@@ -72,4 +72,27 @@ class MempoolPeer final : public Peer {
 
 std::unique_ptr<Peer> make_rte_mempool_and_ring(unsigned batch) { return std::make_unique<MempoolPeer>(batch); }
 
+Call rte_mempool_and_ring_alone() {
+  return {kRteMempoolAndRing, [](benchmark::State& state) {
+            const RteMempoolPlace pool{kHandedBytes, kHandedBuffers - 1, Pages::ready};
+            const SharedMemory ring_memory{static_cast<std::size_t>(rte_ring_get_memsize(kOnTheirWay))};
+            auto* const ring = reinterpret_cast<rte_ring*>(ring_memory.get());
+            rte_ring_init(ring, "bench", kOnTheirWay, RING_F_SP_ENQ | RING_F_SC_DEQ);
+            const auto here = make_rte_mempool_cache();
+            const auto there = make_rte_mempool_cache();
+            std::uint64_t number = 0;
+            for (auto _ : state) {
+              void* buffer = nullptr;
+              if (rte_mempool_generic_get(pool.pool(), &buffer, 1, here.get()) != 0) {
+                return state.SkipWithError("no buffer");
+              }
+              fill(static_cast<std::byte*>(buffer), kHandedBytes, ++number);
+              rte_ring_sp_enqueue(ring, buffer);
+              rte_ring_sc_dequeue(ring, &buffer);
+              benchmark::DoNotOptimize(sum_of(static_cast<std::byte*>(buffer), kHandedBytes));
+              rte_mempool_generic_put(pool.pool(), &buffer, 1, there.get());
+            }
+          }};
+}
+
 }  // namespace sapbuf::bench
