@@ -11,7 +11,7 @@ packages=(g++ cmake ninja-build libboost-dev libboost-test-dev libspdlog-dev lib
           libbenchmark-dev jq)
 ci_packages=(clang clang-format libclang-rt-14-dev)
 aarch64_packages=(g++-aarch64-linux-gnu qemu-user)
-bench_packages=(pkg-config libdpdk-dev libzmq3-dev)
+bench_packages=(pkg-config libdpdk-dev libmimalloc-dev libzmq3-dev)
 model_packages=(spin gcc libc6-dev)
 tell_every_s=5
 

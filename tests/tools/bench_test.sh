@@ -7,7 +7,7 @@ source "$(dirname "$0")/support.sh"
 test_names_its_scenarios() {
   expect "$done" "$SAPBUF_BENCH" --list
   local scenario
-  for scenario in calls one-to-one latency recovery waste memory; do printed "^$scenario "; done
+  for scenario in calls one-to-one latency recovery pool-hits waste memory; do printed "^$scenario "; done
 }
 
 test_tells_figures_and_goals_to_programs() {
@@ -64,6 +64,38 @@ test_says_how_far_apart_the_cores_were() {
   done
 }
 
+test_measures_a_pool_beside_its_peers() {
+  expect "$done" "$SAPBUF_BENCH" --quick --json pool
+  holds() { jq --slurp --exit-status "$@" "$directory/out" >/dev/null || die "not so: $*"; }
+  local name
+  for name in singly bursts sizes hand-over hand-over-alone adopt adopt-at-once at-once starving death growth memory; do
+    holds --arg name "pool-$name" 'map(select(.scenario == $name)) | length >= 1 and all(.median > 0)'
+  done
+  holds 'map(.scenario // "pool-") | all(startswith("pool-"))'
+  local at
+  for at in 64 4096 1048576; do
+    holds --argjson at "$at" 'map(select(.scenario == "pool-singly" and .at == $at) | .what) as $all |
+      ["sapbuf pool, 2 users", "sapbuf pool, 64 users", "malloc", "boost::lockfree::stack",
+        "Boost managed_shared_memory"] | all(. as $one | $all | index($one))'
+  done
+  local goal
+  for goal in 'buffer of 64 B, singly, 64 users against 2<=1.05' 'adopt + release, 16 holders, against a mask<=0.1' \
+    'acquire here, release there, against Boost managed_shared_memory<=0.05' \
+    'acquire + release, two processes at once against one>=1.9' 'starving, owners stopped -> served<=100' \
+    'end of one who holds 100,000 buffers -> all free<=2'; do
+    holds --arg goal "${goal%[<>]=*}" --argjson bound "${goal#*=}" \
+      'map(select(.goal == $goal and .bound == $bound)) | length >= 1'
+  done
+  holds 'map(select(.goal == "memory of a pool beside its buffers" and .met)) | length == 1'
+  # Where their packages are installed.
+  for name in 'DPDK rte_mempool, cache:rte_mempool with cache<=0.4' 'mimalloc:mimalloc<=1'; do
+    jq --slurp --exit-status --arg name "${name%%:*}" 'any(.what == $name) | not' "$directory/out" >/dev/null && continue
+    goal=${name#*:}
+    holds --arg goal "buffer of 64 B, in bursts, against ${goal%<=*}" --argjson bound "${goal#*<=}" \
+      'map(select(.goal == $goal and .bound == $bound and (.at_least | not))) | length == 1'
+  done
+}
+
 test_writes_pictures_and_a_page() {
   expect "$done" "$SAPBUF_BENCH" --quick recovery --pictures "$directory/pictures" --report "$directory/page.html"
   printed 'without watchdog'
@@ -78,8 +110,9 @@ test_leaves_no_stream_behind() {
   equal "$left" '' 'streams left behind'
 }
 
-test_ends_cleanly_when_it_is_asked_to() {
-  "$SAPBUF_BENCH" one-to-one &>"$directory/out" &
+# ends_cleanly_in SCENARIO
+ends_cleanly_in() {
+  "$SAPBUF_BENCH" "$1" &>"$directory/out" &
   local -r bench=$!
   eventually compgen -G '/dev/shm/sapbuf.bench.*' >/dev/null
   kill -TERM "$bench"
@@ -89,6 +122,9 @@ test_ends_cleanly_when_it_is_asked_to() {
   grep --quiet 'ended before it was done' "$directory/out" || die "it does not say so"
   equal "$(compgen -G '/dev/shm/sapbuf.bench.*' || true)" '' 'streams left behind'
 }
+
+test_ends_cleanly_when_it_is_asked_to() { ends_cleanly_in one-to-one; }
+test_ends_cleanly_with_pools() { ends_cleanly_in pool-starving; }
 
 # children PID: those of its first thread
 children() { cat "/proc/$1/task/$1/children" 2>/dev/null || true; }

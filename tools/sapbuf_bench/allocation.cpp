@@ -11,7 +11,7 @@
 #include <thread>
 #include <vector>
 
-#include "hand_over.hpp"
+#include "at_once.hpp"
 #include "processes.hpp"
 #include "scenarios.hpp"
 #include "shared_memory.hpp"
@@ -86,9 +86,9 @@ void write_to(const Segment& segment, std::uint64_t count) {
 }
 
 // What each participant runs. Allocations a second of all participants together.
-using Work = std::function<void()>;
+using Allocations = std::function<void()>;
 
-double in_threads(const Work& work, std::uint64_t count) {
+double in_threads(const Allocations& work, std::uint64_t count) {
   std::atomic<bool> go{false};
   std::atomic<unsigned> failed{0};
   std::vector<std::thread> threads;
@@ -111,28 +111,15 @@ double in_threads(const Work& work, std::uint64_t count) {
   return kParticipants * static_cast<double>(count) / seconds.count();
 }
 
-double in_processes(const Work& work, std::uint64_t count) {
-  const Pipe go;
-  const Pipe results;
-  std::vector<pid_t> children;
-  for (unsigned i = 0; i < kParticipants; ++i) {
-    children.push_back(start(i, results, [&] {
-      go.receive();
-      work();
-      results.send(0);
-    }));
-  }
-  const auto begin = Clock::now();
-  for (unsigned i = 0; i < kParticipants; ++i) go.send(1);
-  bool fine = true;
-  for (unsigned i = 0; i < kParticipants; ++i) fine = results.receive() == 0 && fine;
-  const std::chrono::duration<double> seconds = Clock::now() - begin;
-  for (const pid_t child : children) wait_for_end(child);
-  if (!fine) throw std::runtime_error("an allocation failed");
-  return kParticipants * static_cast<double>(count) / seconds.count();
+double in_processes(const Allocations& work, std::uint64_t count) {
+  const double seconds = at_once(kParticipants, [&](unsigned, const Ready& ready) {
+    ready();
+    work();
+  });
+  return kParticipants * static_cast<double>(count) / seconds;
 }
 
-using Runner = double (*)(const Work&, std::uint64_t);
+using Runner = double (*)(const Allocations&, std::uint64_t);
 
 double with_memory(Runner run, std::uint64_t count, bool locked) {
   const SharedMemory memory{4096 + 2 * kSlabBytes};

@@ -26,7 +26,7 @@ void measure_blocks(Report& report) {
           {"sapbuf per_writer, to all", stream({})},
           {"sapbuf total, to all", stream({.order = Order::total})},
       };
-#ifdef SAPBUF_BENCH_RTE_RING
+#ifdef SAPBUF_BENCH_DPDK
       // Its users wait for each other in the midst of a call: with many more of them than cores, it stands still.
       if (ends <= cores()) {
         columns.push_back(

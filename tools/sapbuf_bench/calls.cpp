@@ -1,18 +1,16 @@
-// Costs of single calls in one process: Google Benchmark runs them, its figures become columns.
-#include <benchmark/benchmark.h>
+// What calls of a stream cost whoever makes them, in one process.
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstring>
-#include <map>
 #include <sapbuf/sapbuf.hpp>
 #include <span>
-#include <stdexcept>
 #include <vector>
 
 #include "scenarios.hpp"
+#include "single_calls.hpp"
 
 namespace sapbuf::bench {
 namespace {
@@ -127,53 +125,6 @@ void flip(benchmark::State& state, const SegmentOptions& options) {
 }
 
 // --- Figures -------------------------------------------------------------------------------------------------------
-
-using Body = std::function<void(benchmark::State&)>;
-
-struct Call {
-  std::string column;
-  Body body;
-};
-
-// Keeps each repetition's time; says nothing.
-class Collector final : public benchmark::BenchmarkReporter {
- public:
-  bool ReportContext(const Context&) override { return true; }
-  void ReportRuns(const std::vector<Run>& runs) override {
-    for (const Run& run : runs) {
-      if (run.run_type != Run::RT_Iteration) continue;
-      if (run.error_occurred) throw std::runtime_error(run.benchmark_name() + ": " + run.error_message);
-      ns[run.run_name.function_name].push_back(run.GetAdjustedRealTime());
-    }
-  }
-  std::map<std::string, std::vector<double>> ns;
-};
-
-// All calls in turn, round by round.
-std::vector<Column> run_calls(const std::vector<Call>& calls, const Options& options, double ns_in_unit) {
-  for (const Call& call : calls) benchmark::RegisterBenchmark(call.column.c_str(), call.body)->UseRealTime();
-  // Short turns, and many: what else goes on here lasts longer than one, and so meets all calls alike.
-  const unsigned turns = 5 * options.rounds_that_count();
-  std::vector<std::string> words{"sapbuf-bench", fmt::format("--benchmark_min_time={}", options.quick ? 0.005 : 0.04),
-                                 fmt::format("--benchmark_repetitions={}", turns),
-                                 "--benchmark_enable_random_interleaving=true"};
-  std::vector<char*> arguments;
-  for (std::string& word : words) arguments.push_back(word.data());
-  int count = static_cast<int>(arguments.size());
-  benchmark::Initialize(&count, arguments.data());
-  Collector collector;
-  fmt::print(stderr, "\r\033[Kcalls: {} turns of {}", turns, calls.size());
-  benchmark::RunSpecifiedBenchmarks(&collector);
-  fmt::print(stderr, "\r\033[K");
-  benchmark::ClearRegisteredBenchmarks();
-  std::vector<Column> columns;
-  for (const Call& call : calls) {
-    std::vector<double>& figures = collector.ns.at(call.column);
-    for (double& figure : figures) figure /= ns_in_unit;
-    columns.push_back({call.column, {}, std::move(figures)});
-  }
-  return columns;
-}
 
 template <std::size_t Bytes>
 void measure_calls_of(Report& report) {

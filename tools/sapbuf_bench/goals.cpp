@@ -81,10 +81,7 @@ constexpr const char* kTotalBatch = "sapbuf total batch 32";
 constexpr const char* kRing = "DPDK rte_ring";
 constexpr const char* kRingBulk = "DPDK rte_ring bulk 32";
 
-}  // namespace
-
-std::vector<Goal> goals_of(const Report& report) {
-  Goals goals{report};
+void add_goals_of_streams(Goals& goals) {
   const auto one = [](double bytes, const char* column) { return Place{"one-to-one", bytes, column}; };
   const auto two = [](double bytes, const char* column) { return Place{"two-to-one", bytes, column}; };
   const Place call{"calls", 16, kPerWriter};
@@ -137,6 +134,58 @@ std::vector<Goal> goals_of(const Report& report) {
     goals.at_most(of + ", any size, beyond whole messages", 5, goals.figure({"waste-beyond", 0, column.c_str()}, 100),
                   "%");
   }
+}
+
+void add_goals_of_pools(Goals& goals) {
+  constexpr const char* kPool = "sapbuf pool, 64 users";
+  for (const auto& [scenario, how] : {std::pair{"pool-singly", "singly"}, std::pair{"pool-bursts", "in bursts"}}) {
+    for (const double bytes : {64., 4096., 1048576.}) {
+      const Place pool{scenario, bytes, kPool};
+      const std::string what = fmt::format("buffer of {} B, {}, ", bytes, how);
+      goals.at_most(what + "against rte_mempool with cache", 0.4,
+                    goals.ratio(pool, {scenario, bytes, "DPDK rte_mempool, cache"}));
+      goals.at_most(what + "against mimalloc", 1, goals.ratio(pool, {scenario, bytes, "mimalloc"}));
+    }
+    goals.at_most(fmt::format("buffer of 64 B, {}, 64 users against 2", how), 1.05,
+                  goals.ratio({scenario, 64, kPool}, {scenario, 64, "sapbuf pool, 2 users"}));
+  }
+  for (const char* const bytes : {"4096 B", "1048576 B"}) {
+    goals.at_most(fmt::format("buffer of {} against one of 64 B", bytes), 1.05,
+                  goals.ratio({"pool-sizes", 0, bytes}, {"pool-sizes", 0, "64 B"}));
+  }
+  const auto handed = [](const char* column) { return Place{"pool-hand-over", 0, column}; };
+  const Place pool = handed("sapbuf pool, over a ring");
+  goals.at_most("acquire here, release there, against rte_mempool and rte_ring", 0.7,
+                goals.ratio(pool, handed("DPDK rte_mempool + rte_ring")));
+  goals.at_most("acquire here, release there, against Boost managed_shared_memory", 0.05,
+                goals.ratio(pool, handed("Boost managed_shared_memory")));
+  const auto adopted = [](const char* column) { return Place{"pool-adopt", 0, column}; };
+  goals.at_most("adopt + release, 1 holder, against a mask", 0.1,
+                goals.ratio(adopted("sapbuf pool, 1 holder"), adopted("mask in a word, 1 holder")));
+  goals.at_most("adopt + release, 16 holders, against a mask", 0.1,
+                goals.ratio(adopted("sapbuf pool, 16 holders"), adopted("mask in a word, 16 holders")));
+  goals.at_most("adopt + release, 16 holders against 1", 1.05,
+                goals.ratio(adopted("sapbuf pool, 16 holders"), adopted("sapbuf pool, 1 holder")));
+  goals.at_most("adopt + release, two at once, against a mask", 0.1,
+                goals.ratio({"pool-adopt-at-once", 0, "sapbuf pool"}, {"pool-adopt-at-once", 0, "mask in a word"}));
+  goals.at_least("acquire + release, two processes at once against one", 1.9,
+                 goals.ratio({"pool-at-once", 0, "sapbuf pool, two"}, {"pool-at-once", 0, "sapbuf pool, one"}));
+  goals.at_most("starving, owners idle -> served", 100, goals.figure({"pool-starving", 0, "idle owners"}, 50), "us");
+  goals.at_most("starving, owners stopped -> served", 100, goals.figure({"pool-starving", 0, "stopped owners"}, 50),
+                "us");
+  goals.at_most("end of one who holds 100,000 buffers -> all free", 2,
+                goals.figure({"pool-death", 0, "from the process's end"}, 50), "ms");
+  goals.at_most("growth by 64 MiB, longest pause of another user", 1,
+                goals.figure({"pool-growth", 0, "while the pool grows by 64 MiB"}, 50), "ms");
+  goals.at_most("memory of a pool beside its buffers", 10, goals.figure({"pool-memory", 0, "default"}, 50), "B");
+}
+
+}  // namespace
+
+std::vector<Goal> goals_of(const Report& report) {
+  Goals goals{report};
+  add_goals_of_streams(goals);
+  add_goals_of_pools(goals);
   return goals.take();
 }
 

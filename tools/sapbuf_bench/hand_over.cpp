@@ -1,39 +1,15 @@
 #include "hand_over.hpp"
 
-#include <signal.h>
-
 #include <chrono>
 #include <stdexcept>
-#include <vector>
 
+#include "crew.hpp"
 #include "processes.hpp"
 
 namespace sapbuf::bench {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-constexpr std::uint64_t kReady = 1;
-
-// The processes of a run. Those that are still there at its end are killed.
-class Crew {
- public:
-  Crew() = default;
-  Crew(const Crew&) = delete;
-  Crew& operator=(const Crew&) = delete;
-  ~Crew() {
-    for (const pid_t member : members_) ::kill(member, SIGKILL);
-    wait_for_ends();
-  }
-  void add(pid_t member) { members_.push_back(member); }
-  void wait_for_ends() noexcept {
-    for (const pid_t member : members_) wait_for_end(member);
-    members_.clear();
-  }
-
- private:
-  std::vector<pid_t> members_;
-};
 
 class Prepared {
  public:

@@ -42,7 +42,7 @@ std::unique_ptr<Peer> make_lockfree(const Load& load);
 std::unique_ptr<Peer> make_mutex();
 std::unique_ptr<Peer> make_pipe();
 std::unique_ptr<Peer> make_unix_socket();
-std::unique_ptr<Peer> make_rte_ring(unsigned batch);  // messages a call; SAPBUF_BENCH_RTE_RING
+std::unique_ptr<Peer> make_rte_ring(unsigned batch);  // messages a call; SAPBUF_BENCH_DPDK
 std::unique_ptr<Peer> make_zeromq();                  // SAPBUF_BENCH_ZEROMQ
 
 // Ways to bring bytes from one core to another, for what the machine itself allows. One producer only.

@@ -24,15 +24,20 @@ std::string find_watchdog() {
   return {};
 }
 
-bool is_wanted(const std::string& name, const Options& options) {
-  return options.scenarios.empty() ||
-         std::find(options.scenarios.begin(), options.scenarios.end(), name) != options.scenarios.end();
+// `pool` names all that begin with "pool-".
+bool is_named(const Scenario& scenario, const std::string& name) {
+  return scenario.name == name || std::string_view{scenario.name}.starts_with(name + "-");
+}
+
+bool is_wanted(const Scenario& scenario, const Options& options) {
+  return options.scenarios.empty() || std::any_of(options.scenarios.begin(), options.scenarios.end(),
+                                                  [&](const std::string& name) { return is_named(scenario, name); });
 }
 
 int measure(const Options& options) {
   Report report{options};
   for (const Scenario& scenario : scenarios()) {
-    if (is_wanted(scenario.name, options)) scenario.run(report);
+    if (is_wanted(scenario, options)) scenario.run(report);
   }
   const std::vector<Goal> goals = goals_of(report);
   show(goals, options);
@@ -46,7 +51,9 @@ int run(int argc, char** argv) {
   Options options;
   options.watchdog = find_watchdog();
   bool list = false;
-  app.add_option("scenario", options.scenarios, "What to measure; all if none is named (see --list)");
+  app.add_option("scenario", options.scenarios,
+                 "What to measure: a name of --list, or one that several begin with, as 'pool'; all if "
+                 "none is given");
   app.add_option("--rounds", options.rounds, "Rounds that count, after one to warm up")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
@@ -68,11 +75,12 @@ int run(int argc, char** argv) {
     return app.exit(error) == 0 ? 0 : 2;
   }
   if (list) {
-    for (const Scenario& scenario : scenarios()) fmt::print("{:<14}{}\n", scenario.name, scenario.what);
+    for (const Scenario& scenario : scenarios()) fmt::print("{:<16}{}\n", scenario.name, scenario.what);
     return 0;
   }
   const auto exists = [](const std::string& name) {
-    return std::any_of(scenarios().begin(), scenarios().end(), [&](const Scenario& one) { return name == one.name; });
+    return std::any_of(scenarios().begin(), scenarios().end(),
+                       [&](const Scenario& one) { return is_named(one, name); });
   };
   for (const std::string& name : options.scenarios) {
     if (exists(name)) continue;

@@ -36,7 +36,8 @@ class Pipe {
   int ends_[2];
 };
 
-// What a child that fails sends instead of its result.
+// What a child sends when it has opened what it needs, and what one that fails sends instead of its result.
+inline constexpr std::uint64_t kReady = 1;
 inline constexpr std::uint64_t kFailed = ~std::uint64_t{0};
 
 // A child that runs `code` on a core (or on any) and ends; if `code` throws, it says why, and sends kFailed.

@@ -27,6 +27,14 @@ void measure_slabs(Report& report);                           //
 void measure_latency(Report& report);                         // latency.cpp
 void measure_tails(Report& report);                           //
 void measure_recovery(Report& report);                        // recovery_time.cpp
+void measure_pool_hits(Report& report);                       // pool_hit.cpp
+void measure_pool_hand_over(Report& report);                  // pool_hand_over.cpp
+void measure_pool_adopt(Report& report);                      // pool_adopt.cpp
+void measure_pool_at_once(Report& report);                    // pool_at_once.cpp
+void measure_pool_starving(Report& report);                   // pool_mishaps.cpp
+void measure_pool_death(Report& report);                      //
+void measure_pool_growth(Report& report);                     // pool_growth.cpp
+void measure_pool_memory(Report& report);                     //
 void measure_waste(Report& report);                           // waste.cpp
 void measure_idleness(Report& report);                        // idleness.cpp
 void measure_memory(Report& report);                          //

@@ -11,12 +11,17 @@
 
 namespace sapbuf::bench {
 
+enum class Pages {
+  ready,     // all of them are there
+  untouched  // there when they are touched: for addresses that nobody goes to
+};
+
 class SharedMemory {
  public:
   SharedMemory() = default;
-  explicit SharedMemory(std::size_t bytes) : bytes_(bytes) {
-    void* const memory =
-        ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+  explicit SharedMemory(std::size_t bytes, Pages pages = Pages::ready) : bytes_(bytes) {
+    const int how = pages == Pages::ready ? MAP_POPULATE : MAP_NORESERVE;
+    void* const memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | how, -1, 0);
     if (memory == MAP_FAILED) throw std::runtime_error("no shared memory for the bench");
     memory_ = static_cast<std::byte*>(memory);
   }

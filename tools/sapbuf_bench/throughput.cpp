@@ -25,7 +25,7 @@ std::vector<Contender> contenders() {
       {"sapbuf per_writer batch 32", [](const Load&) { return make_sapbuf({}, 32); }, 1},
       {"sapbuf total", [](const Load&) { return make_sapbuf({.order = Order::total}); }, 2},
       {"sapbuf total batch 32", [](const Load&) { return make_sapbuf({.order = Order::total}, 32); }, 2},
-#ifdef SAPBUF_BENCH_RTE_RING
+#ifdef SAPBUF_BENCH_DPDK
       {"DPDK rte_ring", [](const Load&) { return make_rte_ring(1); }, 4},
       {"DPDK rte_ring bulk 32", [](const Load&) { return make_rte_ring(32); }, 2},
 #endif
