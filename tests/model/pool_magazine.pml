@@ -31,17 +31,13 @@
  * Bounds    2 PARTICIPANTS, each of whom does anything; 2 BUFFERS; MAGAZINE, entries of each; ACQUIRES and STEALS among them
  *           all; DEATHS.
  *
- * Each of these leaves out one step, and must fail: NO_HEAVY_FENCE, FENCE_BEFORE_ATTENTION, NO_LOOK, LOOK_FIRST,
- * ENTRY_NOT_PURGED, NO_INCARNATION, PURGED_BY_STORE, TAKEN_BY_STORE, NO_LOOK_AT_ACKNOWLEDGED, WORD_LAST, ENTRY_BEFORE_DEPTH, NO_OWNERS_SETTLED,
- * NO_DEPTH_SETTLED, SLOT_FREED_FIRST; with PURGE_KEEPS, ACKNOWLEDGED_LAST and ATTENTION_READ_LAST: what a purge frees comes back by a
- * refill only, behind what is acknowledged. NO_LOOK_IN_RELEASE is free of errors: what an owner that only releases puts into its
- * magazine, a thief finds. */
-#ifndef PARTICIPANTS
+ * Each of these leaves out one step, and must fail: NO_HEAVY_FENCE, FENCE_BEFORE_ATTENTION, NO_LOOK, LOOK_FIRST, ENTRY_NOT_PURGED,
+ * NO_INCARNATION, PURGED_BY_STORE, TAKEN_BY_STORE, NO_LOOK_AT_ACKNOWLEDGED, WORD_LAST, ENTRY_BEFORE_DEPTH, NO_LOCK,
+ * USED_BESIDE_A_MAGAZINE, NO_OWNERS_SETTLED, NO_DEPTH_SETTLED, SLOT_FREED_FIRST; with PURGE_KEEPS, ACKNOWLEDGED_LAST and
+ * ATTENTION_READ_LAST: what a purge frees comes back by a refill only, behind what is acknowledged.
+ * NO_LOOK_IN_RELEASE is free of errors: what an owner that only releases puts into its magazine, a thief finds. */
 #define PARTICIPANTS 2
-#endif
-#ifndef BUFFERS
 #define BUFFERS 2
-#endif
 #ifndef MAGAZINE
 #define MAGAZINE 1
 #endif
@@ -345,11 +341,7 @@ inline settle(who) {
 }
 
 #define is_dead(who) (dead[who] && memory[slot(who)] == TAKEN)
-#if PARTICIPANTS > 2
-#define somebody_is_dead (is_dead(0) || is_dead(1) || is_dead(2))
-#else
 #define somebody_is_dead (is_dead(0) || is_dead(1))
-#endif
 
 inline settle_dead() {
   do
@@ -365,26 +357,12 @@ inline settle_dead() {
 
 inline unlock_pool() { STORE(whom = 0; flush(me); maintenance = NOBODY) }
 
-inline choose_other() {
-  if
-  :: me != 0 -> whom = 0
-  :: me != 1 -> whom = 1
-#if PARTICIPANTS > 2
-  :: me != 2 -> whom = 2
-#endif
-  fi
-}
-
-#if BUFFERS > 2
-#define is_using(who) (user[0] == (who) || user[1] == (who) || user[2] == (who))
-#else
 #define is_using(who) (user[0] == (who) || user[1] == (who))
-#endif
 
 proctype participant(byte me) {
   byte hand;                                        /* the buffer to be released */
   byte whom;                                        /* to settle, or to steal from */
-  byte left, kept;                        
+  byte left, kept;                                  /* entries to look at, or to go on with */
   byte n, b, seen, raised;
   bool swapped, undisturbed, acknowledging;
 
@@ -396,16 +374,12 @@ born:
      release()
   :: atomic { user[1] == me -> hand = 1; left = load(depth(me)) };
      release()
-#if BUFFERS > 2
-  :: atomic { user[2] == me -> hand = 2; left = load(depth(me)) };
-     release()
-#endif
 #ifdef NO_LOCK
-  :: atomic { steals_left > 0 -> steals_left--; choose_other() };
+  :: atomic { steals_left > 0 -> steals_left--; whom = 1 - me };
      steal(whom);
      LOAD(whom = 0)
 #else
-  :: atomic { steals_left > 0 && maintenance == NOBODY -> steals_left--; maintenance = me; flush(me); choose_other() };
+  :: atomic { steals_left > 0 && maintenance == NOBODY -> steals_left--; maintenance = me; flush(me); whom = 1 - me };
      if
      :: LOAD(load(slot(whom)) == TAKEN) -> steal(whom)
      :: LOAD(load(slot(whom)) == FREE)
@@ -487,7 +461,7 @@ inline check_at_the_end() {
   od
 }
 
-#define is_quiet (buffer[0].filled == 0 && buffer[PARTICIPANTS - 2].filled == 0 && buffer[PARTICIPANTS - 1].filled == 0)
+#define is_quiet (buffer[0].filled == 0 && buffer[1].filled == 0)
 
 init {
   byte n, b, whom, places;
