@@ -99,9 +99,10 @@ list_models() {
     model pool_magazine -DDEATHS=0 -DACQUIRES=2 -DSTEALS=1 -DMAGAZINE=2
     model pool_magazine -DDEATHS=0 -DACQUIRES=2 -DSTEALS=1 -DMAGAZINE=2 -DPURGE_KEEPS
     model pool_magazine -DDEATHS=0 -DACQUIRES=2 -DSTEALS=1 -DNO_LOOK_IN_RELEASE
-    model pool_waiters -DTIMEOUTS=0
-    model pool_waiters -DDEATHS=0
+    model pool_waiters
+    model pool_waiters -DFREED_PAST_WAITERS -DPARTICIPANTS=2 -DROUNDS=2 -DDEATHS=2
     model pool_waiters -DDEATHS=0 -DBUFFERS=2
+    model pool_waiters -DBUFFERS=2 -DTIMEOUTS=0
     model pool_waiters -DPARTICIPANTS=2 -DROUNDS=2 -DDEATHS=2
   fi
   model wait

@@ -31,10 +31,10 @@
  * Bounds    2 PARTICIPANTS, each of whom does anything; 2 BUFFERS; MAGAZINE, entries of each; ACQUIRES and STEALS among them
  *           all; DEATHS.
  *
- * Each of these leaves out one step, and must fail: NO_HEAVY_FENCE, FENCE_BEFORE_ATTENTION, NO_LOOK, LOOK_FIRST, ENTRY_NOT_PURGED,
- * NO_INCARNATION, PURGED_BY_STORE, TAKEN_BY_STORE, NO_LOOK_AT_ACKNOWLEDGED, WORD_LAST, ENTRY_BEFORE_DEPTH, NO_LOCK,
- * USED_BESIDE_A_MAGAZINE, NO_OWNERS_SETTLED, NO_DEPTH_SETTLED, SLOT_FREED_FIRST; with PURGE_KEEPS, ACKNOWLEDGED_LAST and
- * ATTENTION_READ_LAST: what a purge frees comes back by a refill only, behind what is acknowledged.
+ * Each of these leaves out one step, and must fail: NO_HEAVY_FENCE, FENCE_BEFORE_ATTENTION, NO_LOOK, LOOK_FIRST,
+ * ENTRY_NOT_PURGED, NO_INCARNATION, PURGED_BY_STORE, TAKEN_BY_STORE, NO_LOOK_AT_ACKNOWLEDGED, WORD_LAST, ENTRY_BEFORE_DEPTH,
+ * NO_LOCK, USED_BESIDE_A_MAGAZINE, NO_OWNERS_SETTLED, NO_DEPTH_SETTLED, SLOT_FREED_FIRST; with PURGE_KEEPS, ACKNOWLEDGED_LAST
+ * and ATTENTION_READ_LAST: what a purge frees comes back by a refill only, behind what is acknowledged.
  * NO_LOOK_IN_RELEASE is free of errors: what an owner that only releases puts into its magazine, a thief finds. */
 #define PARTICIPANTS 2
 #define BUFFERS 2

@@ -25,9 +25,10 @@
  *           before him, and was seen, is alive and asks still.
  * Bounds    2 or 3 PARTICIPANTS, each of whom acquires a buffer, ROUNDS times, and releases it; 1 or 2 BUFFERS; TIMEOUTS; DEATHS.
  *
- * Each of these leaves out one step, and must fail: NO_HEAVY_FENCE, NO_LOOK_BEHIND_FREE, NO_LOOK_FOR_FREE, NO_LOOK_BEHIND_WAITING,
- * NO_WAKE, NO_WAKE_WITHOUT_LOCK, NEWEST_FIRST; with a timeout GIVEN_BY_STORE, RETRACTED_BY_STORE, NO_LOCK_TO_RETRACT; with a death
- * WORD_BEFORE_REQUEST, CUT_OFF_NOT_SERVED, NO_REQUEST_SETTLED, REQUEST_SETTLED_LAST. */
+ * Each of these leaves out one step, and must fail: NO_HEAVY_FENCE, NO_LOOK_BEHIND_FREE, NO_LOOK_FOR_FREE,
+ * NO_LOOK_BEHIND_WAITING, NO_WAKE, NO_WAKE_WITHOUT_LOCK, NEWEST_FIRST; with a timeout GIVEN_BY_STORE, RETRACTED_BY_STORE,
+ * NO_LOCK_TO_RETRACT; with a death WORD_BEFORE_REQUEST, CUT_OFF_NOT_SERVED, NO_REQUEST_SETTLED, REQUEST_SETTLED_LAST.
+ * FREED_PAST_WAITERS is free of errors: a recovery that frees, and wakes all, loses nothing but their order. */
 #ifndef PARTICIPANTS
 #define PARTICIPANTS 3
 #endif
