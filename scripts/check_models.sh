@@ -49,6 +49,9 @@ list_models() {
     model ledger
     model ledger -DTOTAL_ORDER -DDEATHS=2
     model pool_roots -DPARTICIPANTS=2 -DSCANS=2
+    model pool_magazine -DDEATHS=0 -DACQUIRES=2 -DSTEALS=1
+    model pool_waiters -DDEATHS=0 -DTIMEOUTS=0
+    model pool_waiters -DPARTICIPANTS=2 -DROUNDS=2 -DTIMEOUTS=0
   else
     model extents_flip -DCOARSE_LOOKS -DREADER_DIES
     model extents_flip -DDEATHS=2 -DMESSAGES=1 -DCOARSE_LOOKS
@@ -90,6 +93,17 @@ list_models() {
     model pool_roots -DPLAIN_STORES
     model pool_roots -DPARTICIPANTS=2 -DACQUIRES=3 -DADOPTIONS=3 -DSCANS=3 -DDEATHS=2
     model pool_roots -DPARTICIPANTS=2 -DROOTS=2 -DSCANS=2
+    model pool_magazine -DACQUIRES=2 -DSTEALS=1
+    model pool_magazine -DDEATHS=0 -DSTEALS=1
+    model pool_magazine -DDEATHS=0 -DACQUIRES=2
+    model pool_magazine -DDEATHS=0 -DACQUIRES=2 -DSTEALS=1 -DMAGAZINE=2
+    model pool_magazine -DDEATHS=0 -DACQUIRES=2 -DSTEALS=1 -DMAGAZINE=2 -DPURGE_KEEPS
+    model pool_magazine -DDEATHS=0 -DACQUIRES=2 -DSTEALS=1 -DNO_LOOK_IN_RELEASE
+    model pool_waiters
+    model pool_waiters -DFREED_PAST_WAITERS -DPARTICIPANTS=2 -DROUNDS=2 -DDEATHS=2
+    model pool_waiters -DDEATHS=0 -DBUFFERS=2
+    model pool_waiters -DBUFFERS=2 -DTIMEOUTS=0
+    model pool_waiters -DPARTICIPANTS=2 -DROUNDS=2 -DDEATHS=2
   fi
   model wait
   model wait -DSPACE
@@ -141,6 +155,28 @@ list_mutations() {
     without pool_roots "$step" -DPARTICIPANTS=2 -DSCANS=2
   done
   without pool_roots MOVE_WITHOUT_LOOK -DPARTICIPANTS=2 -DROOTS=2 -DDEATHS=0
+  for step in NO_HEAVY_FENCE FENCE_BEFORE_ATTENTION NO_LOOK LOOK_FIRST ENTRY_NOT_PURGED TAKEN_BY_STORE ENTRY_BEFORE_DEPTH; do
+    without pool_magazine "$step" -DDEATHS=0 -DACQUIRES=2 -DSTEALS=1
+  done
+  for step in NO_INCARNATION PURGED_BY_STORE NO_LOOK_AT_ACKNOWLEDGED WORD_LAST; do
+    without pool_magazine "$step" -DDEATHS=0 -DSTEALS=1
+  done
+  for step in ACKNOWLEDGED_LAST ATTENTION_READ_LAST; do
+    without pool_magazine "$step" -DPURGE_KEEPS -DDEATHS=0 -DACQUIRES=2 -DSTEALS=1
+  done
+  for step in NO_OWNERS_SETTLED NO_DEPTH_SETTLED SLOT_FREED_FIRST; do
+    without pool_magazine "$step" -DACQUIRES=2 -DSTEALS=1
+  done
+  without pool_magazine NO_LOCK -DACQUIRES=2
+  without pool_magazine USED_BESIDE_A_MAGAZINE -DDEATHS=0 -DMAGAZINE=2
+  for step in NO_HEAVY_FENCE NO_LOOK_BEHIND_FREE NO_LOOK_FOR_FREE NO_LOOK_BEHIND_WAITING NO_WAKE NO_WAKE_WITHOUT_LOCK \
+    NEWEST_FIRST; do
+    without pool_waiters "$step" -DDEATHS=0 -DTIMEOUTS=0
+  done
+  for step in GIVEN_BY_STORE RETRACTED_BY_STORE NO_LOCK_TO_RETRACT; do without pool_waiters "$step" -DDEATHS=0; done
+  for step in WORD_BEFORE_REQUEST CUT_OFF_NOT_SERVED NO_REQUEST_SETTLED REQUEST_SETTLED_LAST; do
+    without pool_waiters "$step" -DTIMEOUTS=0
+  done
   for step in NO_HEAVY_FENCE SEQUENCE_AFTER_LOOK SEQUENCE_AFTER_ANNOUNCEMENT NO_SEQUENCE NO_LOOK_AGAIN NO_LOOK_AFTER_DEATH; do
     without wait "$step"
   done
