@@ -5,7 +5,9 @@
 #include "platform/cancellation.hpp"
 #include "platform/clock.hpp"
 #include "platform/fence.hpp"
+#include "pool/hand_over.hpp"
 #include "pool/scan.hpp"
+#include "pool/shed.hpp"
 #include "segment/event.hpp"
 #include "segment/maintenance_lock.hpp"
 #include "segment/recovery.hpp"
@@ -18,7 +20,6 @@ using layout::BufferWord;
 using layout::Root;
 
 constexpr auto relaxed = std::memory_order_relaxed;
-constexpr std::uint32_t kNoRoot = ~std::uint32_t{0};
 constexpr std::chrono::milliseconds kLockPatience{10};  // of one who does not wait, with a live holder
 constexpr std::uint64_t kNapNs = 2'000'000;             // of one that may be waiting for the dead, or for a flag
 constexpr std::uint64_t kGrowthBytes = std::uint64_t{4} << 20;  // at once, at the most: below a few milliseconds
@@ -158,7 +159,7 @@ bool PoolUserState::make_room() noexcept {
       const MaintenanceLock lock{*core_, kLockPatience};
       if (lock && free_unrooted(*core_) != 0) return true;
     }
-    return grow();
+    return free_by_shedding(*core_, kLockPatience) || grow();
   } catch (const std::exception&) {
     return false;  // no room, no memory, no mapping now
   }
@@ -195,8 +196,7 @@ Buffer PoolUserState::acquire_for(std::chrono::nanoseconds timeout) noexcept {
 // --- Sharing -------------------------------------------------------------------------------------------------------
 
 std::uint64_t PoolUserState::where() const noexcept {
-  const std::uint64_t segment = core_->segment().creation_id();
-  return (segment ^ segment >> 32) << 32 | (core_->id().word & 0xffff'ffffu);
+  return where_of(core_->segment().creation_id(), reference_number(core_->id()));
 }
 
 BufferReference PoolUserState::share(Buffer& buffer) noexcept {
@@ -224,17 +224,7 @@ Buffer PoolUserState::adopt(const BufferReference& reference) noexcept {
   root.store(Root::make(reference.index, reference.incarnation).word, relaxed);
   SAPBUF_KILL_POINT(pool_adopting);
   light_fence();  // root: before the look; the scan makes the heavy one
-  layout::Word& word = core_->word(reference.index);
-  for (;;) {
-    // pool-share: acquire.
-    BufferWord seen{word.load(std::memory_order_acquire)};
-    const bool is_it = seen.incarnation() == reference.incarnation;
-    const BufferWord shared = BufferWord::make(reference.incarnation, BufferState::shared);
-    if (is_it && seen.state() == BufferState::dying &&
-        !word.compare_exchange_strong(seen.word, shared.word, std::memory_order_acq_rel, relaxed)) {
-      continue;
-    }
-    if (is_it && (seen.state() == BufferState::shared || seen.state() == BufferState::dying)) break;
+  if (!is_kept_by_root(core_->word(reference.index), reference.incarnation)) {
     root.store(0, std::memory_order_release);
     return refusal(Status::stale);
   }

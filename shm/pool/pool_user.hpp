@@ -11,6 +11,8 @@
 
 namespace sapbuf::detail {
 
+inline constexpr std::uint32_t kNoRoot = ~std::uint32_t{0};  // of a local buffer
+
 struct PoolUserState final : ForkHook {
   PoolUserState(std::shared_ptr<PoolCore> pool, const PoolUserOptions& options);
   ~PoolUserState();
@@ -22,6 +24,9 @@ struct PoolUserState final : ForkHook {
   Buffer adopt(const BufferReference& reference) noexcept;
   BufferReference share(Buffer& buffer) noexcept;
   void release(Buffer& buffer) noexcept;
+  // See pool/hand_over.hpp.
+  static const PoolCore* home_of(const Buffer& buffer, Status& status) noexcept;
+  static Status hand_over(Buffer& buffer, layout::Word& root) noexcept;
   // Its PoolUser is gone: detaches now, or with the last buffer.
   void close() noexcept;
 
@@ -51,8 +56,8 @@ struct PoolUserState final : ForkHook {
   bool try_take(std::uint32_t buffer, Buffer& taken) noexcept;
   bool take_hinted(Buffer& taken) noexcept;
   bool take_free(Buffer& taken) noexcept;
-  // Takes back what the dead had, frees what nobody holds any more, or else lets the pool grow. Whether anything came of
-  // it.
+  // Takes back what the dead had, frees what nobody holds any more, or is kept for want of need only, or else lets the
+  // pool grow. Whether anything came of it.
   bool make_room() noexcept;
   Status why_revoked() noexcept;
   Buffer refusal(Status status) const noexcept;

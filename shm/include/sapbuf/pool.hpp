@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include <sapbuf/buffer_reference.hpp>
 #include <sapbuf/duration.hpp>
 #include <sapbuf/segment.hpp>
 #include <sapbuf/status.hpp>
@@ -62,18 +63,6 @@ class Pool {
   std::shared_ptr<detail::PoolCore> core_;
   bool created_ = false;
 };
-
-// Names one buffer at one time of its life, for whoever is to have it next: it may travel by any means, between processes
-// that have the segment. It keeps nothing. A reference that is stale adopts nothing, and never another's data, until the
-// buffer was freed four billion times.
-struct BufferReference {
-  std::uint64_t where = 0;  // segment and pool
-  std::uint32_t index = 0;
-  std::uint32_t incarnation = 0;
-
-  bool operator==(const BufferReference&) const = default;
-};
-static_assert(sizeof(BufferReference) == 16);
 
 // A buffer that its PoolUser has, or the reason why there is none. Move-only; its destructor lets go of it. Belongs to
 // its PoolUser's thread. One that outlives its PoolUser keeps what it has.
