@@ -49,6 +49,7 @@ list_models() {
     model ledger
     model ledger -DTOTAL_ORDER -DDEATHS=2
     model pool_roots -DPARTICIPANTS=2 -DSCANS=2
+    model pool_attach -DDEATHS=0
   else
     model extents_flip -DCOARSE_LOOKS -DREADER_DIES
     model extents_flip -DDEATHS=2 -DMESSAGES=1 -DCOARSE_LOOKS
@@ -90,6 +91,7 @@ list_models() {
     model pool_roots -DPLAIN_STORES
     model pool_roots -DPARTICIPANTS=2 -DACQUIRES=3 -DADOPTIONS=3 -DSCANS=3 -DDEATHS=2
     model pool_roots -DPARTICIPANTS=2 -DROOTS=2 -DSCANS=2
+    model pool_attach
   fi
   model wait
   model wait -DSPACE
@@ -141,6 +143,10 @@ list_mutations() {
     without pool_roots "$step" -DPARTICIPANTS=2 -DSCANS=2
   done
   without pool_roots MOVE_WITHOUT_LOOK -DPARTICIPANTS=2 -DROOTS=2 -DDEATHS=0
+  for step in MOVE_WITHOUT_LOOK ROOT_CLEARED_FIRST WORD_BEFORE_ENTRY COMMIT_FIRST COUNT_LAST NO_BUSY_CHECK NO_HOLD_CHECK \
+    CLEARED_LATE NO_CLEARING ENTRIES_UNREAD NO_HEAVY_FENCE; do
+    without pool_attach "$step" -DDEATHS=0
+  done
   for step in NO_HEAVY_FENCE SEQUENCE_AFTER_LOOK SEQUENCE_AFTER_ANNOUNCEMENT NO_SEQUENCE NO_LOOK_AGAIN NO_LOOK_AFTER_DEATH; do
     without wait "$step"
   done

@@ -31,7 +31,7 @@ struct StreamGeometry {
   std::uint32_t participants = 0;  // the segment's
   Order order = Order::per_writer;
   OnFull on_full = OnFull::block;
-  bool retain = false;  // nothing is reclaimed before a first reader has attached (policy block only)
+  bool retain = false;            // nothing is reclaimed before a first reader has attached (policy block only)
   std::uint32_t attachments = 0;  // buffers that may be attached to the messages of a slab before it counts as full
   // Offsets from the segment's first byte, and the size of the whole region.
   std::uint64_t head_at = 0;
@@ -111,6 +111,7 @@ constexpr std::uint64_t stream_layout_hash() noexcept {
       .add(kSlabDescriptorFields, sizeof(SlabDescriptor))
       .add(kAttachedBuffersFields, sizeof(AttachedBuffers))
       .add(kAttachedBufferFields, sizeof(AttachedBuffer))
+      .add(kMaxAttachedPlaces)
       .add(kUnitBytes)
       .add(kExtentFrameBytes)
       .add(kExtentTailBytes)

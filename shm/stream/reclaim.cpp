@@ -83,7 +83,8 @@ bool clean(StreamCore& core, std::uint32_t slab) {
   }
   SAPBUF_KILL_POINT(reclaim_cleaned);
   layout::Word& life = core.descriptor(slab).life;
-  life.store(SlabLife::make(SlabLife{life.load(relaxed)}.generation(), SlabState::free).word, std::memory_order_release);
+  life.store(SlabLife::make(SlabLife{life.load(relaxed)}.generation(), SlabState::free).word,
+             std::memory_order_release);
   return true;
 }
 

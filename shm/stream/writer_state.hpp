@@ -59,7 +59,7 @@ struct WriterState final : ForkHook {
   // that never saw it looks before it adds: otherwise one after another could push the cursor on in a full slab.
   std::uint64_t seen_offset;
   std::uint32_t seen_slab = 0;  // and in which slab
-  bool closed = false;  // by its Writer, while a reservation was open
+  bool closed = false;          // by its Writer, while a reservation was open
   bool forked = false;
 };
 

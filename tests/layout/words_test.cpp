@@ -156,7 +156,7 @@ BOOST_AUTO_TEST_CASE(a_slabs_life_keeps_generation_and_state_apart) {
 BOOST_AUTO_TEST_CASE(the_layout_is_the_one_of_this_abi_version) {
   BOOST_TEST(kAbiVersion == 2U);
   BOOST_TEST(layout_hash() == 929583957457678246u);
-  BOOST_TEST(stream_layout_hash() == 978933301015412019u);
+  BOOST_TEST(stream_layout_hash() == 783852625441025810u);
   BOOST_TEST(pool_layout_hash() == 9875751987957421901u);
 }
 

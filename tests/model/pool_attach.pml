@@ -17,8 +17,7 @@
  * Bounds    1 writer, 1 reader, 1 reclaimer, 1 scanner; MESSAGES, SCANS, GENERATIONS, DEATHS.
  *
  * Each of these leaves out one step, and must fail: MOVE_WITHOUT_LOOK, ROOT_CLEARED_FIRST, WORD_BEFORE_ENTRY,
- * COMMIT_FIRST, COUNT_LAST, NO_BUSY_CHECK, NO_HOLD_CHECK, CLEARED_LATE, NO_CLEARING, ENTRIES_UNREAD, NO_HEAVY_FENCE,
- * NO_ENTRY_CLEARED_BY_ABORT is free of errors, for reclaiming clears the entry: aborting only does so earlier. */
+ * COMMIT_FIRST, COUNT_LAST, NO_BUSY_CHECK, NO_HOLD_CHECK, CLEARED_LATE, NO_CLEARING, ENTRIES_UNREAD, NO_HEAVY_FENCE. */
 #ifndef MESSAGES
 #define MESSAGES 2
 #endif
