@@ -24,6 +24,7 @@ std::optional<std::vector<std::uint64_t>> all_roots(const PoolCore& core) {
   if (!facilities) return std::nullopt;
   std::vector<std::uint64_t> roots;
   for (const auto& facility : *facilities) facility->collect_roots(core.id(), roots);
+  SAPBUF_KILL_POINT(scan_asked);
   const std::uint32_t high = core.segment().high_slot();
   for (std::uint32_t slot = 0; slot < high; ++slot) {
     for (const layout::Word& word : core.slot(slot).roots) {
@@ -53,6 +54,7 @@ std::vector<std::uint32_t> find_dying(PoolCore& core) {
   std::vector<std::uint32_t> dying;
   const auto roots = all_roots(core);
   if (!roots) return dying;
+  SAPBUF_KILL_POINT(scan_looked);
   const std::uint32_t there = core.count();
   for (std::uint32_t buffer = 0; buffer < there; ++buffer) {
     layout::Word& word = core.word(buffer);

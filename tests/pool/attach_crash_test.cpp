@@ -150,6 +150,37 @@ BOOST_DATA_TEST_CASE(
   check(fixture);
 }
 
+// Why whoever attaches a shared buffer looks at its word: a scan that has made it dying may have read the array before the
+// root was there, and reads the user's roots behind that.
+BOOST_DATA_TEST_CASE(a_root_that_moves_beside_a_scan_is_not_overlooked, boost::unit_test::data::make(kOrders), order) {
+  const AttachFixture fixture{order, OnFull::block, 2};
+  Writer writer{fixture.segment};
+  Reader reader{fixture.segment};
+  PoolUser user{fixture.pool};
+  Buffer other = user.acquire();
+  const BufferReference reference = filled(user, 5).share();  // and nobody holds it
+  Child scanner{[&](Link&) {
+    PoolUser own{Pool::open(Segment::open(fixture.name), "frames")};
+    kill_point::arm(KillPoint::scan_looked, [] {
+      stop_self();
+      kill_point::arm(KillPoint::scan_asked, stop_self);
+    });
+    static_cast<void>(own.acquire());
+  }};
+  BOOST_TEST(scanner.wait_until_stopped());  // it has seen no root
+  Buffer adopted = user.adopt(reference);
+  BOOST_TEST_REQUIRE(static_cast<bool>(adopted));
+  scanner.resume();
+  BOOST_TEST(scanner.wait_until_stopped());  // it has seen nothing in the array
+  Reservation slot = writer.reserve(8);
+  std::memcpy(slot.bytes().data(), adopted.bytes().data(), 8);
+  BOOST_TEST(static_cast<bool>(slot.attach(std::move(adopted))));
+  slot.commit();
+  scanner.resume();
+  BOOST_TEST(scanner.wait() == 0);
+  BOOST_TEST(numbers(reader, user) == std::vector<std::uint64_t>{5}, boost::test_tools::per_element());
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace

@@ -133,8 +133,8 @@ class PoolUser {
   ~PoolUser();
 
   // A buffer that nobody else has; without one: exhausted, closed, forked, declared_dead, corrupt. First what was freed
-  // here, then whatever is free, then what a scan finds that nobody holds, or the dead held, then what the pool may grow
-  // by.
+  // here, then whatever is free, then what a scan finds that nobody holds, or the dead held, then what streams keep for want
+  // of need only, then what the pool may grow by.
   Buffer acquire() noexcept;
   // Waits for one: also timeout, stopped. A wait runs recovery by itself. Waiters are not served in order.
   Buffer acquire_for(std::chrono::nanoseconds timeout) noexcept;

@@ -21,7 +21,7 @@
   X(hole_filled) X(journal_filled) X(ledger_before_switch) X(pool_adopting) X(pool_counted) X(pool_grown) X(pool_handed_over) X(pool_reclaimed) X(pool_rooted) X(pool_rooted_elsewhere) X(pool_rooted_twice) X(pool_shared) X(pool_taken) X(pool_unrooted) X(reclaim_announced) X(reclaim_cleaned)                    \
   X(reclaim_cleaning) X(reclaim_stepped) X(reclaim_unrooted) X(reclaim_zeroed) X(recover_departed) X(recover_finished)                    \
   X(recover_locked) X(recover_noted) X(recover_repaired) X(repair_counted) X(repair_done) X(repair_filled)            \
-  X(repair_grace) X(repair_hole) X(scan_dying) X(scan_fenced) X(scan_freed) X(writer_closed) X(writer_filled)                                                    \
+  X(repair_grace) X(repair_hole) X(scan_asked) X(scan_dying) X(scan_fenced) X(scan_freed) X(scan_looked) X(writer_closed) X(writer_filled)                                                    \
   X(counter_released) X(counter_repaired) X(fuzz_pause)
 // clang-format on
 
