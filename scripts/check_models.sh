@@ -52,6 +52,7 @@ list_models() {
     model pool_magazine -DDEATHS=0 -DACQUIRES=2 -DSTEALS=1
     model pool_waiters -DDEATHS=0 -DTIMEOUTS=0
     model pool_waiters -DPARTICIPANTS=2 -DROUNDS=2 -DTIMEOUTS=0
+    model pool_attach -DDEATHS=0
   else
     model extents_flip -DCOARSE_LOOKS -DREADER_DIES
     model extents_flip -DDEATHS=2 -DMESSAGES=1 -DCOARSE_LOOKS
@@ -104,6 +105,7 @@ list_models() {
     model pool_waiters -DDEATHS=0 -DBUFFERS=2
     model pool_waiters -DBUFFERS=2 -DTIMEOUTS=0
     model pool_waiters -DPARTICIPANTS=2 -DROUNDS=2 -DDEATHS=2
+    model pool_attach
   fi
   model wait
   model wait -DSPACE
@@ -176,6 +178,10 @@ list_mutations() {
   for step in GIVEN_BY_STORE RETRACTED_BY_STORE NO_LOCK_TO_RETRACT; do without pool_waiters "$step" -DDEATHS=0; done
   for step in WORD_BEFORE_REQUEST CUT_OFF_NOT_SERVED NO_REQUEST_SETTLED REQUEST_SETTLED_LAST; do
     without pool_waiters "$step" -DTIMEOUTS=0
+  done
+  for step in MOVE_WITHOUT_LOOK ROOT_CLEARED_FIRST WORD_BEFORE_ENTRY COMMIT_FIRST COUNT_LAST NO_BUSY_CHECK NO_HOLD_CHECK \
+    CLEARED_LATE NO_CLEARING ENTRIES_UNREAD NO_HEAVY_FENCE; do
+    without pool_attach "$step" -DDEATHS=0
   done
   for step in NO_HEAVY_FENCE SEQUENCE_AFTER_LOOK SEQUENCE_AFTER_ANNOUNCEMENT NO_SEQUENCE NO_LOOK_AGAIN NO_LOOK_AFTER_DEATH; do
     without wait "$step"

@@ -4,6 +4,8 @@
 //   +---------+------------+------+-------------+------------------+
 //   |  kind   | owner slot |  0   |  user type  |  payload bytes   |
 //   +---------+------------+------+-------------+------------------+
+//   | message | first attached    |     a message: the place of its first attached buffer, 0 for none: see
+//   +---------+-------------------+     layout/attached_buffers.hpp
 //
 // A header of zero means: nothing here yet. The word is written last, so whoever reads a `message` header with acquire
 // also sees its payload. A generation that is closed is one unbroken chain of frames from its slab's first byte to its
@@ -27,6 +29,17 @@ enum class FrameKind : std::uint8_t {
   extent = 4,   // per-writer order: first frame of an extent; the payload is one word, the writer's slot
 };
 
+// The upper half of a message's header, while the message is being written.
+struct MessageHead {
+  std::uint32_t half = 0;
+
+  static constexpr MessageHead of(std::uint16_t type) noexcept {
+    return {std::uint32_t{static_cast<std::uint8_t>(FrameKind::message)} << 29 | type};
+  }
+  constexpr std::uint32_t first_attached() const noexcept { return static_cast<std::uint32_t>(bits(half, 16, 13)); }
+  constexpr void set_first_attached(std::uint32_t place) noexcept { half |= place << 16; }
+};
+
 struct FrameHeader {
   std::uint64_t word = 0;
 
@@ -38,6 +51,8 @@ struct FrameHeader {
   static constexpr FrameHeader message(std::uint64_t payload_bytes, std::uint16_t type) noexcept {
     return make(FrameKind::message, payload_bytes, type);
   }
+  // The same, of its upper half, which says all but the size.
+  static constexpr FrameHeader message(std::uint64_t payload_bytes, MessageHead head) noexcept;
   // Filler that spans `bytes`, its own header included; a multiple of 8, 8 at the least.
   static constexpr FrameHeader nop(std::uint64_t bytes) noexcept { return make(FrameKind::nop, bytes - kUnitBytes); }
 
@@ -45,6 +60,11 @@ struct FrameHeader {
   constexpr std::uint64_t payload_bytes() const noexcept { return word & 0xffff'ffffu; }
   constexpr std::uint16_t type() const noexcept { return static_cast<std::uint16_t>(word >> 32); }
   constexpr std::uint32_t owner() const noexcept { return static_cast<std::uint32_t>(bits(word, 49, 12)); }
+  constexpr std::uint32_t first_attached() const noexcept { return static_cast<std::uint32_t>(bits(word, 48, 13)); }
+  // Of a message: the same, with that place.
+  constexpr FrameHeader with_first_attached(std::uint32_t place) const noexcept {
+    return {word | std::uint64_t{place} << 48};
+  }
   // Bytes from this header to the next one.
   constexpr std::uint64_t span() const noexcept;
 };
@@ -53,6 +73,9 @@ constexpr std::uint64_t frame_span(std::uint64_t payload_bytes) noexcept {
   return (payload_bytes + 2 * kUnitBytes - 1) & ~(kUnitBytes - 1);
 }
 constexpr std::uint64_t FrameHeader::span() const noexcept { return frame_span(payload_bytes()); }
+constexpr FrameHeader FrameHeader::message(std::uint64_t payload_bytes, MessageHead head) noexcept {
+  return {std::uint64_t{head.half} << 32 | (payload_bytes & 0xffff'ffffu)};
+}
 
 // In front of every extent's messages: the extent frame (header and one word).
 inline constexpr std::uint64_t kExtentFrameBytes = 2 * kUnitBytes;
@@ -64,5 +87,6 @@ static_assert(FrameHeader::nop(kUnitBytes).span() == kUnitBytes);
 static_assert(FrameHeader::nop(kMaxSlabBytes).span() == kMaxSlabBytes);
 static_assert(FrameHeader::message(0, 0).word != 0 && frame_span(0) == 8 && frame_span(1) == 16 && frame_span(8) == 16);
 static_assert(FrameHeader::make(FrameKind::busy, 5, 7, 1023).owner() == 1023);
+static_assert(FrameHeader::message(5, MessageHead::of(7)).word == FrameHeader::message(5, 7).word);
 
 }  // namespace sapbuf::layout

@@ -40,18 +40,20 @@ void write_choices(const StreamGeometry& g, std::uint64_t (&choices)[kChoices]) 
   choices[3] = static_cast<std::uint64_t>(g.order);
   choices[4] = static_cast<std::uint64_t>(g.on_full);
   choices[5] = g.retain ? 1 : 0;
+  choices[6] = g.attachments;
 }
 
 std::optional<StreamGeometry> read_choices(const std::uint64_t (&choices)[kChoices]) noexcept {
   StreamGeometry g;
   if (choices[0] > kMaxSlabs || choices[3] > 1 || choices[4] > 2 || choices[5] > 1) return std::nullopt;
-  if (choices[6] != 0 || choices[7] != 0) return std::nullopt;
+  if (choices[6] > kMaxAttachments || choices[7] != 0) return std::nullopt;
   g.slabs = static_cast<std::uint32_t>(choices[0]);
   g.slab_bytes = choices[1];
   g.extent_bytes = choices[2];
   g.order = static_cast<Order>(choices[3]);
   g.on_full = static_cast<OnFull>(choices[4]);
   g.retain = choices[5] == 1;
+  g.attachments = static_cast<std::uint32_t>(choices[6]);
   return g;
 }
 
@@ -70,6 +72,9 @@ std::optional<std::string> problem_with(const StreamGeometry& g) {
   if (g.retain && g.on_full != OnFull::block) {
     return "a stream that retains must block when it is full: one that drops or overwrites keeps nothing for a reader "
            "that has not come yet";
+  }
+  if (g.attachments < 1 || g.attachments > kMaxAttachments) {
+    return outside("the number of buffers that may be attached in a slab", g.attachments, 1, kMaxAttachments);
   }
   if (g.extent_bytes < kMinExtentBytes || g.extent_bytes > g.slab_bytes) {
     return outside("the extent size", g.extent_bytes, kMinExtentBytes, g.slab_bytes) +

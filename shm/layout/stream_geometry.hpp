@@ -1,17 +1,18 @@
 // What a stream is made of and where each part begins. Computed from the choices in its directory entry by everybody who
 // opens it, and kept in private memory.
 //
-//   region    + head     + control   + participants x 256   + slabs x 64    + slabs x granules x 8   page-aligned
-//   +---------+----------+-----------+----------------------+---------------+------------------------+---------+-----
-//   | head    | control  | slots     | descriptors          | extent tables                          | slab 0  | ...
-//   +---------+----------+-----------+----------------------+---------------+------------------------+---------+-----
-//   \________ mapped read-write by every participant ______________________________________________/\_ read-only by
-//                                                                                                      readers
+//   region + head    + control + participants x 256 + slabs x 64  + slabs x granules x 8             page-aligned
+//   +------+---------+---------+--------------------+-------------+----------------+------------------+--------+-----
+//   | head | control | slots   | descriptors                      | extent tables  | attached buffers | slab 0 | ...
+//   +------+---------+---------+--------------------+-------------+----------------+------------------+--------+-----
+//   \_____ mapped read-write by every participant ____________________________________________________/\_ read-only by
+//                                                                                                         readers
 #pragma once
 
 #include <optional>
 #include <string>
 
+#include <sapbuf/layout/attached_buffers.hpp>
 #include <sapbuf/layout/directory.hpp>
 #include <sapbuf/layout/extent.hpp>
 #include <sapbuf/layout/facility.hpp>
@@ -30,13 +31,15 @@ struct StreamGeometry {
   std::uint32_t participants = 0;  // the segment's
   Order order = Order::per_writer;
   OnFull on_full = OnFull::block;
-  bool retain = false;  // nothing is reclaimed before a first reader has attached (policy block only)
+  bool retain = false;            // nothing is reclaimed before a first reader has attached (policy block only)
+  std::uint32_t attachments = 0;  // buffers that may be attached to the messages of a slab before it counts as full
   // Offsets from the segment's first byte, and the size of the whole region.
   std::uint64_t head_at = 0;
   std::uint64_t control_at = 0;
   std::uint64_t slots_at = 0;
   std::uint64_t descriptors_at = 0;
   std::uint64_t extents_at = 0;
+  std::uint64_t attached_at = 0;
   std::uint64_t slabs_at = 0;
   std::uint64_t bytes = 0;
   // Per-writer order: extents are claimed in multiples of it, and the extent table has a word for each. From
@@ -46,6 +49,11 @@ struct StreamGeometry {
   bool operator==(const StreamGeometry&) const = default;
 
   constexpr std::uint64_t granules_per_slab() const noexcept { return slab_bytes / granule_bytes; }
+  // Entries of a slab's array of attached buffers; and its bytes.
+  constexpr std::uint32_t attached_places() const noexcept { return attachments + participants; }
+  constexpr std::uint64_t attached_bytes() const noexcept {
+    return round_up(sizeof(AttachedBuffers) + attached_places() * sizeof(AttachedBuffer), kLineBytes);
+  }
   constexpr std::uint64_t end() const noexcept { return head_at + bytes; }  // of the region
   constexpr std::uint64_t slab_at(std::uint32_t slab) const noexcept { return slabs_at + slab * slab_bytes; }
   // Whether the messages of each generation are counted when it is closed: where readers must learn what they lost, and
@@ -78,7 +86,8 @@ constexpr void place(StreamGeometry& g, std::uint64_t region) noexcept {
   g.descriptors_at = g.slots_at + g.participants * sizeof(StreamSlot);
   g.extents_at = g.descriptors_at + g.slabs * sizeof(SlabDescriptor);
   const std::uint64_t table = g.order == Order::per_writer ? g.slabs * g.granules_per_slab() * sizeof(Word) : 0;
-  g.slabs_at = round_up(g.extents_at + table, kPageBytes);
+  g.attached_at = round_up(g.extents_at + table, kLineBytes);
+  g.slabs_at = round_up(g.attached_at + g.slabs * g.attached_bytes(), kPageBytes);
   g.bytes = g.slabs_at + g.slabs * g.slab_bytes - region;
 }
 
@@ -100,6 +109,9 @@ constexpr std::uint64_t stream_layout_hash() noexcept {
       .add(kStreamSlotFields, sizeof(StreamSlot))
       .add(kLedgerRecordFields, sizeof(LedgerRecord))
       .add(kSlabDescriptorFields, sizeof(SlabDescriptor))
+      .add(kAttachedBuffersFields, sizeof(AttachedBuffers))
+      .add(kAttachedBufferFields, sizeof(AttachedBuffer))
+      .add(kMaxAttachedPlaces)
       .add(kUnitBytes)
       .add(kExtentFrameBytes)
       .add(kExtentTailBytes)

@@ -77,6 +77,10 @@ std::string_view to_string(Status status) noexcept {
       return "over_budget";
     case Status::stale:
       return "stale";
+    case Status::other_segment:
+      return "other_segment";
+    case Status::attachments_full:
+      return "attachments_full";
     case Status::closed:
       return "closed";
     case Status::forked:

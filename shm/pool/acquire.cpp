@@ -7,6 +7,7 @@
 #include "pool/idle.hpp"
 #include "pool/pool_user.hpp"
 #include "pool/scan.hpp"
+#include "pool/shed.hpp"
 #include "pool/waiters.hpp"
 #include "segment/event.hpp"
 #include "segment/maintenance_lock.hpp"
@@ -102,7 +103,7 @@ bool PoolUserState::make_room() noexcept {
       const MaintenanceLock lock{*core_, kLockPatience};
       if (lock && (take_idle(*core_, index_ + 1) || free_unrooted(*core_) != 0)) return true;
     }
-    return grow();
+    return free_by_shedding(*core_, kLockPatience) || grow();
   } catch (const std::exception&) {
     return false;  // no room, no memory, no mapping now
   }

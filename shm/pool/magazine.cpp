@@ -119,8 +119,7 @@ void PoolUserState::release(std::uint32_t buffer, std::uint32_t root) noexcept {
   if (is_wanted() && why_not() != Status::ok) return;
   if (root != kNoRoot) {
     slot->roots[root].store(0, std::memory_order_release);
-    free_roots_[free_root_count_++] = root;
-    --shared_;
+    has_no_more(root);
     light_fence();  // magazine (SB): behind the root; who waits makes the heavy one
     if (!is_wanted()) [[likely]]
       return;
@@ -134,7 +133,7 @@ void PoolUserState::release(std::uint32_t buffer, std::uint32_t root) noexcept {
     return put_back(buffer);
   }
   free_local(buffer);
-  --owned_;
+  has_no_more(root);
   serve_behind_release(*core_, buffer);
 }
 
@@ -142,28 +141,39 @@ void PoolUserState::release(std::uint32_t buffer, std::uint32_t root) noexcept {
 void PoolUserState::release_elsewhere(std::uint32_t buffer, std::uint32_t root) noexcept {
   if (forked_) return;
   const bool is_shared = root != kNoRoot;
-  const std::shared_ptr<PoolCore> core = core_;  // this may be gone when the mutex is
+  const std::shared_ptr<PoolCore> core = core_;  // this may be gone once it is counted
+  if (why_not() == Status::ok) {
+    if (is_shared) {
+      slot->roots[root].store(0, std::memory_order_release);
+    } else {
+      free_local(buffer);
+    }
+  }
+  count_one_elsewhere(is_shared);
+  if (is_shared) {
+    std::atomic_thread_fence(std::memory_order_seq_cst);  // request (SB): behind the root
+    if (somebody_waits(*core)) wake_oldest_waiter(*core);
+  } else {
+    serve_behind_release(*core, buffer);
+  }
+}
+
+void PoolUserState::has_no_more(std::uint32_t root) noexcept {
+  const bool is_shared = root != kNoRoot;
+  if (thread.load(relaxed) != this_thread_mark()) return count_one_elsewhere(is_shared);
+  if (is_shared) free_roots_[free_root_count_++] = root;
+  --(is_shared ? shared_ : owned_);
+}
+
+void PoolUserState::count_one_elsewhere(bool is_shared) noexcept {
   bool is_last = false;
   {
     const std::lock_guard guard{elsewhere_.mutex};
-    if (why_not() == Status::ok) {
-      if (is_shared) {
-        slot->roots[root].store(0, std::memory_order_release);
-      } else {
-        free_local(buffer);
-      }
-    }
     if (elsewhere_.closed) {
       is_last = --elsewhere_.left == 0;
     } else {
       ++(is_shared ? elsewhere_.shared : elsewhere_.local);
     }
-  }
-  if (is_shared) {
-    std::atomic_thread_fence(std::memory_order_seq_cst);
-    if (somebody_waits(*core)) wake_oldest_waiter(*core);
-  } else {
-    serve_behind_release(*core, buffer);
   }
   if (is_last) delete this;
 }

@@ -2,24 +2,17 @@
 
 #include "platform/cancellation.hpp"
 #include "platform/fence.hpp"
+#include "pool/hand_over.hpp"
 #include "segment/recovery.hpp"
 
 namespace sapbuf::detail {
-namespace {
-
-std::uint64_t where(const PoolCore& core) noexcept {
-  const std::uint64_t segment = core.segment().creation_id();
-  return (segment ^ segment >> 32) << 32 | (core.id().word & 0xffff'ffffu);
-}
-
-}  // namespace
 
 PoolUserState::PoolUserState(std::shared_ptr<PoolCore> pool, const PoolUserOptions& options)
     : core_(std::move(pool)),
       stop_(options.stop),
       full_fences_(core_->full_fences()),
       budget_(options.budget == 0 ? kNoBudget : options.budget),
-      where_(where(*core_)) {
+      where_(where_of(core_->segment().creation_id(), reference_number(core_->id()))) {
   core_->segment().check_not_forked();
   core_->check_not_removed();
   if (!full_fences_ && !platform::register_for_heavy_fences()) {

@@ -30,6 +30,9 @@ struct PoolUserState final : PoolUserHot, ForkHook {
   // The owner's half of the edge magazine: gives all that is in the magazine back if others want it, and tells whether the
   // inlined path may be taken from here on.
   void look_up() noexcept;
+  // See pool/hand_over.hpp.
+  static const PoolCore* home_of(const Buffer& buffer, Status& status) noexcept;
+  static Status hand_over(Buffer& buffer, layout::Word& root) noexcept;
   // Its PoolUser is gone: detaches now, or with the last buffer.
   void close() noexcept;
 
@@ -69,6 +72,9 @@ struct PoolUserState final : PoolUserHot, ForkHook {
   void put_back(std::uint32_t buffer) noexcept;
   void free_local(std::uint32_t buffer) noexcept;
   void release_elsewhere(std::uint32_t buffer, std::uint32_t root) noexcept;
+  // It had the buffer, and has it no more; `root` as of Buffer.
+  void has_no_more(std::uint32_t root) noexcept;
+  void count_one_elsewhere(bool is_shared) noexcept;
   std::uint32_t take_root() noexcept;
 
   // Takes back what the dead had, what others have at hand, or what nobody holds any more, or else lets the pool grow.

@@ -11,6 +11,8 @@
 //   4. a root: shared again; none: free                     else:   the reference was stale; the root is cleared
 //
 // One of the two sees the other: either the root is there at step 3, or the word says `dying` when the adopter looks.
+// Roots are those of the pool's users, and of other facilities of the segment (Facility::collect_roots): where these
+// cannot be told, nothing is freed.
 //   killed between two steps    words that say `dying`: the next scan decides
 #pragma once
 

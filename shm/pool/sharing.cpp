@@ -1,6 +1,7 @@
 // References: sharing a buffer, and adopting one. See pool/scan.hpp.
 #include <sapbuf/detail/kill_point.hpp>
 
+#include "pool/hand_over.hpp"
 #include "pool/pool_user.hpp"
 
 namespace sapbuf::detail {
@@ -62,17 +63,7 @@ Buffer PoolUserState::adopt(const BufferReference& reference) noexcept {
   root.store(Root::make(reference.index, reference.incarnation).word, relaxed);
   SAPBUF_KILL_POINT(pool_adopting);
   light_fence();  // root: before the look; the scan makes the heavy one
-  layout::Word& word = core_->word(reference.index);
-  for (;;) {
-    // pool-share: acquire.
-    BufferWord seen{word.load(std::memory_order_acquire)};
-    const bool is_it = seen.incarnation() == reference.incarnation;
-    const BufferWord shared = BufferWord::make(reference.incarnation, BufferState::shared);
-    if (is_it && seen.state() == BufferState::dying &&
-        !word.compare_exchange_strong(seen.word, shared.word, std::memory_order_acq_rel, relaxed)) {
-      continue;
-    }
-    if (is_it && (seen.state() == BufferState::shared || seen.state() == BufferState::dying)) break;
+  if (!is_kept_by_root(core_->word(reference.index), reference.incarnation)) {
     root.store(0, std::memory_order_release);
     free_roots_[free_root_count_++] = place;
     return Buffer{Status::stale};

@@ -55,12 +55,16 @@ std::optional<Region> region_of(SegmentCore& core, const DirectoryEntry& entry) 
   return Region{begin, begin + most_bytes};
 }
 
-// Nothing if the entry is not ready, or became another one meanwhile.
-std::optional<DirectoryRecord> read_entry(SegmentCore& core, std::uint32_t index) {
+bool is_in_use(EntryLife life) noexcept {
+  return life.state() == EntryState::ready || life.state() == EntryState::closing;
+}
+
+// Nothing if the entry is not as it is asked for, or became another one meanwhile.
+std::optional<DirectoryRecord> read_entry(SegmentCore& core, std::uint32_t index, bool also_closing = false) {
   const DirectoryEntry& entry = core.directory().entries[index];
   // directory: acquire, so that what it says is seen, and the region as it says.
   const EntryLife life{entry.life.load(std::memory_order_acquire)};
-  if (life.state() != EntryState::ready) return std::nullopt;
+  if (!(also_closing ? is_in_use(life) : life.state() == EntryState::ready)) return std::nullopt;
   DirectoryRecord record{.id = FacilityId::make(life.incarnation(), index),
                          .kind = static_cast<layout::FacilityKind>(entry.kind.load(relaxed)),
                          .name = load_text(entry.name),
@@ -223,9 +227,19 @@ std::optional<DirectoryRecord> directory::find_by_name(SegmentCore& core, std::s
 
 std::optional<DirectoryRecord> directory::find_by_id(SegmentCore& core, FacilityId id) {
   if (id.index() >= layout::kMaxFacilities) return std::nullopt;
-  std::optional<DirectoryRecord> record = read_entry(core, id.index());
+  std::optional<DirectoryRecord> record = read_entry(core, id.index(), true);
   if (record && record->id != id) return std::nullopt;
   return record;
+}
+
+std::vector<FacilityId> directory::list_in_use(SegmentCore& core) {
+  std::vector<FacilityId> found;
+  for (std::uint32_t index = 0; index < layout::kMaxFacilities; ++index) {
+    // directory: acquire, so that who opens it finds it as the entry says.
+    const EntryLife life{core.directory().entries[index].life.load(std::memory_order_acquire)};
+    if (is_in_use(life)) found.push_back(FacilityId::make(life.incarnation(), index));
+  }
+  return found;
 }
 
 bool directory::is_ready(SegmentCore& core, FacilityId id) noexcept {

@@ -70,7 +70,10 @@ void write_entry(layout::DirectoryEntry& entry, const FacilityPlan& plan, std::u
 // Those that are ready, in the order of their places. Throws Errc::corrupt where an entry makes no sense.
 std::vector<DirectoryRecord> list(SegmentCore& core);
 std::optional<DirectoryRecord> find_by_name(SegmentCore& core, std::string_view name);
+// Also one that somebody is about to remove: until that is decided, it is in use.
 std::optional<DirectoryRecord> find_by_id(SegmentCore& core, layout::FacilityId id);
+// All that may be in use: those that find_by_id() finds.
+std::vector<layout::FacilityId> list_in_use(SegmentCore& core);
 
 // Whether the entry still is this facility's, and ready.
 //   remove: seq_cst, behind the store of a registration

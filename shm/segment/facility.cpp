@@ -62,6 +62,10 @@ void Facility::after_fork_in_child() noexcept {
 
 bool Facility::on_truncation() noexcept { return control_range_.replace_by_zeros(); }
 
+void Facility::collect_roots(layout::FacilityId, std::vector<std::uint64_t>&) {}
+
+bool Facility::shed(layout::FacilityId) { return false; }
+
 const FacilityType* type_of(layout::FacilityKind kind) noexcept {
   for (const FacilityType& type : facility_types()) {
     if (type.kind == kind) return &type;
@@ -112,6 +116,19 @@ std::shared_ptr<Facility> find_facility(SegmentCore& segment, layout::FacilityId
   std::shared_ptr<Facility> opened = type->open(segment, *record);
   open.insert_or_assign(id.index(), opened);
   return opened;
+}
+
+std::optional<std::vector<std::shared_ptr<Facility>>> all_facilities(SegmentCore& segment) noexcept {
+  try {
+    std::vector<std::shared_ptr<Facility>> all;
+    for (const layout::FacilityId id : directory::list_in_use(segment)) {
+      all.push_back(find_facility(segment, id));
+      if (all.back() == nullptr) return std::nullopt;
+    }
+    return all;
+  } catch (const std::exception&) {
+    return std::nullopt;
+  }
 }
 
 }  // namespace sapbuf::detail

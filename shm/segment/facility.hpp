@@ -113,6 +113,13 @@ class Facility : public platform::ForkWatcher {
   // Something was released or repaired: wakes whoever may be waiting for that.
   virtual void wake_all() noexcept = 0;
 
+  // Adds the roots (layout::Root) that this facility has for buffers of the pool: what it keeps there. Under the pool's
+  // lock, and no lock of its own.
+  virtual void collect_roots(layout::FacilityId pool, std::vector<std::uint64_t>& roots);
+  // Lets go of buffers of the pool that it keeps only because nothing made it let go so far, or takes a step towards it.
+  // False: there is nothing (more) to be had. Takes its own lock; nobody may hold the pool's.
+  virtual bool shed(layout::FacilityId pool);
+
   // What stands where in its region, for people.
   virtual void describe(std::vector<SegmentPart>& parts) const = 0;
 
@@ -183,6 +190,10 @@ const FacilityType* type_of(layout::FacilityKind kind) noexcept;
 // that this library does not know. Stays the segment's: see keep(). Throws Error (corrupt, incompatible,
 // resource_exhausted).
 std::shared_ptr<Facility> find_facility(SegmentCore& segment, layout::FacilityId id);
+
+// All that are in the segment, opened like that; also those that somebody is about to remove, for until that is decided
+// they are in use. Nothing if one of them cannot be opened here, or is of an unknown kind: who knows what it keeps?
+std::optional<std::vector<std::shared_ptr<Facility>>> all_facilities(SegmentCore& segment) noexcept;
 
 [[noreturn]] void throw_not_there(SegmentCore& segment, layout::FacilityKind kind, std::string_view name);
 

@@ -4,6 +4,7 @@
 
 #include <sapbuf/detail/kill_point.hpp>
 
+#include "stream/attached_buffers.hpp"
 #include "stream/extent_size.hpp"
 #include "stream/flip_ahead.hpp"
 #include "stream/space_wait.hpp"
@@ -52,6 +53,22 @@ void withdraw(WriterState& writer) noexcept { writer.slot->claim.store(0, std::m
   // The slab cannot be given another generation while this claim has left no trace.
   room.generation = layout::SlabLife{core.descriptor(room.slab).life.load(std::memory_order_acquire)}.generation();
   return cursor.is_in(room.generation);
+}
+
+// Total order: whether what the writer saw last, of a cursor in a slab, has room.
+bool saw_room(const WriterState& writer, std::uint64_t span) noexcept {
+  StreamCore& core = *writer.core;
+  return writer.seen_offset + span <= core.geometry().slab_bytes &&
+         !is_array_full(core.geometry(), core.attached(writer.seen_slab));
+}
+
+// False: the cursor points nowhere.
+bool look_at_cursor(WriterState& writer) noexcept {
+  const Cursor cursor{writer.cursor.load(relaxed)};
+  if (cursor.slab() >= writer.core->geometry().slabs) return false;
+  writer.seen_offset = cursor.offset_bytes();
+  writer.seen_slab = cursor.slab();
+  return true;
 }
 
 }  // namespace
@@ -103,8 +120,7 @@ std::byte* claim_frame(WriterState& writer, std::uint64_t span, Status& status) 
   for (;;) {
     // The last claim was a look, too: a writer alone need not read the line that the next one is going to write. Who
     // went past the slab's end looks anew, so each participant does so once at the most.
-    if (writer.seen_offset + span > slab_bytes) writer.seen_offset = Cursor{writer.cursor.load(relaxed)}.offset_bytes();
-    if (writer.seen_offset + span > slab_bytes) [[unlikely]] {
+    if (!saw_room(writer, span) && !(look_at_cursor(writer) && saw_room(writer, span))) [[unlikely]] {
       withdraw(writer);
       std::uint64_t bytes = span;
       status = look_for_room(writer, span, bytes);
@@ -117,6 +133,7 @@ std::byte* claim_frame(WriterState& writer, std::uint64_t span, Status& status) 
       return nullptr;
     }
     writer.seen_offset = room.offset + span;
+    if (room.bytes != 0) writer.seen_slab = room.slab;  // otherwise it looks anew
     if (room.bytes == span) [[likely]]
       break;
     if (room.bytes != 0) {

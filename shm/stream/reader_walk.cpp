@@ -46,7 +46,7 @@ Stretch ReaderWalk::next(const std::byte* at, std::uint64_t handed) noexcept {
     if (header.kind() == FrameKind::message && header.span() <= room) {
       return {at, std::max(place.stop, at + header.span())};  // it came only now
     }
-    attachment_.set_corrupt(header.kind() != FrameKind::none && header.kind() != FrameKind::busy);
+    if (header.kind() != FrameKind::none && header.kind() != FrameKind::busy) attachment_.set_corrupt(true);
   }
   if (attachment_.corrupt() || (attachment_.in_total_order() && at < place.end)) return stop_here();
   ++place_;

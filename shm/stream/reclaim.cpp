@@ -6,6 +6,7 @@
 #include <sapbuf/detail/kill_point.hpp>
 #include "platform/zero.hpp"
 #include "segment/registry.hpp"
+#include "stream/attached_buffers.hpp"
 #include "stream/close.hpp"
 
 namespace sapbuf::detail {
@@ -73,14 +74,17 @@ bool clean_frames(StreamCore& core, std::uint32_t slab) {
 // Makes a slab that nobody may read any more ready for the next generation, or takes a step towards it: whether it is
 // free now.
 //   killed in between: it still says `cleaning`, and the next one repeats the step
-bool clean(StreamCore& core, std::uint32_t slab, std::uint64_t generation) {
+bool clean(StreamCore& core, std::uint32_t slab) {
+  let_go_of_all_attached(core, slab);
   if (!core.in_total_order()) {
     clear_table(core, slab);
   } else if (!clean_frames(core, slab)) {
     return false;
   }
   SAPBUF_KILL_POINT(reclaim_cleaned);
-  core.descriptor(slab).life.store(SlabLife::make(generation, SlabState::free).word, std::memory_order_release);
+  layout::Word& life = core.descriptor(slab).life;
+  life.store(SlabLife::make(SlabLife{life.load(relaxed)}.generation(), SlabState::free).word,
+             std::memory_order_release);
   return true;
 }
 
@@ -106,9 +110,9 @@ std::optional<std::uint32_t> find_in_state(StreamCore& core, SlabState state) no
   return first_slab(core, [state](SlabLife life) { return life.state() == state; });
 }
 
-// A slab that is to be cleaned: one that somebody began with, or the oldest that can be reclaimed.
-std::optional<std::uint32_t> find_to_clean(StreamCore& core, const ActiveSlab& active) {
-  if (const auto slab = find_in_state(core, SlabState::cleaning)) return slab;
+// Begins to clean the oldest slab that passes `test` of those that can be reclaimed.
+template <typename Test>
+std::optional<std::uint32_t> reclaim_oldest(StreamCore& core, const ActiveSlab& active, Test test) {
   close_ended(core, active);
   if (awaits_first_reader(core)) return std::nullopt;
   const std::uint64_t closed = core.control().closed_through.load(relaxed);
@@ -118,10 +122,16 @@ std::optional<std::uint32_t> find_to_clean(StreamCore& core, const ActiveSlab& a
     if (!oldest || oldest->generation > closed || oldest->generation >= active.generation) return std::nullopt;
     // Lossless readers keep everything from their position on: if one holds this generation, it holds all later ones.
     if (is_held(core, oldest->generation)) return std::nullopt;
-    if (reclaim(core, *oldest)) return oldest->slab;
+    if (test(oldest->slab) && reclaim(core, *oldest)) return oldest->slab;
     from = oldest->generation + 1;
   }
   return std::nullopt;
+}
+
+// A slab that is to be cleaned: one that somebody began with, or the oldest that can be reclaimed.
+std::optional<std::uint32_t> find_to_clean(StreamCore& core, const ActiveSlab& active) {
+  if (const auto slab = find_in_state(core, SlabState::cleaning)) return slab;
+  return reclaim_oldest(core, active, [](std::uint32_t) { return true; });
 }
 
 }  // namespace
@@ -130,8 +140,21 @@ std::optional<std::uint32_t> take_free_slab(StreamCore& core, const ActiveSlab& 
   if (const auto slab = find_in_state(core, SlabState::free)) return slab;
   const auto slab = find_to_clean(core, active);
   if (!slab) return std::nullopt;
-  cleaning = !clean(core, *slab, SlabLife{core.descriptor(*slab).life.load(relaxed)}.generation());
+  cleaning = !clean(core, *slab);
   return cleaning ? std::nullopt : slab;
+}
+
+bool reclaim_attached(StreamCore& core, const ActiveSlab& active, layout::FacilityId pool) {
+  const auto has_some = [&](std::uint32_t slab) { return has_attached(core, slab, pool); };
+  auto slab = find_in_state(core, SlabState::cleaning);
+  if (!slab || !has_some(*slab)) slab = reclaim_oldest(core, active, has_some);
+  if (!slab) return false;
+  clean(core, *slab);
+  return true;
+}
+
+bool have_readers_come_to(StreamCore& core, std::uint64_t generation) noexcept {
+  return !awaits_first_reader(core) && !is_held(core, generation - 1);
 }
 
 bool may_have_free_slab(StreamCore& core) noexcept {

@@ -13,6 +13,13 @@ inline constexpr std::uint64_t kCleanAtOnce = std::uint64_t{1} << 20;
 // free.
 std::optional<std::uint32_t> take_free_slab(StreamCore& core, const ActiveSlab& active, bool& cleaning);
 
+// Behind mend_states(). Reclaims the oldest slab that can be, and that has buffers of the pool attached to its messages:
+// these are let go of. False: there is none.
+bool reclaim_attached(StreamCore& core, const ActiveSlab& active, layout::FacilityId pool);
+
+// Whether no lossless reader has yet to come to the generation, nor a first one to the stream.
+bool have_readers_come_to(StreamCore& core, std::uint64_t generation) noexcept;
+
 // Whether take_free_slab is worth a try: a cheap look, without the lock, for those who wait.
 bool may_have_free_slab(StreamCore& core) noexcept;
 

@@ -8,6 +8,7 @@
 #include "segment/event.hpp"
 #include "segment/recovery.hpp"
 #include "segment/registry.hpp"
+#include "stream/attached_buffers.hpp"
 #include "stream/flip.hpp"
 #include "stream/own_ranges.hpp"
 #include "stream/reclaim.hpp"
@@ -106,7 +107,8 @@ Status look_for_room(WriterState& writer, std::uint64_t least, std::uint64_t& by
   for (;;) {
     const ActiveSlab active = load_active(core);
     if (!active.valid() || core.truncated()) return Status::corrupt;
-    if (active.offset_bytes + least <= core.geometry().slab_bytes) {
+    if (active.offset_bytes + least <= core.geometry().slab_bytes &&
+        !is_array_full(core.geometry(), core.attached(active.slab))) {
       bytes = std::min(bytes, core.geometry().slab_bytes - active.offset_bytes);
       return Status::ok;
     }

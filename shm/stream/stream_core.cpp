@@ -85,6 +85,7 @@ void StreamCore::describe(std::vector<SegmentPart>& parts) const {
   part(std::to_string(g.slabs) + " slab descriptors", g.descriptors_at, g.extents_at);
   const std::uint64_t table = g.order == Order::per_writer ? g.slabs * g.granules_per_slab() * sizeof(layout::Word) : 0;
   part("extent tables", g.extents_at, g.extents_at + table);
+  part("attached buffers", g.attached_at, g.attached_at + g.slabs * g.attached_bytes());
   for (std::uint32_t slab = 0; slab < g.slabs; ++slab) {
     part("slab " + std::to_string(slab), g.slab_at(slab), g.slab_at(slab) + g.slab_bytes);
   }

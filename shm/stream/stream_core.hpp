@@ -31,6 +31,14 @@ class StreamCore final : public Facility {
     return at<layout::Word>(geometry_.extents_at +
                             (slab * geometry_.granules_per_slab() + index) * sizeof(layout::Word));
   }
+  // A slab's array of attached buffers, and an entry of it by its place, of which the array has attached_places().
+  layout::AttachedBuffers& attached(std::uint32_t slab) noexcept {
+    return at<layout::AttachedBuffers>(geometry_.attached_at + slab * geometry_.attached_bytes());
+  }
+  layout::AttachedBuffer& attached(std::uint32_t slab, std::uint32_t place) noexcept {
+    return at<layout::AttachedBuffer>(geometry_.attached_at + slab * geometry_.attached_bytes() +
+                                      sizeof(layout::AttachedBuffers) + (place - 1) * sizeof(layout::AttachedBuffer));
+  }
   // The slabs are mapped when they are first asked for. Throws Error (resource_exhausted).
   std::byte* slab_for_writing(std::uint32_t slab);
   const std::byte* slab_for_reading(std::uint32_t slab);
@@ -54,6 +62,9 @@ class StreamCore final : public Facility {
   void wake_all() noexcept override;
   void describe(std::vector<SegmentPart>& parts) const override;
   bool on_truncation() noexcept override;
+  // In stream/attached_buffers.cpp and shed.cpp.
+  void collect_roots(layout::FacilityId pool, std::vector<std::uint64_t>& roots) override;
+  bool shed(layout::FacilityId pool) override;
   // In stream/repair.cpp.
   bool repair(std::uint32_t slot, RepairTally& tally) override;
   // In stream/holdings.cpp.

@@ -11,6 +11,8 @@ namespace {
 
 constexpr auto relaxed = std::memory_order_relaxed;
 constexpr std::uint64_t kDefaultExtentBytes = 16 * 1024;
+constexpr std::uint64_t kBytesPerAttachment = 1024;  // of a slab, by default: 1.6 % of it
+constexpr std::uint64_t kFewestAttachments = 16;     // by default
 
 std::uint64_t default_extent_bytes(std::uint64_t slab_bytes) noexcept {
   const std::uint64_t most = std::min(kDefaultExtentBytes, slab_bytes / 4);
@@ -20,6 +22,11 @@ std::uint64_t default_extent_bytes(std::uint64_t slab_bytes) noexcept {
   // Few enough for the table of a slab's extents, whatever its size.
   while (slab_bytes / power > layout::kMaxExtentsPerSlab) power *= 2;
   return power;
+}
+
+std::uint32_t default_attachments(std::uint64_t slab_bytes) noexcept {
+  return static_cast<std::uint32_t>(
+      std::clamp<std::uint64_t>(slab_bytes / kBytesPerAttachment, kFewestAttachments, layout::kMaxAttachments));
 }
 
 std::string octal(unsigned mode) {
@@ -61,6 +68,7 @@ layout::StreamGeometry geometry_of(const StreamOptions& options, std::uint32_t p
   geometry.participants = participants;
   geometry.retain = options.retain;
   geometry.extent_bytes = options.extent_bytes != 0 ? options.extent_bytes : default_extent_bytes(options.slab_bytes);
+  geometry.attachments = options.attachments != 0 ? options.attachments : default_attachments(options.slab_bytes);
   if (const auto problem = layout::problem_with(geometry)) throw Error(Errc::invalid_argument, *problem);
   layout::place(geometry, 0);
   return geometry;
@@ -72,7 +80,8 @@ StreamOptions options_of(const layout::StreamGeometry& geometry) {
           .order = geometry.order,
           .extent_bytes = geometry.extent_bytes,
           .on_full = geometry.on_full,
-          .retain = geometry.retain};
+          .retain = geometry.retain,
+          .attachments = geometry.attachments};
 }
 
 std::vector<std::string> differences(const StreamOptions& there, const StreamOptions& asked) {
@@ -86,6 +95,8 @@ std::vector<std::string> differences(const StreamOptions& there, const StreamOpt
                   asked.extent_bytes != 0 ? asked.extent_bytes : default_extent_bytes(there.slab_bytes));
   }
   found.compare("on_full", std::string(to_string(there.on_full)), std::string(to_string(asked.on_full)));
+  found.compare("attachments", there.attachments,
+                asked.attachments != 0 ? asked.attachments : default_attachments(there.slab_bytes));
   found.compare("retain", std::string(there.retain ? "yes" : "no"), asked.retain ? "yes" : "no");
   return found.all;
 }

@@ -3,6 +3,7 @@
 #include <sapbuf/detail/kill_point.hpp>
 #include "platform/clock.hpp"
 #include "platform/zero.hpp"
+#include "stream/attached_buffers.hpp"
 #include "stream/claim.hpp"
 #include "stream/extent_size.hpp"
 #include "stream/ledger.hpp"
@@ -104,6 +105,11 @@ void clear_extent(WriterState& writer) noexcept {
   platform::zero(writer.next + layout::kUnitBytes, static_cast<std::size_t>(writer.end - writer.next));
 }
 
+// Whether the next message, too, could have a buffer attached in the extent's slab.
+bool may_attach(const WriterState& writer) noexcept {
+  return !is_array_full(writer.core->geometry(), writer.core->attached(writer.extent.slab));
+}
+
 [[gnu::noinline]] Status reserve_in_extent(WriterState& writer, std::size_t size) noexcept {
   const std::uint64_t span = layout::frame_span(size);
   set_busy(writer);
@@ -114,7 +120,7 @@ void clear_extent(WriterState& writer) noexcept {
       if (writer.forked) return end_in_forked_child(writer);
       if (!may_be_revoked(writer)) return end_without_room(writer, Status::corrupt);
     }
-    if (writer.has_extent() && static_cast<std::ptrdiff_t>(span) <= writer.end - writer.next) {
+    if (writer.has_extent() && static_cast<std::ptrdiff_t>(span) <= writer.end - writer.next && may_attach(writer)) {
       if (fresh) clear_extent(writer);
       return Status::ok;
     }
@@ -205,8 +211,9 @@ void publish_slow(WriterState& writer, std::byte* header, std::uint64_t word, st
   announce_commit(writer);
 }
 
-std::uint64_t abort_reserved(WriterState& writer, std::byte* payload) noexcept {
+std::uint64_t abort_reserved(WriterState& writer, std::byte* payload, std::uint32_t first_attached) noexcept {
   if (writer.forked) return 0;
+  let_go_of_attached(*writer.core, writer.slab_of(payload - layout::kUnitBytes), first_attached);
   if (writer.total) {
     word_at(payload - layout::kUnitBytes).store(FrameHeader::nop(writer.reserved_span).word, std::memory_order_release);
   }

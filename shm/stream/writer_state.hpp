@@ -22,6 +22,9 @@ struct WriterState final : ForkHook {
   std::uint64_t progress_without_busy() const noexcept {
     return slot->progress.load(std::memory_order_relaxed) & ~layout::Progress::kBusy;
   }
+  std::uint32_t slab_of(const std::byte* header) const noexcept {
+    return static_cast<std::uint32_t>(static_cast<std::uint64_t>(header - slabs) / core->geometry().slab_bytes);
+  }
   // Forgets the extent without touching it.
   void drop_extent() noexcept { next = end = nullptr; }
 
@@ -51,10 +54,12 @@ struct WriterState final : ForkHook {
   Clearing clearing;
   std::uint64_t claim_bytes;        // what the next claim aims at: see extent_size.hpp
   std::uint64_t reserved_span = 0;  // total order: of the open frame
+  std::uint32_t last_attached = 0;  // place of the buffer that was attached last, in the open reservation
   // Total order: where the cursor was when this writer last saw it, in bytes. At first the slab's end, so that a writer
   // that never saw it looks before it adds: otherwise one after another could push the cursor on in a full slab.
   std::uint64_t seen_offset;
-  bool closed = false;  // by its Writer, while a reservation was open
+  std::uint32_t seen_slab = 0;  // and in which slab
+  bool closed = false;          // by its Writer, while a reservation was open
   bool forked = false;
 };
 

@@ -43,6 +43,7 @@ const Refused kRefused[] = {
     {"more extents than the table holds", {.slab_bytes = 4 * kGiB, .extent_bytes = 256}, {"1048575", "would do"}},
     {"an order that is none", {.order = static_cast<Order>(2)}, {"per_writer", "total"}},
     {"a policy that is none", {.on_full = static_cast<OnFull>(3)}, {"block", "drop", "overwrite"}},
+    {"more attachments than can be named", {.attachments = 7168}, {"7168", "from 1 to 7167"}},
     {"fences that are none", {.fences = static_cast<Fences>(2)}, {"membarrier", "full"}},
 };
 
@@ -98,10 +99,12 @@ BOOST_AUTO_TEST_CASE(places_do_not_overlap_and_slabs_begin_at_pages) {
           g.slab_bytes = slab_bytes;
           g.extent_bytes = slab_bytes / 4;
           g.participants = participants;
+          g.attachments = layout::kMaxAttachments;
           layout::SegmentGeometry common;
           common.participants = participants;
           layout::place(common);
           layout::place(g, common.regions_at);
+          BOOST_TEST(g.attached_places() <= layout::kMaxAttachedPlaces);
           BOOST_TEST(sizeof(layout::SegmentHeader) <= common.directory_at);
           BOOST_TEST(common.directory_at + sizeof(layout::Directory) <= common.control_at);
           BOOST_TEST(common.control_at + sizeof(layout::Control) <= common.slots_at);
@@ -115,7 +118,11 @@ BOOST_AUTO_TEST_CASE(places_do_not_overlap_and_slabs_begin_at_pages) {
           BOOST_TEST(g.slots_at + participants * sizeof(layout::StreamSlot) <= g.descriptors_at);
           BOOST_TEST(g.descriptors_at + slabs * sizeof(layout::SlabDescriptor) <= g.extents_at);
           const std::uint64_t table = order == Order::per_writer ? slabs * g.granules_per_slab() * 8 : 0;
-          BOOST_TEST(g.extents_at + table <= g.slabs_at);
+          BOOST_TEST(g.extents_at + table <= g.attached_at);
+          BOOST_TEST(g.attached_at + slabs * g.attached_bytes() <= g.slabs_at);
+          BOOST_TEST(sizeof(layout::AttachedBuffers) + g.attached_places() * sizeof(layout::AttachedBuffer) <=
+                     g.attached_bytes());
+          BOOST_TEST(g.attached_at % layout::kLineBytes == 0U);
           BOOST_TEST(g.slabs_at + slabs * slab_bytes == g.end());
           BOOST_TEST(g.slab_at(slabs - 1) + slab_bytes == g.end());
           BOOST_TEST(g.control_at % layout::kLineBytes == 0U);

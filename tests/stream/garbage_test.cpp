@@ -81,7 +81,7 @@ bool use(const HeapMemory& memory, Tale& tale) {
 
 BOOST_AUTO_TEST_SUITE(garbage)
 
-BOOST_DATA_TEST_CASE(random_bytes_do_no_harm, kEveryStream* data::xrange(6), order, on_full, region) {
+BOOST_DATA_TEST_CASE(random_bytes_do_no_harm, kEveryStream* data::xrange(7), order, on_full, region) {
   constexpr std::uint64_t kSeeds = kSlow ? 8 : 20;
   const SharedMemory shared{4096};
   Tale& tale = *new (shared.bytes().data()) Tale{};

@@ -31,6 +31,7 @@ std::vector<Region> regions_of(const Segment& segment) {
           {"slots", g.slots_at, g.slots_at + 8 * sizeof(layout::StreamSlot)},
           {"descriptors", g.descriptors_at, g.extents_at},
           {"extents", g.extents_at, std::max(g.extents_at + 8, std::min(g.slabs_at, g.extents_at + 256))},
+          {"attached", g.attached_at, std::min(g.slabs_at, g.attached_at + 256)},
           {"frames", g.slabs_at, g.end()},
           {"all", common.control_at, g.end()}};
 }
@@ -53,6 +54,13 @@ void overwrite(const Segment& segment, std::span<std::byte> reservation) {
   std::memset(reservation.data(), 0xff, reservation.size());
 }
 
+void touch(const Segment& segment, const Frame& frame) {
+  touch(segment, frame.bytes());
+  std::size_t count = 0;
+  for ([[maybe_unused]] const BufferReference& reference : frame.attachments()) ++count;
+  if (count > layout::kMaxAttachedPlaces) throw std::logic_error("a message has more attached than there is");
+}
+
 void inspect_all(const Segment& segment) {
   static_cast<void>(inspect(segment));
   static_cast<void>(find_dead(segment));
@@ -70,7 +78,7 @@ void read_all(const Segment& segment, From from, std::chrono::nanoseconds patien
   for (int round = 0; round < 3; ++round) {
     reader.wait_for(round == 0 ? 0ns : patience);
     for (const Frame& frame : reader.pin()) {
-      touch(segment, frame.bytes());
+      touch(segment, frame);
       pause();
     }
   }
@@ -95,7 +103,7 @@ void write_and_read(const Segment& segment, std::chrono::milliseconds timeout, c
     pause();
     std::size_t count = 0;
     for (const Frame& frame : reader.pin()) {
-      touch(segment, frame.bytes());
+      touch(segment, frame);
       pause();
       if (++count == 100) break;
     }

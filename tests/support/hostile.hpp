@@ -14,7 +14,7 @@ struct Region {
   std::uint64_t end;
 };
 
-// Control, slots, descriptors, extents, frames, and all of these.
+// Control, slots, descriptors, extents, attached buffers, frames, and all of these.
 std::vector<Region> regions_of(const Segment& segment);
 
 // A segment in the midst of things: slabs in use, a writer with an open frame, a reader half-way, messages of all
@@ -34,6 +34,7 @@ using Pause = std::function<void()>;
 
 // Looks at each byte of a frame, or writes each byte of a reservation.
 void touch(const Segment& segment, std::span<const std::byte> frame);
+void touch(const Segment& segment, const Frame& frame);  // and at what is attached to it
 void overwrite(const Segment& segment, std::span<std::byte> reservation);
 
 void inspect_all(const Segment& segment);

@@ -143,6 +143,7 @@ test_refuses_what_cannot_work() {
   refuses "$stream" --on-full explode
   refuses "$stream" --participants 0
   refuses "$stream" --participants 1025
+  refuses "$stream" --attachments 7168
   refuses "$stream" --mode 0999
   refuses "$stream" --mode rw
   refuses "$stream" --no-such-option

@@ -166,6 +166,10 @@ std::vector<CLI::Option*> add_stream_options(CLI::App& command, SegmentOptions& 
       add_choice<OnFull>(command, "--on-full", segment.on_full,
                          {{"block", OnFull::block}, {"drop", OnFull::drop}, {"overwrite", OnFull::overwrite}},
                          "When no slab can be had: wait, drop the new message, or overwrite the oldest", "block"),
+      add_count(
+          command, "--attachments", "Buffers of pools attached to the messages of one slab, 1 to 7167",
+          [&segment](std::uint64_t value) { segment.attachments = static_cast<std::uint32_t>(value); },
+          "one for each KiB", 0, UINT32_MAX),
       command.add_flag("--retain", segment.retain,
                        "Keep what is written until a first reader has come: until then, writers wait when it is full"),
   };

@@ -23,6 +23,9 @@ struct StreamOptions {
   // Policy block: nothing is reclaimed before a first reader has attached; until then, writers wait where the stream is
   // full. What that reader leaves unread when it goes is kept no longer than in other streams.
   bool retain = false;
+  // Buffers of pools that may be attached to the messages of one slab, 1 to 7167: then the stream goes on to the next
+  // slab. Each takes 16 bytes. 0: one for each KiB, 16 at the least.
+  std::uint32_t attachments = 0;
 };
 
 // The stream that a segment is made with.
@@ -40,6 +43,7 @@ struct SegmentOptions {
   Fences fences = Fences::membarrier;
   bool retain = false;
   bool main_stream = true;  // false: it is made without a stream, and the options of one say nothing
+  std::uint32_t attachments = 0;
 
   // Those of its stream.
   constexpr StreamOptions stream() const noexcept {
@@ -48,7 +52,8 @@ struct SegmentOptions {
             .order = order,
             .extent_bytes = extent_bytes,
             .on_full = on_full,
-            .retain = retain};
+            .retain = retain,
+            .attachments = attachments};
   }
 };
 

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include <sapbuf/buffer_reference.hpp>
 #include <sapbuf/detail/kill_point.hpp>
 #include <sapbuf/detail/this_thread.hpp>
 #include <sapbuf/duration.hpp>
@@ -107,18 +108,6 @@ class Pool {
   std::shared_ptr<detail::PoolCore> core_;
   bool created_ = false;
 };
-
-// Names one buffer at one time of its life, for whoever is to have it next: it may travel by any means, between processes
-// that have the segment. It keeps nothing. A reference that is stale adopts nothing, and never another's data, until the
-// buffer was freed four billion times.
-struct BufferReference {
-  std::uint64_t where = 0;  // segment and pool
-  std::uint32_t index = 0;
-  std::uint32_t incarnation = 0;
-
-  bool operator==(const BufferReference&) const = default;
-};
-static_assert(sizeof(BufferReference) == 16);
 
 // A buffer that its PoolUser has, or the reason why there is none. Move-only; its destructor lets go of it. All calls but
 // release() belong to its PoolUser's thread. One that outlives its PoolUser keeps what it has.
@@ -236,7 +225,8 @@ class PoolUser {
 
   // A buffer that nobody else has; without one: exhausted, over_budget, closed, forked, declared_dead, corrupt. First from
   // what this user has at hand, then whatever is free, then what others have at hand, then what a scan finds that nobody
-  // holds, or the dead held, then what the pool may grow by. Whoever waits already comes first.
+  // holds, or the dead held, then what streams keep for want of need only, then what the pool may grow by. Whoever waits
+  // already comes first.
   [[gnu::always_inline]] Buffer acquire() noexcept {
     if (user_ == nullptr) [[unlikely]]
       return Buffer{};

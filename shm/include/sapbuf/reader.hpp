@@ -9,30 +9,96 @@
 #include <span>
 #include <utility>
 
+#include <sapbuf/buffer_reference.hpp>
 #include <sapbuf/layout/frame.hpp>
 #include <sapbuf/stream.hpp>
 
 namespace sapbuf {
 
+namespace detail {
+
+struct ReaderState;
+
+// What is attached at a place (layout/attached_buffers.hpp) to the message with that payload.
+struct AttachedReference {
+  BufferReference reference;
+  std::uint32_t next_place;  // of the same message; 0: it was the last one
+  bool is_there;             // false: the segment's words make no sense, which the reader's next call says
+};
+AttachedReference load_attached(ReaderState& reader, const std::byte* payload, std::uint32_t place) noexcept;
+
+}  // namespace detail
+
+// The buffers that are attached to a message, in the order in which they were. They are kept as long as the message is:
+// whoever wants one longer, or wants to look at its bytes, adopts it meanwhile (PoolUser::adopt).
+class Attachments {
+ public:
+  class Iterator {
+   public:
+    using value_type = BufferReference;
+    using difference_type = std::ptrdiff_t;
+
+    Iterator() = default;
+    Iterator(detail::ReaderState* reader, const std::byte* payload, std::uint32_t place) noexcept
+        : reader_(reader), payload_(payload) {
+      come_to(place);
+    }
+    const BufferReference& operator*() const noexcept { return at_.reference; }
+    const BufferReference* operator->() const noexcept { return &at_.reference; }
+    Iterator& operator++() noexcept {
+      come_to(at_.next_place);
+      return *this;
+    }
+    void operator++(int) noexcept { ++*this; }
+    bool operator==(std::default_sentinel_t) const noexcept { return !at_.is_there; }
+
+   private:
+    void come_to(std::uint32_t place) noexcept {
+      at_ = place == 0 ? detail::AttachedReference{} : detail::load_attached(*reader_, payload_, place);
+    }
+
+    detail::ReaderState* reader_ = nullptr;
+    const std::byte* payload_ = nullptr;
+    detail::AttachedReference at_{};
+  };
+
+  Attachments(detail::ReaderState* reader, const std::byte* payload, std::uint32_t first_place) noexcept
+      : reader_(reader), payload_(payload), first_place_(first_place) {}
+
+  bool empty() const noexcept { return first_place_ == 0; }
+  Iterator begin() const noexcept { return {reader_, payload_, first_place_}; }
+  std::default_sentinel_t end() const noexcept { return {}; }
+
+ private:
+  detail::ReaderState* reader_;
+  const std::byte* payload_;
+  std::uint32_t first_place_;
+};
+
 // One committed message, in place. Valid as long as the range it came from, or as ReaderOptions::keep says.
 class Frame {
  public:
   Frame() = default;
-  Frame(const std::byte* payload, std::size_t size, std::uint16_t type) noexcept
-      : payload_(payload), size_(size), type_(type) {}
+  Frame(const std::byte* payload, layout::FrameHeader header, detail::ReaderState* reader) noexcept
+      : payload_(payload),
+        size_(header.payload_bytes()),
+        reader_(reader),
+        type_(header.type()),
+        first_attached_(static_cast<std::uint16_t>(header.first_attached())) {}
 
   std::uint16_t type() const noexcept { return type_; }
   std::span<const std::byte> bytes() const noexcept { return {payload_, size_}; }  // aligned to 8 bytes
+  Attachments attachments() const noexcept { return {reader_, payload_, first_attached_}; }
 
  private:
   const std::byte* payload_ = nullptr;
   std::size_t size_ = 0;
+  detail::ReaderState* reader_ = nullptr;
   std::uint16_t type_ = 0;
+  std::uint16_t first_attached_ = 0;
 };
 
 namespace detail {
-
-struct ReaderState;
 
 // Where the walk through a range stands. It lives in the range itself, and what is not inlined takes and returns words:
 // the address of a range that is a local variable never escapes, so a loop that reads keeps all of this in registers.
@@ -93,7 +159,7 @@ class [[nodiscard]] PinnedRange {
           const std::uint64_t span = header.span();
           if (header.kind() == layout::FrameKind::message && span <= static_cast<std::uint64_t>(w.end - w.at))
               [[likely]] {
-            frame_ = Frame{w.at + layout::kUnitBytes, header.payload_bytes(), header.type()};
+            frame_ = Frame{w.at + layout::kUnitBytes, header, w.state};
             w.at += span;
             ++w.handed;
             return;

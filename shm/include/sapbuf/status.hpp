@@ -19,6 +19,8 @@ enum class [[nodiscard]] Status : std::uint8_t{
     exhausted,         // a pool has no free buffer, and may not grow, or cannot
     over_budget,       // this user of a pool holds as many shared buffers as one can
     stale,             // what a reference names was freed, or is in another pool
+    other_segment,     // a buffer was to be attached to a message in another segment than its own
+    attachments_full,  // the message's slab has as many attached buffers as it can: abort, and reserve anew
     closed,            // the writer was moved from or closed
     forked,            // the handle was inherited through fork and belongs to the parent: make a new one in the child
     corrupt,           // the segment's bytes contradict themselves

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <utility>
 
+#include <sapbuf/attached.hpp>
 #include <sapbuf/detail/checks.hpp>
 #include <sapbuf/detail/kill_point.hpp>
 #include <sapbuf/layout/event.hpp>
@@ -81,8 +82,21 @@ ReserveResult reserve_slow(WriterState* state, std::byte* next, std::size_t size
 // As publish() does it.
 void publish_slow(WriterState& state, std::byte* header, std::uint64_t word, std::byte* next,
                   std::uint64_t progress) noexcept;
-// Returns the writer's progress.
-std::uint64_t abort_reserved(WriterState& state, std::byte* payload) noexcept;
+// Returns the writer's progress. `first_attached`: of the reservation; 0 if nothing was attached.
+std::uint64_t abort_reserved(WriterState& state, std::byte* payload, std::uint32_t first_attached) noexcept;
+
+// Places (layout/attached_buffers.hpp) of what is attached so far; 0: nothing.
+struct AttachedSoFar {
+  std::uint32_t first_of_reservation;
+  std::uint32_t first_of_message;
+};
+struct AttachResult {
+  Status status;
+  std::uint32_t place = 0;  // of the buffer
+  bool is_full = false;     // the next reservation must be made in another slab
+};
+// Attaches the buffer to a message that the writer has reserved at `header`.
+AttachResult attach(WriterState& state, Buffer& buffer, const std::byte* header, AttachedSoFar so_far) noexcept;
 
 void wake_sleepers(layout::Event& event) noexcept;
 
@@ -124,7 +138,7 @@ class [[nodiscard]] Reservation {
         size_(std::exchange(other.size_, 0)),
         end_(other.end_),
         progress_(other.progress_),
-        type_(other.type_),
+        head_(other.head_),
         status_(other.status_) {}
   Reservation& operator=(Reservation&& other) noexcept {
     if (this != &other) {
@@ -134,7 +148,7 @@ class [[nodiscard]] Reservation {
       size_ = std::exchange(other.size_, 0);
       end_ = other.end_;
       progress_ = other.progress_;
-      type_ = other.type_;
+      head_ = other.head_;
       status_ = other.status_;
     }
     return *this;
@@ -148,6 +162,15 @@ class [[nodiscard]] Reservation {
   // abort.
   std::span<std::byte> bytes() const noexcept { return {payload_, size_}; }
 
+  // Attaches a buffer of a pool in the same segment: it lives at least as long as its message can be read. Readers find
+  // it by Frame::attachments(), and adopt it if they want it longer. The user that had it has it no more. Several may be
+  // attached to a message; there is always room for the first one of a reservation, and for more of them as long as the
+  // slab has less than StreamOptions::attachments: attachments_full, then abort and reserve anew. Other failures:
+  // other_segment; the buffer's status, if it is none; the reservation's, or closed, if nothing is reserved (any more);
+  // forked, declared_dead. Where it failed, the caller has the buffer still, and the message is as it was. What is aborted,
+  // or not committed when its writer dies, lets go of its buffers: at once, or when the slab is reclaimed.
+  Attached attach(Buffer&& buffer) noexcept;
+
   // Publishes the message. Nothing happens if it was committed or aborted before, or if there is no reservation.
   [[gnu::always_inline]] void commit() noexcept { commit(size_); }
   // Publishes the first `size` bytes only (no more than were reserved).
@@ -158,7 +181,8 @@ class [[nodiscard]] Reservation {
     SAPBUF_CHECK_CALL(writer_->usage);
     SAPBUF_CHECK(ended);
     size_ = 0;
-    writer_->progress = detail::abort_reserved(*writer_->state, std::exchange(payload_, nullptr));
+    writer_->progress =
+        detail::abort_reserved(*writer_->state, std::exchange(payload_, nullptr), head_.first_attached());
     writer_->end = end_;
   }
 
@@ -174,7 +198,7 @@ class [[nodiscard]] Reservation {
         size_(size),
         end_(end),
         progress_(progress),
-        type_(type),
+        head_(layout::MessageHead::of(type)),
         status_(Status::ok) {}
 
   // Never null: were it null where there is no reservation, compilers would keep the Writer in memory.
@@ -184,7 +208,7 @@ class [[nodiscard]] Reservation {
   // The writer's, carried along: a store into the payload may change the Writer for all that a compiler knows.
   std::byte* end_ = nullptr;  // null: commit is not inlined (total order, full fences)
   std::uint64_t progress_ = 0;
-  std::uint16_t type_ = 0;
+  layout::MessageHead head_;
   Status status_;
 };
 
@@ -201,6 +225,8 @@ class [[nodiscard]] Batch {
         end_(other.end_),
         progress_(other.progress_),
         word_(other.word_),
+        last_(other.last_),
+        first_attached_(other.first_attached_),
         messages_(std::exchange(other.messages_, 0)),
         status_(other.status_) {}
   Batch& operator=(Batch&&) = delete;
@@ -214,6 +240,9 @@ class [[nodiscard]] Batch {
   std::span<std::byte> append(std::size_t size, std::uint16_t type = 0) noexcept;
   std::size_t messages() const noexcept { return messages_; }  // that were appended, and not committed yet
 
+  // Attaches a buffer to the message that was appended last: see Reservation::attach(). A batch is one reservation.
+  Attached attach(Buffer&& buffer) noexcept;
+
   // Publishes all that was appended. A batch without messages is aborted. Nothing happens if it was committed or
   // aborted before, or if there is no reservation.
   void commit() noexcept;
@@ -224,7 +253,8 @@ class [[nodiscard]] Batch {
     SAPBUF_CHECK(ended);
     messages_ = 0;
     next_ = limit_ = nullptr;
-    writer_->progress = detail::abort_reserved(*writer_->state, std::exchange(first_, nullptr) + layout::kUnitBytes);
+    writer_->progress = detail::abort_reserved(*writer_->state, std::exchange(first_, nullptr) + layout::kUnitBytes,
+                                               std::exchange(first_attached_, 0));
     writer_->end = end_;
   }
 
@@ -249,6 +279,8 @@ class [[nodiscard]] Batch {
   std::byte* end_ = nullptr;    // as in Reservation
   std::uint64_t progress_ = 0;  // with what was appended
   std::uint64_t word_ = 0;      // of the first header
+  std::byte* last_ = nullptr;   // header of the message that was appended last
+  std::uint32_t first_attached_ = 0;
   std::size_t messages_ = 0;
   Status status_;
 };
@@ -400,8 +432,20 @@ template <typename Handle>
   if (size > size_) size = size_;
   size_ = 0;
   std::byte* const header = std::exchange(payload_, nullptr) - layout::kUnitBytes;
-  detail::publish(*writer_, header, layout::FrameHeader::message(size, type_).word, header + layout::frame_span(size),
+  detail::publish(*writer_, header, layout::FrameHeader::message(size, head_).word, header + layout::frame_span(size),
                   end_, progress_ + layout::Progress::kOneMessage + size);
+}
+
+inline Attached Reservation::attach(Buffer&& buffer) noexcept {
+  if (payload_ == nullptr) return status_ == Status::ok ? Status::closed : status_;
+  SAPBUF_CHECK_CALL(writer_->usage);
+  const std::byte* const header = payload_ - layout::kUnitBytes;
+  const std::uint32_t first = head_.first_attached();
+  const detail::AttachResult result = detail::attach(*writer_->state, buffer, header, {first, first});
+  // With an end that leaves no room, the next reservation takes the slow path, which goes on to another slab.
+  if (result.is_full && end_ != nullptr) end_ = payload_ - layout::kUnitBytes;
+  if (result.status == Status::ok && first == 0) head_.set_first_attached(result.place);
+  return result.status;
 }
 
 [[gnu::always_inline]] inline std::span<std::byte> Batch::append(std::size_t size, std::uint16_t type) noexcept {
@@ -414,6 +458,7 @@ template <typename Handle>
     layout::word_at(next_).store(word, std::memory_order_relaxed);
   }
   std::byte* const payload = next_ + layout::kUnitBytes;
+  last_ = next_;
   next_ += span;
   progress_ += layout::Progress::kOneMessage + size;
   ++messages_;
@@ -428,6 +473,28 @@ template <typename Handle>
   std::byte* const first = std::exchange(first_, nullptr);
   detail::publish(*writer_, first, word_, std::exchange(next_, nullptr), end_, progress_);
   limit_ = nullptr;
+  first_attached_ = 0;
+}
+
+inline Attached Batch::attach(Buffer&& buffer) noexcept {
+  if (messages_ == 0) return status_ == Status::ok ? Status::closed : status_;
+  SAPBUF_CHECK_CALL(writer_->usage);
+  // The first header is written at commit.
+  const bool is_first = last_ == first_;
+  const layout::FrameHeader header{is_first ? word_ : layout::word_at(last_).load(std::memory_order_relaxed)};
+  const detail::AttachResult result =
+      detail::attach(*writer_->state, buffer, last_, {first_attached_, header.first_attached()});
+  if (result.is_full && end_ != nullptr) end_ = first_;
+  if (result.status != Status::ok) return result.status;
+  if (first_attached_ == 0) first_attached_ = result.place;
+  if (header.first_attached() != 0) return Status::ok;
+  const std::uint64_t word = header.with_first_attached(result.place).word;
+  if (is_first) {
+    word_ = word;
+  } else {
+    layout::word_at(last_).store(word, std::memory_order_relaxed);
+  }
+  return Status::ok;
 }
 
 }  // namespace sapbuf

@@ -11,7 +11,7 @@
 // The last line: of the tests' own.
 // clang-format off
 #define SAPBUF_KILL_POINTS_OF(X)                                                                                      \
-  X(abort_filled) X(attach_attached) X(attach_begun) X(attach_filled) X(attach_locked) X(attach_skipping)             \
+  X(abort_filled) X(attach_attached) X(attach_begun) X(attach_filled) X(attach_locked) X(attach_skipping) X(attached_claimed) X(attached_linked)             \
   X(claim_announced) X(claim_busy) X(claim_opened) X(claim_taken) X(close_recorded) X(close_revoked)                  \
   X(commit_counted) X(commit_filled) X(commit_published) X(create_allocated) X(create_filled) X(create_fits)          \
   X(create_header) X(create_made) X(create_named) X(create_ready) X(departed_before_switch) X(descriptor_opened)      \
@@ -19,11 +19,11 @@
   X(directory_closing) X(directory_initialised) X(directory_making) X(directory_ready) X(extent_filled)               \
   X(extent_written) X(flip_let_go) X(flip_limited) X(flip_moved) X(flip_prepared) X(flip_preparing) X(flip_taken) X(growth_allocated) X(growth_published)     \
   X(hole_filled) X(journal_filled) X(ledger_before_switch) X(idle_announced) X(idle_seen) X(idle_taken) X(pool_acknowledged) X(pool_adopting) X(pool_asked) X(pool_counted)     \
-  X(pool_found) X(pool_freed) X(pool_given_back) X(pool_grown) X(pool_put_back) X(pool_reclaimed) X(pool_refilled)    \
-  X(pool_rooted) X(pool_shared) X(pool_taken) X(pool_unrooted) X(pool_waiting) X(reclaim_announced) X(reclaim_cleaned)                    \
-  X(reclaim_cleaning) X(reclaim_stepped) X(reclaim_zeroed) X(recover_departed) X(recover_finished)                    \
+  X(pool_found) X(pool_freed) X(pool_given_back) X(pool_grown) X(pool_handed_over) X(pool_put_back) X(pool_reclaimed) X(pool_refilled)    \
+  X(pool_rooted) X(pool_rooted_elsewhere) X(pool_rooted_twice) X(pool_shared) X(pool_taken) X(pool_unrooted) X(pool_waiting) X(reclaim_announced) X(reclaim_cleaned)                    \
+  X(reclaim_cleaning) X(reclaim_stepped) X(reclaim_unrooted) X(reclaim_zeroed) X(recover_departed) X(recover_finished)                    \
   X(recover_locked) X(recover_noted) X(recover_repaired) X(repair_counted) X(repair_done) X(repair_filled)            \
-  X(repair_grace) X(repair_hole) X(scan_dying) X(scan_fenced) X(scan_freed) X(serve_given) X(serve_handed) X(writer_closed) X(writer_filled)                                                    \
+  X(repair_grace) X(repair_hole) X(scan_asked) X(scan_dying) X(scan_fenced) X(scan_freed) X(scan_looked) X(serve_given) X(serve_handed) X(writer_closed) X(writer_filled)                                                    \
   X(counter_released) X(counter_repaired) X(fuzz_pause)
 // clang-format on
 
