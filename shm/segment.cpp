@@ -110,6 +110,7 @@ SegmentOptions Segment::options() const {
     options.extent_bytes = main.extent_bytes;
     options.on_full = main.on_full;
     options.retain = main.retain;
+    options.attachments = main.attachments;
     options.main_stream = true;
   }
   return options;

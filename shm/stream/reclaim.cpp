@@ -110,19 +110,21 @@ std::optional<std::uint32_t> find_in_state(StreamCore& core, SlabState state) no
   return first_slab(core, [state](SlabLife life) { return life.state() == state; });
 }
 
-// Begins to clean the oldest slab that passes `test` of those that can be reclaimed.
-template <typename Test>
-std::optional<std::uint32_t> reclaim_oldest(StreamCore& core, const ActiveSlab& active, Test test) {
+// Begins to clean the oldest slab that can be reclaimed, of generations up to `last`.
+std::optional<std::uint32_t> reclaim_oldest(StreamCore& core, const ActiveSlab& active,
+                                            std::uint64_t last = ~std::uint64_t{0}) {
   close_ended(core, active);
   if (awaits_first_reader(core)) return std::nullopt;
   const std::uint64_t closed = core.control().closed_through.load(relaxed);
   std::uint64_t from = 1;
   for (std::uint32_t step = 0; step < core.geometry().slabs; ++step) {
     const auto oldest = find_oldest(core, from);
-    if (!oldest || oldest->generation > closed || oldest->generation >= active.generation) return std::nullopt;
+    if (!oldest || oldest->generation > std::min(closed, last) || oldest->generation >= active.generation) {
+      return std::nullopt;
+    }
     // Lossless readers keep everything from their position on: if one holds this generation, it holds all later ones.
     if (is_held(core, oldest->generation)) return std::nullopt;
-    if (test(oldest->slab) && reclaim(core, *oldest)) return oldest->slab;
+    if (reclaim(core, *oldest)) return oldest->slab;
     from = oldest->generation + 1;
   }
   return std::nullopt;
@@ -131,7 +133,7 @@ std::optional<std::uint32_t> reclaim_oldest(StreamCore& core, const ActiveSlab& 
 // A slab that is to be cleaned: one that somebody began with, or the oldest that can be reclaimed.
 std::optional<std::uint32_t> find_to_clean(StreamCore& core, const ActiveSlab& active) {
   if (const auto slab = find_in_state(core, SlabState::cleaning)) return slab;
-  return reclaim_oldest(core, active, [](std::uint32_t) { return true; });
+  return reclaim_oldest(core, active);
 }
 
 }  // namespace
@@ -144,13 +146,24 @@ std::optional<std::uint32_t> take_free_slab(StreamCore& core, const ActiveSlab& 
   return cleaning ? std::nullopt : slab;
 }
 
+// Older slabs go first, whether or not they have any: a lossless reader that attaches must not find a gap.
 bool reclaim_attached(StreamCore& core, const ActiveSlab& active, layout::FacilityId pool) {
-  const auto has_some = [&](std::uint32_t slab) { return has_attached(core, slab, pool); };
-  auto slab = find_in_state(core, SlabState::cleaning);
-  if (!slab || !has_some(*slab)) slab = reclaim_oldest(core, active, has_some);
-  if (!slab) return false;
-  clean(core, *slab);
-  return true;
+  const auto clean_one = [&](std::uint32_t slab) {
+    const bool had_some = has_attached(core, slab, pool);
+    clean(core, slab);
+    return had_some;
+  };
+  std::uint64_t last = 0;
+  for (std::uint32_t slab = 0; slab < core.geometry().slabs; ++slab) {
+    const SlabLife life{core.descriptor(slab).life.load(relaxed)};
+    if (!has_attached(core, slab, pool)) continue;
+    if (life.state() == SlabState::cleaning) return clean_one(slab);
+    if (life.state() == SlabState::sealed) last = std::max(last, life.generation());
+  }
+  while (const auto slab = reclaim_oldest(core, active, last)) {
+    if (clean_one(*slab)) return true;
+  }
+  return false;
 }
 
 bool have_readers_come_to(StreamCore& core, std::uint64_t generation) noexcept {

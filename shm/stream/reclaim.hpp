@@ -13,8 +13,8 @@ inline constexpr std::uint64_t kCleanAtOnce = std::uint64_t{1} << 20;
 // free.
 std::optional<std::uint32_t> take_free_slab(StreamCore& core, const ActiveSlab& active, bool& cleaning);
 
-// Behind mend_states(). Reclaims the oldest slab that can be, and that has buffers of the pool attached to its messages:
-// these are let go of. False: there is none.
+// Behind mend_states(). Reclaims the oldest slab that has buffers of the pool attached to its messages, if it can be, and
+// those before it: the buffers are let go of. False: there is none.
 bool reclaim_attached(StreamCore& core, const ActiveSlab& active, layout::FacilityId pool);
 
 // Whether no lossless reader has yet to come to the generation, nor a first one to the stream.

@@ -326,6 +326,24 @@ BOOST_DATA_TEST_CASE(a_stream_that_retains_keeps_them_for_its_first_reader, data
   BOOST_TEST(count_acquirable(pool) == 2U);
 }
 
+// What has nothing attached goes, too, if it is older than what has: a reader that comes later must not find a gap.
+BOOST_DATA_TEST_CASE(a_reader_that_comes_after_shedding_finds_no_gap, data::make(kOrders) * data::make(kPolicies),
+                     order, on_full) {
+  const TestName name;
+  const Segment segment = Segment::create(name, {.slabs = 4, .slab_bytes = 4096, .order = order, .on_full = on_full});
+  const Pool pool = Pool::create(segment, "frames", {.buffer_bytes = kBufferBytes, .count = 1});
+  Writer writer{segment};
+  PoolUser user{pool};
+  for (std::uint32_t number = 0; generation_of(segment) < 2; ++number) must_put(writer, {0, number});
+  BOOST_TEST((put(writer, user, 7) == Status::ok));
+  for (std::uint32_t number = 0; generation_of(segment) < 4; ++number) must_put(writer, {0, number});
+  BOOST_TEST(static_cast<bool>(user.acquire()));
+  Log log;
+  Reader reader{segment};
+  BOOST_TEST(log.read(reader) > 0U);
+  BOOST_TEST(generation_of(segment) == 4U);
+}
+
 // Roots in streams that the scanning process has not opened yet, or that were made behind it.
 BOOST_DATA_TEST_CASE(roots_are_found_in_every_stream_of_the_segment, data::make(kOrders), order) {
   const AttachFixture fixture{order, OnFull::block, 2};

@@ -150,14 +150,12 @@ BOOST_AUTO_TEST_CASE(a_handle_says_what_differs_from_what_was_asked_for) {
                                                     .on_full = OnFull::drop,
                                                     .participants = 5,
                                                     .mode = 0600,
-                                                    .fences = Fences::full});
-  const std::vector<std::string> wanted{"slabs 3, not 8",
-                                        "slab_bytes 65536, not 1048576",
-                                        "extent_bytes 16384, not 4096",
-                                        "on_full block, not drop",
-                                        "participants 4, not 5",
-                                        "mode 0660, not 0600",
-                                        "fences membarrier, not full"};
+                                                    .fences = Fences::full,
+                                                    .attachments = 100});
+  const std::vector<std::string> wanted{
+      "slabs 3, not 8",          "slab_bytes 65536, not 1048576", "extent_bytes 16384, not 4096",
+      "on_full block, not drop", "attachments 64, not 100",       "participants 4, not 5",
+      "mode 0660, not 0600",     "fences membarrier, not full"};
   BOOST_TEST(all == wanted, boost::test_tools::per_element());
   SegmentOptions total = has;
   total.order = Order::total;
