@@ -8,9 +8,9 @@
  *                        says local; sleep
  *             retract    who has found one, or gives up: request -> none by compare-and-swap. If it was given one meanwhile, it
  *                        looks under the pool's lock, and takes what has become its own
- *             release    look at waiting; if it is 0: local -> FREE of the next incarnation, light fence, look again. If it is 1,
- *                        hand over under the pool's lock, what was freed already once it is taken again; if the lock is
- *                        not to be had: free, wake all
+ *             release    look at waiting; if it is 0: local -> FREE of the next incarnation, light fence, look again. If it
+ *                        is 1, hand over under the pool's lock, what was freed already once it is taken again; if the lock
+ *                        is not to be had: free, wake all
  *             hand over  under the pool's lock: of the oldest who asks, request: asks -> given by compare-and-swap; then the
  *                        word: local of the giver -> local of the other one, next incarnation; wake. Asks, too, whoever was
  *                        given one whose word is not his: a giver died in between. Nobody asks: waiting = 0, look again, free
@@ -23,7 +23,8 @@
  * Checked   what somebody uses is his by its word, and nobody else uses it; nobody waits for good; when all is quiet, and the
  *           dead are settled, each buffer is free, and no request is left; nobody is handed a buffer while one who asked
  *           before him, and was seen, is alive and asks still.
- * Bounds    2 or 3 PARTICIPANTS, each of whom acquires a buffer, ROUNDS times, and releases it; 1 or 2 BUFFERS; TIMEOUTS; DEATHS.
+ * Bounds    2 or 3 PARTICIPANTS, each of whom acquires a buffer, ROUNDS times, and releases it; 1 or 2 BUFFERS; TIMEOUTS;
+ *           DEATHS.
  *
  * Each of these leaves out one step, and must fail: NO_HEAVY_FENCE, NO_LOOK_BEHIND_FREE, NO_LOOK_FOR_FREE,
  * NO_LOOK_BEHIND_WAITING, NO_WAKE, NO_WAKE_WITHOUT_LOCK, NEWEST_FIRST; with a timeout GIVEN_BY_STORE, RETRACTED_BY_STORE,
@@ -246,7 +247,7 @@ inline serve() {
 }
 
 inline release() {
-  LOAD(user[b] = NOBODY; is_waited_for = (load(WAITING) != 0));
+  LOAD(assert(is_local(memory[word(b)], me)); user[b] = NOBODY; is_waited_for = (load(WAITING) != 0));
   do
   :: !is_waited_for && !is_freed -> set_free(); is_freed = true;
 #ifdef NO_LOOK_BEHIND_FREE
