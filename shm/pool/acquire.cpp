@@ -58,7 +58,8 @@ bool PoolUserState::find_free(std::uint32_t& buffer) noexcept {
   return false;
 }
 
-// One whose word says already that it is this user's.
+// One whose word says already that it is this user's. The magazine is empty: it might name that very buffer still, if
+// somebody took it from there, and then it would be taken once more.
 Buffer PoolUserState::accept(std::uint32_t buffer) noexcept {
   slot->state.store(slot->state.load(relaxed) + MagazineState::kOneAcquired, std::memory_order_release);
   ++owned_;
@@ -117,8 +118,10 @@ Buffer PoolUserState::acquire() noexcept {
     look_up();
     if (held() >= budget_) return Buffer{Status::over_budget};
     Buffer taken;
-    // What a hand-over left that this user did not wait for.
-    if (slot->request.load(relaxed) != 0 && !withdraw(taken)) return taken;
+    if (slot->request.load(relaxed) != 0) {  // what a hand-over left that this user did not wait for
+      empty_magazine();
+      if (!withdraw(taken)) return taken;
+    }
     if (may_use_magazine()) {
       if (depth() == 0) refill((capacity + 1) / 2);
       if (pop(taken)) return taken;
@@ -126,6 +129,7 @@ Buffer PoolUserState::acquire() noexcept {
     } else {
       // Those who wait come first; but who cannot serve them, because the one who has the lock is stopped, does not wait
       // for that one.
+      empty_magazine();
       const bool may_take = !somebody_waits(*core_) || !serve_waiters_soon(*core_, kAnyFree) || !somebody_waits(*core_);
       if (may_take && take_free(taken)) return taken;
     }
@@ -144,6 +148,7 @@ void PoolUserState::request_one() noexcept {
 }
 
 void PoolUserState::ask() noexcept {
+  empty_magazine();
   slot->ticket.store(core_->control().next_ticket.fetch_add(1, relaxed) + 1, relaxed);
   request_one();
   // magazine (SB): what they put back from here on, they give to those who wait. One who cannot make the fence looks by

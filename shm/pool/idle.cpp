@@ -61,7 +61,7 @@ bool take_from(PoolCore& core, const Visit& visit) noexcept {
   const std::uint32_t depth = depth_of(slot);
   const std::uint32_t there = core.count();
   for (std::uint32_t i = 0; i < depth; ++i) {
-    const std::uint32_t buffer = slot.magazine[i].load(relaxed);
+    const std::uint32_t buffer = slot.magazine[i].load(std::memory_order_acquire);  // pool-free
     if (buffer >= there) continue;
     layout::Word& word = core.word(buffer);
     // magazine-look: acquire, so that who sees a word that the owner changed when it looked up also sees that it did.

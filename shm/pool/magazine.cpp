@@ -39,7 +39,7 @@ void PoolUserState::look_up() noexcept {
     slot->acknowledged.store(seen, std::memory_order_release);
     SAPBUF_KILL_POINT(pool_acknowledged);
     gave_back = depth() != 0;
-    give_back(layout::kMagazine);
+    empty_magazine();
     looked_up_ = seen;
   }
   if (gave_back) serve_behind_release(*core_, kAnyFree);
@@ -52,7 +52,7 @@ bool PoolUserState::refill(std::uint32_t most) noexcept {
   while (taken < most) {
     std::uint32_t buffer;
     if (!find_free(buffer)) break;
-    slot->magazine[taken++].store(buffer, relaxed);
+    slot->magazine[taken++].store(buffer, std::memory_order_release);
   }
   if (taken == 0) return false;
   owned_ += taken;
@@ -67,7 +67,7 @@ bool PoolUserState::pop(Buffer& taken) noexcept {
   if (depth() == 0) return false;
   const std::uint32_t buffer = slot->magazine[depth() - 1].load(relaxed);
   if (buffer >= core_->count()) {  // nobody but a stray store puts that there
-    give_back(layout::kMagazine);
+    empty_magazine();
     return false;
   }
   slot->state.store(state.after_acquiring().word, relaxed);
@@ -108,7 +108,7 @@ void PoolUserState::free_local(std::uint32_t buffer) noexcept {
 
 void PoolUserState::put_back(std::uint32_t buffer) noexcept {
   const MagazineState state{slot->state.load(relaxed)};
-  slot->magazine[depth()].store(buffer, relaxed);
+  slot->magazine[depth()].store(buffer, std::memory_order_release);
   slot->state.store(state.after_releasing().word, std::memory_order_release);
   light_fence();  // magazine (SB): as in Buffer::let_go()
   if (is_wanted()) look_up();

@@ -69,6 +69,7 @@ struct PoolUserState final : PoolUserHot, ForkHook {
   Buffer accept(std::uint32_t buffer) noexcept;
   // Gives back the topmost ones of the magazine.
   void give_back(std::uint32_t how_many) noexcept;
+  void empty_magazine() noexcept { give_back(layout::kMagazine); }
   void put_back(std::uint32_t buffer) noexcept;
   void free_local(std::uint32_t buffer) noexcept;
   void release_elsewhere(std::uint32_t buffer, std::uint32_t root) noexcept;

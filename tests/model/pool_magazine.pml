@@ -1,6 +1,6 @@
 /* A pool's magazines, and stealing from them.
  *
- * Mirrors   nothing yet: it stands before the code. A buffer's word says incarnation and FREE, or local and whose. What a
+ * Mirrors   pool/magazine.cpp, pool/idle.cpp. A buffer's word says incarnation and FREE, or local and whose. What a
  *           user keeps free for itself stands in its magazine: entries, and `depth`, how many there are. Their words say
  *           that they are its own, as those of what it uses do: only the depth tells the one from the other. Others raise
  *           its `attention`; `acknowledged` is what it has answered.

@@ -1,6 +1,6 @@
 /* A pool of shared buffers: who holds a buffer says so in a root of his own; a scan of all roots frees what nobody holds.
  *
- * Mirrors   nothing yet: it stands before the code. One buffer, whose word says incarnation, state and owner; each
+ * Mirrors   pool/sharing.cpp, pool/scan.cpp, pool/holdings.cpp. One buffer, whose word says incarnation, state and owner; each
  *           participant has ROOTS roots, which only he writes (recovery, once he is dead). There is no count to keep right.
  *             acquire   FREE -> LOCAL by compare-and-swap; then the owner writes the bytes
  *             release   LOCAL -> FREE of the next incarnation, a plain store

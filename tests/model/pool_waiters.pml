@@ -1,6 +1,6 @@
 /* Waiting for a buffer of a pool: whoever releases one hands it over to the oldest waiter.
  *
- * Mirrors   nothing yet: it stands before the code. A buffer's word says incarnation and FREE, or local and whose. Each
+ * Mirrors   pool/waiters.cpp, pool/acquire.cpp. A buffer's word says incarnation and FREE, or local and whose. Each
  *           participant has a `request`: none, asks with a ticket, or given a buffer, with the ticket still. One word of the
  *           pool's, `waiting`, says that somebody may be asking.
  *             acquire    FREE -> local by compare-and-swap. Is none free: a ticket, request; then, round by round, waiting = 1,

@@ -172,8 +172,9 @@ class [[nodiscard]] Buffer {
         slot.attention.load(std::memory_order_relaxed) == user.acknowledged) [[likely]] {
       const layout::MagazineState state{slot.state.load(std::memory_order_relaxed)};
       if (state.depth() < user.capacity) [[likely]] {
-        slot.magazine[state.depth()].store(index_, std::memory_order_relaxed);
-        // pool-free: release, so that who takes it from the magazine has the last use of it behind him.
+        // pool-free: release, so that who takes it from the magazine has the last use of it behind him; also one who has
+        // an older depth.
+        slot.magazine[state.depth()].store(index_, std::memory_order_release);
         slot.state.store(state.after_releasing().word, std::memory_order_release);
         SAPBUF_KILL_POINT(pool_put_back);
         // magazine (SB): the light fence keeps the look behind the store; who takes from magazines makes the heavy one.
