@@ -58,6 +58,7 @@ void PoolCore::find_holdings(std::uint32_t index, std::vector<std::uint64_t>& bu
       buffers.push_back(buffer + 1);
     }
   }
+  const auto locals = static_cast<std::ptrdiff_t>(buffers.size());  // in order
   for (const layout::Word& word_of_root : slot(index).roots) {
     const Root root{word_of_root.load(relaxed)};
     if (root.is_none() || root.index() >= there) continue;
@@ -65,7 +66,8 @@ void PoolCore::find_holdings(std::uint32_t index, std::vector<std::uint64_t>& bu
     const bool is_shared = seen.state() == BufferState::shared || seen.state() == BufferState::dying;
     if (is_shared && seen.incarnation() == root.incarnation()) buffers.push_back(root.index() + 1);
   }
-  std::sort(buffers.begin(), buffers.end());
+  std::sort(buffers.begin() + locals, buffers.end());
+  std::inplace_merge(buffers.begin(), buffers.begin() + locals, buffers.end());
   buffers.erase(std::unique(buffers.begin(), buffers.end()), buffers.end());
 }
 
