@@ -42,7 +42,7 @@ struct WriterState;
 //   no extent                   a new Writer; reserve_slow(), without room   WriterState::has_extent()
 //
 // Who was closed amid a reservation, forked, or taken for dead has an `end` still, and comes to the slow path because
-// the slot says `revoked`.
+// the slot says `revoked`. Who is to go on to another slab has one that lies before `next` (WriterState::leaves_slab).
 struct WriterHot {
   std::byte* next = nullptr;     // where the next frame's header goes, in the writer's own extent
   std::byte* end = nullptr;      // behind the last byte that a frame may take, or null: see above
