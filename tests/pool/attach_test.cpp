@@ -298,14 +298,16 @@ BOOST_DATA_TEST_CASE(nobody_starves_because_of_what_was_read, kEveryStream, orde
 }
 
 // One thread that writes and reads by turns: nobody else is there to see a flip while it waits for a buffer.
-BOOST_DATA_TEST_CASE(a_thread_that_reads_what_it_writes_finds_buffers, kEveryStream, order, on_full) {
+BOOST_DATA_TEST_CASE(a_thread_that_reads_what_it_writes_finds_buffers, kEveryStream* data::make({1, 2}), order, on_full,
+                     count) {
   const AttachFixture fixture{order, on_full, 8};
   Writer writer{fixture.segment};
   Reader reader{fixture.segment};
   PoolUser user{fixture.pool};
   for (std::uint64_t i = 0; i < 200; ++i) {
-    BOOST_TEST_REQUIRE((put(writer, user, i) == Status::ok), "message " << i);
-    BOOST_TEST_REQUIRE(numbers(reader, user) == row(i, 1), boost::test_tools::per_element());
+    const auto buffers = static_cast<std::uint64_t>(count);
+    BOOST_TEST_REQUIRE((put(writer, user, i, buffers) == Status::ok), "message " << i);
+    BOOST_TEST_REQUIRE(numbers(reader, user) == row(i, buffers), boost::test_tools::per_element());
   }
 }
 
