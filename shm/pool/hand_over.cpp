@@ -61,13 +61,11 @@ Status PoolUserState::hand_over(Buffer& buffer, layout::Word& root) noexcept {
   return Status::ok;
 }
 
-std::optional<layout::FacilityId> find_pool_of(const Buffer& buffer, const SegmentCore& segment,
-                                               Status& status) noexcept {
+const PoolCore* find_pool_of(const Buffer& buffer, const SegmentCore& segment, Status& status) noexcept {
   const PoolCore* const pool = PoolUserState::home_of(buffer, status);
-  if (pool == nullptr) return std::nullopt;
-  if (pool->segment().creation_id() == segment.creation_id()) return pool->id();
+  if (pool == nullptr || pool->segment().creation_id() == segment.creation_id()) return pool;
   status = Status::other_segment;
-  return std::nullopt;
+  return nullptr;
 }
 
 Status root_elsewhere(Buffer& buffer, layout::Word& root) noexcept { return PoolUserState::hand_over(buffer, root); }

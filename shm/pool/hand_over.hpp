@@ -19,10 +19,9 @@ class Buffer;
 
 namespace sapbuf::detail {
 
-// The pool of a buffer that may be handed over within this segment; nothing, and why, where it may not: other_segment,
-// the buffer's own status if it is none, forked, declared_dead, corrupt.
-std::optional<layout::FacilityId> find_pool_of(const Buffer& buffer, const SegmentCore& segment,
-                                               Status& status) noexcept;
+// The pool of a buffer that may be handed over within this segment; null, and why, where it may not: other_segment, the
+// buffer's own status if it is none, forked, declared_dead, corrupt.
+const PoolCore* find_pool_of(const Buffer& buffer, const SegmentCore& segment, Status& status) noexcept;
 
 // `root` stands where scans of the pool find it (Facility::collect_roots), and is zero. On success the buffer is empty;
 // otherwise it is as it was, and so is `root`.

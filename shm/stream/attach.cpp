@@ -10,6 +10,7 @@
 
 #include "pool/hand_over.hpp"
 #include "stream/attached_buffers.hpp"
+#include "stream/flip_ahead.hpp"
 #include "stream/writer_state.hpp"
 
 namespace sapbuf::detail {
@@ -32,23 +33,27 @@ AttachResult attach(WriterState& writer, Buffer& buffer, const std::byte* header
   if (!writer.attachment.is_current()) return {Status::declared_dead};
   StreamCore& core = *writer.core;
   Status status = Status::ok;
-  const auto pool = find_pool_of(buffer, core.segment(), status);
-  if (!pool) return {status};
+  const PoolCore* const pool = find_pool_of(buffer, core.segment(), status);
+  if (pool == nullptr) return {status};
+  const std::uint32_t pool_number = reference_number(pool->id());
+  const std::uint64_t buffers = pool->count();
   const std::uint32_t slab = writer.slab_of(header);
   const auto place = claim_attached(core, slab, so_far.first_of_reservation == 0);
-  if (!place) return {Status::attachments_full, 0, true};
+  if (!place) return {Status::attachments_full, 0, writer.leaves_slab = true};
   SAPBUF_KILL_POINT(attached_claimed);
   layout::AttachedBuffer& entry = core.attached(slab, *place);
-  entry.link.store(AttachedLink::make(reference_number(*pool), 0, true).word, relaxed);
+  entry.link.store(AttachedLink::make(pool_number, 0, true).word, relaxed);
   status = root_elsewhere(buffer, entry.root);
-  const bool is_full = is_array_full(core.geometry(), core.attached(slab));
-  if (status != Status::ok) return {status, 0, is_full};
+  if (status != Status::ok) return {status};
   if (so_far.first_of_reservation != 0) {
     lead_on(core.attached(slab, writer.last_attached), *place, so_far.first_of_message != 0);
   }
   writer.last_attached = *place;
   SAPBUF_KILL_POINT(attached_linked);
-  return {Status::ok, *place, is_full};
+  if (end_ahead(core, slab, *place, buffers) || is_array_full(core.geometry(), core.attached(slab))) {
+    writer.leaves_slab = true;
+  }
+  return {Status::ok, *place, writer.leaves_slab};
 }
 
 }  // namespace sapbuf::detail

@@ -2,8 +2,15 @@
 
 #include "segment/maintenance_lock.hpp"
 #include "stream/close.hpp"
+#include "stream/flip.hpp"
+#include "stream/reclaim.hpp"
 
 namespace sapbuf::detail {
+namespace {
+
+constexpr std::uint64_t kPartOfPool = 4;
+
+}  // namespace
 
 void close_ahead(StreamCore& core, std::uint64_t generation) noexcept {
   if (core.control().closed_through.load(std::memory_order_relaxed) + 1 >= generation) return;
@@ -30,6 +37,15 @@ void clean_ahead(StreamCore& core) noexcept {
   } catch (const std::exception&) {
     return;  // the flip will do it
   }
+}
+
+bool end_ahead(StreamCore& core, std::uint32_t slab, std::uint32_t attached, std::uint64_t buffers) noexcept {
+  if (attached < buffers / kPartOfPool || core.geometry().on_full == OnFull::overwrite) return false;
+  const ActiveSlab active = load_active(core);
+  if (!active.valid() || active.slab != slab) return false;
+  // Without a reader, messages stay as long as there is room.
+  if (!is_held(core, active.generation) || !have_readers_come_to(core, active.generation)) return false;
+  return flip(core, active.generation) == FlipResult::done;
 }
 
 }  // namespace sapbuf::detail

@@ -24,13 +24,6 @@ bool any_reader(StreamCore& core, Test test) noexcept {
   });
 }
 
-bool is_held(StreamCore& core, std::uint64_t generation) noexcept {
-  // hold-release: acquire, so that what the reader read is behind us when its hold has moved on.
-  return any_reader(core, [&](const layout::StreamSlot& reader) {
-    return reader.hold.load(std::memory_order_acquire) <= generation;
-  });
-}
-
 bool is_pinned(StreamCore& core, std::uint32_t slab) noexcept {
   return any_reader(core, [&](const layout::StreamSlot& reader) {
     return (reader.pins.load(std::memory_order_seq_cst) >> slab & 1) != 0;
@@ -137,6 +130,13 @@ std::optional<std::uint32_t> find_to_clean(StreamCore& core, const ActiveSlab& a
 }
 
 }  // namespace
+
+bool is_held(StreamCore& core, std::uint64_t generation) noexcept {
+  // hold-release: acquire, so that what the reader read is behind us when its hold has moved on.
+  return any_reader(core, [&](const layout::StreamSlot& reader) {
+    return reader.hold.load(std::memory_order_acquire) <= generation;
+  });
+}
 
 std::optional<std::uint32_t> take_free_slab(StreamCore& core, const ActiveSlab& active, bool& cleaning) {
   if (const auto slab = find_in_state(core, SlabState::free)) return slab;

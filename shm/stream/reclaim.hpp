@@ -17,6 +17,9 @@ std::optional<std::uint32_t> take_free_slab(StreamCore& core, const ActiveSlab& 
 // those before it: the buffers are let go of. False: there is none.
 bool reclaim_attached(StreamCore& core, const ActiveSlab& active, layout::FacilityId pool);
 
+// Whether a lossless reader keeps the generation.
+bool is_held(StreamCore& core, std::uint64_t generation) noexcept;
+
 // Whether no lossless reader has yet to come to the generation, nor a first one to the stream.
 bool have_readers_come_to(StreamCore& core, std::uint64_t generation) noexcept;
 

@@ -4,7 +4,7 @@
 // A step lets go of one slab's buffers; or, where no slab can be reclaimed, ends the active one before it is full, so that
 // the next step may reclaim that. It is ended only when every lossless reader has come to it: so no more than one slab at
 // a time waits half empty for its readers. Those that sleep are woken, for a reader lets go of a slab when it sees the
-// next one.
+// next one. See also end_ahead().
 #include "segment/event.hpp"
 #include "segment/maintenance_lock.hpp"
 #include "stream/attached_buffers.hpp"

@@ -105,11 +105,6 @@ void clear_extent(WriterState& writer) noexcept {
   platform::zero(writer.next + layout::kUnitBytes, static_cast<std::size_t>(writer.end - writer.next));
 }
 
-// Whether the next message, too, could have a buffer attached in the extent's slab.
-bool may_attach(const WriterState& writer) noexcept {
-  return !is_array_full(writer.core->geometry(), writer.core->attached(writer.extent.slab));
-}
-
 [[gnu::noinline]] Status reserve_in_extent(WriterState& writer, std::size_t size) noexcept {
   const std::uint64_t span = layout::frame_span(size);
   set_busy(writer);
@@ -120,7 +115,7 @@ bool may_attach(const WriterState& writer) noexcept {
       if (writer.forked) return end_in_forked_child(writer);
       if (!may_be_revoked(writer)) return end_without_room(writer, Status::corrupt);
     }
-    if (writer.has_extent() && static_cast<std::ptrdiff_t>(span) <= writer.end - writer.next && may_attach(writer)) {
+    if (writer.has_extent() && static_cast<std::ptrdiff_t>(span) <= writer.end - writer.next && !writer.leaves_slab) {
       if (fresh) clear_extent(writer);
       return Status::ok;
     }

@@ -26,7 +26,10 @@ struct WriterState final : ForkHook {
     return static_cast<std::uint32_t>(static_cast<std::uint64_t>(header - slabs) / core->geometry().slab_bytes);
   }
   // Forgets the extent without touching it.
-  void drop_extent() noexcept { next = end = nullptr; }
+  void drop_extent() noexcept {
+    next = end = nullptr;
+    leaves_slab = false;
+  }
 
   const std::shared_ptr<StreamCore> core;
   const std::chrono::milliseconds timeout;
@@ -50,6 +53,7 @@ struct WriterState final : ForkHook {
   std::byte* end = nullptr;
   std::uint64_t generation = 0;
   ExtentLocation extent;            // while there is one
+  bool leaves_slab = false;         // the next reservation is not made in this extent: see attach.cpp
   std::byte* extent_end = nullptr;  // of the last extent, also when it is closed
   Clearing clearing;
   std::uint64_t claim_bytes;        // what the next claim aims at: see extent_size.hpp

@@ -63,7 +63,10 @@ BOOST_DATA_TEST_CASE(it_lives_as_long_as_its_message_and_no_longer, data::make(k
   }
   PoolUser receiver{fixture.pool};
   BOOST_TEST(numbers(reader, receiver) == row(0, 16), boost::test_tools::per_element());
-  // Neither slab is full, but all of it was read: so it is let go when somebody needs a buffer.
+  // Neither slab is full, but all of it was read: so it is let go when somebody needs a buffer, and the reader has seen
+  // that the stream went on.
+  BOOST_TEST(!reader.wait_for(0ms));
+  count_acquirable(fixture.pool);
   BOOST_TEST(!reader.wait_for(0ms));
   BOOST_TEST(count_acquirable(fixture.pool) == 16U);
 }
@@ -292,6 +295,20 @@ BOOST_DATA_TEST_CASE(nobody_starves_because_of_what_was_read, kEveryStream, orde
   BOOST_TEST(consumer.hear() == 0U);
   BOOST_TEST(consumer.wait() == 0);
   BOOST_TEST(count_acquirable(fixture.pool) == 4U);
+}
+
+// One thread that writes and reads by turns: nobody else is there to see a flip while it waits for a buffer.
+BOOST_DATA_TEST_CASE(a_thread_that_reads_what_it_writes_finds_buffers, kEveryStream* data::make({1, 2}), order, on_full,
+                     count) {
+  const AttachFixture fixture{order, on_full, 8};
+  Writer writer{fixture.segment};
+  Reader reader{fixture.segment};
+  PoolUser user{fixture.pool};
+  for (std::uint64_t i = 0; i < 200; ++i) {
+    const auto buffers = static_cast<std::uint64_t>(count);
+    BOOST_TEST_REQUIRE((put(writer, user, i, buffers) == Status::ok), "message " << i);
+    BOOST_TEST_REQUIRE(numbers(reader, user) == row(i, buffers), boost::test_tools::per_element());
+  }
 }
 
 // A stream that has nothing of the pool is left as it is.

@@ -42,7 +42,7 @@ struct WriterState;
 //   no extent                   a new Writer; reserve_slow(), without room   WriterState::has_extent()
 //
 // Who was closed amid a reservation, forked, or taken for dead has an `end` still, and comes to the slow path because
-// the slot says `revoked`.
+// the slot says `revoked`. Who is to go on to another slab has one that lies before `next` (WriterState::leaves_slab).
 struct WriterHot {
   std::byte* next = nullptr;     // where the next frame's header goes, in the writer's own extent
   std::byte* end = nullptr;      // behind the last byte that a frame may take, or null: see above
@@ -92,8 +92,8 @@ struct AttachedSoFar {
 };
 struct AttachResult {
   Status status;
-  std::uint32_t place = 0;  // of the buffer
-  bool is_full = false;     // the next reservation must be made in another slab
+  std::uint32_t place = 0;   // of the buffer
+  bool leaves_slab = false;  // the next reservation is made in another slab
 };
 // Attaches the buffer to a message that the writer has reserved at `header`.
 AttachResult attach(WriterState& state, Buffer& buffer, const std::byte* header, AttachedSoFar so_far) noexcept;
@@ -443,7 +443,7 @@ inline Attached Reservation::attach(Buffer&& buffer) noexcept {
   const std::uint32_t first = head_.first_attached();
   const detail::AttachResult result = detail::attach(*writer_->state, buffer, header, {first, first});
   // With an end that leaves no room, the next reservation takes the slow path, which goes on to another slab.
-  if (result.is_full && end_ != nullptr) end_ = payload_ - layout::kUnitBytes;
+  if (result.leaves_slab && end_ != nullptr) end_ = payload_ - layout::kUnitBytes;
   if (result.status == Status::ok && first == 0) head_.set_first_attached(result.place);
   return result.status;
 }
@@ -484,7 +484,7 @@ inline Attached Batch::attach(Buffer&& buffer) noexcept {
   const layout::FrameHeader header{is_first ? word_ : layout::word_at(last_).load(std::memory_order_relaxed)};
   const detail::AttachResult result =
       detail::attach(*writer_->state, buffer, last_, {first_attached_, header.first_attached()});
-  if (result.is_full && end_ != nullptr) end_ = first_;
+  if (result.leaves_slab && end_ != nullptr) end_ = first_;
   if (result.status != Status::ok) return result.status;
   if (first_attached_ == 0) first_attached_ = result.place;
   if (header.first_attached() != 0) return Status::ok;
