@@ -210,8 +210,8 @@ test_ls_shows_what_is_in_a_segment() {
   printed '^NAME  *KIND  *SIZE  *ORDER'
   printed "^$stream  *segment "
   grep --after-context=2 "^$stream " "$directory/out" >"$directory/lines"
-  grep --quiet '^  main  *stream .* per-writer  *block  *2 x 64 KiB  *1  *0  *0  *0$' "$directory/lines" || die 'no line for main'
-  grep --quiet '^  orders  *stream .* total  *overwrite  *3 x 64 KiB  *1  *0  *1  *0$' "$directory/lines" ||
+  grep --quiet '^  main  *stream .* per-writer  *block  *2 x 64 KiB  *1  *0  *0  *0  *0$' "$directory/lines" || die 'no line for main'
+  grep --quiet '^  orders  *stream .* total  *overwrite  *3 x 64 KiB  *1  *0  *1  *0  *0$' "$directory/lines" ||
     die 'no line for orders'
   grep --quiet '^  orders ' "$directory/long" || die '--long means something else'
 }
@@ -230,7 +230,7 @@ test_ls_tells_programs_what_is_in_a_segment() {
 test_ls_shows_a_segment_without_a_stream() {
   expect "$done" "$sapbuf" create "$stream" --no-stream
   expect "$done" "$sapbuf" ls
-  printed "^$stream .* -  *-  *-  *-  *0  *0  *0$"
+  printed "^$stream .* -  *-  *-  *-  *0  *0  *0  *0$"
   expect "$done" "$sapbuf" ls --json
   json_holds ".segments[] | select(.name == \"$stream\") | .order == null and .slabs == null and .facilities == []"
 }
@@ -429,7 +429,7 @@ test_what_this_version_does_not_know_is_shown_and_left_alone() {
   kill_hard reader
   make_kind_of_orders_unknown
   expect "$done" "$sapbuf" ls -l
-  printed '^  orders  *unknown .* -  *-  *-  *-  *0  *0  *1$'
+  printed '^  orders  *unknown .* -  *-  *-  *-  *0  *0  *0  *1$'
   expect "$done" "$sapbuf" status "$stream"
   printed "^unknown $stream/orders: "
   expect "$done" "$sapbuf" status "$stream" --json
