@@ -210,8 +210,8 @@ test_ls_shows_what_is_in_a_segment() {
   printed '^NAME  *KIND  *SIZE  *ORDER'
   printed "^$stream  *segment "
   grep --after-context=2 "^$stream " "$directory/out" >"$directory/lines"
-  grep --quiet '^  main  *stream .* per-writer  *block  *2 x 64 KiB  *1  *0  *0  *0$' "$directory/lines" || die 'no line for main'
-  grep --quiet '^  orders  *stream .* total  *overwrite  *3 x 64 KiB  *1  *0  *1  *0$' "$directory/lines" ||
+  grep --quiet '^  main  *stream .* per-writer  *block  *2 x 64 KiB  *1  *0  *0  *0  *0$' "$directory/lines" || die 'no line for main'
+  grep --quiet '^  orders  *stream .* total  *overwrite  *3 x 64 KiB  *1  *0  *1  *0  *0$' "$directory/lines" ||
     die 'no line for orders'
   grep --quiet '^  orders ' "$directory/long" || die '--long means something else'
 }
@@ -230,7 +230,7 @@ test_ls_tells_programs_what_is_in_a_segment() {
 test_ls_shows_a_segment_without_a_stream() {
   expect "$done" "$sapbuf" create "$stream" --no-stream
   expect "$done" "$sapbuf" ls
-  printed "^$stream .* -  *-  *-  *-  *0  *0  *0$"
+  printed "^$stream .* -  *-  *-  *-  *0  *0  *0  *0$"
   expect "$done" "$sapbuf" ls --json
   json_holds ".segments[] | select(.name == \"$stream\") | .order == null and .slabs == null and .facilities == []"
 }
@@ -389,33 +389,6 @@ test_dump_shows_where_everything_is() {
   said "no stream 'none'"
 }
 
-# ---- pools
-
-test_a_pool_is_made_shown_and_removed() {
-  expect "$done" "$sapbuf" create "$stream" --slab-bytes 64K
-  expect "$done" "$sapbuf" pool create "$stream/frames" --buffer-bytes 64K --count 8 --max-count 32
-  said "created $stream/frames: 8 buffers of 64 KiB, growing up to 32"
-  expect "$failure" "$sapbuf" pool create "$stream/frames"
-  expect "$done" "$sapbuf" pool create "$stream/frames" --count 9 --if-absent
-  said 'count 8, not 9'
-  expect "$usage" "$sapbuf" pool create "$stream"
-  expect "$no_segment" "$sapbuf" pool create "$stream.none/frames"
-  expect "$done" "$sapbuf" status "$stream"
-  printed "^pool $stream/frames: 8 buffers of 64 KiB (up to 32); 0 in use, 0 shared, 8 free"
-  expect "$done" "$sapbuf" status "$stream/frames"
-  printed '0 buffers taken back from the dead'
-  expect "$done" "$sapbuf" status "$stream" --json
-  json_holds '.facilities[1] | .kind == "pool" and .name == "frames" and .buffer_bytes == 65536 and .count == 8 and
-                 .max_count == 32 and .in_use == 0 and .shared == 0 and .free == 8 and .participants == []'
-  expect "$done" "$sapbuf" ls -l
-  printed '^  frames  *pool '
-  expect "$done" "$sapbuf" dump "$stream" --layout
-  printed '  frames *8 buffers$'
-  expect "$no_segment" "$sapbuf" sub "$stream/frames"
-  expect "$done" "$sapbuf" rm "$stream/frames"
-  expect "$no_segment" "$sapbuf" status "$stream/frames"
-}
-
 # ---- what another version made
 
 # The second entry of the directory, as the next version might have made it.
@@ -429,7 +402,7 @@ test_what_this_version_does_not_know_is_shown_and_left_alone() {
   kill_hard reader
   make_kind_of_orders_unknown
   expect "$done" "$sapbuf" ls -l
-  printed '^  orders  *unknown .* -  *-  *-  *-  *0  *0  *1$'
+  printed '^  orders  *unknown .* -  *-  *-  *-  *0  *0  *0  *1$'
   expect "$done" "$sapbuf" status "$stream"
   printed "^unknown $stream/orders: "
   expect "$done" "$sapbuf" status "$stream" --json

@@ -7,7 +7,9 @@
 #include <array>
 #include <cctype>
 #include <charconv>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "common/exit_code.hpp"
 
@@ -56,12 +58,17 @@ std::optional<int> parse_command_line(CLI::App& app, int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
     std::string command = app.get_name();
-    for (const CLI::App* chosen : app.get_subcommands()) command += " " + chosen->get_name();
+    const CLI::App* deepest = &app;
+    while (!deepest->get_subcommands().empty()) {
+      deepest = deepest->get_subcommands()[0];
+      command += " " + deepest->get_name();
+    }
     // CLI11 misses a command where it should say that it does not know this one.
-    const bool unknown = app.get_subcommands().empty() && !app.remaining().empty() &&
-                         dynamic_cast<const CLI::RequiredError*>(&error) != nullptr;
+    const std::vector<std::string> remaining = app.remaining(true);
+    const bool unknown = !remaining.empty() && dynamic_cast<const CLI::RequiredError*>(&error) != nullptr &&
+                         deepest->get_require_subcommand_min() != 0;
     spdlog::error("{} (see {} --help)",
-                  unknown ? fmt::format("'{}' is neither a command nor an option", app.remaining()[0]) : error.what(),
+                  unknown ? fmt::format("'{}' is neither a command nor an option", remaining[0]) : error.what(),
                   command);
     return kUsage;
   }

@@ -1,10 +1,13 @@
 // Options as the tools take them, on top of CLI11.
 #pragma once
 
+#include <fmt/format.h>
+
 #include <CLI/CLI.hpp>
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -31,5 +34,27 @@ CLI::Option* add_size(CLI::App& app, const std::string& name, const std::string&
 CLI::Option* add_milliseconds(CLI::App& app, const std::string& name, const std::string& description,
                               std::function<void(std::chrono::milliseconds)> set, const std::string& shown_default = "",
                               std::uint64_t smallest = 0);
+
+// An option that takes one of a few words.
+template <class Value>
+CLI::Option* add_choice(CLI::App& app, const std::string& name, Value& value,
+                        const std::map<std::string, Value>& choices, const std::string& description,
+                        const std::string& shown_default = "") {
+  std::string words;
+  for (const auto& choice : choices) words += (words.empty() ? "" : "|") + choice.first;
+  CLI::Option* const option = app.add_option_function<std::string>(
+      name,
+      [&value, choices, name, words](const std::string& text) {
+        const auto found = choices.find(text);
+        if (found == choices.end()) {
+          throw CLI::ValidationError(name, fmt::format("'{}' is none of {}", text, words));
+        }
+        value = found->second;
+      },
+      description);
+  option->type_name(words);
+  if (!shown_default.empty()) option->default_str(shown_default);
+  return option;
+}
 
 }  // namespace sapbuf::tools

@@ -5,16 +5,20 @@
 
 namespace sapbuf::tools {
 
-const FacilitySnapshot* find_stream(const Snapshot& snapshot, std::string_view name) noexcept {
+const FacilitySnapshot* find_facility(const Snapshot& snapshot, std::string_view name) noexcept {
   const auto found = std::find_if(snapshot.facilities.begin(), snapshot.facilities.end(),
                                   [&](const auto& facility) { return facility.info.name == name; });
-  return found != snapshot.facilities.end() && found->stream ? &*found : nullptr;
+  return found != snapshot.facilities.end() ? &*found : nullptr;
+}
+
+const FacilitySnapshot* find_stream(const Snapshot& snapshot, std::string_view name) noexcept {
+  const FacilitySnapshot* const found = find_facility(snapshot, name);
+  return found != nullptr && found->stream ? found : nullptr;
 }
 
 const FacilitySnapshot* find_pool(const Snapshot& snapshot, std::string_view name) noexcept {
-  const auto found = std::find_if(snapshot.facilities.begin(), snapshot.facilities.end(),
-                                  [&](const auto& facility) { return facility.pool && facility.info.name == name; });
-  return found != snapshot.facilities.end() ? &*found : nullptr;
+  const FacilitySnapshot* const found = find_facility(snapshot, name);
+  return found != nullptr && found->pool ? found : nullptr;
 }
 
 std::vector<ParticipantSnapshot> participants_of(const Snapshot& snapshot, std::string_view facility) {
@@ -31,6 +35,8 @@ Attached count_attached(const std::vector<ParticipantSnapshot>& participants) no
       ++attached.dead;
     } else if (participant.role == Role::writer) {
       ++attached.writers;
+    } else if (participant.role == Role::user) {
+      ++attached.users;
     } else {
       ++attached.readers;
     }

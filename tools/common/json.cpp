@@ -79,20 +79,6 @@ void add_no_stream(Json& json) {
   json["slabs"] = Json::array();
 }
 
-void add_pool(Json& json, const PoolSnapshot& pool) {
-  json["buffer_bytes"] = pool.options.buffer_bytes;
-  json["alignment"] = pool.options.alignment;
-  json["count"] = pool.count;
-  json["max_count"] = pool.options.max_count;
-  json["in_use"] = pool.in_use;
-  json["cached"] = pool.cached;
-  json["acquired"] = pool.acquired;
-  json["waits"] = pool.waits;
-  json["waiting"] = pool.waiting;
-  json["shared"] = pool.shared;
-  json["free"] = pool.free;
-}
-
 Json to_json(const FacilitySnapshot& facility, const Snapshot& snapshot) {
   Json json = facility_json(facility.info);
   json["created_ns"] = facility.info.created_ns;
@@ -117,6 +103,20 @@ Json facility_json(const FacilityInfo& facility) {
           {"offset", facility.offset},
           {"bytes", facility.bytes},
           {"most_bytes", facility.most_bytes}};
+}
+
+void add_pool(Json& json, const PoolSnapshot& pool) {
+  json["buffer_bytes"] = pool.options.buffer_bytes;
+  json["alignment"] = pool.options.alignment;
+  json["count"] = pool.count;
+  json["max_count"] = pool.options.max_count;
+  json["in_use"] = pool.in_use;
+  json["cached"] = pool.cached;
+  json["acquired"] = pool.acquired;
+  json["waits"] = pool.waits;
+  json["waiting"] = pool.waiting;
+  json["shared"] = pool.shared;
+  json["free"] = pool.free;
 }
 
 Json status_json(const Snapshot& snapshot, std::string_view stream) {

@@ -17,6 +17,7 @@ inline constexpr int kStatusSchemaVersion = 2;  // 1 knew of one stream in a seg
 // if the segment has no such stream.
 Json status_json(const Snapshot& snapshot, std::string_view stream);
 Json facility_json(const FacilityInfo& facility);
+void add_pool(Json& json, const PoolSnapshot& pool);
 Json to_json(const DeadParticipant& dead);
 
 // One line of ASCII, newline included: a name may hold anything, and people look at this on terminals, too. Bytes that

@@ -1,10 +1,9 @@
-// sapbuf create: makes a segment with its first stream, or another stream in one.
+// sapbuf create: makes a segment with its first stream and with pools, or another stream in one.
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <spdlog/spdlog.h>
 
 #include <CLI/CLI.hpp>
-#include <map>
 #include <memory>
 #include <vector>
 
@@ -13,6 +12,8 @@
 #include "common/human.hpp"
 #include "common/stream_name.hpp"
 #include "sapbuf/commands.hpp"
+#include "sapbuf/make_pool.hpp"
+#include "sapbuf/pool_spec.hpp"
 #include "sapbuf/tell_found.hpp"
 
 namespace sapbuf::tools {
@@ -25,6 +26,7 @@ constexpr std::uint32_t kFewestToOverwrite = 3;
 struct CreateOptions {
   std::string name;
   SegmentOptions segment;
+  std::vector<PoolSpec> pools;
   bool no_stream = false;
   bool if_absent = false;
   // Options that were given, and concern a segment only, or a stream only; empty if there was none.
@@ -63,10 +65,28 @@ bool can_be_used(const StreamName& name) {
   }
 }
 
-void create_segment(const StreamName& name, const CreateOptions& options) {
-  if (!options.if_absent) return tell_created(Segment::create(name.segment, options.segment));
-  const Segment segment = Segment::open_or_create(name.segment, options.segment);
+Segment make_segment(const StreamName& name, const CreateOptions& options) {
+  Segment segment = options.if_absent ? Segment::open_or_create(name.segment, options.segment)
+                                      : Segment::create(name.segment, options.segment);
   segment.created() ? tell_created(segment) : tell_found(segment.name(), segment.differences(options.segment));
+  return segment;
+}
+
+// One that cannot be made is the end of it, and what was made before stays.
+void create_pools(const Segment& segment, const CreateOptions& options) {
+  std::string there;
+  for (const PoolSpec& pool : options.pools) {
+    try {
+      make_pool(segment, pool.name, pool.options, options.if_absent);
+    } catch (const Error& error) {
+      throw Failure(exit_code(error.errc()),
+                    fmt::format("no pool {}: {}; segment {} stays, and of the pools asked for it has {} (sapbuf pool "
+                                "create makes others, sapbuf rm {} removes it all)",
+                                printable_name(pool.name), error.what(), segment.name(), there.empty() ? "none" : there,
+                                shell_operand(segment.name())));
+    }
+    there += (there.empty() ? "" : ", ") + pool.name;
+  }
 }
 
 Segment open_segment_of(const StreamName& name) {
@@ -102,35 +122,13 @@ int create(const CreateOptions& options) {
   const StreamName name = parse_stream_name(options.name);
   refuse_what_does_not_go_together(name, options);
   try {
-    name.whole_segment ? create_segment(name, options) : create_stream(name, options);
+    name.whole_segment ? create_pools(make_segment(name, options), options) : create_stream(name, options);
     return kDone;
   } catch (const Error& error) {
     if (error.errc() != Errc::exists || !can_be_used(name)) throw;
     throw Failure(kFailure, fmt::format("{} (--if-absent leaves it as it is, sapbuf rm {} removes it)", error.what(),
                                         shell_operand(options.name)));
   }
-}
-
-// An option that takes one of a few words.
-template <class Value>
-CLI::Option* add_choice(CLI::App& app, const std::string& name, Value& value,
-                        const std::map<std::string, Value>& choices, const std::string& description,
-                        const std::string& shown_default) {
-  std::string words;
-  for (const auto& choice : choices) words += (words.empty() ? "" : "|") + choice.first;
-  return app
-      .add_option_function<std::string>(
-          name,
-          [&value, choices, name, words](const std::string& text) {
-            const auto found = choices.find(text);
-            if (found == choices.end()) {
-              throw CLI::ValidationError(name, fmt::format("'{}' is none of {}", text, words));
-            }
-            value = found->second;
-          },
-          description)
-      ->type_name(words)
-      ->default_str(shown_default);
 }
 
 CLI::Option* add_mode(CLI::App& app, unsigned& mode) {
@@ -180,7 +178,8 @@ std::vector<CLI::Option*> add_segment_options(CLI::App& command, CreateOptions& 
   SegmentOptions& segment = options.segment;
   return {
       add_count(
-          command, "--participants", "Writers and readers of all streams of the segment, attached at once, 1 to 1024",
+          command, "--participants",
+          "Writers and readers of all streams of the segment, and users of its pools, attached at once, 1 to 1024",
           [&segment](std::uint64_t value) { segment.participants = static_cast<std::uint32_t>(value); }, "64", 0,
           UINT32_MAX),
       add_mode(command, segment.mode),
@@ -189,6 +188,7 @@ std::vector<CLI::Option*> add_segment_options(CLI::App& command, CreateOptions& 
                          "full: slower, for systems without membarrier(2); see sapbuf doctor", "membarrier"),
       command.add_flag("--no-stream", options.no_stream,
                        "Make a segment without a stream, for others to be made in it"),
+      add_pool_specs(command, options.pools),
   };
 }
 
@@ -204,7 +204,8 @@ std::string given_among(const std::vector<CLI::Option*>& options) {
 void add_create(CLI::App& app, Action& chosen) {
   auto options = std::make_shared<CreateOptions>();
   CLI::App* command = app.add_subcommand(
-      "create", "Make a segment with a stream (NAME), or another stream in a segment that is there (NAME/STREAM)");
+      "create",
+      "Make a segment with a stream, and pools (NAME), or another stream in a segment that is there (NAME/STREAM)");
   command
       ->add_option(
           "NAME", options->name,

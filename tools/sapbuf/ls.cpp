@@ -49,6 +49,7 @@ void add_attached(Json& json, const std::vector<ParticipantSnapshot>& participan
   const Attached attached = count_attached(participants);
   json["writers"] = attached.writers;
   json["readers"] = attached.readers;
+  json["users"] = attached.users;
   json["dead"] = attached.dead;
 }
 
@@ -85,10 +86,11 @@ std::vector<std::string> stream_cells(const FacilitySnapshot* facility) {
           human_count(facility->stream->generation)};
 }
 
-// WRITERS, READERS, DEAD
+// WRITERS, READERS, USERS, DEAD
 std::vector<std::string> attached_cells(const std::vector<ParticipantSnapshot>& participants) {
   const Attached attached = count_attached(participants);
-  return {human_count(attached.writers), human_count(attached.readers), human_count(attached.dead)};
+  return {human_count(attached.writers), human_count(attached.readers), human_count(attached.users),
+          human_count(attached.dead)};
 }
 
 template <class... Cells>
@@ -115,6 +117,7 @@ class ShortTable {
                 {"GENERATION", Table::Align::right},
                 {"WRITERS", Table::Align::right},
                 {"READERS", Table::Align::right},
+                {"USERS", Table::Align::right},
                 {"DEAD", Table::Align::right}}};
 };
 
@@ -143,6 +146,7 @@ class LongTable {
                 {"GENERATION", Table::Align::right},
                 {"WRITERS", Table::Align::right},
                 {"READERS", Table::Align::right},
+                {"USERS", Table::Align::right},
                 {"DEAD", Table::Align::right}}};
 };
 

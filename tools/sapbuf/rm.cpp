@@ -6,9 +6,9 @@
 
 #include "common/exit_code.hpp"
 #include "common/facility_view.hpp"
-#include "common/human.hpp"
 #include "common/stream_name.hpp"
 #include "sapbuf/commands.hpp"
+#include "sapbuf/in_use.hpp"
 
 namespace sapbuf::tools {
 
@@ -19,28 +19,11 @@ struct RmOptions {
   bool force = false;
 };
 
-// "writer feed-a (pid 12), reader archiver (pid 34)"
-std::string list_live(const std::vector<ParticipantSnapshot>& participants) {
-  std::string list;
-  for (const ParticipantSnapshot& participant : participants) {
-    if (participant.state == Liveness::dead) continue;
-    list += fmt::format("{}{} {} (pid {}{})", list.empty() ? "" : ", ", to_string(participant.role),
-                        printable_name(participant.name), participant.pid,
-                        participant.facility == kMainStream ? "" : ", in " + printable_name(participant.facility));
-  }
-  return list;
-}
-
-// Throws if there is a reason to leave the segment alone. Whether one that cannot be read is in use nobody can tell:
-// only --force takes it away.
-void look_before_removing(const std::string& name) {
-  const std::string live = list_live(inspect(name).participants);
-  if (live.empty()) return;
-  throw Failure(kFailure, fmt::format("{} is in use by {}; stop them first, or use --force", name, live));
-}
-
 void remove_segment(const RmOptions& options) {
-  if (!options.force) look_before_removing(options.name);
+  // Whether one that cannot be read is in use nobody can tell: only --force takes it away.
+  if (!options.force) {
+    refuse_if_in_use(options.name, inspect(options.name).participants, "stop them first, or use --force");
+  }
   if (!Segment::remove(options.name)) throw Failure(kNoSegment, fmt::format("there is no segment '{}'", options.name));
 }
 
@@ -48,8 +31,7 @@ void remove_segment(const RmOptions& options) {
 // from those who stay with what they have.
 void remove_stream(const StreamName& name, bool force) {
   const Segment segment = Segment::open(name.segment);
-  const std::string live = force ? "" : list_live(participants_of(inspect(segment), name.stream));
-  if (!live.empty()) throw Failure(kFailure, fmt::format("{} is in use by {}; stop them first", name.text(), live));
+  if (!force) refuse_if_in_use(name.text(), participants_of(inspect(segment), name.stream), "stop them first");
   try {
     if (Stream::remove(segment, name.stream)) return;
   } catch (const Error& error) {

@@ -1,0 +1,70 @@
+// sapbuf pool create: a pool in a segment that is there.
+#include <memory>
+#include <optional>
+
+#include "common/command_line.hpp"
+#include "common/exit_code.hpp"
+#include "sapbuf/make_pool.hpp"
+#include "sapbuf/pool_commands.hpp"
+#include "sapbuf/pool_name.hpp"
+
+namespace sapbuf::tools {
+
+namespace {
+
+struct PoolCreateOptions {
+  std::string name;
+  PoolOptions preset;  // the defaults, if none was chosen
+  // Those that were given go before the preset, wherever they stand on the command line.
+  std::optional<std::uint64_t> buffer_bytes;
+  std::optional<std::uint64_t> alignment;
+  std::optional<std::uint64_t> count;
+  std::optional<std::uint64_t> max_count;
+  bool if_absent = false;
+};
+
+PoolOptions asked_for(const PoolCreateOptions& options) {
+  const PoolOptions& preset = options.preset;
+  return {.buffer_bytes = options.buffer_bytes.value_or(preset.buffer_bytes),
+          .count = options.count.value_or(preset.count),
+          .max_count = options.max_count.value_or(preset.max_count),
+          .alignment = options.alignment.value_or(preset.alignment)};
+}
+
+int create(const PoolCreateOptions& options) {
+  const PoolName name = parse_pool_name(options.name);
+  make_pool(Segment::open(name.segment), name.pool, asked_for(options), options.if_absent);
+  return kDone;
+}
+
+}  // namespace
+
+void add_pool_create(CLI::App& pool, Action& chosen) {
+  auto options = std::make_shared<PoolCreateOptions>();
+  CLI::App* command = pool.add_subcommand("create", "Make a pool in a segment that is there, also one in use");
+  command->add_option("SEGMENT/POOL", options->name, "The segment, and the pool's name in it")->required();
+  add_choice<PoolOptions>(*command, "--preset", options->preset,
+                          {{"serialization", {.buffer_bytes = 128 << 10}},
+                           {"compression", {.buffer_bytes = 64 << 10}},
+                           {"vectors", {.buffer_bytes = 4 << 10, .alignment = 64}}},
+                          "Buffers as they are used for: 128KiB to serialize into; 64KiB to compress; 4KiB, aligned to "
+                          "64, for vectors. What is given beside it goes before it");
+  add_size(
+      *command, "--buffer-bytes", "Size of each buffer, 1 to 1GiB",
+      [options](std::uint64_t value) { options->buffer_bytes = value; }, "4KiB");
+  add_size(
+      *command, "--alignment", "Of each buffer: a power of two from 8 to 4096",
+      [options](std::uint64_t value) { options->alignment = value; }, "64");
+  add_count(
+      *command, "--count", "Buffers at first", [options](std::uint64_t value) { options->count = value; }, "64", 0,
+      UINT64_MAX);
+  add_count(
+      *command, "--max-count",
+      "Buffers that it may grow to when none is free, for 8 bytes each at once; unless given, it does not grow",
+      [options](std::uint64_t value) { options->max_count = value; }, "", 0, UINT64_MAX);
+  command->add_flag("--if-absent", options->if_absent,
+                    "If it exists, leave it as it is, say what differs, and succeed if it can be used");
+  command->callback([options, &chosen] { chosen = [options] { return create(*options); }; });
+}
+
+}  // namespace sapbuf::tools
