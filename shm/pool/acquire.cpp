@@ -22,7 +22,8 @@ using layout::MagazineState;
 using layout::Request;
 
 constexpr auto relaxed = std::memory_order_relaxed;
-constexpr int kTries = 16;                              // to make room and find that others took what came of it
+constexpr int kTries = 16;                              // to make room, when others take what comes of it
+constexpr int kTriesHere = 4;                           // of these, before the pool grows
 constexpr std::chrono::milliseconds kLockPatience{10};  // of one who does not wait, with a live holder
 constexpr std::uint64_t kNapNs = 2'000'000;             // of one that may be waiting for the dead, or for a flag
 constexpr std::uint64_t kOthersNs = 20'000'000;         // for which it is left to the oldest one to make room
@@ -96,21 +97,22 @@ bool PoolUserState::grow() {
   return core_->count() > before;
 }
 
-bool PoolUserState::make_room() noexcept {
+bool PoolUserState::make_room(bool here) noexcept {
   const platform::Uncancellable to_its_end;
   try {
     if (!recover_core(core_->segment()).dead.empty()) return true;
-    {
+    if (here) {
       const MaintenanceLock lock{*core_, kLockPatience};
-      if (lock && (take_idle(*core_, index_ + 1) || free_unrooted(*core_) != 0)) return true;
+      if (lock && (take_idle(*core_, index_ + 1) != 0 || free_unrooted(*core_) != 0)) return true;
     }
-    return free_by_shedding(*core_, kLockPatience) || grow();
+    return (here && free_by_shedding(*core_, kLockPatience)) || grow();
   } catch (const std::exception&) {
     return false;  // no room, no memory, no mapping now
   }
 }
 
 Buffer PoolUserState::acquire() noexcept {
+  bool is_last = false;
   for (int tried = 0; tried < kTries; ++tried) {
     if (const Status status = why_not(); status != Status::ok) return Buffer{status};
     thread.store(this_thread_mark(), relaxed);
@@ -133,7 +135,8 @@ Buffer PoolUserState::acquire() noexcept {
       const bool may_take = !somebody_waits(*core_) || !serve_waiters_soon(*core_, kAnyFree) || !somebody_waits(*core_);
       if (may_take && take_free(taken)) return taken;
     }
-    if (!make_room()) break;
+    if (is_last) break;
+    is_last = !make_room(tried < kTriesHere);  // somebody may have given back meanwhile what he had at hand
   }
   return Buffer{Status::exhausted};
 }
@@ -212,7 +215,7 @@ Buffer PoolUserState::acquire_for(std::chrono::nanoseconds timeout) noexcept {
     const std::uint64_t now = platform::monotonic_ns();
     if (is_oldest_waiter(*core_, index_) || now - made_room_ns > kOthersNs) {
       made_room_ns = now;
-      make_room();
+      make_room(true);
       if (!serve_waiters_soon(*core_, kAnyFree)) take_out_of_turn(taken);  // who has the lock may be stopped
     }
     if (taken || take_given(taken)) break;

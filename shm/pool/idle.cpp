@@ -34,6 +34,20 @@ std::uint32_t depth_of(const layout::PoolSlot& slot) noexcept {
   return std::min(MagazineState{slot.state.load(std::memory_order_acquire)}.depth(), layout::kMagazine);
 }
 
+// How many buffers it would be now. From an owner that has not looked up since somebody took them there are none to be had,
+// whatever the depth says.
+std::uint32_t count_idle(const PoolCore& core, std::uint32_t index) noexcept {
+  const layout::PoolSlot& slot = core.slot(index);
+  const std::uint32_t depth = depth_of(slot);
+  const std::uint32_t there = core.count();
+  std::uint32_t count = 0;
+  for (std::uint32_t i = 0; i < depth; ++i) {
+    const std::uint32_t buffer = slot.magazine[i].load(relaxed);
+    if (buffer < there && BufferWord{core.word(buffer).load(relaxed)}.is_local_of(index)) ++count;
+  }
+  return count;
+}
+
 // Step 1.
 Visits announce(const PoolCore& core, std::uint32_t first) noexcept {
   Visits visits;
@@ -41,17 +55,16 @@ Visits announce(const PoolCore& core, std::uint32_t first) noexcept {
   const std::uint32_t high = core.segment().high_slot();
   for (std::uint32_t i = 0; i < high && promised < kEnough && visits.count < kMostVisits; ++i) {
     const std::uint32_t index = (first + i) % high;
-    layout::PoolSlot& slot = core.slot(index);
-    const std::uint32_t depth = depth_of(slot);
-    if (depth == 0 || !core.registration_of(index).in_use()) continue;
-    promised += depth;
-    visits.all[visits.count++] = {index, slot.attention.fetch_add(1, std::memory_order_acq_rel) + 1};
+    const std::uint32_t idle = count_idle(core, index);
+    if (idle == 0 || !core.registration_of(index).in_use()) continue;
+    promised += idle;
+    visits.all[visits.count++] = {index, core.slot(index).attention.fetch_add(1, std::memory_order_acq_rel) + 1};
   }
   return visits;
 }
 
 // Steps 3 to 5.
-bool take_from(PoolCore& core, const Visit& visit) noexcept {
+std::uint32_t take_from(PoolCore& core, const Visit& visit) noexcept {
   const layout::PoolSlot& slot = core.slot(visit.slot);
   struct {
     layout::Word* word;
@@ -68,31 +81,30 @@ bool take_from(PoolCore& core, const Visit& visit) noexcept {
     const BufferWord seen{word.load(std::memory_order_acquire)};
     if (seen.is_local_of(visit.slot)) idle[count++] = {&word, seen};
   }
-  if (slot.acknowledged.load(std::memory_order_acquire) >= visit.attention)
-    return true;  // it gives them back by itself
+  if (slot.acknowledged.load(std::memory_order_acquire) >= visit.attention) return 0;  // it gives them back by itself
   SAPBUF_KILL_POINT(idle_seen);
-  bool any = false;
+  std::uint32_t taken = 0;
   for (std::size_t i = 0; i < count; ++i) {
     std::uint64_t seen = idle[i].seen.word;
     if (!idle[i].word->compare_exchange_strong(seen, idle[i].seen.freed().word, std::memory_order_acq_rel, relaxed)) {
       continue;
     }
     SAPBUF_KILL_POINT(idle_taken);
-    any = true;
+    ++taken;
   }
-  return any;
+  return taken;
 }
 
 }  // namespace
 
-bool take_idle(PoolCore& core, std::uint32_t first) noexcept {
+std::uint32_t take_idle(PoolCore& core, std::uint32_t first) noexcept {
   const Visits visits = announce(core, first);
-  if (visits.count == 0) return false;
+  if (visits.count == 0) return 0;
   SAPBUF_KILL_POINT(idle_announced);
-  if (!platform::heavy_fence(core.full_fences())) return false;
-  bool any = false;
-  for (const Visit& visit : visits.made()) any = take_from(core, visit) || any;
-  return any;
+  if (!platform::heavy_fence(core.full_fences())) return 0;
+  std::uint32_t taken = 0;
+  for (const Visit& visit : visits.made()) taken += take_from(core, visit);
+  return taken;
 }
 
 }  // namespace sapbuf::detail

@@ -17,8 +17,8 @@
 
 namespace sapbuf::detail {
 
-// Makes free what users have at hand, the one of slot `first` first, until that is enough for a while. Whether there may be
-// free buffers now that were not there before. Under the pool's lock.
-bool take_idle(PoolCore& core, std::uint32_t first) noexcept;
+// Makes free what users have at hand, the one of slot `first` first, until that is enough for a while; returns how many
+// buffers that were. Under the pool's lock.
+std::uint32_t take_idle(PoolCore& core, std::uint32_t first) noexcept;
 
 }  // namespace sapbuf::detail

@@ -78,9 +78,9 @@ struct PoolUserState final : PoolUserHot, ForkHook {
   void count_one_elsewhere(bool is_shared) noexcept;
   std::uint32_t take_root() noexcept;
 
-  // Takes back what the dead had, what others have at hand, or what nobody holds any more, or else lets the pool grow.
-  // Whether anything came of it.
-  bool make_room() noexcept;
+  // Takes back what the dead had; and, if it is to be `here`, what others have at hand, what nobody holds any more, or what
+  // is kept for want of need; or else lets the pool grow. Whether anything came of it.
+  bool make_room(bool here) noexcept;
   bool grow();  // throws Error
   // Waiting: see pool/waiters.hpp.
   Status why_stop_waiting(std::uint64_t deadline_ns) noexcept;

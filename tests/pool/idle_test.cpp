@@ -70,6 +70,17 @@ BOOST_AUTO_TEST_CASE(an_idle_user_keeps_nothing_from_others) {
   BOOST_TEST(static_cast<bool>(idle.acquire()));
 }
 
+// Who takes finds those that still have some behind those that had some.
+BOOST_AUTO_TEST_CASE(many_idle_users_keep_nothing_from_each_other) {
+  const TestName name;
+  const Segment segment = Segment::create(name, {.slab_bytes = 16384, .participants = 64});
+  const Pool pool = Pool::create(segment, "frames", kPool);
+  std::vector<PoolUser> users;
+  for (int i = 0; i < 40; ++i) {
+    BOOST_TEST_CONTEXT("user " << i) { BOOST_TEST(take_all(users.emplace_back(pool)).size() == 256U); }
+  }
+}
+
 BOOST_AUTO_TEST_CASE(a_stopped_user_keeps_what_it_uses_and_nothing_else) {
   const PoolFixture fixture{kPool};
   Child idle{[&](Link& link) {
