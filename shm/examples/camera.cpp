@@ -80,7 +80,7 @@ bool film(const sapbuf::Segment& segment, const sapbuf::Pool& frames) {
 int main(int argc, char** argv) {
   const std::string name = argc > 1 ? argv[1] : "camera";
   const sapbuf::Segment segment = sapbuf::Segment::create(name, {.slabs = 4, .slab_bytes = 65536});
-  const sapbuf::Pool frames = sapbuf::Pool::create(segment, "frames", {.buffer_bytes = kFrameBytes, .count = 12});
+  const sapbuf::Pool frames = sapbuf::Pool::create(segment, "frames", {.buffer_bytes = kFrameBytes, .count = 6});
 
   int ready[2];
   if (::pipe(ready) != 0) return 1;
