@@ -166,6 +166,7 @@ bool PoolUserState::take_given(Buffer& taken) noexcept {
   Request request{slot->request.load(std::memory_order_acquire)};
   if (!request.is_given()) return false;
   if (!was_given(*core_, index_, request)) {
+    const platform::Uncancellable to_its_end;
     const MaintenanceLock lock{*core_, kLockPatience};
     if (!lock) return false;
     request.word = slot->request.load(std::memory_order_acquire);

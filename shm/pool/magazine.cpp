@@ -4,6 +4,7 @@
 
 #include <sapbuf/detail/kill_point.hpp>
 
+#include "platform/cancellation.hpp"
 #include "pool/pool_user.hpp"
 #include "pool/waiters.hpp"
 
@@ -31,6 +32,10 @@ void PoolUserState::update_hot() noexcept {
 }
 
 void PoolUserState::look_up() noexcept {
+  if (why_not() != Status::ok) {  // the slot may be somebody else's
+    acknowledged = kNever;
+    return;
+  }
   // magazine (SB): acquire, so that whoever raised it by a request has also said that somebody waits.
   const std::uint64_t seen = slot->attention.load(std::memory_order_acquire);
   bool gave_back = false;
@@ -175,7 +180,9 @@ void PoolUserState::count_one_elsewhere(bool is_shared) noexcept {
       ++(is_shared ? elsewhere_.shared : elsewhere_.local);
     }
   }
-  if (is_last) delete this;
+  if (!is_last) return;
+  const platform::Uncancellable to_its_end;
+  delete this;
 }
 
 void PoolUserState::count_elsewhere() noexcept {

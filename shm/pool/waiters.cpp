@@ -2,6 +2,7 @@
 
 #include <sapbuf/detail/kill_point.hpp>
 
+#include "platform/cancellation.hpp"
 #include "segment/event.hpp"
 #include "segment/maintenance_lock.hpp"
 
@@ -118,6 +119,7 @@ void serve_waiters(PoolCore& core, std::uint32_t freed) noexcept {
 }
 
 bool serve_waiters_soon(PoolCore& core, std::uint32_t freed) noexcept {
+  const platform::Uncancellable to_its_end;
   const MaintenanceLock lock{core, kPatience};
   if (lock) serve_waiters(core, freed);
   return static_cast<bool>(lock);
