@@ -4,6 +4,7 @@
 #include <boost/test/data/test_case.hpp>
 #include <boost/test/unit_test.hpp>
 
+#include "pool/pool_core.hpp"
 #include "stream/stream_core.hpp"
 #include "support/child.hpp"
 #include "support/stream.hpp"
@@ -89,6 +90,31 @@ BOOST_DATA_TEST_CASE(a_blocked_writer_comes_to_the_end_of_its_wait, data::make(k
                if (put(blocked, {2, 0}, 2000) != Status::timeout) throw std::runtime_error("it should be full");
              }) == 0);
   segment.core()->locks().unlock(layout::kMaintenanceLocks);
+}
+
+// Somebody waits, and somebody else has the pool's lock: so whoever acquires or releases tries to serve, and waits for the
+// lock; and so does the last buffer of a user that is closed, which detaches it.
+BOOST_AUTO_TEST_CASE(calls_of_pools_come_to_their_end) {
+  const TestName name;
+  const Segment segment = Segment::create(name, {.slab_bytes = 4096});
+  const Pool pool = Pool::create(segment, "frames", {.buffer_bytes = 64, .count = 1});
+  const std::uint64_t lock = pool.core()->maintenance_lock();
+  BOOST_TEST_REQUIRE(segment.core()->locks().try_lock(lock));
+  pool.core()->control().waiting.store(1);
+  BOOST_TEST(status_of([&] {
+               const Pool own = Pool::open(Segment::open(name), "frames");
+               PoolUser user{own};
+               PoolUser other{own};
+               Buffer buffer = user.acquire();
+               if (other.acquire().status() != Status::exhausted) throw std::runtime_error("there should be none");
+               if (other.acquire_for(3ms).status() != Status::timeout) throw std::runtime_error("there should be none");
+               buffer.release();
+               buffer = user.acquire();
+               if (!buffer) throw std::runtime_error("there should be one");
+               user.close();
+               buffer.release();
+             }) == 0);
+  segment.core()->locks().unlock(lock);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
