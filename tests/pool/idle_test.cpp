@@ -141,6 +141,11 @@ BOOST_DATA_TEST_CASE(an_owner_goes_on_beside_one_who_takes,
   if (!by_death) {
     taker.resume();
     taker.hear();
+    // What the owner has at hand by now was not taken behind its back.
+    for (Buffer more = owner.acquire(); more; more = owner.acquire()) {
+      mark(more, 1);
+      owned.push_back(std::move(more));
+    }
   }
   for (const Buffer& buffer : owned) {
     if (buffer) unmark(buffer, 1);
