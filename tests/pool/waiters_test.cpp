@@ -15,6 +15,7 @@ namespace {
 
 namespace data = boost::unit_test::data;
 using namespace std::chrono_literals;
+using layout::BufferState;
 using layout::BufferWord;
 using layout::Request;
 
@@ -27,6 +28,15 @@ std::size_t count_waiting(const Pool& pool) {
   for (std::uint32_t slot = 0; slot < 8; ++slot) count += request_of(pool, slot).word == Request::waits().word ? 1 : 0;
   return count;
 }
+
+// The slot of the only one that waits.
+std::uint32_t find_waiting(const Pool& pool) {
+  std::uint32_t slot = 0;
+  while (slot < 8 && request_of(pool, slot).word != Request::waits().word) ++slot;
+  return slot;
+}
+
+BufferWord word_of(const Pool& pool, std::uint32_t buffer) { return {pool.core()->word(buffer).load()}; }
 
 // Waits for a buffer, says `number` when it has one, and keeps it until it is told to let go.
 std::unique_ptr<Child> make_waiter(const PoolFixture& fixture, std::uint64_t number, bool stopped = false) {
@@ -144,10 +154,14 @@ BOOST_DATA_TEST_CASE(who_serves_may_be_killed,
   }};
   BOOST_TEST(holder.hear() == 1U);
   const auto first = make_waiter(fixture, 1, true);
+  const std::uint32_t first_slot = find_waiting(fixture.pool);
   const auto second = make_waiter(fixture, 2, true);
   holder.say(1);
   BOOST_TEST(holder.wait() == -SIGKILL);
+  // The second one finds what the dead one left, and serves the first, who is stopped still.
   second->resume();
+  BOOST_TEST_REQUIRE(eventually([&] { return word_of(fixture.pool, 0).state() == BufferState::local; }));
+  BOOST_TEST_REQUIRE(word_of(fixture.pool, 0).is_local_of(first_slot));
   first->resume();
   BOOST_TEST(first->hear() == 1U);
   first->say(1);
