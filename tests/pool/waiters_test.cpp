@@ -192,6 +192,7 @@ BOOST_AUTO_TEST_CASE(who_serves_may_be_stopped) {
       stop_self();
     });
     if (own.acquire_for(kForEver).status() != Status::stopped) throw std::runtime_error("it was not stopped");
+    if (own.acquire().status() != Status::exhausted) throw std::runtime_error("it took what it is to be given");
     link.say(1);
     link.hear();
     stop.store(false);
