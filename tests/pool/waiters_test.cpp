@@ -54,6 +54,21 @@ std::unique_ptr<Child> make_waiter(const PoolFixture& fixture, std::uint64_t num
   return waiter;
 }
 
+// Has the only buffer, and dies or stops at `point` when it lets go of it.
+struct Holder : Child {
+  Holder(const PoolFixture& fixture, KillPoint point, void (*end)() noexcept)
+      : Child([&fixture, point, end](Link& link) {
+          PoolUser own{fixture.open_again()};
+          Buffer only = own.acquire();
+          link.say(1);
+          link.hear();
+          kill_point::arm(point, end);
+          only.release();
+        }) {
+    BOOST_TEST_REQUIRE(hear() == 1U);
+  }
+};
+
 BOOST_AUTO_TEST_SUITE(pool_waiters)
 
 BOOST_AUTO_TEST_CASE(they_are_served_in_the_order_in_which_they_came) {
@@ -144,15 +159,7 @@ BOOST_AUTO_TEST_CASE(a_stopped_server_stops_nobody) {
 BOOST_DATA_TEST_CASE(who_serves_may_be_killed,
                      data::make({KillPoint::pool_freed, KillPoint::serve_given, KillPoint::serve_handed}), point) {
   const PoolFixture fixture{{.buffer_bytes = 64, .count = 1}};
-  Child holder{[&](Link& link) {
-    PoolUser own{fixture.open_again()};
-    Buffer only = own.acquire();
-    link.say(1);
-    link.hear();
-    kill_point::arm(point, kill_self);
-    only.release();
-  }};
-  BOOST_TEST(holder.hear() == 1U);
+  Holder holder{fixture, point, kill_self};
   const auto first = make_waiter(fixture, 1, true);
   const std::uint32_t first_slot = find_waiting(fixture.pool);
   const auto second = make_waiter(fixture, 2, true);
@@ -175,15 +182,7 @@ BOOST_DATA_TEST_CASE(who_serves_may_be_killed,
 // Or stopped: whoever waits goes on waiting, and has it in the end, or leaves it to his next call.
 BOOST_AUTO_TEST_CASE(who_serves_may_be_stopped) {
   const PoolFixture fixture{{.buffer_bytes = 64, .count = 1}};
-  Child holder{[&](Link& link) {
-    PoolUser own{fixture.open_again()};
-    Buffer only = own.acquire();
-    link.say(1);
-    link.hear();
-    kill_point::arm(KillPoint::serve_given, stop_self);
-    only.release();
-  }};
-  BOOST_TEST(holder.hear() == 1U);
+  Holder holder{fixture, KillPoint::serve_given, stop_self};
   Child waiter{[&](Link& link) {
     std::atomic<bool> stop{false};
     PoolUser own{fixture.open_again(), {.stop = &stop}};
