@@ -151,8 +151,9 @@ BOOST_AUTO_TEST_CASE(who_waits_gets_what_the_dead_had) {
 
 // A scan is stopped between its steps while somebody adopts, or is killed there.
 BOOST_DATA_TEST_CASE(who_adopts_beside_a_scan_has_the_buffer,
-                     data::make({KillPoint::scan_dying, KillPoint::scan_fenced}) * data::make({false, true}), point,
-                     by_death) {
+                     data::make({KillPoint::scan_looked, KillPoint::scan_dying, KillPoint::scan_fenced}) *
+                         data::make({false, true}),
+                     point, by_death) {
   const PoolFixture fixture;
   PoolUser user{fixture.pool};
   std::vector<BufferReference> references;
@@ -167,7 +168,8 @@ BOOST_DATA_TEST_CASE(who_adopts_beside_a_scan_has_the_buffer,
   } else {
     BOOST_TEST(scanner.wait_until_stopped());
   }
-  BOOST_TEST((BufferWord{fixture.pool.core()->word(references[3].index).load()}.state() == BufferState::dying));
+  const BufferState expected = point == KillPoint::scan_looked ? BufferState::shared : BufferState::dying;
+  BOOST_TEST((BufferWord{fixture.pool.core()->word(references[3].index).load()}.state() == expected));
   Buffer adopted = user.adopt(references[3]);
   BOOST_TEST_REQUIRE(static_cast<bool>(adopted));
   std::memcpy(adopted.bytes().data(), "mine", 5);
