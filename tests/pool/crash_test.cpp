@@ -233,6 +233,25 @@ BOOST_DATA_TEST_CASE(whoever_lets_it_grow_may_die,
   BOOST_TEST(count_acquirable(fixture.pool) == 20U);
 }
 
+// Or be stopped: whoever needs a buffer waits for it no longer than asked, and has one when it goes on.
+BOOST_AUTO_TEST_CASE(whoever_lets_it_grow_may_be_stopped) {
+  const PoolFixture fixture{{.buffer_bytes = 4096, .count = 1, .max_count = 8}};
+  PoolUser user{fixture.pool};
+  Child grower{[&](Link&) {
+    PoolUser own{fixture.open_again()};
+    const Buffer first = own.acquire();
+    kill_point::arm(KillPoint::growth_allocated, stop_self);
+    const Buffer second = own.acquire();
+  }};
+  BOOST_TEST(grower.wait_until_stopped());
+  BOOST_TEST((user.acquire().status() == Status::exhausted));
+  BOOST_TEST((user.acquire_for(5ms).status() == Status::timeout));
+  grower.resume();
+  BOOST_TEST(static_cast<bool>(user.acquire_for(kPatience)));
+  BOOST_TEST(grower.wait() == 0);
+  BOOST_TEST(count_acquirable(fixture.pool) == 8U);
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace
