@@ -17,6 +17,8 @@ std::string three_digits(double value) {
   return fmt::format("{:.0f}", value);
 }
 
+const char* noun_of(Role role) { return role == Role::user ? "buffer" : "generation"; }
+
 }  // namespace
 
 std::string human_bytes(std::uint64_t bytes) {
@@ -71,12 +73,6 @@ std::string human_time(std::uint64_t epoch_ns) {
 std::string counted(std::uint64_t count, std::string_view noun) {
   return fmt::format("{} {}{}", human_count(count), noun, count == 1 ? "" : "s");
 }
-
-namespace {
-
-const char* noun_of(Role role) { return role == Role::user ? "buffer" : "generation"; }
-
-}  // namespace
 
 std::string holdings(Role role, const std::vector<std::uint64_t>& numbers) {
   if (numbers.empty()) return "nothing";
