@@ -7,6 +7,7 @@
 #include <sapbuf/inspect.hpp>
 
 #include "platform/cancellation.hpp"
+#include "pool/idle.hpp"
 #include "pool/pool_core.hpp"
 #include "pool/pool_options.hpp"
 #include "segment/creation.hpp"
@@ -221,7 +222,7 @@ PoolSnapshot look_at_pool(PoolCore& pool) {
     const layout::PoolSlot& slot = pool.slot(index);
     const layout::MagazineState magazine{slot.state.load(relaxed)};
     snapshot.acquired += magazine.acquired();
-    snapshot.cached += std::min(magazine.depth(), layout::kMagazine);
+    snapshot.cached += count_idle(pool, index);
     if (slot.request.load(relaxed) != 0) ++snapshot.waiting;
   });
   // Of words and magazines that change meanwhile.

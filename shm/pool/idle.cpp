@@ -34,20 +34,6 @@ std::uint32_t depth_of(const layout::PoolSlot& slot) noexcept {
   return std::min(MagazineState{slot.state.load(std::memory_order_acquire)}.depth(), layout::kMagazine);
 }
 
-// How many buffers it would be now. From an owner that has not looked up since somebody took them there are none to be had,
-// whatever the depth says.
-std::uint32_t count_idle(const PoolCore& core, std::uint32_t index) noexcept {
-  const layout::PoolSlot& slot = core.slot(index);
-  const std::uint32_t depth = depth_of(slot);
-  const std::uint32_t there = core.count();
-  std::uint32_t count = 0;
-  for (std::uint32_t i = 0; i < depth; ++i) {
-    const std::uint32_t buffer = slot.magazine[i].load(relaxed);
-    if (buffer < there && BufferWord{core.word(buffer).load(relaxed)}.is_local_of(index)) ++count;
-  }
-  return count;
-}
-
 // Step 1.
 Visits announce(const PoolCore& core, std::uint32_t first) noexcept {
   Visits visits;
@@ -96,6 +82,18 @@ std::uint32_t take_from(PoolCore& core, const Visit& visit) noexcept {
 }
 
 }  // namespace
+
+std::uint32_t count_idle(const PoolCore& core, std::uint32_t index) noexcept {
+  const layout::PoolSlot& slot = core.slot(index);
+  const std::uint32_t depth = depth_of(slot);
+  const std::uint32_t there = core.count();
+  std::uint32_t count = 0;
+  for (std::uint32_t i = 0; i < depth; ++i) {
+    const std::uint32_t buffer = slot.magazine[i].load(relaxed);
+    if (buffer < there && BufferWord{core.word(buffer).load(relaxed)}.is_local_of(index)) ++count;
+  }
+  return count;
+}
 
 std::uint32_t take_idle(PoolCore& core, std::uint32_t first) noexcept {
   const Visits visits = announce(core, first);

@@ -17,6 +17,10 @@
 
 namespace sapbuf::detail {
 
+// How many buffers the user of this slot has at hand. From one that has not looked up since somebody took them there are
+// none to be had, whatever the depth of its magazine says.
+std::uint32_t count_idle(const PoolCore& core, std::uint32_t slot) noexcept;
+
 // Makes free what users have at hand, the one of slot `first` first, until that is enough for a while; returns how many
 // buffers that were. Under the pool's lock.
 std::uint32_t take_idle(PoolCore& core, std::uint32_t first) noexcept;

@@ -70,6 +70,19 @@ BOOST_AUTO_TEST_CASE(an_idle_user_keeps_nothing_from_others) {
   BOOST_TEST(static_cast<bool>(idle.acquire()));
 }
 
+// Its magazine names them until it looks up.
+BOOST_AUTO_TEST_CASE(what_was_taken_from_an_idle_user_is_at_hand_no_more) {
+  const PoolFixture fixture{kPool};
+  PoolUser idle{fixture.pool};
+  PoolUser user{fixture.pool};
+  come_and_go(idle, 20);
+  const std::vector<Buffer> all = take_all(user);
+  BOOST_TEST(depth_of(fixture.pool, idle.slot()) >= 20U);
+  const PoolSnapshot now = inspect(fixture.segment).facilities.back().pool.value();
+  BOOST_TEST(now.in_use == 256U);
+  BOOST_TEST(now.cached == 0U);
+}
+
 // Who takes finds those that still have some behind those that had some.
 BOOST_AUTO_TEST_CASE(many_idle_users_keep_nothing_from_each_other) {
   const TestName name;
