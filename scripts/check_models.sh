@@ -53,6 +53,8 @@ list_models() {
     model pool_waiters -DDEATHS=0 -DTIMEOUTS=0
     model pool_waiters -DPARTICIPANTS=2 -DROUNDS=2 -DTIMEOUTS=0
     model pool_attach -DDEATHS=0
+    model pool_chunks -DSINGLES=2 -DRUNS=1 -DJOINS=1
+    model pool_chunks -DPARTICIPANTS=3 -DSINGLES=1 -DJOINS=0 -DMOVES=0
   else
     model extents_flip -DCOARSE_LOOKS -DREADER_DIES
     model extents_flip -DDEATHS=2 -DMESSAGES=1 -DCOARSE_LOOKS
@@ -106,6 +108,10 @@ list_models() {
     model pool_waiters -DBUFFERS=2 -DTIMEOUTS=0
     model pool_waiters -DPARTICIPANTS=2 -DROUNDS=2 -DDEATHS=2
     model pool_attach
+    model pool_chunks -DDEATHS=0
+    model pool_chunks -DJOINS=1 -DMOVES=1
+    model pool_chunks -DSINGLES=2 -DRUNS=1 -DJOINS=2
+    model pool_chunks -DPARTICIPANTS=3 -DSINGLES=2 -DRUNS=1 -DJOINS=1 -DMOVES=1
   fi
   model wait
   model wait -DSPACE
@@ -183,6 +189,12 @@ list_mutations() {
     CLEARED_LATE NO_CLEARING ENTRIES_UNREAD NO_HEAVY_FENCE; do
     without pool_attach "$step" -DDEATHS=0
   done
+  for step in NO_LOOK_AT_CHUNK CHUNK_BEFORE_WORD NO_INCARNATION NO_JOINING JOINED_BY_STORE TAKEN_BY_STORE SPLIT_FIRST NO_MOVING \
+    FREE_FIRST; do
+    without pool_chunks "$step" -DDEATHS=0
+  done
+  for step in MOVED_TO_FREE NO_CHUNK_SETTLED; do without pool_chunks "$step" -DSINGLES=2 -DJOINS=1 -DMOVES=1; done
+  without pool_chunks CHUNK_SETTLED_FIRST -DPARTICIPANTS=3 -DSINGLES=0 -DJOINS=0 -DMOVES=0
   for step in NO_HEAVY_FENCE SEQUENCE_AFTER_LOOK SEQUENCE_AFTER_ANNOUNCEMENT NO_SEQUENCE NO_LOOK_AGAIN NO_LOOK_AFTER_DEATH; do
     without wait "$step"
   done

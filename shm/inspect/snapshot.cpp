@@ -7,8 +7,8 @@
 #include <sapbuf/inspect.hpp>
 
 #include "platform/cancellation.hpp"
+#include "pool/chunks.hpp"
 #include "pool/idle.hpp"
-#include "pool/pool_core.hpp"
 #include "pool/pool_options.hpp"
 #include "segment/creation.hpp"
 #include "segment/facility.hpp"
@@ -200,10 +200,12 @@ StreamSnapshot look_at_stream(StreamCore& stream, const InspectOptions& options,
   return snapshot;
 }
 
-PoolSnapshot look_at_pool(PoolCore& pool) {
-  pool.check();
-  PoolSnapshot snapshot{.options = options_of(pool.geometry()), .count = pool.count()};
-  for (std::uint32_t buffer = 0; buffer < snapshot.count; ++buffer) {
+void count_buffers(const PoolCore& pool, std::uint32_t chunk, layout::ChunkWord seen, PoolSnapshot& snapshot) {
+  const std::uint32_t end = end_of(pool, chunk);
+  if (seen.state() == layout::ChunkState::whole) snapshot.in_use += end - first_buffer_of(chunk);
+  if (seen.state() == layout::ChunkState::unbacked) snapshot.unbacked += end - first_buffer_of(chunk);
+  if (seen.state() == layout::ChunkState::whole || seen.state() == layout::ChunkState::unbacked) return;
+  for (std::uint32_t buffer = first_buffer_of(chunk); buffer < end; ++buffer) {
     switch (layout::BufferWord{pool.word(buffer).load(relaxed)}.state()) {
       case layout::BufferState::free:
         ++snapshot.free;
@@ -217,6 +219,13 @@ PoolSnapshot look_at_pool(PoolCore& pool) {
         break;
     }
   }
+}
+
+PoolSnapshot look_at_pool(PoolCore& pool) {
+  pool.check();
+  PoolSnapshot snapshot{.options = options_of(pool.geometry()), .count = pool.count()};
+  for_each_chunk(pool,
+                 [&](std::uint32_t chunk, layout::ChunkWord seen) { count_buffers(pool, chunk, seen, snapshot); });
   snapshot.waits = pool.control().next_ticket.load(relaxed);
   for_each_participant(pool, [&](std::uint32_t index, layout::SlotRegistration) {
     const layout::PoolSlot& slot = pool.slot(index);

@@ -1,11 +1,11 @@
 // What a pool is made of and where each part begins. Computed from the choices in its directory entry by everybody who
 // opens it, and kept in private memory.
 //
-//   region    + head     + control   + participants x 2432   + most buffers x 8   page-aligned
-//   +---------+----------+-----------+-----------------------+--------------------+----------+----------+-----
-//   | head    | control  | slots     | words                              | buffer 0 | buffer 1 | ...
-//   +---------+----------+-----------+-----------------------+--------------------+----------+----------+-----
-//   \________ mapped by whoever uses the pool _________________________/\_ grows __________________
+//   region    + head     + control   + participants x 2432   + most buffers x 8   + most / 64 x 8   page-aligned
+//   +---------+----------+-----------+-----------------------+--------------------+-------------+----------+----------+-----
+//   | head    | control  | slots     | words                 | chunks                           | buffer 0 | buffer 1 | ...
+//   +---------+----------+-----------+-----------------------+--------------------+-------------+----------+----------+-----
+//   \________ mapped by whoever uses the pool _____________________________________/\_ grows __________________
 #pragma once
 
 #include <algorithm>
@@ -14,6 +14,7 @@
 
 #include <sapbuf/layout/directory.hpp>
 #include <sapbuf/layout/facility.hpp>
+#include <sapbuf/layout/pool_chunk.hpp>
 #include <sapbuf/layout/pool_slot.hpp>
 
 namespace sapbuf::layout {
@@ -32,6 +33,7 @@ struct PoolGeometry {
   std::uint64_t control_at = 0;
   std::uint64_t slots_at = 0;
   std::uint64_t words_at = 0;
+  std::uint64_t chunks_at = 0;
   std::uint64_t buffers_at = 0;
   std::uint64_t stride_bytes = 0;  // from one buffer to the next
 
@@ -43,13 +45,18 @@ struct PoolGeometry {
   }
 };
 
+constexpr std::uint64_t chunks_of(std::uint64_t buffers) noexcept {
+  return (buffers + kChunkBuffers - 1) / kChunkBuffers;
+}
+
 // Fills in the offsets of a region that begins at `region`, from the choices above them.
 constexpr void place(PoolGeometry& g, std::uint64_t region) noexcept {
   g.head_at = region;
   g.control_at = g.head_at + sizeof(FacilityHead);
   g.slots_at = g.control_at + sizeof(PoolControl);
   g.words_at = g.slots_at + g.participants * sizeof(PoolSlot);
-  g.buffers_at = round_up(g.words_at + g.max_count * sizeof(Word), kPageBytes);
+  g.chunks_at = g.words_at + g.max_count * sizeof(Word);
+  g.buffers_at = round_up(g.chunks_at + chunks_of(g.max_count) * sizeof(Word), kPageBytes);
   g.stride_bytes = round_up(g.buffer_bytes, g.alignment);
 }
 
@@ -70,6 +77,7 @@ constexpr std::uint64_t pool_layout_hash() noexcept {
       .add(kPoolSlotFields, sizeof(PoolSlot))
       .add(kRoots)
       .add(kMagazine)
+      .add(kChunkBuffers)
       .value();
 }
 

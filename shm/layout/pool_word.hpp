@@ -1,5 +1,5 @@
-// The pool's table: one word for each buffer. It is the truth about who has the buffer; everything else is a hint. The
-// library touches no byte of a buffer.
+// The pool's table: one word for each buffer. It is the truth about who has the buffer, if the buffer's chunk is split (see
+// pool_chunk.hpp); everything else is a hint. The library touches no byte of a buffer.
 //
 //   63              32 31      16 15     8 7      0
 //   +-----------------+----------+--------+-------+
@@ -7,6 +7,7 @@
 //   +-----------------+----------+--------+-------+
 //
 //   free -> local            who acquires it, or gives it to one who waits: compare-exchange      (acquire)
+//   free -> local            also its owner, by a store, of a buffer in a chunk that is whole and his
 //   local -> free            its owner, who releases it; recovery, of a dead owner; of one that lies in a magazine, also
 //                            whoever finds none free, under the pool's lock: compare-exchange     (release)
 //   local -> shared          its owner, behind its root                                  (release)

@@ -4,10 +4,12 @@
 #include "platform/cancellation.hpp"
 #include "platform/clock.hpp"
 #include "platform/fence.hpp"
+#include "pool/chunks.hpp"
 #include "pool/idle.hpp"
 #include "pool/pool_user.hpp"
 #include "pool/scan.hpp"
 #include "pool/shed.hpp"
+#include "pool/unbacked.hpp"
 #include "pool/waiters.hpp"
 #include "segment/event.hpp"
 #include "segment/maintenance_lock.hpp"
@@ -18,6 +20,8 @@ namespace {
 
 using layout::BufferState;
 using layout::BufferWord;
+using layout::ChunkState;
+using layout::ChunkWord;
 using layout::MagazineState;
 using layout::Request;
 
@@ -37,34 +41,62 @@ std::uint64_t deadline_after(std::chrono::nanoseconds timeout) noexcept {
 
 }  // namespace
 
-bool PoolUserState::find_free(std::uint32_t& buffer) noexcept {
-  const std::uint32_t there = core_->count();
-  // Who serves is stopped between saying so and doing it: that one is not to be had twice.
-  const Request promised{slot->request.load(relaxed)};
-  std::uint32_t at = next_;
-  for (std::uint32_t looked = 0; looked < there; ++looked, ++at) {
-    if (at >= there) at = 0;
-    if (promised.is_given() && promised.index() == at) continue;
-    layout::Word& word = core_->word(at);
-    BufferWord seen{word.load(relaxed)};
-    if (seen.state() != BufferState::free) continue;
-    const BufferWord own = BufferWord::make(seen.incarnation(), BufferState::local, index_);
-    // pool-free: acquire, so that the last use by whoever had it is behind us.
-    if (!word.compare_exchange_strong(seen.word, own.word, std::memory_order_acquire, relaxed)) continue;
+// Who serves is stopped between saying so and doing it: that one is not to be had twice.
+std::uint32_t PoolUserState::promised() const noexcept {
+  const Request request{slot->request.load(relaxed)};
+  return request.is_given() ? request.index() : kNoBuffer;
+}
+
+bool PoolUserState::find_free_in(std::uint32_t chunk, std::uint32_t& buffer) noexcept {
+  const std::uint32_t first = first_buffer_of(chunk);
+  const std::uint32_t size = end_of(*core_, chunk) - first;
+  const std::uint32_t skipped = chunk_of(next_) == chunk ? next_ - first : 0;
+  const std::uint32_t avoid = promised();
+  for (std::uint32_t looked = 0; looked < size; ++looked) {
+    const std::uint32_t at = first + (skipped + looked) % size;
+    if (at == avoid || !take_buffer(*core_, at, index_)) continue;
     SAPBUF_KILL_POINT(pool_found);
     buffer = at;
     next_ = at + 1;
     return true;
   }
+  if (avoid == kNoBuffer) note_none_free(*core_, chunk);
   return false;
+}
+
+bool PoolUserState::find_free_among(Among which, std::uint32_t& buffer) noexcept {
+  const std::uint32_t chunks = count_chunks(*core_);
+  const std::uint32_t start = chunk_of(next_);
+  for (std::uint32_t looked = 0; looked < chunks; ++looked) {
+    const std::uint32_t chunk = (start + looked) % chunks;
+    const ChunkWord seen{core_->chunk(chunk).load(relaxed)};
+    const bool is_split = seen.state() == ChunkState::split;
+    const bool is_own = is_split && seen.is_noted() && seen.owner() == index_;
+    const bool wanted = which == Among::own     ? is_own
+                        : which == Among::free  ? seen.state() == ChunkState::free && split(*core_, chunk, index_)
+                        : which == Among::noted ? is_split && seen.is_noted()
+                                                : is_split;
+    if (wanted && find_free_in(chunk, buffer)) return true;
+  }
+  return false;
+}
+
+// First where nobody else looks.
+bool PoolUserState::find_free(std::uint32_t& buffer) noexcept {
+  return find_free_among(Among::own, buffer) || find_free_among(Among::free, buffer) ||
+         find_free_among(Among::noted, buffer) || find_free_among(Among::all, buffer);
+}
+
+void PoolUserState::count_acquired(std::uint32_t how_many) noexcept {
+  slot->state.store(slot->state.load(relaxed) + how_many * MagazineState::kOneAcquired, std::memory_order_release);
+  owned_ += how_many;
+  update_hot();
 }
 
 // One whose word says already that it is this user's. The magazine is empty: it might name that very buffer still, if
 // somebody took it from there, and then it would be taken once more.
 Buffer PoolUserState::accept(std::uint32_t buffer) noexcept {
-  slot->state.store(slot->state.load(relaxed) + MagazineState::kOneAcquired, std::memory_order_release);
-  ++owned_;
-  update_hot();
+  count_acquired(1);
   return Buffer{*this, buffer};
 }
 
@@ -94,6 +126,7 @@ bool PoolUserState::grow() {
          !there.compare_exchange_weak(seen, grown, std::memory_order_release, std::memory_order_acquire)) {
   }
   SAPBUF_KILL_POINT(pool_counted);
+  note_free(*core_, before);  // its chunk may have been full
   return core_->count() > before;
 }
 
@@ -105,20 +138,24 @@ bool PoolUserState::make_room(bool here) noexcept {
       const MaintenanceLock lock{*core_, kLockPatience};
       if (lock && (take_idle(*core_, index_ + 1) != 0 || free_unrooted(*core_) != 0)) return true;
     }
-    return (here && free_by_shedding(*core_, kLockPatience)) || grow();
+    return (here && free_by_shedding(*core_, kLockPatience)) || allocate_chunks(*core_, 1, index_) || grow();
   } catch (const std::exception&) {
     return false;  // no room, no memory, no mapping now
   }
 }
 
+Status PoolUserState::prepare_to_acquire(std::uint32_t how_many) noexcept {
+  if (const Status status = why_not(); status != Status::ok) return status;
+  thread.store(this_thread_mark(), relaxed);
+  count_elsewhere();
+  look_up();
+  return held() + how_many > budget_ ? Status::over_budget : Status::ok;
+}
+
 Buffer PoolUserState::acquire() noexcept {
   bool is_last = false;
   for (int tried = 0; tried < kTries; ++tried) {
-    if (const Status status = why_not(); status != Status::ok) return Buffer{status};
-    thread.store(this_thread_mark(), relaxed);
-    count_elsewhere();
-    look_up();
-    if (held() >= budget_) return Buffer{Status::over_budget};
+    if (const Status status = prepare_to_acquire(1); status != Status::ok) return Buffer{status};
     Buffer taken;
     if (slot->request.load(relaxed) != 0) {  // what a hand-over left that this user did not wait for
       empty_magazine();

@@ -2,13 +2,14 @@
 // repeated.
 //
 //   local, of the dead    nobody else was ever told of it: free; so is what lies in its magazine
+//   chunks                behind these: what it had whole is free, and what it had begun with others comes to an end
 //   its roots             cleared; a shared buffer that nobody else has a root for is found by the next scan
 //   its request           cleared
 #include <algorithm>
 
 #include <sapbuf/detail/kill_point.hpp>
 
-#include "pool/pool_core.hpp"
+#include "pool/chunks.hpp"
 #include "pool/scan.hpp"
 
 namespace sapbuf::detail {
@@ -16,6 +17,8 @@ namespace {
 
 using layout::BufferState;
 using layout::BufferWord;
+using layout::ChunkState;
+using layout::ChunkWord;
 using layout::Root;
 
 constexpr auto relaxed = std::memory_order_relaxed;
@@ -53,11 +56,14 @@ bool is_rooted_by_others(const PoolCore& core, Root root, std::span<const std::u
 void PoolCore::find_holdings(std::uint32_t index, std::vector<std::uint64_t>& buffers) {
   const std::uint32_t there = count();
   const std::vector<std::uint32_t> idle = at_hand(slot(index));
-  for (std::uint32_t buffer = 0; buffer < there; ++buffer) {
-    if (BufferWord{word(buffer).load(relaxed)}.is_local_of(index) && !contains(idle, buffer)) {
-      buffers.push_back(buffer + 1);
+  for_each_chunk(*this, [&](std::uint32_t chunk, ChunkWord seen) {
+    const bool is_whole = seen.is_whole_of(index);
+    if (!is_whole && seen.state() != ChunkState::split) return;
+    for (std::uint32_t buffer = first_buffer_of(chunk); buffer < end_of(*this, chunk); ++buffer) {
+      const bool is_local = BufferWord{word(buffer).load(relaxed)}.is_local_of(index) && !contains(idle, buffer);
+      if (is_whole || is_local) buffers.push_back(buffer + 1);
     }
-  }
+  });
   const auto locals = static_cast<std::ptrdiff_t>(buffers.size());  // in order
   for (const layout::Word& word_of_root : slot(index).roots) {
     const Root root{word_of_root.load(relaxed)};
@@ -79,19 +85,32 @@ bool PoolCore::is_in_the_way(std::uint32_t index, layout::SlotRegistration) {
 }
 
 bool PoolCore::repair(std::uint32_t index, RepairTally& tally) {
-  const std::uint32_t there = count();
   const std::vector<std::uint32_t> idle = at_hand(slot(index));
-  for (std::uint32_t buffer = 0; buffer < there; ++buffer) {
-    layout::Word& at = word(buffer);
-    const BufferWord seen{at.load(std::memory_order_acquire)};
-    if (!seen.is_local_of(index)) continue;
-    // pool-free: release; the dead one's last use of it is behind the proof of the death.
-    at.store(seen.freed().word, std::memory_order_release);
-    SAPBUF_KILL_POINT(pool_reclaimed);
-    if (contains(idle, buffer)) continue;
-    ++tally.repairs;
-    tally.bytes += geometry_.buffer_bytes;
-  }
+  std::uint64_t reclaimed = 0;
+  for_each_chunk(*this, [&](std::uint32_t chunk, ChunkWord seen) {
+    const std::uint32_t end = end_of(*this, chunk);
+    // One that it had whole may have words that it was about to keep.
+    if (seen.state() == ChunkState::split || seen.is_whole_of(index)) {
+      for (std::uint32_t buffer = first_buffer_of(chunk); buffer < end; ++buffer) {
+        const bool was_used = reclaim(buffer, index) && !contains(idle, buffer);
+        if (was_used && !seen.is_whole_of(index)) ++reclaimed;
+      }
+    }
+    if (settle_chunk(*this, chunk, index)) reclaimed += end - first_buffer_of(chunk);
+  });
+  tally.repairs += reclaimed;
+  tally.bytes += reclaimed * geometry_.buffer_bytes;
+  return true;
+}
+
+bool PoolCore::reclaim(std::uint32_t buffer, std::uint32_t index) noexcept {
+  layout::Word& at = word(buffer);
+  const BufferWord seen{at.load(std::memory_order_acquire)};
+  if (!seen.is_local_of(index)) return false;
+  // pool-free: release; the dead one's last use of it is behind the proof of the death.
+  at.store(seen.freed().word, std::memory_order_release);
+  SAPBUF_KILL_POINT(pool_reclaimed);
+  note_free(*this, buffer);
   return true;
 }
 

@@ -6,6 +6,7 @@
 #include <sapbuf/detail/kill_point.hpp>
 
 #include "platform/fence.hpp"
+#include "pool/chunks.hpp"
 
 namespace sapbuf::detail {
 namespace {
@@ -53,7 +54,7 @@ Visits announce(const PoolCore& core, std::uint32_t first) noexcept {
 std::uint32_t take_from(PoolCore& core, const Visit& visit) noexcept {
   const layout::PoolSlot& slot = core.slot(visit.slot);
   struct {
-    layout::Word* word;
+    std::uint32_t buffer;
     BufferWord seen;
   } idle[layout::kMagazine];
   std::size_t count = 0;
@@ -62,20 +63,19 @@ std::uint32_t take_from(PoolCore& core, const Visit& visit) noexcept {
   for (std::uint32_t i = 0; i < depth; ++i) {
     const std::uint32_t buffer = slot.magazine[i].load(std::memory_order_acquire);  // pool-free
     if (buffer >= there) continue;
-    layout::Word& word = core.word(buffer);
     // magazine-look: acquire, so that who sees a word that the owner changed when it looked up also sees that it did.
-    const BufferWord seen{word.load(std::memory_order_acquire)};
-    if (seen.is_local_of(visit.slot)) idle[count++] = {&word, seen};
+    const BufferWord seen{core.word(buffer).load(std::memory_order_acquire)};
+    if (seen.is_local_of(visit.slot)) idle[count++] = {buffer, seen};
   }
   if (slot.acknowledged.load(std::memory_order_acquire) >= visit.attention) return 0;  // it gives them back by itself
   SAPBUF_KILL_POINT(idle_seen);
   std::uint32_t taken = 0;
   for (std::size_t i = 0; i < count; ++i) {
     std::uint64_t seen = idle[i].seen.word;
-    if (!idle[i].word->compare_exchange_strong(seen, idle[i].seen.freed().word, std::memory_order_acq_rel, relaxed)) {
-      continue;
-    }
+    layout::Word& word = core.word(idle[i].buffer);
+    if (!word.compare_exchange_strong(seen, idle[i].seen.freed().word, std::memory_order_acq_rel, relaxed)) continue;
     SAPBUF_KILL_POINT(idle_taken);
+    note_free(core, idle[i].buffer);
     ++taken;
   }
   return taken;

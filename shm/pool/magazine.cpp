@@ -5,6 +5,7 @@
 #include <sapbuf/detail/kill_point.hpp>
 
 #include "platform/cancellation.hpp"
+#include "pool/chunks.hpp"
 #include "pool/pool_user.hpp"
 #include "pool/waiters.hpp"
 
@@ -99,16 +100,10 @@ void PoolUserState::give_back(std::uint32_t how_many) noexcept {
     // pool-free: release, behind the last use.
     word.compare_exchange_strong(seen.word, seen.freed().word, std::memory_order_acq_rel, relaxed);
     SAPBUF_KILL_POINT(pool_given_back);
+    note_free(*core_, buffer);
   }
   owned_ -= there - stay;
   slot->state.store(state.with_depth(stay).word, std::memory_order_release);
-}
-
-void PoolUserState::free_local(std::uint32_t buffer) noexcept {
-  layout::Word& word = core_->word(buffer);
-  // pool-free: release, behind the last use. Whoever uses a buffer is the only one who changes its word.
-  word.store(BufferWord{word.load(relaxed)}.freed().word, std::memory_order_release);
-  SAPBUF_KILL_POINT(pool_freed);
 }
 
 void PoolUserState::put_back(std::uint32_t buffer) noexcept {
@@ -137,7 +132,7 @@ void PoolUserState::release(std::uint32_t buffer, std::uint32_t root) noexcept {
     if (depth() >= capacity) give_back((capacity + 1) / 2);
     return put_back(buffer);
   }
-  free_local(buffer);
+  free_buffer(*core_, buffer);
   has_no_more(root);
   serve_behind_release(*core_, buffer);
 }
@@ -151,10 +146,10 @@ void PoolUserState::release_elsewhere(std::uint32_t buffer, std::uint32_t root) 
     if (is_shared) {
       slot->roots[root].store(0, std::memory_order_release);
     } else {
-      free_local(buffer);
+      free_buffer(*core_, buffer);
     }
   }
-  count_one_elsewhere(is_shared);
+  count_released_elsewhere(1, is_shared);
   if (is_shared) {
     std::atomic_thread_fence(std::memory_order_seq_cst);  // request (SB): behind the root
     if (somebody_waits(*core)) wake_oldest_waiter(*core);
@@ -165,19 +160,20 @@ void PoolUserState::release_elsewhere(std::uint32_t buffer, std::uint32_t root) 
 
 void PoolUserState::has_no_more(std::uint32_t root) noexcept {
   const bool is_shared = root != kNoRoot;
-  if (thread.load(relaxed) != this_thread_mark()) return count_one_elsewhere(is_shared);
+  if (thread.load(relaxed) != this_thread_mark()) return count_released_elsewhere(1, is_shared);
   if (is_shared) free_roots_[free_root_count_++] = root;
   --(is_shared ? shared_ : owned_);
 }
 
-void PoolUserState::count_one_elsewhere(bool is_shared) noexcept {
+void PoolUserState::count_released_elsewhere(std::uint32_t how_many, bool is_shared) noexcept {
   bool is_last = false;
   {
     const std::lock_guard guard{elsewhere_.mutex};
     if (elsewhere_.closed) {
-      is_last = --elsewhere_.left == 0;
+      elsewhere_.left -= how_many;
+      is_last = elsewhere_.left == 0;
     } else {
-      ++(is_shared ? elsewhere_.shared : elsewhere_.local);
+      (is_shared ? elsewhere_.shared : elsewhere_.local) += how_many;
     }
   }
   if (!is_last) return;

@@ -57,6 +57,11 @@ bool Pool::is_current() const { return core()->is_current(); }
 std::uint64_t Pool::count() const { return core()->count(); }
 std::size_t Pool::bytes() const { return core()->bytes(); }
 
+std::uint64_t Pool::trim() const {
+  const Uncancellable to_its_end;
+  return core()->segment().unless_truncated([&] { return detail::PoolUserState{core(), {.name = "trim"}}.trim(); });
+}
+
 const std::shared_ptr<detail::PoolCore>& Pool::core() const {
   if (core_ == nullptr) throw Error(Errc::invalid_argument, "this pool handle was moved from");
   return core_;
@@ -66,6 +71,16 @@ PoolUser::PoolUser(const Pool& pool, const PoolUserOptions& options) {
   const Uncancellable to_its_end;
   const auto attach = [&] { return std::make_unique<detail::PoolUserState>(pool.core(), options); };
   user_ = pool.core()->segment().unless_truncated(attach).release();
+}
+
+std::span<const iovec> Run::iovecs() {
+  if (user_ == nullptr || !iovecs_.empty()) return iovecs_;
+  if (user_->buffer_bytes == user_->stride_bytes) {
+    iovecs_.push_back({begin_, count_ * user_->buffer_bytes});
+  } else {
+    for (const std::span<std::byte> part : parts()) iovecs_.push_back({part.data(), part.size()});
+  }
+  return iovecs_;
 }
 
 }  // namespace sapbuf

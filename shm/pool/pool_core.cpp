@@ -79,6 +79,8 @@ void PoolCore::describe(std::vector<SegmentPart>& parts) const {
   part("control", g.control_at, g.slots_at);
   part(std::to_string(g.participants) + " slots", g.slots_at, g.words_at);
   part(std::to_string(g.max_count) + " words", g.words_at, g.words_at + g.max_count * sizeof(layout::Word));
+  part(std::to_string(layout::chunks_of(g.max_count)) + " chunks", g.chunks_at,
+       g.chunks_at + layout::chunks_of(g.max_count) * sizeof(layout::Word));
   const std::uint64_t count = std::min(control().count.load(std::memory_order_acquire), g.max_count);
   part(std::to_string(count) + " buffers", g.buffers_at, g.buffers_at + count * g.stride_bytes);
 }

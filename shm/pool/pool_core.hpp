@@ -24,6 +24,10 @@ class PoolCore final : public Facility {
   layout::Word& word(std::uint32_t buffer) const noexcept {
     return at<layout::Word>(geometry_.words_at + buffer * sizeof(layout::Word));
   }
+  // Of a chunk that has such a buffer.
+  layout::Word& chunk(std::uint32_t chunk) const noexcept {
+    return at<layout::Word>(geometry_.chunks_at + chunk * sizeof(layout::Word));
+  }
   // Buffers that there are, and that this process can address.
   //   growth: acquire, so that their pages are there
   std::uint32_t count() const noexcept {
@@ -51,6 +55,9 @@ class PoolCore final : public Facility {
   std::uint32_t count_released(std::span<const std::uint64_t> buffers, std::span<const std::uint32_t> gone) override;
 
  private:
+  // Of the user of this slot, if it has it alone.
+  bool reclaim(std::uint32_t buffer, std::uint32_t slot) noexcept;
+
   const layout::PoolGeometry geometry_;
   MappedOnDemand buffers_;
   std::atomic<std::uint64_t> reach_;  // in buffers

@@ -78,6 +78,12 @@ Buffer acquire_for(PoolUserHot& user, std::chrono::nanoseconds timeout) noexcept
 Buffer adopt(PoolUserHot& user, const BufferReference& reference) noexcept {
   return static_cast<PoolUserState&>(user).adopt(reference);
 }
+Run acquire_run(PoolUserHot& user, std::uint32_t buffers) noexcept {
+  return static_cast<PoolUserState&>(user).acquire_run(buffers);
+}
+void release_run(PoolUserHot& user, std::uint32_t first, std::uint32_t buffers) noexcept {
+  static_cast<PoolUserState&>(user).release_run(first, buffers);
+}
 std::pair<BufferReference, std::uint32_t> share(PoolUserHot& user, std::uint32_t index, std::uint32_t root) noexcept {
   const BufferReference reference = static_cast<PoolUserState&>(user).share(index, root);
   return {reference, root};

@@ -1,6 +1,7 @@
 // A user of a pool, inside the library: what goes beyond the inlined path of sapbuf/pool.hpp.
 //
 //   acquire.cpp    taking buffers, making room, waiting
+//   runs.cpp       the same for adjacent ones
 //   magazine.cpp   filling the magazine, giving back, looking up
 //   sharing.cpp    references
 //   pool_user.cpp  its beginning and its end
@@ -24,6 +25,10 @@ struct PoolUserState final : PoolUserHot, ForkHook {
 
   Buffer acquire() noexcept;
   Buffer acquire_for(std::chrono::nanoseconds timeout) noexcept;
+  Run acquire_run(std::uint32_t how_many) noexcept;
+  void release_run(std::uint32_t first, std::uint32_t how_many) noexcept;
+  // See Pool::trim(). Throws Error.
+  std::uint64_t trim();
   Buffer adopt(const BufferReference& reference) noexcept;
   BufferReference share(std::uint32_t buffer, std::uint32_t& root) noexcept;
   void release(std::uint32_t buffer, std::uint32_t root) noexcept;
@@ -66,22 +71,33 @@ struct PoolUserState final : PoolUserHot, ForkHook {
   // One that is free, past the magazine.
   bool take_free(Buffer& taken) noexcept;
   bool find_free(std::uint32_t& buffer) noexcept;
+  // In which chunks: those that this user split, and that are worth a look; free ones, of which it splits one; all that are
+  // worth a look; all that are split.
+  enum class Among { own, free, noted, all };
+  bool find_free_among(Among which, std::uint32_t& buffer) noexcept;
+  bool find_free_in(std::uint32_t chunk, std::uint32_t& buffer) noexcept;
+  std::uint32_t promised() const noexcept;
   Buffer accept(std::uint32_t buffer) noexcept;
+  // Looks up; Status::ok if it may have so many more.
+  Status prepare_to_acquire(std::uint32_t how_many) noexcept;
+  void count_acquired(std::uint32_t how_many) noexcept;
   // Gives back the topmost ones of the magazine.
   void give_back(std::uint32_t how_many) noexcept;
   void empty_magazine() noexcept { give_back(layout::kMagazine); }
   void put_back(std::uint32_t buffer) noexcept;
-  void free_local(std::uint32_t buffer) noexcept;
   void release_elsewhere(std::uint32_t buffer, std::uint32_t root) noexcept;
   // It had the buffer, and has it no more; `root` as of Buffer.
   void has_no_more(std::uint32_t root) noexcept;
-  void count_one_elsewhere(bool is_shared) noexcept;
+  void count_released_elsewhere(std::uint32_t how_many, bool is_shared) noexcept;
   std::uint32_t take_root() noexcept;
 
   // Takes back what the dead had; and, if it is to be `here`, what others have at hand, what nobody holds any more, or what
   // is kept for want of need; or else lets the pool grow. Whether anything came of it.
   bool make_room(bool here) noexcept;
   bool grow();  // throws Error
+  bool make_room_for_run(std::uint32_t how_many) noexcept;
+  bool grow_for_run(std::uint32_t how_many);  // throws Error
+  bool free_unused();                         // throws Error
   // Waiting: see pool/waiters.hpp.
   Status why_stop_waiting(std::uint64_t deadline_ns) noexcept;
   void ask() noexcept;

@@ -6,6 +6,7 @@
 #include <sapbuf/detail/kill_point.hpp>
 
 #include "platform/fence.hpp"
+#include "pool/chunks.hpp"
 
 namespace sapbuf::detail {
 namespace {
@@ -89,6 +90,7 @@ std::uint32_t free_unrooted(PoolCore& core) {
     } else if (move(word, seen, seen.freed())) {
       ++freed;
       SAPBUF_KILL_POINT(scan_freed);
+      note_free(core, buffer);
     }
   }
   return freed;

@@ -3,6 +3,7 @@
 #include <sapbuf/detail/kill_point.hpp>
 
 #include "platform/cancellation.hpp"
+#include "pool/chunks.hpp"
 #include "segment/event.hpp"
 #include "segment/maintenance_lock.hpp"
 
@@ -48,9 +49,13 @@ class FreeBuffers {
   FreeBuffers(PoolCore& core, std::uint32_t freed) noexcept
       : core_(core), at_(freed == kAnyFree ? 0 : freed), end_(freed == kAnyFree ? core.count() : freed + 1) {}
 
-  std::uint32_t next() noexcept {
-    for (; at_ < end_; ++at_) {
-      if (is_free(at_)) return at_++;
+  // For the user of slot `waiter`.
+  std::uint32_t next(std::uint32_t waiter) noexcept {
+    while (at_ < end_) {
+      const std::uint32_t buffer = at_++;
+      if (!is_free(buffer)) continue;
+      if (split(core_, chunk_of(buffer), waiter)) return buffer;
+      at_ = first_buffer_of(chunk_of(buffer) + 1);
     }
     return kNone;
   }
@@ -74,12 +79,7 @@ Served hand_over(PoolCore& core, std::uint32_t buffer, const Waiter& waiter) noe
     return Served::gave_up;
   }
   SAPBUF_KILL_POINT(serve_given);
-  layout::Word& word = core.word(buffer);
-  BufferWord seen{word.load(relaxed)};
-  const BufferWord own = BufferWord::make(seen.incarnation(), BufferState::local, waiter.slot);
-  // pool-free: acquire, for the one who gets it; release, for it sees the word alone.
-  if (seen.state() != BufferState::free ||
-      !word.compare_exchange_strong(seen.word, own.word, std::memory_order_acq_rel, relaxed)) {
+  if (!take_buffer(core, buffer, waiter.slot)) {
     std::uint64_t promised = Request::given(buffer).word;
     request.compare_exchange_strong(promised, Request::waits().word, std::memory_order_acq_rel, relaxed);
     return Served::taken_by_another;
@@ -108,11 +108,11 @@ bool was_given(const PoolCore& core, std::uint32_t slot, layout::Request request
 void serve_waiters(PoolCore& core, std::uint32_t freed) noexcept {
   FreeBuffers free{core, freed};
   Waiter waiter = next_waiter(core, 0);
-  std::uint32_t buffer = waiter.slot == kNone ? kNone : free.next();
+  std::uint32_t buffer = waiter.slot == kNone ? kNone : free.next(waiter.slot);
   while (waiter.slot != kNone && buffer != kNone) {
     const Served served = hand_over(core, buffer, waiter);
     if (served != Served::taken_by_another) waiter = next_waiter(core, waiter.ticket);
-    if (served != Served::gave_up) buffer = free.next();
+    if (served != Served::gave_up && waiter.slot != kNone) buffer = free.next(waiter.slot);
   }
   if (waiter.slot != kNone) return notify(core.slot(waiter.slot).served);
   say_whether_somebody_waits(core);

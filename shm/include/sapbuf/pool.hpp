@@ -6,11 +6,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <ranges>
 #include <span>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
+
+#include <sys/uio.h>
 
 #include <sapbuf/buffer_reference.hpp>
 #include <sapbuf/detail/kill_point.hpp>
@@ -23,6 +26,7 @@
 namespace sapbuf {
 
 class Buffer;
+class Run;
 struct BufferReference;
 
 namespace detail {
@@ -58,6 +62,8 @@ Buffer adopt(PoolUserHot& user, const BufferReference& reference) noexcept;
 // `root`: the place among the user's roots of one that is shared, kNoRoot of one that is not; sharing it changes that.
 // Words, not the Buffer: its address never escapes, so that a Buffer that comes and goes stays in registers.
 inline constexpr std::uint32_t kNoRoot = ~std::uint32_t{0};
+Run acquire_run(PoolUserHot& user, std::uint32_t buffers) noexcept;
+void release_run(PoolUserHot& user, std::uint32_t first, std::uint32_t buffers) noexcept;
 std::pair<BufferReference, std::uint32_t> share(PoolUserHot& user, std::uint32_t index, std::uint32_t root) noexcept;
 void release_slow(PoolUserHot& user, std::uint32_t index, std::uint32_t root) noexcept;
 // Behind a store into the magazine that found the user's attention wanted.
@@ -97,7 +103,11 @@ class Pool {
   // False once the pool was removed, or its segment.
   bool is_current() const;
   std::uint64_t count() const;  // buffers that there are now
-  std::size_t bytes() const;    // of its region, now
+  // Gives the memory of buffers that nobody uses back to the system, 64 buffers at a time; returns how many bytes that were.
+  // They are allocated anew before anybody gets them, with zeros in them. It also takes back what users have at hand, and
+  // what nobody holds any more. Nothing if the memory was supplied, or has fewer than 4096 bytes for 64 buffers. Throws as the constructor of PoolUser.
+  std::uint64_t trim() const;
+  std::size_t bytes() const;  // of its region, now
 
   // For the library's own parts.
   const std::shared_ptr<detail::PoolCore>& core() const;
@@ -195,6 +205,77 @@ class [[nodiscard]] Buffer {
   Status status_ = Status::closed;
 };
 
+// Adjacent buffers that a PoolUser has as one allocation, or the reason why there are none. Move-only; its destructor lets
+// go of them. It is its PoolUser's thread's, but may be released on any thread, and may outlive the PoolUser. It is not to
+// be shared.
+class [[nodiscard]] Run {
+ public:
+  Run() noexcept = default;
+  Run(Run&& other) noexcept
+      : user_(std::exchange(other.user_, nullptr)),
+        begin_(other.begin_),
+        first_(other.first_),
+        count_(std::exchange(other.count_, 0)),
+        status_(std::exchange(other.status_, Status::closed)),
+        iovecs_(std::move(other.iovecs_)) {}
+  Run& operator=(Run&& other) noexcept {
+    if (this != &other) {
+      release();
+      user_ = std::exchange(other.user_, nullptr);
+      begin_ = other.begin_;
+      first_ = other.first_;
+      count_ = std::exchange(other.count_, 0);
+      status_ = std::exchange(other.status_, Status::closed);
+      iovecs_ = std::move(other.iovecs_);
+    }
+    return *this;
+  }
+  ~Run() { release(); }
+
+  explicit operator bool() const noexcept { return status_ == Status::ok; }
+  Status status() const noexcept { return status_; }  // Status::closed once it was released or moved from
+
+  std::size_t size() const noexcept { return count_; }  // buffers
+  // One std::span<std::byte> of the pool's buffer_bytes for each buffer, in the order of their addresses: random access,
+  // valid while this is.
+  auto parts() const noexcept {
+    return std::views::iota(std::uint32_t{0}, count_) |
+           std::views::transform([begin = begin_, user = user_](std::uint32_t i) {
+             return std::span<std::byte>(begin + i * user->stride_bytes, user->buffer_bytes);
+           });
+  }
+  // The same for readv(2) and writev(2), with as few pieces as it takes: one where the buffers touch each other, that is,
+  // where their size is a multiple of their alignment. The system takes 1,024 at once (IOV_MAX). Valid until this is released.
+  std::span<const iovec> iovecs();
+
+  // Lets go of them now.
+  void release() noexcept {
+    if (detail::PoolUserHot* const user = std::exchange(user_, nullptr)) detail::release_run(*user, first_, count_);
+    count_ = 0;
+    iovecs_.clear();
+    status_ = Status::closed;
+  }
+
+ private:
+  friend class PoolUser;
+  friend struct detail::PoolUserState;
+
+  Run(detail::PoolUserHot& user, std::uint32_t first, std::uint32_t count) noexcept
+      : user_(&user),
+        begin_(user.buffers + first * user.stride_bytes),
+        first_(first),
+        count_(count),
+        status_(Status::ok) {}
+  explicit Run(Status why_not) noexcept : status_(why_not) {}
+
+  detail::PoolUserHot* user_ = nullptr;
+  std::byte* begin_ = nullptr;
+  std::uint32_t first_ = 0;
+  std::uint32_t count_ = 0;
+  Status status_ = Status::closed;
+  std::vector<iovec> iovecs_;  // once they were asked for
+};
+
 struct PoolUserOptions {
   std::string name{};  // for people; 63 bytes are kept. Empty: the program's name and pid
   // Buffers that it can hold at once, adopted ones included; 0: as many as there are.
@@ -257,6 +338,11 @@ class PoolUser {
   template <typename Rep, typename Period>
   Buffer acquire_for(std::chrono::duration<Rep, Period> timeout) noexcept {
     return acquire_for(detail::saturated<std::chrono::nanoseconds>(timeout));
+  }
+  // `buffers` adjacent ones, at once or not at all: as acquire(), and too_large for 0 or more than the pool's max_count; exhausted
+  // also where there would be enough of them, but not side by side. From 64 on it takes 64 at a time.
+  Run acquire_run(std::uint32_t buffers) noexcept {
+    return user_ == nullptr ? Run{} : detail::acquire_run(*user_, buffers);
   }
   // The buffer that the reference names, if it was not freed yet: stale otherwise, and for those of other pools;
   // over_budget if this user holds 248 shared buffers already. Sure to be there while whoever gave the reference holds

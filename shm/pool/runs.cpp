@@ -1,0 +1,96 @@
+// Runs: adjacent buffers as one allocation. See pool/chunks.hpp.
+#include "platform/cancellation.hpp"
+#include "pool/chunks.hpp"
+#include "pool/idle.hpp"
+#include "pool/pool_user.hpp"
+#include "pool/scan.hpp"
+#include "pool/shed.hpp"
+#include "pool/unbacked.hpp"
+#include "pool/waiters.hpp"
+#include "segment/maintenance_lock.hpp"
+#include "segment/recovery.hpp"
+
+namespace sapbuf::detail {
+namespace {
+
+constexpr int kTries = 16;      // to make room, when others take what comes of it
+constexpr int kMostLooks = 64;  // at what others have at hand: they may fill it again meanwhile
+constexpr std::chrono::milliseconds kLockPatience{10};
+
+}  // namespace
+
+bool PoolUserState::grow_for_run(std::uint32_t how_many) {
+  const std::uint64_t chunked = layout::chunks_of(core_->count()) * layout::kChunkBuffers;
+  const std::uint64_t enough = std::min(chunked + how_many, core_->geometry().max_count);
+  bool grown = false;
+  while (core_->count() < enough && grow()) grown = true;
+  return grown;
+}
+
+// What others have at hand, and what nobody holds. False also if the lock was not to be had.
+bool PoolUserState::free_unused() {
+  const MaintenanceLock lock{*core_, kLockPatience};
+  if (!lock) return false;
+  bool freed = false;
+  for (int looks = 0; looks < kMostLooks && take_idle(*core_, index_ + 1) != 0; ++looks) freed = true;
+  return free_unrooted(*core_) != 0 || freed;
+}
+
+bool PoolUserState::make_room_for_run(std::uint32_t how_many) noexcept {
+  const platform::Uncancellable to_its_end;
+  try {
+    const bool recovered = !recover_core(core_->segment()).dead.empty();
+    const bool freed = free_unused();
+    if (join_all(*core_, index_) != 0 || recovered || freed) return true;
+    return free_by_shedding(*core_, kLockPatience) || allocate_chunks(*core_, how_many, index_) ||
+           grow_for_run(how_many);
+  } catch (const std::exception&) {
+    return false;  // no room, no memory, no mapping now
+  }
+}
+
+Run PoolUserState::acquire_run(std::uint32_t how_many) noexcept {
+  if (how_many == 0 || how_many > core_->geometry().max_count) return Run{Status::too_large};
+  bool is_last = false;
+  for (int tried = 0; tried < kTries; ++tried) {
+    if (const Status status = prepare_to_acquire(how_many); status != Status::ok) return Run{status};
+    // What a hand-over left that this user did not wait for.
+    if (Buffer given; slot->request.load(std::memory_order_relaxed) != 0) {
+      empty_magazine();
+      static_cast<void>(withdraw(given));
+    }
+    if (!somebody_waits(*core_) || !serve_waiters_soon(*core_, kAnyFree) || !somebody_waits(*core_)) {
+      const std::uint32_t first = take_run(*core_, {how_many, index_, chunk_of(next_), promised()});
+      if (first != kNoBuffer) {
+        count_acquired(how_many);
+        return Run{*this, first, how_many};
+      }
+    }
+    if (is_last) break;
+    empty_magazine();
+    is_last = !make_room_for_run(how_many);
+  }
+  return Run{Status::exhausted};
+}
+
+std::uint64_t PoolUserState::trim() {
+  free_unused();
+  join_all(*core_, index_);
+  return give_back_free_chunks(*core_, index_);
+}
+
+// On any thread: nothing of it passes through the magazine.
+void PoolUserState::release_run(std::uint32_t first, std::uint32_t how_many) noexcept {
+  if (forked_) return;
+  const std::shared_ptr<PoolCore> core = core_;  // this may be gone once it is counted
+  if (why_not() == Status::ok) free_run(*core, first, how_many);
+  if (thread.load(std::memory_order_relaxed) == this_thread_mark()) {
+    owned_ -= how_many;
+    if (budget_ != kNoBudget) update_hot();
+  } else {
+    count_released_elsewhere(how_many, false);
+  }
+  serve_behind_release(*core, kAnyFree);
+}
+
+}  // namespace sapbuf::detail

@@ -1,0 +1,89 @@
+#include "pool/unbacked.hpp"
+
+#include <sapbuf/detail/kill_point.hpp>
+
+#include "pool/chunks.hpp"
+
+namespace sapbuf::detail {
+namespace {
+
+using layout::ChunkState;
+using layout::ChunkWord;
+using layout::kChunkBuffers;
+
+struct Pages {
+  std::uint64_t offset = 0;  // from the segment's first byte
+  std::uint64_t bytes = 0;
+};
+
+// Those that have nothing of other chunks.
+Pages pages_of(const PoolCore& core, std::uint32_t chunk) noexcept {
+  const layout::PoolGeometry& geometry = core.geometry();
+  const std::uint64_t begin = geometry.buffers_at + first_buffer_of(chunk) * geometry.stride_bytes;
+  const std::uint64_t end = begin + kChunkBuffers * geometry.stride_bytes;
+  const std::uint64_t first = layout::round_up(begin, layout::kPageBytes);
+  const std::uint64_t last = end / layout::kPageBytes * layout::kPageBytes;
+  return first < last ? Pages{first, last - first} : Pages{};
+}
+
+// While the caller changes what is behind it: the chunk's word as it will be if that fails.
+class Change {
+ public:
+  Change(PoolCore& core, std::uint32_t chunk, ChunkState from, std::uint32_t owner) noexcept
+      : word_(core.chunk(chunk)), end_(ChunkWord::make(from)) {
+    std::uint64_t seen = end_.word;
+    begun_ = word_.compare_exchange_strong(seen, ChunkWord::make(ChunkState::changing, owner).word,
+                                           std::memory_order_acq_rel);
+    if (begun_) SAPBUF_KILL_POINT(chunk_changing);
+  }
+  Change(const Change&) = delete;
+  Change& operator=(const Change&) = delete;
+  ~Change() {
+    if (!begun_) return;
+    // pool-free: release, behind what was done to the pages.
+    word_.store(end_.word, std::memory_order_release);
+    SAPBUF_KILL_POINT(chunk_changed);
+  }
+
+  bool begun() const noexcept { return begun_; }
+  void end_as(ChunkState state) noexcept { end_ = ChunkWord::make(state); }
+
+ private:
+  layout::Word& word_;
+  ChunkWord end_;
+  bool begun_;
+};
+
+}  // namespace
+
+std::uint64_t give_back_free_chunks(PoolCore& core, std::uint32_t owner) {
+  if (core.segment().supplied(0) != nullptr) return 0;
+  std::uint64_t given = 0;
+  const std::uint32_t complete = core.count() / kChunkBuffers;  // the last one may grow
+  for (std::uint32_t chunk = 0; chunk < complete; ++chunk) {
+    const Pages pages = pages_of(core, chunk);
+    if (pages.bytes == 0) continue;
+    Change change{core, chunk, ChunkState::free, owner};
+    if (!change.begun()) continue;
+    change.end_as(ChunkState::unbacked);  // also if it fails: some may be gone
+    core.segment().give_back(pages.offset, pages.bytes);
+    given += pages.bytes;
+  }
+  return given;
+}
+
+bool allocate_chunks(PoolCore& core, std::uint32_t count, std::uint32_t owner) {
+  std::uint32_t allocated = 0;
+  const std::uint32_t chunks = count_chunks(core);
+  for (std::uint32_t chunk = 0; chunk < chunks && allocated < count; ++chunk) {
+    Change change{core, chunk, ChunkState::unbacked, owner};
+    if (!change.begun()) continue;
+    const Pages pages = pages_of(core, chunk);
+    core.segment().allocate(pages.offset, pages.bytes);
+    change.end_as(ChunkState::free);
+    allocated += kChunkBuffers;
+  }
+  return allocated != 0;
+}
+
+}  // namespace sapbuf::detail
