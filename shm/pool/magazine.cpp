@@ -174,6 +174,7 @@ void PoolUserState::count_released_elsewhere(std::uint32_t how_many, bool is_sha
       is_last = elsewhere_.left == 0;
     } else {
       (is_shared ? elsewhere_.shared : elsewhere_.local) += how_many;
+      elsewhere_.any.store(true, relaxed);
     }
   }
   if (!is_last) return;
@@ -181,8 +182,11 @@ void PoolUserState::count_released_elsewhere(std::uint32_t how_many, bool is_sha
   delete this;
 }
 
+// One that is released elsewhere at this very moment is counted at the next call.
 void PoolUserState::count_elsewhere() noexcept {
+  if (!elsewhere_.any.load(relaxed)) return;
   const std::lock_guard guard{elsewhere_.mutex};
+  elsewhere_.any.store(false, relaxed);
   owned_ -= std::exchange(elsewhere_.local, 0);
   shared_ -= std::exchange(elsewhere_.shared, 0);
 }

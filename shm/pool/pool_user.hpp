@@ -53,6 +53,7 @@ struct PoolUserState final : PoolUserHot, ForkHook {
     std::uint64_t shared = 0;
     std::uint64_t left = 0;  // to be released, once it is closed
     bool closed = false;
+    std::atomic<bool> any{false};  // whether `local` and `shared` have something
   };
 
   Status why_not() noexcept;

@@ -214,6 +214,19 @@ test_ls_says_that_there_are_no_pools() {
   expect "$no_segment" "$sapbuf" pool ls "$stream.none"
 }
 
+test_trim_gives_unused_memory_back() {
+  pool_of 4KiB:256
+  start_user camera 3 0
+  expect "$done" "$sapbuf" pool trim "$frames"
+  printed_nothing
+  said "gave 768 KiB of $frames back"
+  expect "$done" "$sapbuf" pool trim "$frames"
+  said "gave 0 B of $frames back"
+  pool_is '.in_use == 3 and .unbacked == 192 and .in_use + .free + .cached + .unbacked == .count'
+  expect "$no_segment" "$sapbuf" pool trim "$stream/none"
+  expect "$usage" "$sapbuf" pool trim
+}
+
 # All buffers are accounted for, whatever of them a user has at hand.
 test_ls_shows_where_the_buffers_are() {
   pool_of 4KiB:64

@@ -112,6 +112,7 @@ void add_pool(Json& json, const PoolSnapshot& pool) {
   json["max_count"] = pool.options.max_count;
   json["in_use"] = pool.in_use;
   json["cached"] = pool.cached;
+  json["unbacked"] = pool.unbacked;
   json["acquired"] = pool.acquired;
   json["waits"] = pool.waits;
   json["waiting"] = pool.waiting;

@@ -153,6 +153,9 @@ void add_goals_of_pools(Goals& goals) {
     goals.at_most(fmt::format("buffer of {} against one of 64 B", bytes), 1.05,
                   goals.ratio({"pool-sizes", 0, bytes}, {"pool-sizes", 0, "64 B"}));
   }
+  goals.at_most("run of 1,024 buffers against one", 2,
+                goals.ratio({"pool-runs", 0, "run of 1024"}, {"pool-runs", 0, "one buffer"}));
+  goals.at_most("run of 1,024 buffers", 200, goals.figure({"pool-runs", 0, "run of 1024"}, 50), "ns");
   const auto handed = [](const char* column) { return Place{"pool-hand-over", 0, column}; };
   const Place pool = handed("sapbuf pool, over a ring");
   goals.at_most("acquire here, release there, against rte_mempool and rte_ring", 0.7,

@@ -21,6 +21,7 @@ std::span<const Scenario> scenarios() {
       {"registry", "cost of a message and of a sweep with 64 to 1,000 participants", measure_registries},
       {"upkeep", "attach and detach, flip, cleaning, recovery: a call each", measure_upkeep},
       {"pool-hits", "a buffer acquired and released, beside the pool's peers", measure_pool_hits},
+      {"pool-runs", "adjacent buffers at once, beside one buffer", measure_pool_runs},
       {"pool-hand-over", "a buffer acquired in one process and released in another", measure_pool_hand_over},
       {"pool-adopt", "a shared buffer adopted and released, beside a mask of holders", measure_pool_adopt},
       {"pool-at-once", "two processes that acquire and release, against one", measure_pool_at_once},

@@ -28,6 +28,7 @@ void measure_latency(Report& report);                         // latency.cpp
 void measure_tails(Report& report);                           //
 void measure_recovery(Report& report);                        // recovery_time.cpp
 void measure_pool_hits(Report& report);                       // pool_hit.cpp
+void measure_pool_runs(Report& report);                       // pool_runs.cpp
 void measure_pool_hand_over(Report& report);                  // pool_hand_over.cpp
 void measure_pool_adopt(Report& report);                      // pool_adopt.cpp
 void measure_pool_at_once(Report& report);                    // pool_at_once.cpp

@@ -6,6 +6,7 @@
 #include <sapbuf/limits.hpp>
 #include <sapbuf/lock_holders.hpp>
 #include <sapbuf/options.hpp>
+#include <sapbuf/owned.hpp>
 #include <sapbuf/pool.hpp>
 #include <sapbuf/reader.hpp>
 #include <sapbuf/recovery.hpp>
