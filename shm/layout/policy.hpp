@@ -18,6 +18,13 @@ enum class OnFull : std::uint8_t {
   overwrite = 2,  // take the oldest sealed slab that nobody has pinned; readers learn how much they lost
 };
 
+// Who lets a pool grow, and is charged for the memory (by its memory cgroup), when no buffer is free.
+enum class Grow : std::uint8_t {
+  anyone = 0,   // whoever needs one
+  creator = 1,  // users of the handle that made the pool
+  nobody = 2,   // only Pool::grow_to()
+};
+
 // How the common path orders its stores before its loads.
 enum class Fences : std::uint8_t {
   membarrier = 0,  // the rare side pays, by membarrier(2); the common path has compiler fences only

@@ -15,10 +15,12 @@ void write_choices(const PoolGeometry& g, std::uint64_t (&choices)[kChoices]) no
   choices[1] = g.alignment;
   choices[2] = g.count;
   choices[3] = g.max_count;
+  choices[4] = static_cast<std::uint64_t>(g.grow);
 }
 
 std::optional<PoolGeometry> read_pool_choices(const std::uint64_t (&choices)[kChoices]) noexcept {
-  for (std::size_t unknown = 4; unknown < kChoices; ++unknown) {
+  if (choices[4] > 2) return std::nullopt;
+  for (std::size_t unknown = 5; unknown < kChoices; ++unknown) {
     if (choices[unknown] != 0) return std::nullopt;
   }
   PoolGeometry g;
@@ -26,6 +28,7 @@ std::optional<PoolGeometry> read_pool_choices(const std::uint64_t (&choices)[kCh
   g.alignment = choices[1];
   g.count = choices[2];
   g.max_count = choices[3];
+  g.grow = static_cast<Grow>(choices[4]);
   return g;
 }
 

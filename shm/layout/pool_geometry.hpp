@@ -14,6 +14,7 @@
 
 #include <sapbuf/layout/directory.hpp>
 #include <sapbuf/layout/facility.hpp>
+#include <sapbuf/layout/policy.hpp>
 #include <sapbuf/layout/pool_chunk.hpp>
 #include <sapbuf/layout/pool_slot.hpp>
 
@@ -27,6 +28,7 @@ struct PoolGeometry {
   std::uint64_t alignment = 0;
   std::uint64_t count = 0;      // at first
   std::uint64_t max_count = 0;  // that it may grow to
+  Grow grow = Grow::anyone;
   std::uint32_t participants = 0;
   // Offsets from the segment's first byte.
   std::uint64_t head_at = 0;

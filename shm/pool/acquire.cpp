@@ -5,6 +5,7 @@
 #include "platform/clock.hpp"
 #include "platform/fence.hpp"
 #include "pool/chunks.hpp"
+#include "pool/growth.hpp"
 #include "pool/idle.hpp"
 #include "pool/pool_user.hpp"
 #include "pool/scan.hpp"
@@ -31,7 +32,6 @@ constexpr int kTriesHere = 4;                           // of these, before the 
 constexpr std::chrono::milliseconds kLockPatience{10};  // of one who does not wait, with a live holder
 constexpr std::uint64_t kNapNs = 2'000'000;             // of one that may be waiting for the dead, or for a flag
 constexpr std::uint64_t kOthersNs = 20'000'000;         // for which it is left to the oldest one to make room
-constexpr std::uint64_t kGrowthBytes = std::uint64_t{4} << 20;  // at once, at the most: below a few milliseconds
 
 std::uint64_t deadline_after(std::chrono::nanoseconds timeout) noexcept {
   const auto ns = static_cast<std::uint64_t>(std::max<std::int64_t>(0, timeout.count()));
@@ -107,28 +107,7 @@ bool PoolUserState::take_free(Buffer& taken) noexcept {
   return true;
 }
 
-// Without the pool's lock, which stands behind the directory's.
-bool PoolUserState::grow() {
-  const layout::PoolGeometry& geometry = core_->geometry();
-  layout::Word& there = core_->control().count;
-  std::uint64_t seen = there.load(std::memory_order_acquire);
-  if (seen >= geometry.max_count) return false;
-  const std::uint32_t before = core_->count();
-  if (geometry.buffers_in(core_->bytes()) <= seen) {
-    const std::uint64_t most = std::max<std::uint64_t>(kGrowthBytes / geometry.stride_bytes, 1);
-    const std::uint64_t more = std::clamp<std::uint64_t>(seen / 4, 1, most);
-    core_->grow(geometry.bytes_with(std::min(seen + more, geometry.max_count)), kLockPatience);
-  }
-  SAPBUF_KILL_POINT(pool_grown);
-  const std::uint64_t grown = geometry.buffers_in(core_->bytes());
-  // growth: release, behind the region's own.
-  while (seen < grown &&
-         !there.compare_exchange_weak(seen, grown, std::memory_order_release, std::memory_order_acquire)) {
-  }
-  SAPBUF_KILL_POINT(pool_counted);
-  note_free(*core_, before);  // its chunk may have been full
-  return core_->count() > before;
-}
+bool PoolUserState::grow() { return may_grow_ && grow_by_one_step(*core_, kLockPatience); }
 
 bool PoolUserState::make_room(bool here) noexcept {
   const platform::Uncancellable to_its_end;

@@ -2,11 +2,16 @@
 #include <sapbuf/pool.hpp>
 
 #include "platform/cancellation.hpp"
+#include "pool/growth.hpp"
 #include "pool/pool_core.hpp"
 #include "pool/pool_options.hpp"
 #include "pool/pool_user.hpp"
 
 namespace sapbuf {
+
+std::string_view to_string(Grow grow) noexcept {
+  return grow == Grow::anyone ? "anyone" : grow == Grow::creator ? "creator" : "nobody";
+}
 
 using platform::Uncancellable;
 
@@ -59,7 +64,25 @@ std::size_t Pool::bytes() const { return core()->bytes(); }
 
 std::uint64_t Pool::trim() const {
   const Uncancellable to_its_end;
-  return core()->segment().unless_truncated([&] { return detail::PoolUserState{core(), {.name = "trim"}}.trim(); });
+  return core()->segment().unless_truncated([&] {
+    return detail::PoolUserState{core(), {.name = "trim"}, created_}.trim();
+  });
+}
+void Pool::grow_to(std::uint64_t count) const {
+  const Uncancellable to_its_end;
+  const std::uint64_t most = core()->geometry().max_count;
+  if (count > most) {
+    throw Error(Errc::invalid_argument,
+                core()->title() + " may grow to " + std::to_string(most) + " buffers, not to " + std::to_string(count));
+  }
+  const bool grown = core()->segment().unless_truncated([&] {
+    while (core()->count() < count && detail::grow_by_one_step(*core(), std::chrono::seconds{1})) {
+    }
+    return core()->count() >= count;
+  });
+  if (!grown) {
+    throw Error(Errc::resource_exhausted, core()->title() + " has no addresses in this process for so many buffers");
+  }
 }
 
 const std::shared_ptr<detail::PoolCore>& Pool::core() const {
@@ -69,7 +92,7 @@ const std::shared_ptr<detail::PoolCore>& Pool::core() const {
 
 PoolUser::PoolUser(const Pool& pool, const PoolUserOptions& options) {
   const Uncancellable to_its_end;
-  const auto attach = [&] { return std::make_unique<detail::PoolUserState>(pool.core(), options); };
+  const auto attach = [&] { return std::make_unique<detail::PoolUserState>(pool.core(), options, pool.created()); };
   user_ = pool.core()->segment().unless_truncated(attach).release();
 }
 

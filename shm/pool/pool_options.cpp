@@ -15,6 +15,7 @@ layout::PoolGeometry geometry_of(const PoolOptions& options, std::uint32_t parti
   geometry.alignment = options.alignment;
   geometry.count = options.count;
   geometry.max_count = options.max_count == 0 ? options.count : options.max_count;
+  geometry.grow = options.grow;
   geometry.participants = participants;
   if (const auto problem = layout::problem_with(geometry)) throw Error(Errc::invalid_argument, *problem);
   layout::place(geometry, 0);
@@ -27,7 +28,8 @@ PoolOptions options_of(const layout::PoolGeometry& geometry) {
   return {.buffer_bytes = geometry.buffer_bytes,
           .count = geometry.count,
           .max_count = geometry.max_count,
-          .alignment = geometry.alignment};
+          .alignment = geometry.alignment,
+          .grow = geometry.grow};
 }
 
 std::vector<std::string> differences(const PoolOptions& there, const PoolOptions& asked) {
@@ -39,6 +41,9 @@ std::vector<std::string> differences(const PoolOptions& there, const PoolOptions
   compare("count", there.count, asked.count);
   compare("max_count", there.max_count, asked.max_count == 0 ? asked.count : asked.max_count);
   compare("alignment", there.alignment, asked.alignment);
+  if (there.grow != asked.grow) {
+    all.push_back("grow " + std::string(to_string(there.grow)) + ", not " + std::string(to_string(asked.grow)));
+  }
   return all;
 }
 

@@ -7,10 +7,11 @@
 
 namespace sapbuf::detail {
 
-PoolUserState::PoolUserState(std::shared_ptr<PoolCore> pool, const PoolUserOptions& options)
+PoolUserState::PoolUserState(std::shared_ptr<PoolCore> pool, const PoolUserOptions& options, bool created)
     : core_(std::move(pool)),
       stop_(options.stop),
       full_fences_(core_->full_fences()),
+      may_grow_(core_->geometry().grow == Grow::anyone || (core_->geometry().grow == Grow::creator && created)),
       budget_(options.budget == 0 ? kNoBudget : options.budget),
       where_(where_of(core_->segment().creation_id(), reference_number(core_->id()))) {
   core_->segment().check_not_forked();

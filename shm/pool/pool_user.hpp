@@ -18,7 +18,8 @@
 namespace sapbuf::detail {
 
 struct PoolUserState final : PoolUserHot, ForkHook {
-  PoolUserState(std::shared_ptr<PoolCore> pool, const PoolUserOptions& options);
+  // `created`: made from the handle that made the pool.
+  PoolUserState(std::shared_ptr<PoolCore> pool, const PoolUserOptions& options, bool created);
   ~PoolUserState();
 
   void after_fork_in_child() noexcept override;
@@ -113,6 +114,7 @@ struct PoolUserState final : PoolUserHot, ForkHook {
   const std::shared_ptr<PoolCore> core_;
   const std::atomic<bool>* const stop_;
   const bool full_fences_;
+  const bool may_grow_;
   const std::uint64_t budget_;
   const std::uint64_t where_;  // of references
   Attachment attachment_;

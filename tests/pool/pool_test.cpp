@@ -317,6 +317,29 @@ BOOST_AUTO_TEST_CASE(a_child_made_by_fork_has_none_of_it) {
   BOOST_TEST((user.acquire().status() == Status::exhausted));
 }
 
+BOOST_AUTO_TEST_CASE(who_may_let_it_grow_is_chosen) {
+  const PoolFixture creator{{.buffer_bytes = 64, .count = 4, .max_count = 8, .grow = Grow::creator}};
+  const PoolFixture nobody{{.buffer_bytes = 64, .count = 4, .max_count = 8, .grow = Grow::nobody}};
+  BOOST_TEST(count_acquirable(creator.open_again()) == 4U);
+  BOOST_TEST(count_acquirable(creator.pool) == 8U);
+  BOOST_TEST(count_acquirable(nobody.pool) == 4U);
+  BOOST_TEST((nobody.pool.options().grow == Grow::nobody));
+  BOOST_TEST(nobody.pool.differences({.buffer_bytes = 64, .count = 4, .max_count = 8}).at(0) ==
+             "grow nobody, not anyone");
+}
+
+BOOST_AUTO_TEST_CASE(it_may_grow_ahead_of_need) {
+  const PoolFixture fixture{{.buffer_bytes = 65536, .count = 4, .max_count = 300, .grow = Grow::nobody}};
+  fixture.pool.grow_to(200);
+  BOOST_TEST(fixture.pool.count() >= 200U);
+  BOOST_TEST(fixture.pool.count() < 300U);
+  fixture.pool.grow_to(100);
+  BOOST_TEST(fixture.open_again().count() >= 200U);
+  BOOST_TEST((error_of([&] { fixture.pool.grow_to(301); }) == Errc::invalid_argument));
+  fixture.pool.grow_to(300);
+  BOOST_TEST(count_acquirable(fixture.pool) == 300U);
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace

@@ -110,6 +110,7 @@ void add_pool(Json& json, const PoolSnapshot& pool) {
   json["alignment"] = pool.options.alignment;
   json["count"] = pool.count;
   json["max_count"] = pool.options.max_count;
+  json["grow"] = to_string(pool.options.grow);
   json["in_use"] = pool.in_use;
   json["cached"] = pool.cached;
   json["unbacked"] = pool.unbacked;

@@ -20,6 +20,7 @@ struct PoolCreateOptions {
   std::optional<std::uint64_t> alignment;
   std::optional<std::uint64_t> count;
   std::optional<std::uint64_t> max_count;
+  Grow grow = Grow::anyone;
   bool if_absent = false;
 };
 
@@ -28,7 +29,8 @@ PoolOptions asked_for(const PoolCreateOptions& options) {
   return {.buffer_bytes = options.buffer_bytes.value_or(preset.buffer_bytes),
           .count = options.count.value_or(preset.count),
           .max_count = options.max_count.value_or(preset.max_count),
-          .alignment = options.alignment.value_or(preset.alignment)};
+          .alignment = options.alignment.value_or(preset.alignment),
+          .grow = options.grow};
 }
 
 int create(const PoolCreateOptions& options) {
@@ -62,6 +64,10 @@ void add_pool_create(CLI::App& pool, Action& chosen) {
       *command, "--max-count",
       "Buffers that it may grow to when none is free, for 8 bytes each at once; unless given, it does not grow",
       [options](std::uint64_t value) { options->max_count = value; }, "", 0, UINT64_MAX);
+  add_choice<Grow>(*command, "--grow", options->grow, {{"anyone", Grow::anyone}, {"nobody", Grow::nobody}},
+                   "Who lets it grow when none is free, and is charged for the memory: anyone who needs a buffer, or "
+                   "nobody but 'sapbuf pool grow' and Pool::grow_to()",
+                   "anyone");
   command->add_flag("--if-absent", options->if_absent,
                     "If it exists, leave it as it is, say what differs, and succeed if it can be used");
   command->callback([options, &chosen] { chosen = [options] { return create(*options); }; });

@@ -19,6 +19,7 @@
 #include <sapbuf/detail/kill_point.hpp>
 #include <sapbuf/detail/this_thread.hpp>
 #include <sapbuf/duration.hpp>
+#include <sapbuf/layout/policy.hpp>
 #include <sapbuf/layout/pool_slot.hpp>
 #include <sapbuf/segment.hpp>
 #include <sapbuf/status.hpp>
@@ -82,7 +83,10 @@ struct PoolOptions {
   // of them, and is allocated at once.
   std::uint64_t max_count = 0;
   std::uint64_t alignment = 64;  // of each buffer: a power of two from 8 to 4096
+  Grow grow = Grow::anyone;      // who lets it grow when none is free
 };
+
+std::string_view to_string(Grow grow) noexcept;  // "anyone", "creator", "nobody"
 
 // A shared handle, like Stream: copies refer to the same mapping, which lives until the last copy, and the last PoolUser
 // made from it, is gone. Thread-safe. One that was moved from throws Errc::invalid_argument.
@@ -103,6 +107,10 @@ class Pool {
   // False once the pool was removed, or its segment.
   bool is_current() const;
   std::uint64_t count() const;  // buffers that there are now
+  // Lets it grow until there are so many, whatever `grow` says: ahead of need, or by a process that is to be charged for it. In
+  // steps of 4 MiB at the most, beside users. Throws Errc::invalid_argument for more than max_count, Errc::no_space, Errc::busy
+  // if somebody who is stopped keeps the directory's lock, Errc::resource_exhausted.
+  void grow_to(std::uint64_t count) const;
   // Gives the memory of buffers that nobody uses back to the system, 64 buffers at a time; returns how many bytes that were.
   // They are allocated anew before anybody gets them, with zeros in them. It also takes back what users have at hand, and
   // what nobody holds any more. Nothing if the memory was supplied, or has fewer than 4096 bytes for 64 buffers. Throws as the constructor of PoolUser.

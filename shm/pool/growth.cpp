@@ -1,0 +1,38 @@
+#include "pool/growth.hpp"
+
+#include <algorithm>
+
+#include <sapbuf/detail/kill_point.hpp>
+
+#include "pool/chunks.hpp"
+
+namespace sapbuf::detail {
+namespace {
+
+constexpr std::uint64_t kMostBytes = std::uint64_t{4} << 20;  // at once: below a few milliseconds
+
+}  // namespace
+
+bool grow_by_one_step(PoolCore& core, std::chrono::milliseconds patience) {
+  const layout::PoolGeometry& geometry = core.geometry();
+  layout::Word& there = core.control().count;
+  std::uint64_t seen = there.load(std::memory_order_acquire);
+  if (seen >= geometry.max_count) return false;
+  const std::uint32_t before = core.count();
+  if (geometry.buffers_in(core.bytes()) <= seen) {
+    const std::uint64_t most = std::max<std::uint64_t>(kMostBytes / geometry.stride_bytes, 1);
+    const std::uint64_t more = std::clamp<std::uint64_t>(seen / 4, 1, most);
+    core.grow(geometry.bytes_with(std::min(seen + more, geometry.max_count)), patience);
+  }
+  SAPBUF_KILL_POINT(pool_grown);
+  const std::uint64_t grown = geometry.buffers_in(core.bytes());
+  // growth: release, behind the region's own.
+  while (seen < grown &&
+         !there.compare_exchange_weak(seen, grown, std::memory_order_release, std::memory_order_acquire)) {
+  }
+  SAPBUF_KILL_POINT(pool_counted);
+  note_free(core, before);  // its chunk may have been full
+  return core.count() > before;
+}
+
+}  // namespace sapbuf::detail
