@@ -8,15 +8,10 @@
 #include <random>
 
 #include "step/chance.hpp"
-#include "step/judge.hpp"
-#include "step/moments.hpp"
-#include "stream/stream_core.hpp"
-#include "support/main_stream.hpp"
+#include "step/experiment.hpp"
 
 namespace sapbuf::test {
 namespace {
-
-using namespace std::chrono_literals;
 
 struct Options {
   std::vector<std::string> only;
@@ -27,66 +22,6 @@ struct Options {
   std::size_t second_deaths = 10;
   std::uint64_t seed = 0;
   bool list = false;
-};
-
-// One victim with all that surrounds it; made anew for each kill.
-struct Experiment {
-  virtual ~Experiment() = default;
-  virtual std::string judge(Healer healer) = 0;
-  std::unique_ptr<SharedBytes> bytes;
-  std::unique_ptr<SteppedProcess> victim;
-};
-using MakeExperiment = std::function<std::unique_ptr<Experiment>()>;
-
-std::span<const std::byte> bytes_of(const Diary& diary) { return std::as_bytes(std::span{&diary, 1}); }
-
-// Where the participants' heartbeats are in the segment.
-std::vector<std::size_t> heartbeats(const Segment& segment) {
-  const layout::SegmentGeometry& geometry = segment.core()->geometry();
-  std::vector<std::size_t> offsets;
-  for (std::uint32_t slot = 0; slot < geometry.participants; ++slot) {
-    offsets.push_back(geometry.slots_at + slot * sizeof(layout::ParticipantSlot) +
-                      offsetof(layout::ParticipantSlot, heartbeat_ns));
-  }
-  return offsets;
-}
-
-class OperationExperiment final : public Experiment {
- public:
-  OperationExperiment(const Operation& operation, const StopPoint* point) : world_(operation.order, operation.on_full) {
-    if (point != nullptr && !world_.admit_bystander(*point)) throw std::runtime_error("this point is never come to");
-    operation.before(world_);
-    const auto timeout = point == nullptr ? 20'000ms : 0ms;
-    const auto prepare = [&] { return operation.victim(Scene{world_.name, *diary_, kVictimId, timeout}); };
-    victim = std::make_unique<SteppedProcess>(prepare);
-    if (victim->state() != SteppedProcess::State::stepping) throw std::runtime_error("the victim cannot begin");
-    bytes = std::make_unique<SharedBytes>(world_.name, bytes_of(*diary_), heartbeats(world_.segment));
-  }
-  std::string judge(Healer healer) override {
-    const Departed victim_of_this{kVictimId, &*diary_};
-    return test::judge(world_, std::span{&victim_of_this, 1}, healer);
-  }
-  const std::string& segment_name() const { return world_.name; }
-
- private:
-  World world_;
-  SharedDiary diary_;
-};
-
-class LifecycleExperiment final : public Experiment {
- public:
-  explicit LifecycleExperiment(const Lifecycle& lifecycle) {
-    lifecycle.before(name_);
-    victim = std::make_unique<SteppedProcess>([&] {
-      const std::string own = name_;
-      return [&lifecycle, own] { lifecycle.act(own); };
-    });
-    bytes = std::make_unique<SharedBytes>(name_, std::span<const std::byte>{});
-  }
-  std::string judge(Healer) override { return judge_lifecycle(name_); }
-
- private:
-  TestName name_;
 };
 
 struct Tally {
@@ -141,40 +76,38 @@ class Sweep {
   }
 
   // The same beside a stopped bystander, the healers in turn. Returns how many kills that were: none where this kind of
-  // stream never comes to the point, or the victim does not get to where it begins.
-  std::uint64_t beside(const Operation& operation, const StopPoint& point) {
-    const MakeExperiment make = [&] { return std::make_unique<OperationExperiment>(operation, &point); };
+  // world never comes to the point, or the victim does not get to where it begins.
+  std::uint64_t beside(const Beside& bystander) {
     Trace whole;
     try {
-      whole = trace_once(make);
+      whole = trace_once(bystander.make);
     } catch (const std::runtime_error&) {
       return 0;
     }
     const std::vector<std::size_t> chosen = chance_.some_of(whole.moments.size(), options_.sample);
     for (const std::size_t moment : chosen) {
       const Healer healer = moment % 2 == 0 ? Healer::recoverer : Healer::blocked_peer;
-      kill_at(make, whole, moment, healer, point.name);
+      kill_at(bystander.make, whole, moment, healer, bystander.point);
     }
     tally_.beside_kills += chosen.size();
     return chosen.size();
   }
 
   // Kills at a moment taken by chance, and then whoever recovers, at one of its own.
-  void second_death(const Operation& operation) {
-    OperationExperiment experiment{operation, nullptr};
+  void second_death(const MakeExperiment& make) {
+    const auto experiment = make();
     const std::size_t first = chance_.below(tally_.moments);
-    trace(*experiment.victim, *experiment.bytes, first + 1);
-    experiment.victim->kill();
-    const std::string segment = experiment.segment_name();
+    trace(*experiment->victim, *experiment->bytes, first + 1);
+    experiment->victim->kill();
     SteppedProcess recoverer{[&] {
-      auto* const own = new Segment{Segment::open(segment)};  // stays open until the kill
+      auto* const own = new Segment{Segment::open(experiment->segment_name())};  // stays open until the kill
       return [own] { recover(*own); };
     }};
     const std::size_t second = chance_.below(kRecoveryMoments);
-    trace(recoverer, *experiment.bytes, second + 1);
+    trace(recoverer, *experiment->bytes, second + 1);
     recoverer.kill();
     const Healer healer = chance_.below(2) == 0 ? Healer::recoverer : Healer::blocked_peer;
-    const std::string problem = experiment.judge(healer);
+    const std::string problem = experiment->judge(healer);
     ++tally_.second_deaths;
     if (!problem.empty()) {
       fail("moment " + std::to_string(first) + ", its recoverer at moment " + std::to_string(second), problem);
@@ -228,13 +161,13 @@ bool wanted(const std::vector<std::string>& only, std::string_view name) {
   return only.empty() || std::find(only.begin(), only.end(), name) != only.end();
 }
 
-std::vector<const StopPoint*> chosen_points(const Options& options, Chance& chance) {
-  std::vector<const StopPoint*> all;
-  for (const StopPoint& point : stop_points()) {
-    if (wanted(options.beside_only, point.name)) all.push_back(&point);
+std::vector<Beside> chosen_bystanders(const Operation& operation, const Options& options, Chance& chance) {
+  std::vector<Beside> all;
+  for (const Beside& bystander : operation.beside) {
+    if (wanted(options.beside_only, bystander.point)) all.push_back(bystander);
   }
   if (options.beside == 0) return {};
-  std::vector<const StopPoint*> some;
+  std::vector<Beside> some;
   for (const std::size_t index : chance.some_of(all.size(), options.beside)) some.push_back(all[index]);
   return some;
 }
@@ -243,16 +176,22 @@ using KillsBeside = std::map<std::string_view, std::uint64_t>;  // by the name o
 
 Tally sweep_operation(const Operation& operation, const Options& options, Chance& chance, KillsBeside& beside) {
   Sweep sweep{options, operation.name, chance};
-  sweep.alone([&] { return std::make_unique<OperationExperiment>(operation, nullptr); });
-  for (const StopPoint* point : chosen_points(options, chance)) {
-    beside[point->name] += sweep.beside(operation, *point);
+  sweep.alone(operation.alone);
+  for (const Beside& bystander : chosen_bystanders(operation, options, chance)) {
+    beside[bystander.point] += sweep.beside(bystander);
   }
-  for (std::size_t i = 0; i < options.second_deaths; ++i) sweep.second_death(operation);
+  for (std::size_t i = 0; i < options.second_deaths; ++i) sweep.second_death(operation.alone);
   return sweep.tally();
 }
 
+std::vector<Operation> all_operations() {
+  std::vector<Operation> all = stream_operations();
+  for (Operation& operation : pool_operations()) all.push_back(std::move(operation));
+  return all;
+}
+
 void list_names() {
-  for (const Operation& operation : operations()) std::printf("%s\n", operation.name);
+  for (const Operation& operation : all_operations()) std::printf("%s\n", operation.name);
   for (const Lifecycle& lifecycle : lifecycles()) std::printf("%s\n", lifecycle.name);
 }
 
@@ -271,7 +210,8 @@ int sweep_all(const Options& options) {
   std::printf("seed %llu\n", static_cast<unsigned long long>(options.seed));
   print_head();
   Chance chance{options.seed};
-  const std::vector<std::size_t> chosen = chance.some_of(operations().size(), options.operations);
+  const std::vector<Operation> operations = all_operations();
+  const std::vector<std::size_t> chosen = chance.some_of(operations.size(), options.operations);
   Tally all;
   KillsBeside beside;
   const auto add = [&](const char* name, const Tally& tally) {
@@ -279,17 +219,17 @@ int sweep_all(const Options& options) {
     all += tally;
   };
   for (const std::size_t index : chosen) {
-    const Operation& operation = operations()[index];
+    const Operation& operation = operations[index];
     if (wanted(options.only, operation.name)) add(operation.name, sweep_operation(operation, options, chance, beside));
   }
   for (const Lifecycle& lifecycle : lifecycles()) {
     if (!wanted(options.only, lifecycle.name)) continue;
     Sweep sweep{options, lifecycle.name, chance};
-    sweep.alone([&] { return std::make_unique<LifecycleExperiment>(lifecycle); });
+    sweep.alone(lifecycle.alone);
     add(lifecycle.name, sweep.tally());
   }
   print_row("all", all);
-  if (chosen.size() == operations().size() && options.only.empty()) all.failures += count_points_not_met(beside);
+  if (chosen.size() == operations.size() && options.only.empty()) all.failures += count_points_not_met(beside);
   return all.failures == 0 ? 0 : 1;
 }
 

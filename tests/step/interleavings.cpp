@@ -8,20 +8,14 @@
 // Every order that is tried is repeatable, and afterwards the oracle of the crash sweep looks at everything.
 #include <CLI/CLI.hpp>
 #include <cstdio>
-#include <deque>
 #include <map>
 #include <random>
 
 #include "step/chance.hpp"
-#include "step/judge.hpp"
-#include "step/moments.hpp"
-#include "step/stages.hpp"
+#include "step/scenery.hpp"
 
 namespace sapbuf::test {
 namespace {
-
-using namespace std::chrono_literals;
-using State = SteppedProcess::State;
 
 // An operation of more instructions than this is preempted at its moments only.
 constexpr std::uint64_t kManyInstructions = 3000;
@@ -32,44 +26,6 @@ struct Options {
   std::size_t triples = 200;
   std::uint64_t seed = 0;
   bool list = false;
-};
-
-constexpr std::uint32_t kIds[] = {kVictimId, kSecondId, kThirdId};
-
-// Actors in place, each at the beginning of its operation.
-class Scenery {
- public:
-  Scenery(const Stage& stage, std::span<const Actor* const> actors) : world_(stage.order, stage.on_full) {
-    stage.before(world_);
-    for (const Actor* actor : actors) {
-      SharedDiary& diary = diaries_.emplace_back();
-      const Scene scene{world_.name, *diary, kIds[processes_.size()], 0ms};
-      processes_.emplace_back([&] { return actor->part(scene); });
-      if (processes_.back().state() != State::stepping) throw std::runtime_error("an actor cannot begin");
-    }
-    stage.when_in_place(world_);
-    bytes_ = std::make_unique<SharedBytes>(world_.name, std::span<const std::byte>{});
-  }
-
-  SteppedProcess& process(std::size_t actor) { return processes_[actor]; }
-  SharedBytes& bytes() { return *bytes_; }
-
-  // What is wrong after all have come to their ends, and left; nothing if all is right.
-  std::string judge() {
-    std::vector<Departed> departed;
-    for (std::size_t actor = 0; actor < processes_.size(); ++actor) {
-      if (processes_[actor].run_to_end() != State::finished) return "an operation does not come to its end";
-      departed.push_back({kIds[actor], &*diaries_[actor], false});
-    }
-    for (SteppedProcess& process : processes_) process.kill();
-    return test::judge(world_, departed, Healer::recoverer);
-  }
-
- private:
-  World world_;
-  std::deque<SharedDiary> diaries_;
-  std::deque<SteppedProcess> processes_;
-  std::unique_ptr<SharedBytes> bytes_;
 };
 
 struct Tally {
@@ -90,32 +46,32 @@ class Explorer {
   Explorer(const Options& options, const Stage& stage, Chance& chance)
       : options_(options), stage_(stage), chance_(chance) {}
 
-  Tally one_preemption(const Actor& first, const Actor& second) {
+  Tally one_preemption(std::size_t first, std::size_t second) {
     tally_ = {};
-    const Actor* const actors[] = {&first, &second};
+    const std::size_t actors[] = {first, second};
     const Way& way = way_of(first);
     tally_.points = way.points.moments.size();
     for (const std::size_t point : chance_.some_of(tally_.points, options_.sample)) {
-      Scenery scenery{stage_, actors};
-      jump_to(scenery.process(0), scenery.bytes(), way.points.moments[point], way.detail);
-      scenery.process(1).run_to_end();
-      conclude(scenery, actors, "instruction " + std::to_string(way.points.moments[point].instructions));
+      const auto scenery = stage_.make(actors);
+      jump_to(scenery->process(0), scenery->bytes(), way.points.moments[point], way.detail);
+      scenery->process(1).run_to_end();
+      conclude(*scenery, actors, "instruction " + std::to_string(way.points.moments[point].instructions));
     }
     return tally_;
   }
 
-  Tally two_preemptions(const Actor& first, const Actor& second) {
+  Tally two_preemptions(std::size_t first, std::size_t second) {
     tally_ = {};
-    const Actor* const actors[] = {&first, &second};
+    const std::size_t actors[] = {first, second};
     const std::vector<Moment>& mine = way_of(first).moments.moments;
     const std::vector<Moment>& theirs = way_of(second).moments.moments;
     tally_.points = mine.size() * theirs.size();
     for (const std::size_t pair : chance_.some_of(tally_.points, options_.sample)) {
-      Scenery scenery{stage_, actors};
-      jump_to(scenery.process(0), scenery.bytes(), mine[pair / theirs.size()]);
+      const auto scenery = stage_.make(actors);
+      jump_to(scenery->process(0), scenery->bytes(), mine[pair / theirs.size()]);
       // Disturbed by the first one, it may go another way, and come to its end without passing here.
-      jump_to(scenery.process(1), scenery.bytes(), theirs[pair % theirs.size()]);
-      conclude(scenery, actors,
+      jump_to(scenery->process(1), scenery->bytes(), theirs[pair % theirs.size()]);
+      conclude(*scenery, actors,
                "moments " + std::to_string(pair / theirs.size()) + " and " + std::to_string(pair % theirs.size()));
     }
     return tally_;
@@ -124,17 +80,17 @@ class Explorer {
   Tally three_actors() {
     tally_ = {};
     for (std::size_t i = 0; i < options_.triples; ++i) {
-      const Actor* const actors[] = {&any(), &any(), &any()};
-      const std::vector<Moment>& first = way_of(*actors[0]).moments.moments;
-      const std::vector<Moment>& second = way_of(*actors[1]).moments.moments;
+      const std::size_t actors[] = {any(), any(), any()};
+      const std::vector<Moment>& first = way_of(actors[0]).moments.moments;
+      const std::vector<Moment>& second = way_of(actors[1]).moments.moments;
       const std::size_t at = chance_.below(first.size());
       const std::size_t then_at = chance_.below(second.size());
-      Scenery scenery{stage_, actors};
-      jump_to(scenery.process(0), scenery.bytes(), first[at]);
-      jump_to(scenery.process(1), scenery.bytes(), second[then_at]);
-      scenery.process(2).run_to_end();
-      scenery.process(1).run_to_end();
-      conclude(scenery, actors, "moments " + std::to_string(at) + " and " + std::to_string(then_at));
+      const auto scenery = stage_.make(actors);
+      jump_to(scenery->process(0), scenery->bytes(), first[at]);
+      jump_to(scenery->process(1), scenery->bytes(), second[then_at]);
+      scenery->process(2).run_to_end();
+      scenery->process(1).run_to_end();
+      conclude(*scenery, actors, "moments " + std::to_string(at) + " and " + std::to_string(then_at));
     }
     return tally_;
   }
@@ -147,8 +103,8 @@ class Explorer {
     Trace points;  // at which it is preempted once: every instruction, or its moments if it has too many
   };
 
-  const Way& way_of(const Actor& actor) {
-    const auto [found, is_new] = ways_.try_emplace(&actor);
+  const Way& way_of(std::size_t actor) {
+    const auto [found, is_new] = ways_.try_emplace(actor);
     Way& way = found->second;
     if (!is_new) return way;
     way.moments = trace_alone(actor, Detail::moments);
@@ -158,30 +114,30 @@ class Explorer {
   }
 
   // Not quite alone: with a second one of its kind in place, as later.
-  Trace trace_alone(const Actor& actor, Detail detail) {
-    const Actor* const actors[] = {&actor, &actor};
-    Scenery scenery{stage_, actors};
-    return trace(scenery.process(0), scenery.bytes(), ~std::size_t{0}, detail);
+  Trace trace_alone(std::size_t actor, Detail detail) {
+    const std::size_t actors[] = {actor, actor};
+    const auto scenery = stage_.make(actors);
+    return trace(scenery->process(0), scenery->bytes(), ~std::size_t{0}, detail);
   }
 
-  void conclude(Scenery& scenery, std::span<const Actor* const> actors, const std::string& where) {
+  void conclude(Scenery& scenery, std::span<const std::size_t> actors, const std::string& where) {
     ++tally_.orders;
     const std::string problem = scenery.judge();
     if (problem.empty()) return;
     ++tally_.failures;
     std::printf("FAILED %s:", stage_.name);
-    for (const Actor* actor : actors) std::printf(" %s", actor->name);
+    for (const std::size_t actor : actors) std::printf(" %s", stage_.actors[actor]);
     std::printf(", preempted at %s (seed %llu): %s\n", where.c_str(), static_cast<unsigned long long>(chance_.seed()),
                 problem.c_str());
     std::fflush(stdout);
   }
 
-  const Actor& any() { return stage_.actors[chance_.below(stage_.actors.size())]; }
+  std::size_t any() { return chance_.below(stage_.actors.size()); }
 
   const Options& options_;
   const Stage& stage_;
   Chance& chance_;
-  std::map<const Actor*, Way> ways_;
+  std::map<std::size_t, Way> ways_;  // by actor
   Tally tally_;
 };
 
@@ -196,8 +152,8 @@ Tally explore(const Options& options, const Stage& stage, Chance& chance) {
   Explorer explorer{options, stage, chance};
   Tally one;
   Tally two;
-  for (const Actor& first : stage.actors) {
-    for (const Actor& second : stage.actors) {
+  for (std::size_t first = 0; first < stage.actors.size(); ++first) {
+    for (std::size_t second = 0; second < stage.actors.size(); ++second) {
       one += explorer.one_preemption(first, second);
       two += explorer.two_preemptions(first, second);
     }
@@ -232,7 +188,7 @@ int run(int argc, char** argv) {
     std::printf("seed %llu\n%-20s %-16s %10s %10s %10s\n", static_cast<unsigned long long>(options.seed), "stage", "",
                 "points", "orders", "failures");
   }
-  for (const Stage& stage : stages()) {
+  for (const Stage& stage : stream_stages()) {
     if (!options.only.empty() &&
         std::find(options.only.begin(), options.only.end(), stage.name) == options.only.end()) {
       continue;

@@ -19,8 +19,8 @@
 namespace sapbuf::test {
 
 // A copy of what the process shares, to see when it changes: a shared-memory object, whatever its size and whether it
-// exists, and other memory. Words at the `ignored` offsets of the object do not count: times, which no recovery asks
-// for.
+// exists, and other memory. Words at the `ignored` offsets of the object, which rise, do not count: times, which no
+// recovery asks for.
 class SharedBytes {
  public:
   SharedBytes(const std::string& segment_name, std::span<const std::byte> more, std::vector<std::size_t> ignored = {});
@@ -37,6 +37,7 @@ class SharedBytes {
 
  private:
   void unmap() noexcept;
+  bool is_as_it_was() const noexcept;
   std::vector<std::byte> copy() const;
 
   std::string path_;

@@ -180,7 +180,8 @@ class Inspection {
       broken("slot ", index, " has state ", static_cast<int>(registration.state()));
     if (registration.in_use() && index >= core_.segment().control().high_slot.load())
       broken("slot ", index, " is in use above high_slot");
-    if (registration.in_use() && registration.role() != SlotRole::writer && registration.role() != SlotRole::reader) {
+    const bool is_own = core_.registration_of(index).in_use();
+    if (is_own && registration.role() != SlotRole::writer && registration.role() != SlotRole::reader) {
       broken("slot ", index, " is in use without a role");
     }
     if (still_) {
@@ -189,7 +190,7 @@ class Inspection {
       if (registration.state() == SlotState::leaving) broken("slot ", index, " says for ever that it is leaving");
       if (registration.state() == SlotState::attaching) broken("slot ", index, " says for ever that it is attaching");
     }
-    if (!core_.registration_of(index).in_use()) return still_ ? look_at_free_slot(index, slot) : void();
+    if (!is_own) return still_ ? look_at_free_slot(index, slot) : void();
     if (registration.role() == SlotRole::writer) return look_at_writer(index, slot);
     look_at_reader(index, slot);
   }

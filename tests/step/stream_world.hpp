@@ -20,20 +20,20 @@ inline constexpr std::uint32_t kFreshId = 7;
 inline constexpr std::uint32_t kWoundedId = 9;  // and 10, of a second one
 inline constexpr std::uint32_t kBystanderMessages = 30;
 
-struct World;
+struct StreamWorld;
 
-struct StopPoint {
+struct StreamStopPoint {
   std::string_view name;
   bool holds_lock = false;  // the maintenance lock: until it goes on, nobody can flip or recover
   bool writes = true;       // it is a writer, and writes its messages to the end when it goes on
   // In the bystander, which stops itself on the way.
   std::function<void(const std::string& segment_name)> live;
-  std::function<void(World&)> before = [](World&) {};
+  std::function<void(StreamWorld&)> before = [](StreamWorld&) {};
 };
-std::span<const StopPoint> stop_points();
+std::span<const StreamStopPoint> stream_stop_points();
 
-struct World {
-  World(Order order, OnFull on_full);
+struct StreamWorld {
+  StreamWorld(Order order, OnFull on_full);
 
   // A peer writes `count` messages; the audience reads them, unless it is told to lag behind.
   void write(std::uint32_t count, bool audience_reads = true);
@@ -45,7 +45,7 @@ struct World {
   // A reader that dies with a range pinned.
   void wound_reader();
   // False if it came to its end without stopping: that point does not belong to this kind of stream.
-  bool admit_bystander(const StopPoint& point);
+  bool admit_bystander(const StreamStopPoint& point);
 
   // How long others may take to come to where they should.
   std::chrono::milliseconds patience() const;
@@ -56,7 +56,7 @@ struct World {
   std::unique_ptr<Writer> peer;  // stays attached, idle, with an extent open if it wrote
   std::uint32_t peer_number = 0;
   std::uint32_t wounded = 0;
-  const StopPoint* stopped_at = nullptr;
+  const StreamStopPoint* stopped_at = nullptr;
   std::unique_ptr<Child> bystander;
 };
 

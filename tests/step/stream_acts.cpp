@@ -1,4 +1,4 @@
-#include "step/acts.hpp"
+#include "step/stream_acts.hpp"
 
 #include <algorithm>
 #include <stdexcept>

@@ -1,22 +1,73 @@
-#include "step/stages.hpp"
+// Where writers and readers meet.
+#include "step/scenery.hpp"
+#include "step/stream_acts.hpp"
+#include "step/stream_judge.hpp"
 
 namespace sapbuf::test {
+
+using namespace std::chrono_literals;
+
 namespace {
 
-void nothing(World&) {}
-void some_messages(World& world) { world.write(3); }
-void unread_messages(World& world) { world.write(24, false); }
+struct Actor {
+  const char* name;
+  Part part;
+};
+
+struct StreamStage {
+  const char* name;
+  Order order = Order::per_writer;
+  OnFull on_full = OnFull::block;
+  std::function<void(StreamWorld&)> before;         // before the actors attach
+  std::function<void(StreamWorld&)> when_in_place;  // when they stand at the beginning of what they do
+  std::vector<Actor> actors;
+};
+
+constexpr std::uint32_t kIds[] = {kVictimId, kSecondId, kThirdId};
+
+class StreamScenery final : public Scenery {
+ public:
+  StreamScenery(const StreamStage& stage, std::span<const std::size_t> actors) : world_(stage.order, stage.on_full) {
+    stage.before(world_);
+    for (const std::size_t actor : actors) {
+      const Scene scene{world_.name, *diaries_.emplace_back(), kIds[count()], 0ms};
+      enter([&] { return stage.actors[actor].part(scene); });
+    }
+    stage.when_in_place(world_);
+    all_are_in_place(world_.name);
+  }
+
+  std::string judge() override {
+    if (!all_come_to_their_ends()) return "an operation does not come to its end";
+    std::vector<Departed> departed;
+    for (std::size_t actor = 0; actor < count(); ++actor) departed.push_back({kIds[actor], &*diaries_[actor], false});
+    kill_all();
+    return test::judge(world_, departed, Healer::recoverer);
+  }
+
+ private:
+  StreamWorld world_;
+  std::deque<SharedDiary> diaries_;
+};
+
+void nothing(StreamWorld&) {}
+void some_messages(StreamWorld& world) { world.write(3); }
+void unread_messages(StreamWorld& world) { world.write(24, false); }
 
 // The cursor stands so that ...
-void at_the_end_of_the_first_slab(World& world) { world.advance_to(1, 3900); }     // the next slab was never used
-void before_the_middle_of_the_second(World& world) { world.advance_to(2, 1500); }  // the next claims close the first
-void at_the_end_of_the_second_slab(World& world) { world.advance_to(2, 3900); }    // the first one must be reclaimed
+void at_the_end_of_the_first_slab(StreamWorld& world) { world.advance_to(1, 3900); }  // the next slab was never used
+void before_the_middle_of_the_second(StreamWorld& world) {
+  world.advance_to(2, 1500);
+}  // the next claims close the first
+void at_the_end_of_the_second_slab(StreamWorld& world) {
+  world.advance_to(2, 3900);
+}  // the first one must be reclaimed
 
-std::function<void(World&)> wounded_at(KillPoint kill_point, unsigned nth) {
-  return [=](World& world) { world.wound(kill_point, nth); };
+std::function<void(StreamWorld&)> wounded_at(KillPoint kill_point, unsigned nth) {
+  return [=](StreamWorld& world) { world.wound(kill_point, nth); };
 }
 
-std::vector<Stage> make_stages() {
+std::vector<StreamStage> make_stages() {
   const auto block = OnFull::block;
   const Actor commit{"commit", writer_that(1, write_one)};
   const Actor commit_shorter{"commit_fewer", writer_that(1, commit_fewer)};
@@ -32,7 +83,7 @@ std::vector<Stage> make_stages() {
   const Actor join{"attach_reader", attach_reader};
   const Actor heal{"recover", run_recovery};
 
-  std::vector<Stage> all;
+  std::vector<StreamStage> all;
   for (const Order order : {Order::per_writer, Order::total}) {
     const bool total = order == Order::total;
     all.push_back({total ? "total_open_slab" : "open_slab",
@@ -101,8 +152,15 @@ std::vector<Stage> make_stages() {
 
 }  // namespace
 
-std::span<const Stage> stages() {
-  static const std::vector<Stage> all = make_stages();
+std::vector<Stage> stream_stages() {
+  std::vector<Stage> all;
+  for (const StreamStage& stage : make_stages()) {
+    std::vector<const char*> names;
+    for (const Actor& actor : stage.actors) names.push_back(actor.name);
+    all.push_back({stage.name, std::move(names), [stage](std::span<const std::size_t> actors) {
+                     return std::make_unique<StreamScenery>(stage, actors);
+                   }});
+  }
   return all;
 }
 

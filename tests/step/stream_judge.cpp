@@ -1,4 +1,4 @@
-#include "step/judge.hpp"
+#include "step/stream_judge.hpp"
 
 #include <algorithm>
 
@@ -27,13 +27,13 @@ std::string describe(const Snapshot& now) {
   return text;
 }
 
-std::string check_words(World& world, Motion motion, const char* when) {
+std::string check_words(StreamWorld& world, Motion motion, const char* when) {
   const std::string problem = broken_invariant(world.segment, motion);
   return problem.empty() ? problem : std::string(when) + ": " + problem + describe(inspect(world.segment));
 }
 
 // While the bystander is stopped, others take from it what they can: nothing.
-std::string beside_the_stopped(World& world, Healer healer) {
+std::string beside_the_stopped(StreamWorld& world, Healer healer) {
   if (healer == Healer::recoverer) {
     recover(world.segment);
   } else {
@@ -46,7 +46,7 @@ std::string beside_the_stopped(World& world, Healer healer) {
   return "a stopped participant has lost its slot";
 }
 
-std::string let_bystander_go_on(World& world) {
+std::string let_bystander_go_on(StreamWorld& world) {
   world.bystander->resume();
   if (!world.audience->read_until([&] { return world.bystander->has_ended(); })) {
     return "the bystander does not come to its end" + describe(inspect(world.segment));
@@ -57,7 +57,7 @@ std::string let_bystander_go_on(World& world) {
 }
 
 // Audience and writer share this thread, so a writer that must wait for the audience comes back and lets it read.
-std::string write_afresh(World& world) {
+std::string write_afresh(StreamWorld& world) {
   Writer fresh{world.segment, {.name = "fresh", .timeout = 10ms}};
   {
     const Reader another{world.segment, {.name = "another", .from = From::newest}};  // reads nothing: it must not stay
@@ -71,7 +71,7 @@ std::string write_afresh(World& world) {
   return {};
 }
 
-std::string check_messages(World& world, std::span<const Departed> departed) {
+std::string check_messages(StreamWorld& world, std::span<const Departed> departed) {
   Audience& audience = *world.audience;
   if (audience.torn() != 0) return "a torn message was delivered";
   for (const std::uint32_t writer :
@@ -98,7 +98,7 @@ std::string check_messages(World& world, std::span<const Departed> departed) {
   return all ? "" : "messages of the bystander were lost";
 }
 
-std::string check_ledger(World& world) {
+std::string check_ledger(StreamWorld& world) {
   const Snapshot now = inspect(world.segment);
   if (now.participants.size() != 1) return "a slot was not released" + describe(now);
   const Ledger& reader = now.participants.front().ledger;
@@ -109,7 +109,7 @@ std::string check_ledger(World& world) {
 
 }  // namespace
 
-std::string judge(World& world, std::span<const Departed> departed, Healer healer) {
+std::string judge(StreamWorld& world, std::span<const Departed> departed, Healer healer) {
   std::string problem = check_words(world, Motion::stopped, "after the death");
   if (!problem.empty()) return problem;
   if (world.bystander) {
@@ -132,19 +132,6 @@ std::string judge(World& world, std::span<const Departed> departed, Healer heale
   problem = check_words(world, Motion::none, "in the end");
   if (problem.empty()) problem = check_messages(world, departed);
   return problem.empty() ? check_ledger(world) : problem;
-}
-
-std::string judge_lifecycle(const std::string& segment_name) {
-  const Segment segment = Segment::open_or_create(segment_name, {.slab_bytes = 4096});
-  const Stream other = Stream::open_or_create(segment, kOtherStream, {.slab_bytes = 4096});
-  for (const Stream& stream : {Stream::open(segment), other}) {
-    Audience audience{stream};
-    Writer writer{stream};
-    write_messages(writer, kFreshId, 0, 3);
-    audience.read(10s);
-    if (audience.size() != 3) return "the stream '" + std::string(stream.name()) + "' does not work";
-  }
-  return broken_invariant(segment);
 }
 
 }  // namespace sapbuf::test

@@ -1,4 +1,4 @@
-#include "step/world.hpp"
+#include "step/stream_world.hpp"
 
 #include <csignal>
 #include <stdexcept>
@@ -10,7 +10,7 @@ namespace sapbuf::test {
 
 using namespace std::chrono_literals;
 
-World::World(Order order, OnFull on_full)
+StreamWorld::StreamWorld(Order order, OnFull on_full)
     : segment(Segment::create(name, {.slabs = 2,
                                      .slab_bytes = 4096,
                                      .order = order,
@@ -21,9 +21,9 @@ World::World(Order order, OnFull on_full)
       peer(std::make_unique<Writer>(segment, WriterOptions{.name = "peer", .timeout = 10ms})) {}
 
 // Beside a bystander that is stopped with the maintenance lock, there may never be room.
-std::chrono::milliseconds World::patience() const { return bystander != nullptr ? 500ms : kPatience; }
+std::chrono::milliseconds StreamWorld::patience() const { return bystander != nullptr ? 500ms : kPatience; }
 
-void World::write(std::uint32_t count, bool audience_reads) {
+void StreamWorld::write(std::uint32_t count, bool audience_reads) {
   for (std::uint32_t i = 0; i < count; ++i, ++peer_number) {
     const auto message = scripted({kPeerId, peer_number});
     const auto written = [&] { return peer->write(std::span<const std::byte>{message}) == Status::ok; };
@@ -38,7 +38,7 @@ void World::write(std::uint32_t count, bool audience_reads) {
   }
 }
 
-void World::advance_to(std::uint64_t generation, std::uint64_t used_bytes) {
+void StreamWorld::advance_to(std::uint64_t generation, std::uint64_t used_bytes) {
   const auto is_there = [&] {
     const layout::Cursor now{main_stream(segment).control().cursor.load()};
     if (now.generation_tag() != generation) return now.generation_tag() > generation;
@@ -51,7 +51,7 @@ void World::advance_to(std::uint64_t generation, std::uint64_t used_bytes) {
   }
 }
 
-void World::wound(KillPoint kill_point, unsigned nth) {
+void StreamWorld::wound(KillPoint kill_point, unsigned nth) {
   const std::uint32_t id = kWoundedId + wounded++;
   Child victim{[&](Link&) {
     const Segment own = Segment::open(name);
@@ -67,7 +67,7 @@ void World::wound(KillPoint kill_point, unsigned nth) {
   }
 }
 
-void World::wound_reader() {
+void StreamWorld::wound_reader() {
   Child victim{[&](Link&) {
     const Segment own = Segment::open(name);
     Reader reader{own, {.name = "wounded"}};
@@ -80,7 +80,7 @@ void World::wound_reader() {
   if (victim.wait() != -SIGKILL) throw std::runtime_error("the wounded reader found nothing to hold");
 }
 
-bool World::admit_bystander(const StopPoint& point) {
+bool StreamWorld::admit_bystander(const StreamStopPoint& point) {
   point.before(*this);
   const std::string own_name = name;
   bystander = std::make_unique<Child>([&point, own_name](Link&) { point.live(own_name); });
@@ -136,14 +136,14 @@ void recover_and_stop(const std::string& name) {
   recover(segment);
 }
 
-StopPoint writer_point(KillPoint kill_point, unsigned nth, bool holds_lock = false) {
+StreamStopPoint writer_point(KillPoint kill_point, unsigned nth, bool holds_lock = false) {
   return {to_string(kill_point), holds_lock, true, writer_stopped_at(kill_point, nth)};
 }
 
 }  // namespace
 
-std::span<const StopPoint> stop_points() {
-  static const std::vector<StopPoint> all{
+std::span<const StreamStopPoint> stream_stop_points() {
+  static const std::vector<StreamStopPoint> all{
       writer_point(KillPoint::claim_announced, 2),
       writer_point(KillPoint::claim_taken, 2),
       writer_point(KillPoint::extent_written, 2),
@@ -158,10 +158,10 @@ std::span<const StopPoint> stop_points() {
       writer_point(KillPoint::flip_limited, 1, true),
       writer_point(KillPoint::flip_moved, 1, true),
       writer_point(KillPoint::reclaim_cleaning, 1, true),
-      {"reader_pinned", false, false, pin_and_stop, [](World& world) { world.write(2); }},
+      {"reader_pinned", false, false, pin_and_stop, [](StreamWorld& world) { world.write(2); }},
       {to_string(KillPoint::attach_locked), true, false, attach_and_stop},
       {to_string(KillPoint::recover_repaired), true, false, recover_and_stop,
-       [](World& world) { world.wound(KillPoint::commit_published, 2); }},
+       [](StreamWorld& world) { world.wound(KillPoint::commit_published, 2); }},
   };
   return all;
 }

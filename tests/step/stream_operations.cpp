@@ -1,4 +1,10 @@
-#include "step/operations.hpp"
+// The operations of writers and readers that are stepped through, each with what comes before it.
+#include <cstddef>
+
+#include "step/experiment.hpp"
+#include "step/stream_acts.hpp"
+#include "step/stream_judge.hpp"
+#include "support/main_stream.hpp"
 
 namespace sapbuf::test {
 
@@ -6,20 +12,53 @@ using namespace std::chrono_literals;
 
 namespace {
 
-std::function<void(World&)> peer_wrote(std::uint32_t count) {
-  return [=](World& world) { world.write(count); };
+struct StreamOperation {
+  const char* name;
+  Order order = Order::per_writer;
+  OnFull on_full = OnFull::block;
+  // In the parent, before the victim is made.
+  std::function<void(StreamWorld&)> before;
+  Part victim;
+};
+
+class StreamExperiment final : public Experiment {
+ public:
+  StreamExperiment(const StreamOperation& operation, const StreamStopPoint* point)
+      : world_(operation.order, operation.on_full) {
+    if (point != nullptr && !world_.admit_bystander(*point)) throw std::runtime_error("this point is never come to");
+    operation.before(world_);
+    const auto timeout = point == nullptr ? 20'000ms : 0ms;
+    const auto prepare = [&] { return operation.victim(Scene{world_.name, *diary_, kVictimId, timeout}); };
+    victim = std::make_unique<SteppedProcess>(prepare);
+    if (victim->state() != SteppedProcess::State::stepping) throw std::runtime_error("the victim cannot begin");
+    bytes =
+        std::make_unique<SharedBytes>(world_.name, std::as_bytes(std::span{&*diary_, 1}), heartbeats(world_.segment));
+  }
+  const std::string& segment_name() const override { return world_.name; }
+  std::string judge(Healer healer) override {
+    const Departed victim_of_this{kVictimId, &*diary_};
+    return test::judge(world_, std::span{&victim_of_this, 1}, healer);
+  }
+
+ private:
+  StreamWorld world_;
+  SharedDiary diary_;
+};
+
+std::function<void(StreamWorld&)> peer_wrote(std::uint32_t count) {
+  return [=](StreamWorld& world) { world.write(count); };
 }
-std::function<void(World&)> peer_wrote_unread(std::uint32_t count) {
-  return [=](World& world) { world.write(count, false); };
+std::function<void(StreamWorld&)> peer_wrote_unread(std::uint32_t count) {
+  return [=](StreamWorld& world) { world.write(count, false); };
 }
-std::function<void(World&)> wounded_at(KillPoint kill_point, unsigned nth) {
-  return [=](World& world) { world.wound(kill_point, nth); };
+std::function<void(StreamWorld&)> wounded_at(KillPoint kill_point, unsigned nth) {
+  return [=](StreamWorld& world) { world.wound(kill_point, nth); };
 }
 // The next slab has been used and read: it must be reclaimed and cleaned for the flip.
-void past_the_middle_of_the_second_slab(World& world) { world.advance_to(2, 3000); }
-void nothing(World&) {}
-void audience_sleeps(World& world) { world.audience->read(1ms); }
-void wounded_reader(World& world) {
+void past_the_middle_of_the_second_slab(StreamWorld& world) { world.advance_to(2, 3000); }
+void nothing(StreamWorld&) {}
+void audience_sleeps(StreamWorld& world) { world.audience->read(1ms); }
+void wounded_reader(StreamWorld& world) {
   world.write(2, false);
   world.wound_reader();
 }
@@ -28,7 +67,8 @@ void wounded_reader(World& world) {
 constexpr std::size_t kIntoBothSlabs = 24;
 // Messages that pass the middle of a slab.
 constexpr std::size_t kPastTheMiddle = 12;
-std::vector<Operation> make_operations() {
+
+std::vector<StreamOperation> make_operations() {
   const auto per_writer = Order::per_writer;
   const auto total = Order::total;
   const auto block = OnFull::block;
@@ -91,7 +131,7 @@ std::vector<Operation> make_operations() {
       {"recover_flip", per_writer, block, wounded_at(KillPoint::flip_prepared, 1), run_recovery},
       {"recover_moved_flip", total, block, wounded_at(KillPoint::flip_moved, 1), run_recovery},
       {"recover_sealer", per_writer, block,
-       [](World& world) {
+       [](StreamWorld& world) {
          world.write(1);
          world.wound(KillPoint::close_revoked, 1);
        },
@@ -100,7 +140,7 @@ std::vector<Operation> make_operations() {
       {"recover_reader", per_writer, block, wounded_reader, run_recovery},
       {"recover_reader_overwrite", per_writer, overwrite, wounded_reader, run_recovery},
       {"recover_after_dead_recoverer", per_writer, block,
-       [](World& world) {
+       [](StreamWorld& world) {
          world.wound(KillPoint::commit_published, 3);
          Child recoverer{[&](Link&) {
            const Segment own = Segment::open(world.name);
@@ -115,33 +155,16 @@ std::vector<Operation> make_operations() {
 
 }  // namespace
 
-std::span<const Operation> operations() {
-  static const std::vector<Operation> all = make_operations();
-  return all;
-}
-
-namespace {
-
-void create_segment(const std::string& name) { Segment::create(name, {.slab_bytes = 4096}); }
-
-void create_stream(const std::string& name) { Stream::create(Segment::open(name), kOtherStream, {.slab_bytes = 4096}); }
-
-}  // namespace
-
-std::span<const Lifecycle> lifecycles() {
-  static const std::vector<Lifecycle> all{
-      {.name = "create", .act = create_segment},
-      {"open_or_create", create_segment,
-       [](const std::string& name) { Segment::open_or_create(name, {.slab_bytes = 4096}); }},
-      {"remove", create_segment, [](const std::string& name) { Segment::remove(name); }},
-      {"create_stream", create_segment, create_stream},
-      {"remove_stream",
-       [](const std::string& name) {
-         create_segment(name);
-         create_stream(name);
-       },
-       [](const std::string& name) { Stream::remove(Segment::open(name), kOtherStream); }},
-  };
+std::vector<Operation> stream_operations() {
+  std::vector<Operation> all;
+  for (const StreamOperation& operation : make_operations()) {
+    const auto make = [operation](const StreamStopPoint* point) {
+      return [operation, point] { return std::make_unique<StreamExperiment>(operation, point); };
+    };
+    std::vector<Beside> beside;
+    for (const StreamStopPoint& point : stream_stop_points()) beside.push_back({point.name, make(&point)});
+    all.push_back({operation.name, make(nullptr), std::move(beside)});
+  }
   return all;
 }
 

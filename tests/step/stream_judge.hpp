@@ -1,18 +1,13 @@
-// The oracle: what must hold after a participant was killed, whatever it was doing.
+// The oracle of streams: what must hold after a participant was killed, whatever it was doing.
 #pragma once
 
 #include <span>
 #include <string>
 
-#include "step/operations.hpp"
+#include "step/experiment.hpp"
+#include "step/stream_world.hpp"
 
 namespace sapbuf::test {
-
-// Who recovers what the dead left.
-enum class Healer {
-  recoverer,     // somebody who calls recover(), as the watchdog does
-  blocked_peer,  // nobody does: a writer that waits for room must come to it by itself
-};
 
 // A participant that was killed, and what it says of itself.
 struct Departed {
@@ -25,9 +20,6 @@ struct Departed {
 // writer and a fresh reader attach; everybody who lives makes progress; each message that was committed is delivered
 // once, whole, and in its writer's order; the ledger balances; no slot is left; and the segment's words are looked at
 // after each step (support/invariants.hpp). Says what is wrong; nothing if all is right.
-std::string judge(World& world, std::span<const Departed> departed, Healer healer);
-
-// The same for what creation and removal leave: whoever wants the segment gets one that works.
-std::string judge_lifecycle(const std::string& segment_name);
+std::string judge(StreamWorld& world, std::span<const Departed> departed, Healer healer);
 
 }  // namespace sapbuf::test

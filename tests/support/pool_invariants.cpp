@@ -1,0 +1,125 @@
+#include "support/pool_invariants.hpp"
+
+#include <algorithm>
+#include <set>
+
+#include <sapbuf/recovery.hpp>
+
+#include "pool/pool_core.hpp"
+#include "support/slab_content.hpp"
+
+namespace sapbuf::test {
+namespace {
+
+using detail::PoolCore;
+using layout::BufferState;
+using layout::BufferWord;
+using layout::MagazineState;
+using layout::Request;
+using layout::Root;
+using layout::SlotRole;
+
+class Inspection {
+ public:
+  Inspection(const Pool& pool, Motion motion)
+      : segment_(pool.segment()), core_(*pool.core()), still_(motion == Motion::none) {}
+
+  void run() const {
+    look_at_control();
+    for (std::uint32_t buffer = 0; buffer < core_.count(); ++buffer) look_at_word(buffer);
+    for (std::uint32_t slot = 0; slot < core_.geometry().participants; ++slot) look_at_slot(slot);
+  }
+
+ private:
+  BufferWord word_of(std::uint32_t buffer) const { return {core_.word(buffer).load()}; }
+
+  void look_at_control() const {
+    const std::uint64_t count = core_.control().count.load();
+    const layout::PoolGeometry& g = core_.geometry();
+    if (count < g.count || count > g.max_count) broken("the pool has ", count, " buffers");
+    if (count > g.buffers_in(core_.bytes())) broken("there is no room for ", count, " buffers");
+    if (core_.control().waiting.load() > 1) broken("`waiting` is ", core_.control().waiting.load());
+    for (std::uint64_t buffer = count; buffer < g.max_count; ++buffer) {
+      if (word_of(static_cast<std::uint32_t>(buffer)).word != 0) broken("buffer ", buffer, " is not there, and used");
+    }
+    if (!still_) return;
+    if (core_.segment().locks().is_locked(core_.maintenance_lock())) broken("the pool's lock is held");
+    if (!find_dead(segment_).dead.empty()) broken("the dead were not settled");
+  }
+
+  void look_at_word(std::uint32_t buffer) const {
+    const BufferWord word = word_of(buffer);
+    if (word.state() > BufferState::dying) broken("buffer ", buffer, " has state ", static_cast<int>(word.state()));
+    if (word.state() != BufferState::local) {
+      if (word.owner() != 0) broken("buffer ", buffer, " is nobody's own, and slot ", word.owner(), "'s");
+      return;
+    }
+    if (word.owner() >= core_.geometry().participants) broken("buffer ", buffer, " is slot ", word.owner(), "'s");
+    // A slot of the dead is freed behind all of its buffers.
+    if (!core_.registration_of(word.owner()).in_use()) {
+      broken("buffer ", buffer, " is slot ", word.owner(), "'s, which is free");
+    }
+  }
+
+  void look_at_slot(std::uint32_t index) const {
+    const layout::PoolSlot& slot = core_.slot(index);
+    const layout::SlotRegistration registration = core_.registration_of(index);
+    const MagazineState state{slot.state.load()};
+    if (!registration.in_use()) {
+      if (!still_) return;
+      if (state.depth() != 0) broken("slot ", index, " is free, and has ", state.depth(), " buffers at hand");
+      if (slot.request.load() != 0) broken("slot ", index, " is free, and waits");
+      for (const layout::Word& root : slot.roots) {
+        if (root.load() != 0) broken("slot ", index, " is free, and has a root");
+      }
+      return;
+    }
+    if (registration.role() != SlotRole::user) broken("slot ", index, " is no user's");
+    if (state.depth() > layout::kMagazine) broken("slot ", index, " has ", state.depth(), " buffers at hand");
+    look_at_magazine(index, slot, state.depth());
+    if (still_) look_at_roots(index, slot);
+  }
+
+  void look_at_magazine(std::uint32_t index, const layout::PoolSlot& slot, std::uint32_t depth) const {
+    std::set<std::uint32_t> seen;
+    for (std::uint32_t i = 0; i < depth; ++i) {
+      const std::uint32_t buffer = slot.magazine[i].load();
+      if (buffer >= core_.count()) broken("slot ", index, " has buffer ", buffer, " at hand, which is not there");
+      const bool is_own = word_of(buffer).is_local_of(index);
+      if (is_own && !seen.insert(buffer).second) broken("slot ", index, " has buffer ", buffer, " at hand twice");
+    }
+    const Request request{slot.request.load()};
+    if (request.is_given() && request.index() >= core_.count()) broken("slot ", index, " was given what is not there");
+  }
+
+  // Behind `dying` there may be a scan that was killed: the next one decides.
+  void look_at_roots(std::uint32_t index, const layout::PoolSlot& slot) const {
+    for (const layout::Word& word : slot.roots) {
+      const Root root{word.load()};
+      if (root.is_none()) continue;
+      if (root.index() >= core_.count()) broken("slot ", index, " has a root of a buffer that is not there");
+      const BufferWord seen = word_of(root.index());
+      const bool is_kept = seen.state() == BufferState::shared || seen.state() == BufferState::dying;
+      if (!is_kept || seen.incarnation() != root.incarnation()) {
+        broken("slot ", index, " has a root, and buffer ", root.index(), " is not kept by it");
+      }
+    }
+  }
+
+  const Segment& segment_;
+  PoolCore& core_;
+  const bool still_;
+};
+
+}  // namespace
+
+std::string broken_pool_invariant(const Pool& pool, Motion motion) {
+  try {
+    Inspection{pool, motion}.run();
+  } catch (const Broken& found) {
+    return found.what();
+  }
+  return {};
+}
+
+}  // namespace sapbuf::test
