@@ -1,6 +1,9 @@
 #include "stream/reader_pins.hpp"
 
+#include <algorithm>
 #include <utility>
+
+#include "segment/maintenance_lock.hpp"
 
 namespace sapbuf::detail {
 namespace {
@@ -19,7 +22,9 @@ std::uint64_t ReaderPins::of_all_windows() const noexcept {
   return mask;
 }
 
-bool ReaderPins::pin_windows() {
+bool ReaderPins::pin_windows() { return try_to_pin() || (mend_reclaiming() && try_to_pin()); }
+
+bool ReaderPins::try_to_pin() {
   for (int tries = 0; tries < kPinTries; ++tries) {
     bool reclaiming = false;
     if (verify(reclaiming)) {
@@ -29,6 +34,19 @@ bool ReaderPins::pin_windows() {
     windows_.refresh();
   }
   return false;
+}
+
+bool ReaderPins::mend_reclaiming() noexcept {
+  StreamCore& core = attachment_.core();
+  const bool is_any = std::any_of(windows_.begin(), windows_.end(), [&](const Window& window) {
+    return SlabLife{core.descriptor(window.slab).life.load(std::memory_order_acquire)}.state() == SlabState::reclaiming;
+  });
+  if (!is_any) return false;
+  const MaintenanceLock lock{core};
+  const ActiveSlab active = load_active(core);
+  if (!lock || !active.valid()) return false;
+  mend_states(core, active);
+  return true;
 }
 
 // pin: the pins are stored before the slabs' states are read here; a reclaimer stores the state before it reads the

@@ -35,6 +35,11 @@ class ReaderPins {
  private:
   std::uint64_t of_all_windows() const noexcept;
   bool pin_windows();
+  bool try_to_pin();
+  // Gives slabs back to the readers, where somebody died while he was about to reclaim them: whether there may have been
+  // any. No recovery of the stream may follow, for he may have been a pool's user (stream/shed.cpp). Whoever reclaims has
+  // the lock, so to have that is proof enough.
+  bool mend_reclaiming() noexcept;
   bool verify(bool& reclaiming);
   void lose_windows(std::size_t count);
   void narrow() noexcept;

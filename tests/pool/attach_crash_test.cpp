@@ -150,6 +150,26 @@ BOOST_DATA_TEST_CASE(
   check(fixture);
 }
 
+// It is no participant of the stream, so no recovery of the stream follows.
+BOOST_DATA_TEST_CASE(who_dies_while_it_sheds_keeps_nothing_from_readers, boost::unit_test::data::make(kOrders), order) {
+  const AttachFixture fixture{order, OnFull::overwrite, kCount, kAttachments};
+  Writer writer{fixture.segment};
+  Reader reader{fixture.segment};
+  PoolUser user{fixture.pool};
+  for (std::uint64_t number = 0; number <= kAttachments; ++number) {
+    BOOST_TEST((put(writer, user, number) == Status::ok));
+  }
+  Child victim{[&](Link&) {
+    const Segment own = Segment::open(fixture.name);
+    kill_point::arm(KillPoint::reclaim_announced, kill_self);
+    take_all(own);
+  }};
+  BOOST_TEST(victim.wait() == -SIGKILL);
+  recover(fixture.segment);
+  BOOST_TEST_REQUIRE(reader.wait_for(0ms));
+  BOOST_TEST(numbers(reader, user).size() == kAttachments + 1);
+}
+
 // Why whoever attaches a shared buffer looks at its word: a scan that has made it dying may have read the array before the
 // root was there, and reads the user's roots behind that.
 BOOST_DATA_TEST_CASE(a_root_that_moves_beside_a_scan_is_not_overlooked, boost::unit_test::data::make(kOrders), order) {
