@@ -168,6 +168,12 @@ Tally explore(const Options& options, const Stage& stage, Chance& chance) {
   return all;
 }
 
+std::vector<Stage> all_stages() {
+  std::vector<Stage> all = stream_stages();
+  for (Stage& stage : pool_stages()) all.push_back(std::move(stage));
+  return all;
+}
+
 int run(int argc, char** argv) {
   CLI::App app{"Takes two and three participants through their operations in every order that a few preemptions make."};
   Options options;
@@ -188,7 +194,7 @@ int run(int argc, char** argv) {
     std::printf("seed %llu\n%-20s %-16s %10s %10s %10s\n", static_cast<unsigned long long>(options.seed), "stage", "",
                 "points", "orders", "failures");
   }
-  for (const Stage& stage : stream_stages()) {
+  for (const Stage& stage : all_stages()) {
     if (!options.only.empty() &&
         std::find(options.only.begin(), options.only.end(), stage.name) == options.only.end()) {
       continue;

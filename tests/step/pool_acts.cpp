@@ -138,9 +138,9 @@ void attach_all(const AttachTurn& turn) {
 void attach_and_abort(const AttachTurn& turn) {
   Reservation slot = turn.writer.reserve(sizeof(AttachedMessage));
   while (slot && turn.hand.size() != 0) {
-    auto [buffer, content] = turn.hand.give_away();
+    auto [buffer, noted] = turn.hand.give_away();
     if (slot.attach(std::move(buffer))) continue;
-    turn.hand.take_back(std::move(buffer), content);
+    turn.hand.take_back(std::move(buffer), noted);
     break;
   }
   slot.abort();
@@ -152,11 +152,11 @@ void attach_batch(const AttachTurn& turn) {
   Batch batch = turn.writer.reserve_batch_of(messages, sizeof(AttachedMessage));
   if (!batch) return;
   for (std::size_t i = 0; i < messages; ++i) {
-    auto [buffer, content] = turn.hand.give_away();
-    const AttachedMessage message{turn.scene.who, content};
+    auto [buffer, noted] = turn.hand.give_away();
+    const AttachedMessage message{turn.scene.who, Possessions::content_of(noted)};
     std::memcpy(batch.append(sizeof message).data(), &message, sizeof message);
     if (batch.attach(std::move(buffer))) continue;
-    turn.hand.take_back(std::move(buffer), content);
+    turn.hand.take_back(std::move(buffer), noted);
     return batch.abort();
   }
   batch.commit();
@@ -166,14 +166,8 @@ void attach_batch(const AttachTurn& turn) {
 void only_attach(const AttachTurn& turn) {
   auto* const slot = new Reservation(turn.writer.reserve(sizeof(AttachedMessage)));
   if (!*slot) return;
-  auto [buffer, content] = turn.hand.give_away();
-  if (!slot->attach(std::move(buffer))) turn.hand.take_back(std::move(buffer), content);
-}
-
-// Nothing attached: its content is nobody's buffer.
-void write_plain(const AttachTurn& turn) {
-  const AttachedMessage message{turn.scene.who, Content::make(turn.scene.who, 1000)};
-  if (turn.writer.write(std::as_bytes(std::span{&message, 1})) == Status::ok) turn.scene.diary.committed.fetch_add(1);
+  auto [buffer, noted] = turn.hand.give_away();
+  if (!slot->attach(std::move(buffer))) turn.hand.take_back(std::move(buffer), noted);
 }
 
 std::function<void()> read_and_adopt(const PoolScene& scene) {
@@ -191,6 +185,7 @@ std::function<void()> read_and_adopt(const PoolScene& scene) {
         }
       }
     }
+    reader->close();
   };
 }
 

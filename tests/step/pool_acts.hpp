@@ -62,9 +62,8 @@ void attach_all(const AttachTurn& turn);
 void attach_and_abort(const AttachTurn& turn);
 void attach_batch(const AttachTurn& turn);
 void only_attach(const AttachTurn& turn);
-void write_plain(const AttachTurn& turn);
 
-// A reader that adopts what it finds, and keeps the last of it.
+// A reader that adopts what it finds, keeps the last of it, and leaves.
 std::function<void()> read_and_adopt(const PoolScene& scene);
 std::function<void()> attach_user(const PoolScene& scene);
 std::function<void()> recover_pool(const PoolScene& scene);

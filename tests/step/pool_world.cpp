@@ -50,10 +50,10 @@ void live(const std::string& name, std::uint32_t who) {
 
 Status put_attached(Writer& writer, Hand& hand) {
   if (hand.size() == 0) return Status::closed;
-  auto [buffer, content] = hand.give_away();
+  auto [buffer, noted] = hand.give_away();
   Status status = Status::full;
   {
-    const AttachedMessage message{hand.who(), content};
+    const AttachedMessage message{hand.who(), Possessions::content_of(noted)};
     Reservation slot = writer.reserve(sizeof message);
     status = slot.status();
     if (slot) {
@@ -62,7 +62,7 @@ Status put_attached(Writer& writer, Hand& hand) {
       if (status == Status::ok) slot.commit();
     }
   }
-  if (buffer) hand.take_back(std::move(buffer), content);
+  if (buffer) hand.take_back(std::move(buffer), noted);
   return status;
 }
 
@@ -146,6 +146,10 @@ void PoolWorld::offer(std::size_t count) {
   for (std::size_t i = 0; i < count && neighbour_->take() == Status::ok; ++i) offers.push_back(neighbour_->share());
 }
 
+void PoolWorld::let_go_of_offers() {
+  for (std::size_t i = 0; i < offers.size(); ++i) neighbour_->release_last();
+}
+
 void PoolWorld::write_attached(std::size_t count, bool audience_reads) {
   if (peer_ == nullptr) {
     peer_ = std::make_unique<Hand>(pool, *peer_notes_, kPeerHand, PoolUserOptions{.name = "peer"});
@@ -201,6 +205,12 @@ bool PoolWorld::admit_bystander(KillPoint kill_point) {
   if (bystander->wait() != 0) throw std::runtime_error("the bystander failed");
   bystander.reset();
   return false;
+}
+
+bool PoolWorld::give_one() {
+  if (neighbour_->size() == 0) return false;
+  neighbour_->release_last();
+  return true;
 }
 
 bool PoolWorld::waiter_is_served() {

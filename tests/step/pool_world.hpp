@@ -79,6 +79,8 @@ class PoolWorld {
   void leave_idle(std::size_t count);
   // It shares so many, keeps them, and offers them to whoever wants them.
   void offer(std::size_t count);
+  // It releases them; the others still know of them.
+  void let_go_of_offers();
   // A peer writes messages with a buffer each, and the audience reads them.
   void write_attached(std::size_t count, bool audience_reads = true);
 
@@ -90,6 +92,8 @@ class PoolWorld {
   bool wound(KillPoint kill_point, unsigned nth = 1);
   bool admit_bystander(KillPoint kill_point);
 
+  // The neighbour releases one; false: it has none.
+  bool give_one();
   bool waiter_is_served();
   // Of all those who live, but for the victim's kind.
   std::vector<const Possessions*> possessions() const;

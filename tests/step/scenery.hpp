@@ -55,5 +55,6 @@ struct Stage {
 };
 
 std::vector<Stage> stream_stages();
+std::vector<Stage> pool_stages();
 
 }  // namespace sapbuf::test

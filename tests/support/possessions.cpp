@@ -93,16 +93,15 @@ void Hand::release_all() {
   while (!buffers_.empty()) release_last();
 }
 
-std::pair<Buffer, Content> Hand::give_away() {
+std::pair<Buffer, std::uint64_t> Hand::give_away() {
   Buffer buffer = std::move(buffers_.back());
   buffers_.pop_back();
-  const Content content = *content_of(buffer.bytes());
-  note(buffer, 0);
-  return {std::move(buffer), content};
+  const std::uint64_t noted = notes_.content.at(index_of(buffer)).exchange(0);
+  return {std::move(buffer), noted};
 }
 
-void Hand::take_back(Buffer buffer, Content content) {
-  note(buffer, content.word);
+void Hand::take_back(Buffer buffer, std::uint64_t noted) {
+  note(buffer, noted);
   buffers_.push_back(std::move(buffer));
 }
 
@@ -118,7 +117,7 @@ std::string broken_possession(const Pool& pool, const std::vector<const Possessi
       noted = word;
       const std::byte* const begin = pool.core()->buffers() + buffer * geometry.stride_bytes;
       const auto there = content_of({begin, geometry.buffer_bytes});
-      if (!there || there->word != (word & ~Possessions::kShared)) return which + " was changed under its holder";
+      if (!there || *there != Possessions::content_of(word)) return which + " was changed under its holder";
     }
   }
   return {};

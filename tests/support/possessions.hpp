@@ -31,6 +31,7 @@ std::optional<Content> content_of(std::span<const std::byte> buffer);
 // Of one user. Each word is stored right behind the call that gave the buffer, or before the one that lets go of it.
 struct Possessions {
   static constexpr std::uint64_t kShared = std::uint64_t{1} << 63;
+  static constexpr Content content_of(std::uint64_t noted) noexcept { return {noted & ~kShared}; }
   std::array<std::atomic<std::uint64_t>, kMostBuffers> content{};  // by buffer; 0: not his
 };
 
@@ -70,9 +71,9 @@ class Hand {
   // Straight to the pool, past the magazine.
   void release_last_elsewhere();
   void release_all();
-  // The one that it got last, with what stands in it; its note is gone. For whoever attaches it.
-  std::pair<Buffer, Content> give_away();
-  void take_back(Buffer buffer, Content content);
+  // The one that it got last, and its note, which is gone. For whoever attaches it.
+  std::pair<Buffer, std::uint64_t> give_away();
+  void take_back(Buffer buffer, std::uint64_t noted);
   void close() { user_.close(); }
 
   std::uint32_t who() const noexcept { return who_; }
