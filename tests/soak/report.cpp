@@ -100,7 +100,8 @@ void Report::add(const Plan& plan, RoundResult&& round) {
        {&RoundResult::producer_kills, &RoundResult::reader_kills, &RoundResult::watchdog_kills, &RoundResult::stops,
         &RoundResult::restarts, &RoundResult::departures, &RoundResult::written, &RoundResult::bytes,
         &RoundResult::delivered, &RoundResult::dropped, &RoundResult::aborted, &RoundResult::abandoned,
-        &RoundResult::overwritten, &RoundResult::lost}) {
+        &RoundResult::overwritten, &RoundResult::lost, &RoundResult::pool_kills, &RoundResult::buffers_filled,
+        &RoundResult::buffers_adopted, &RoundResult::buffers_leaked}) {
     sum.*counter += round.*counter;
   }
   sum.cut_short |= round.cut_short;
@@ -136,6 +137,10 @@ std::vector<Line> lines(const Report& report) {
        fmt::format("{}, {}", human_count(sum.departures), human_count(sum.restarts))},
       {"messages committed", fmt::format("{} ({})", human_count(sum.written), human_bytes(sum.bytes))},
       {"messages delivered, all readers", human_count(sum.delivered)},
+      {"kills of users of the pool", human_count(sum.pool_kills)},
+      {"buffers filled, adopted",
+       fmt::format("{}, {}", human_count(sum.buffers_filled), human_count(sum.buffers_adopted))},
+      {"buffers leaked", human_count(sum.buffers_leaked)},
       {"lost by readers of block and drop", human_count(sum.lost)},
       {"dropped by writers, and counted", human_count(sum.dropped)},
       {"overwritten before a reader came, and counted", human_count(sum.overwritten)},
@@ -178,7 +183,12 @@ std::string as_json(const Report& report) {
       {"rounds_of", report.rounds_of},
       {"violations", sum.violations},
       {"repeat", report.repeat},
-      {"kills", {{"producers", sum.producer_kills}, {"readers", sum.reader_kills}, {"watchdogs", sum.watchdog_kills}}},
+      {"kills",
+       {{"producers", sum.producer_kills},
+        {"readers", sum.reader_kills},
+        {"watchdogs", sum.watchdog_kills},
+        {"pool_users", sum.pool_kills}}},
+      {"buffers", {{"filled", sum.buffers_filled}, {"adopted", sum.buffers_adopted}, {"leaked", sum.buffers_leaked}}},
       {"stops", sum.stops},
       {"departures", sum.departures},
       {"restarts", sum.restarts},

@@ -13,6 +13,7 @@
 #include "common/json.hpp"
 #include "soak/clock.hpp"
 #include "soak/crew.hpp"
+#include "soak/pool_crew.hpp"
 #include "soak/verdict.hpp"
 #include "support/invariants.hpp"
 
@@ -97,6 +98,7 @@ class Round {
         dice_(plan.seed),
         scene_(scene_of(plan, *board_)),
         crew_(scene_, dice_, result_),
+        pool_crew_(scene_.stream, plan_, result_),
         keeper_(options.watchdog_program, scene_.stream) {}
   Round(const Round&) = delete;
   Round& operator=(const Round&) = delete;
@@ -137,6 +139,7 @@ class Round {
     if (plan_.watchdog) keeper_.start();
     for (std::uint32_t i = 0; i < plan_.producers; ++i) crew_.start(Role::writer, i == 0);
     if (!wait_until("the producers to attach", [&] { return crew_.all_attached(); })) return false;
+    pool_crew_.start();
     return watchdog_is_up();
   }
 
@@ -157,9 +160,11 @@ class Round {
       crew_.reap();
       crew_.fill_vacancies();
       crew_.continue_due();
+      pool_crew_.look();
       look_after_watchdog(now);
       if (now >= next_event) {
         event();
+        if (dice_.one_in(2)) pool_crew_.event();
         next_event = now + dice_.below(2 * plan_.event_every_ns);
       }
       if (now >= next_journal) {
@@ -229,6 +234,7 @@ class Round {
   }
 
   bool settle_all() {
+    pool_crew_.await_end();
     board_->finish.store(true);
     if (!crew_.await_end(Role::writer)) return false;
     collect_journal();
@@ -260,6 +266,7 @@ class Round {
     if (!is_unlocked(scene_.stream)) complain("a lock is left");
     const std::string broken = test::broken_invariant(Segment::open(scene_.stream));
     if (!broken.empty()) complain(broken);
+    pool_crew_.audit();
     Process prober{[this] {
       try {
         probe(scene_);
@@ -377,6 +384,7 @@ class Round {
   Dice dice_;
   Scene scene_;
   Crew crew_;
+  PoolCrew pool_crew_;
   WatchdogKeeper keeper_;
   Process idler_;
   Journal journal_;

@@ -1,4 +1,4 @@
-// One round: a stream, processes that come, go, stop and are killed, and what is left in the end.
+// One round: a stream and a pool, processes that come, go, stop and are killed, and what is left in the end.
 #pragma once
 
 #include <atomic>
@@ -18,6 +18,7 @@ struct RoundResult {
   std::uint64_t producer_kills = 0;
   std::uint64_t reader_kills = 0;
   std::uint64_t watchdog_kills = 0;
+  std::uint64_t pool_kills = 0;  // of users of the pool
   std::uint64_t stops = 0;
   std::uint64_t restarts = 0;    // new incarnations after a kill or a departure
   std::uint64_t departures = 0;  // of their own accord
@@ -29,6 +30,9 @@ struct RoundResult {
   std::uint64_t abandoned = 0;
   std::uint64_t overwritten = 0;  // lost by readers of `overwrite` streams
   std::uint64_t lost = 0;         // lost by readers of the others: 0
+  std::uint64_t buffers_filled = 0;
+  std::uint64_t buffers_adopted = 0;  // checked, and most of them kept for a while
+  std::uint64_t buffers_leaked = 0;   // that the auditor did not get: 0
   bool cut_short = false;
 };
 
