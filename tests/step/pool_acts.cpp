@@ -108,9 +108,9 @@ void share_and_release(Hand& hand, const PoolScene&) {
   hand.share();
   hand.release_last();
 }
-void adopt(Hand& hand, const PoolScene& scene) { static_cast<void>(hand.adopt(scene.offers.at(0))); }
+void adopt(Hand& hand, const PoolScene& scene) { static_cast<void>(hand.adopt(scene.offers.back())); }
 void adopt_and_release(Hand& hand, const PoolScene& scene) {
-  if (hand.adopt(scene.offers.at(0)) == Status::ok) hand.release_last();
+  if (hand.adopt(scene.offers.back()) == Status::ok) hand.release_last();
 }
 void close_user(Hand& hand, const PoolScene&) { hand.close(); }
 void close_user_and_release(Hand& hand, const PoolScene&) {

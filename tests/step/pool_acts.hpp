@@ -42,6 +42,7 @@ void wait_for_one(Hand& hand, const PoolScene&);
 void release(Hand& hand, const PoolScene&);
 void share(Hand& hand, const PoolScene&);
 void share_and_release(Hand& hand, const PoolScene&);
+// The last thing that was offered: a scan comes to it behind the others, which it has freed by then.
 void adopt(Hand& hand, const PoolScene& scene);
 void adopt_and_release(Hand& hand, const PoolScene& scene);
 void close_user(Hand& hand, const PoolScene&);

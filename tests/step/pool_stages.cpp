@@ -51,7 +51,7 @@ class PoolScenery final : public Scenery {
 
 void nothing(PoolWorld&) {}
 void none_is_free(PoolWorld& world) { world.leave_free(0); }
-void some_are_offered(PoolWorld& world) { world.offer(1); }
+void some_are_offered(PoolWorld& world) { world.offer(3); }
 // What was offered is nobody's any more, and nothing else can be had.
 void offers_are_let_go(PoolWorld& world) {
   world.let_go_of_offers();
