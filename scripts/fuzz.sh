@@ -23,7 +23,7 @@ parse_arguments() {
     targets=("${@:2}")
   fi
   [[ $seconds =~ ^[0-9]+$ ]] || fail "$seconds is no number of seconds"
-  if ((${#targets[@]} == 0)); then targets=(open inspect recover reader writer live named); fi
+  if ((${#targets[@]} == 0)); then targets=(open inspect recover reader writer live named pool); fi
 }
 
 build_targets() {
