@@ -2,6 +2,8 @@
 
 #include <sapbuf/detail/kill_point.hpp>
 
+#include "segment/departed.hpp"
+
 namespace sapbuf::detail {
 namespace {
 
@@ -17,25 +19,6 @@ LedgerValues values_at(const layout::StreamSlot& slot, Progress progress) noexce
           .dropped = record.dropped.load(relaxed),
           .abandoned = record.abandoned.load(relaxed),
           .in_extent = record.in_extent.load(relaxed) + progress.messages()};
-}
-
-// Who was in a slot, as the departed record names it.
-struct Occupant {
-  std::uint32_t slot;
-  std::uint64_t incarnation;
-
-  static constexpr std::uint64_t kIncarnation = 0xffff'ffff'ffffu;
-  static Occupant from_word(std::uint64_t word) noexcept {
-    return {static_cast<std::uint32_t>(word >> 48), word & kIncarnation};
-  }
-  std::uint64_t word() const noexcept { return std::uint64_t{slot} << 48 | (incarnation & kIncarnation); }
-};
-
-// Whoever added it may have died before the slot was free, and somebody else may be settled before that slot is.
-void mark_last_departed(StreamCore& core, const layout::DepartedRecord& record) noexcept {
-  if (record.participants.load(relaxed) == 0) return;
-  const Occupant last = Occupant::from_word(record.last_departed.load(relaxed));
-  if (last.slot < core.geometry().participants) core.slot(last.slot).counted.store(last.incarnation, relaxed);
 }
 
 }  // namespace
@@ -75,34 +58,26 @@ void store_ledger(layout::StreamSlot& slot, const LedgerValues& values, bool bus
 }
 
 void add_to_departed(StreamCore& core, std::uint32_t index) noexcept {
+  using layout::DepartedRecord;
   layout::StreamControl& control = core.control();
   const layout::StreamSlot& slot = core.slot(index);
-  const Occupant who{index, core.registration_of(index).incarnation()};
-  const std::uint64_t selector = control.departed_selector.load(std::memory_order_acquire);
-  const layout::DepartedRecord& from = control.departed[selector & 1];
-  layout::DepartedRecord& to = control.departed[(selector + 1) & 1];
-  mark_last_departed(core, from);
-  if (slot.counted.load(relaxed) == who.incarnation) return;
-
-  const LedgerValues ledger = load_ledger(slot);
-  // departed-switch: release, so that an onlooker that sees any of this sees that the selector had left the record.
-  std::atomic_thread_fence(std::memory_order_release);
-  const auto add = [&](layout::Word layout::DepartedRecord::*field, std::uint64_t value) {
-    (to.*field).store((from.*field).load(relaxed) + value, relaxed);
-  };
-  add(&layout::DepartedRecord::participants, 1);
-  add(&layout::DepartedRecord::committed, ledger.committed);
-  add(&layout::DepartedRecord::committed_bytes, ledger.committed_bytes);
-  add(&layout::DepartedRecord::aborted, ledger.aborted);
-  add(&layout::DepartedRecord::dropped, ledger.dropped);
-  add(&layout::DepartedRecord::abandoned, ledger.abandoned);
-  add(&layout::DepartedRecord::delivered, slot.delivered.load(relaxed));
-  add(&layout::DepartedRecord::lost, slot.lost.load(relaxed));
-  add(&layout::DepartedRecord::skipped, slot.skipped.load(relaxed));
-  to.last_departed.store(who.word(), relaxed);
-  SAPBUF_KILL_POINT(departed_before_switch);
-  // departed-switch: release, so that whoever sees the selector sees the whole record.
-  control.departed_selector.store(selector + 1, std::memory_order_release);
+  const auto counted_in = [&](std::uint32_t other) -> layout::Word& { return core.slot(other).counted; };
+  add_departed(control.departed_selector, control.departed, core.geometry().participants,
+               {index, core.registration_of(index).incarnation()}, counted_in,
+               [&](const DepartedRecord& from, DepartedRecord& to) {
+                 const LedgerValues ledger = load_ledger(slot);
+                 const auto add = [&](layout::Word DepartedRecord::*field, std::uint64_t value) {
+                   (to.*field).store((from.*field).load(relaxed) + value, relaxed);
+                 };
+                 add(&DepartedRecord::committed, ledger.committed);
+                 add(&DepartedRecord::committed_bytes, ledger.committed_bytes);
+                 add(&DepartedRecord::aborted, ledger.aborted);
+                 add(&DepartedRecord::dropped, ledger.dropped);
+                 add(&DepartedRecord::abandoned, ledger.abandoned);
+                 add(&DepartedRecord::delivered, slot.delivered.load(relaxed));
+                 add(&DepartedRecord::lost, slot.lost.load(relaxed));
+                 add(&DepartedRecord::skipped, slot.skipped.load(relaxed));
+               });
 }
 
 }  // namespace sapbuf::detail
