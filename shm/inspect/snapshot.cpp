@@ -8,9 +8,11 @@
 
 #include "platform/cancellation.hpp"
 #include "pool/chunks.hpp"
+#include "pool/figures.hpp"
 #include "pool/idle.hpp"
 #include "pool/pool_options.hpp"
 #include "segment/creation.hpp"
+#include "segment/departed.hpp"
 #include "segment/facility.hpp"
 #include "segment/journal.hpp"
 #include "segment/liveness.hpp"
@@ -67,7 +69,8 @@ ParticipantSnapshot look_at_identity(SegmentCore& core, const DirectoryRecord& r
           .attached_ns = slot.attached_at_ns.load(relaxed),
           .heartbeat_age_ms = clock.age_ns(slot) / 1'000'000,
           .held_generations = {},
-          .ledger = {}};
+          .ledger = {},
+          .pool_ledger = {}};
 }
 
 void look_at_ledger(StreamCore& stream, ParticipantSnapshot& seen) {
@@ -104,7 +107,10 @@ void look_at_participants(SegmentCore& core, const DirectoryRecord& record, Faci
   const HeartbeatClock clock;
   for_each_participant(core, record.id, [&](std::uint32_t index, SlotRegistration registration) {
     ParticipantSnapshot seen = look_at_identity(core, record, index, registration, clock);
-    if (facility != nullptr) facility->find_holdings(index, seen.held_generations);
+    if (facility != nullptr) {
+      facility->find_holdings(index, seen.held_generations);
+      seen.held_bytes = seen.held_generations.size() * facility->bytes_of_holding();
+    }
     if (stream != nullptr) look_at_ledger(*stream, seen);
     seen.state = liveness_of(core, seen, active, options);
     // registry: the fence keeps this look behind the others. Who left meanwhile is not shown with a successor's words.
@@ -137,10 +143,7 @@ void look_at_slabs(StreamCore& stream, const ActiveSlab& active, const std::vect
 
 void look_at_departed(StreamCore& stream, StreamSnapshot& snapshot) {
   const layout::StreamControl& control = stream.control();
-  // The copy that is selected is not written; if the selector moved meanwhile, look again.
-  for (int tries = 0; tries < 100; ++tries) {
-    const std::uint64_t selector = control.departed_selector.load(std::memory_order_acquire);
-    const layout::DepartedRecord& record = control.departed[selector & 1];
+  read_departed(control.departed_selector, control.departed, [&](const layout::DepartedRecord& record) {
     snapshot.departed_participants = record.participants.load(relaxed);
     snapshot.departed = {.committed = record.committed.load(relaxed),
                          .committed_bytes = record.committed_bytes.load(relaxed),
@@ -150,9 +153,7 @@ void look_at_departed(StreamCore& stream, StreamSnapshot& snapshot) {
                          .delivered = record.delivered.load(relaxed),
                          .lost = record.lost.load(relaxed),
                          .skipped = record.skipped.load(relaxed)};
-    std::atomic_thread_fence(std::memory_order_acquire);
-    if (control.departed_selector.load(relaxed) == selector) return;
-  }
+  });
 }
 
 std::vector<JournalRecord> look_at_journal(const layout::FacilityHead& head) {
@@ -173,6 +174,8 @@ std::vector<JournalRecord> look_at_journal(const layout::FacilityHead& head) {
                          .heartbeat_age_ms = entry.heartbeat_age_ns.load(relaxed) / 1'000'000,
                          .held_first = entry.held_first.load(std::memory_order_acquire),
                          .held_last = entry.held_last.load(relaxed),
+                         .held_count = entry.held_count.load(relaxed),
+                         .held_bytes = entry.held_bytes.load(relaxed),
                          .repairs = entry.repairs.load(relaxed),
                          .repaired_bytes = entry.repaired_bytes.load(relaxed),
                          .released = entry.released.load(relaxed)};
@@ -221,12 +224,7 @@ void count_buffers(const PoolCore& pool, std::uint32_t chunk, layout::ChunkWord 
   }
 }
 
-PoolSnapshot look_at_pool(PoolCore& pool) {
-  pool.check();
-  PoolSnapshot snapshot{.options = options_of(pool.geometry()), .count = pool.count()};
-  for_each_chunk(pool,
-                 [&](std::uint32_t chunk, layout::ChunkWord seen) { count_buffers(pool, chunk, seen, snapshot); });
-  snapshot.waits = pool.control().next_ticket.load(relaxed);
+void look_at_magazines(PoolCore& pool, PoolSnapshot& snapshot) {
   for_each_participant(pool, [&](std::uint32_t index, layout::SlotRegistration) {
     const layout::PoolSlot& slot = pool.slot(index);
     const layout::MagazineState magazine{slot.state.load(relaxed)};
@@ -237,7 +235,93 @@ PoolSnapshot look_at_pool(PoolCore& pool) {
   // Of words and magazines that change meanwhile.
   snapshot.cached = std::min(snapshot.cached, snapshot.in_use);
   snapshot.in_use -= snapshot.cached;
+}
+
+void look_at_departed(PoolCore& pool, PoolSnapshot& snapshot) {
+  const layout::PoolControl& control = pool.control();
+  read_departed(control.departed_selector, control.departed, [&](const layout::DepartedUsers& record) {
+    const std::uint64_t acquired = record.acquired.load(relaxed);
+    snapshot.departed_users = record.participants.load(relaxed);
+    snapshot.departed = {.acquired = acquired,
+                         .hits = acquired - std::min(record.misses.load(relaxed), acquired),
+                         .adopted = record.adopted.load(relaxed),
+                         .released = record.released.load(relaxed),
+                         .attached = record.attached.load(relaxed),
+                         .reclaimed = record.reclaimed.load(relaxed),
+                         .refills = record.refills.load(relaxed),
+                         .stolen = record.stolen.load(relaxed),
+                         .grown = record.grown.load(relaxed),
+                         .waits = record.waits.load(relaxed)};
+  });
+}
+
+// What `peak` was told lags behind the words; these, at least, are out.
+std::uint64_t peak_of(PoolCore& pool, const PoolSnapshot& snapshot) noexcept {
+  const std::uint64_t out = snapshot.in_use + snapshot.cached + snapshot.shared;
+  return std::clamp(pool.control().peak.load(relaxed), out, snapshot.count);
+}
+
+PoolSnapshot look_at_pool(PoolCore& pool) {
+  pool.check();
+  PoolSnapshot snapshot{
+      .options = options_of(pool.geometry()), .count = pool.count(), .holders = {}, .present = {}, .departed = {}};
+  for_each_chunk(pool,
+                 [&](std::uint32_t chunk, layout::ChunkWord seen) { count_buffers(pool, chunk, seen, snapshot); });
+  look_at_magazines(pool, snapshot);
+  look_at_departed(pool, snapshot);
+  snapshot.waits = pool.control().next_ticket.load(relaxed);
+  snapshot.peak = peak_of(pool, snapshot);
+  snapshot.grown = snapshot.count - std::min(snapshot.options.count, snapshot.count);
   return snapshot;
+}
+
+void look_at_figures(PoolCore& pool, ParticipantSnapshot& seen) {
+  const PoolFigures figures = load_figures(pool.slot(seen.slot));
+  seen.pool_ledger = {.acquired = figures.acquired,
+                      .hits = figures.acquired - figures.misses,
+                      .adopted = figures.adopted,
+                      .released = figures.released,
+                      .attached = figures.attached,
+                      .held = seen.held_generations.size() + pool.count_repeats(seen.slot),
+                      .refills = figures.refills,
+                      .stolen = figures.stolen,
+                      .grown = figures.grown,
+                      .waits = figures.waits};
+}
+
+void add(PoolLedger& sum, const PoolLedger& more) {
+  for (const auto figure :
+       {&PoolLedger::acquired, &PoolLedger::hits, &PoolLedger::adopted, &PoolLedger::released, &PoolLedger::attached,
+        &PoolLedger::held, &PoolLedger::refills, &PoolLedger::stolen, &PoolLedger::grown, &PoolLedger::waits}) {
+    sum.*figure += more.*figure;
+  }
+}
+
+std::uint32_t since_of(PoolCore& pool, std::uint32_t buffer) noexcept {
+  const std::uint32_t chunk = chunk_of(buffer);
+  const bool is_whole = layout::ChunkWord{pool.chunk(chunk).load(relaxed)}.state() == layout::ChunkState::whole;
+  return pool.since(is_whole ? first_buffer_of(chunk) : buffer).load(relaxed);
+}
+
+PoolHolder look_at_holder(PoolCore& pool, const ParticipantSnapshot& user) {
+  PoolHolder holder{
+      .slot = user.slot, .name = user.name, .buffers = user.held_generations.size(), .bytes = user.held_bytes};
+  if (!HeartbeatClock{}.is_comparable(pool.segment().participant(user.slot))) return holder;
+  for (const std::uint64_t number : user.held_generations) {
+    const std::uint32_t since = since_of(pool, static_cast<std::uint32_t>(number - 1));
+    // Behind the look: the clock is not before what it said then.
+    holder.oldest_ms = std::max<std::uint64_t>(holder.oldest_ms, pool.now_ms() - since);
+  }
+  return holder;
+}
+
+// `users` are the pool's own.
+void look_at_users(PoolCore& pool, std::vector<ParticipantSnapshot>& users, PoolSnapshot& snapshot) {
+  for (ParticipantSnapshot& user : users) {
+    look_at_figures(pool, user);
+    add(snapshot.present, user.pool_ledger);
+    if (!user.held_generations.empty()) snapshot.holders.push_back(look_at_holder(pool, user));
+  }
 }
 
 FacilitySnapshot look_at_facility(Facility& facility, const InspectOptions& options, Snapshot& snapshot) {
@@ -250,10 +334,13 @@ FacilitySnapshot look_at_facility(Facility& facility, const InspectOptions& opti
                         .pool = {}};
   if (record.kind == layout::FacilityKind::stream) {
     seen.stream = look_at_stream(static_cast<StreamCore&>(facility), options, snapshot.participants);
-  } else {
-    if (record.kind == layout::FacilityKind::pool) seen.pool = look_at_pool(static_cast<PoolCore&>(facility));
-    look_at_participants(facility.segment(), record, &facility, nullptr, 0, options, snapshot.participants);
+    return seen;
   }
+  std::vector<ParticipantSnapshot> own;
+  if (record.kind == layout::FacilityKind::pool) seen.pool = look_at_pool(static_cast<PoolCore&>(facility));
+  look_at_participants(facility.segment(), record, &facility, nullptr, 0, options, own);
+  if (seen.pool) look_at_users(static_cast<PoolCore&>(facility), own, *seen.pool);
+  std::move(own.begin(), own.end(), std::back_inserter(snapshot.participants));
   return seen;
 }
 

@@ -32,8 +32,10 @@ struct alignas(kLineBytes) JournalEntry {
   Word held_last;
   Word repairs;  // things left half done that were brought to an end
   Word repaired_bytes;
-  Word released;  // things that nobody kept from others any more
-  Word reserved[3];
+  Word released;    // things that nobody kept from others any more
+  Word held_count;  // how many of held_first to held_last it kept, and their bytes
+  Word held_bytes;
+  Word reserved;
   Word name[kNameBytes / 8];
 };
 inline constexpr std::uint32_t kJournalEntries = 64;
@@ -62,7 +64,8 @@ inline constexpr Field kJournalEntryFields[] = {
     SAPBUF_FIELD(JournalEntry, finished_ns), SAPBUF_FIELD(JournalEntry, heartbeat_age_ns),
     SAPBUF_FIELD(JournalEntry, held_first),  SAPBUF_FIELD(JournalEntry, held_last),
     SAPBUF_FIELD(JournalEntry, repairs),     SAPBUF_FIELD(JournalEntry, repaired_bytes),
-    SAPBUF_FIELD(JournalEntry, released),    SAPBUF_FIELD(JournalEntry, reserved),
+    SAPBUF_FIELD(JournalEntry, released),    SAPBUF_FIELD(JournalEntry, held_count),
+    SAPBUF_FIELD(JournalEntry, held_bytes),  SAPBUF_FIELD(JournalEntry, reserved),
     SAPBUF_FIELD(JournalEntry, name)};
 inline constexpr Field kFacilityHeadFields[] = {
     SAPBUF_FIELD(FacilityHead, recoveries), SAPBUF_FIELD(FacilityHead, released),

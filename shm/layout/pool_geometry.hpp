@@ -1,11 +1,19 @@
 // What a pool is made of and where each part begins. Computed from the choices in its directory entry by everybody who
 // opens it, and kept in private memory.
 //
-//   region    + head     + control   + participants x 2432   + most buffers x 8   + most / 64 x 8   page-aligned
-//   +---------+----------+-----------+-----------------------+--------------------+-------------+----------+----------+-----
-//   | head    | control  | slots     | words                 | chunks                           | buffer 0 | buffer 1 | ...
-//   +---------+----------+-----------+-----------------------+--------------------+-------------+----------+----------+-----
-//   \________ mapped by whoever uses the pool _____________________________________/\_ grows __________________
+//   region    + head     + control   + participants x 2496   + most buffers x 8   + most / 64 x 8   + most x 4, page-aligned
+//   +---------+----------+-----------+-----------------------+--------------------+-----------------+----------+----------+---
+//   | head    | control  | slots     | words                 | chunks             | since           | buffer 0 | buffer 1 |...
+//   +---------+----------+-----------+-----------------------+--------------------+-----------------+----------+----------+---
+//   \________ mapped by whoever uses the pool ______________________________________________________/\_ grows ______________
+//
+// `since` has 4 bytes for each buffer: when it left the pool, or was shared, in milliseconds since the pool was made, modulo
+// 2^32. A buffer that its user puts into its magazine, and acquires again from there, counts from the first time. Of a
+// chunk that somebody has whole, the first buffer's time is that of all.
+//   written by   who makes a word local or shared, behind that: refill, acquiring past the magazine, runs, serving, sharing
+//   read by      inspect
+//   edge         none: a figure
+//   crash        the time of the use before
 #pragma once
 
 #include <algorithm>
@@ -36,6 +44,7 @@ struct PoolGeometry {
   std::uint64_t slots_at = 0;
   std::uint64_t words_at = 0;
   std::uint64_t chunks_at = 0;
+  std::uint64_t since_at = 0;
   std::uint64_t buffers_at = 0;
   std::uint64_t stride_bytes = 0;  // from one buffer to the next
 
@@ -58,7 +67,8 @@ constexpr void place(PoolGeometry& g, std::uint64_t region) noexcept {
   g.slots_at = g.control_at + sizeof(PoolControl);
   g.words_at = g.slots_at + g.participants * sizeof(PoolSlot);
   g.chunks_at = g.words_at + g.max_count * sizeof(Word);
-  g.buffers_at = round_up(g.chunks_at + chunks_of(g.max_count) * sizeof(Word), kPageBytes);
+  g.since_at = g.chunks_at + chunks_of(g.max_count) * sizeof(Word);
+  g.buffers_at = round_up(g.since_at + g.max_count * sizeof(HalfWord), kPageBytes);
   g.stride_bytes = round_up(g.buffer_bytes, g.alignment);
 }
 
@@ -76,6 +86,7 @@ constexpr std::uint64_t pool_layout_hash() noexcept {
       .add(kJournalEntryFields, sizeof(JournalEntry))
       .add(kEventFields, sizeof(Event))
       .add(kPoolControlFields, sizeof(PoolControl))
+      .add(kDepartedUsersFields, sizeof(DepartedUsers))
       .add(kPoolSlotFields, sizeof(PoolSlot))
       .add(kRoots)
       .add(kMagazine)

@@ -77,7 +77,13 @@ struct alignas(kLineBytes) PoolSlot {
   //   edge        none: another one's place is a place, too
   //   crash       harmless
   Word ticket;
-  Word reserved[4];
+  // The incarnation of this slot that the departed totals include although they name somebody else as added last.
+  //   written by  whoever adds the next one, under the pool's lock
+  //   read by     whoever settles this slot, under it
+  //   edge        the lock
+  //   crash       harmless: it says what the departed record that is still selected says too
+  Word counted;
+  Word reserved[3];
   // The magazine: buffers that the owner has and does not use, `state`.depth() of them; their words say that they are the
   // owner's. Whoever finds no free buffer takes them, under the pool's lock.
   //   written by  the owner; recovery, once the owner is dead or leaves, under the pool's lock
@@ -86,8 +92,41 @@ struct alignas(kLineBytes) PoolSlot {
   //               owner, with release <-> acquire
   //   crash       the words are what counts: recovery frees the buffers
   alignas(kLineBytes) Word state;  // MagazineState
-  Word reserved_1[7];
+  // How many buffers the owner has, those in its magazine included; but for `elsewhere`. Where it changes together with
+  // `state`, the store to `state` decides for both: while that is `next_state`, `next_has` is what counts.
+  //   written by  the owner
+  //   read by     whoever settles it, inspect
+  //   edge        none: who settles it does so behind the owner's death, or his leaving
+  //   crash       one too many, if it came between letting go of a shared buffer, or of one past the magazine, and this
+  Word has;
+  Word next_state;
+  Word next_has;
+  // Figures: buffers that it adopted; acquisitions for which the magazine had nothing; times that it was filled.
+  //   written by  the owner, behind what they count
+  //   read by     whoever settles it, inspect
+  //   edge        none: as above
+  //   crash       they count as they stand: the one that was under way may be missing
+  Word adopted;
+  Word misses;
+  Word refills;
+  Word reserved_1;
   HalfWord magazine[kMagazine];
+  // More figures: buffers that were released on other threads than the owner's.
+  //   written by  whoever releases one, in the owner's process: fetch-add
+  //   read by     whoever settles it, inspect
+  //   edge        none: as above
+  //   crash       one too few
+  alignas(kLineBytes) Word elsewhere;
+  // Buffers that went into messages, that were taken from others' magazines, that the pool grew by; and waits.
+  //   written by  the owner, behind what they count
+  //   read by     whoever settles it, inspect
+  //   edge        none: as above
+  //   crash       they count as they stand: the one that was under way may be missing
+  Word attached;
+  Word stolen;
+  Word grown;
+  Word waits;
+  Word reserved_2[3];
   // The shared buffers that the user holds, in no order: Root.
   //   written by  the owner; recovery, once the owner is dead or leaves, under the pool's lock
   //   read by     scans, inspect
@@ -99,12 +138,48 @@ struct alignas(kLineBytes) PoolSlot {
   Event served;  // the owner was given a buffer, or should look for one
 };
 
-inline constexpr Field kPoolSlotFields[] = {SAPBUF_FIELD(PoolSlot, attention),  SAPBUF_FIELD(PoolSlot, acknowledged),
-                                            SAPBUF_FIELD(PoolSlot, request),    SAPBUF_FIELD(PoolSlot, ticket),
-                                            SAPBUF_FIELD(PoolSlot, reserved),   SAPBUF_FIELD(PoolSlot, state),
-                                            SAPBUF_FIELD(PoolSlot, reserved_1), SAPBUF_FIELD(PoolSlot, magazine),
-                                            SAPBUF_FIELD(PoolSlot, roots),      SAPBUF_FIELD(PoolSlot, served)};
-static_assert(sizeof(PoolSlot) == 2432 && covers(kPoolSlotFields, sizeof(PoolSlot)));
+inline constexpr Field kPoolSlotFields[] = {
+    SAPBUF_FIELD(PoolSlot, attention), SAPBUF_FIELD(PoolSlot, acknowledged), SAPBUF_FIELD(PoolSlot, request),
+    SAPBUF_FIELD(PoolSlot, ticket),    SAPBUF_FIELD(PoolSlot, counted),      SAPBUF_FIELD(PoolSlot, reserved),
+    SAPBUF_FIELD(PoolSlot, state),     SAPBUF_FIELD(PoolSlot, has),          SAPBUF_FIELD(PoolSlot, next_state),
+    SAPBUF_FIELD(PoolSlot, next_has),  SAPBUF_FIELD(PoolSlot, adopted),      SAPBUF_FIELD(PoolSlot, misses),
+    SAPBUF_FIELD(PoolSlot, refills),   SAPBUF_FIELD(PoolSlot, reserved_1),   SAPBUF_FIELD(PoolSlot, magazine),
+    SAPBUF_FIELD(PoolSlot, elsewhere), SAPBUF_FIELD(PoolSlot, attached),     SAPBUF_FIELD(PoolSlot, stolen),
+    SAPBUF_FIELD(PoolSlot, grown),     SAPBUF_FIELD(PoolSlot, waits),        SAPBUF_FIELD(PoolSlot, reserved_2),
+    SAPBUF_FIELD(PoolSlot, roots),     SAPBUF_FIELD(PoolSlot, served)};
+static_assert(sizeof(PoolSlot) == 2496 && covers(kPoolSlotFields, sizeof(PoolSlot)));
+
+// The sum over the users that have left or died, kept like a stream's (DepartedRecord): the copy that is not selected is
+// rewritten, then `departed_selector` moves.
+//   written by  whoever settles a slot, under the pool's lock
+//   read by     whoever settles the next one, inspect
+//   edge        departed-switch, as PoolControl::departed_selector
+//   crash       a copy that does not count
+struct alignas(kLineBytes) DepartedUsers {
+  Word participants;
+  Word acquired;
+  Word misses;
+  Word adopted;
+  Word released;
+  Word attached;
+  Word reclaimed;
+  Word last_departed;  // slot in bits 48..63, incarnation below
+  Word refills;
+  Word stolen;
+  Word grown;
+  Word waits;
+  Word reserved[4];
+};
+
+inline constexpr Field kDepartedUsersFields[] = {
+    SAPBUF_FIELD(DepartedUsers, participants), SAPBUF_FIELD(DepartedUsers, acquired),
+    SAPBUF_FIELD(DepartedUsers, misses),       SAPBUF_FIELD(DepartedUsers, adopted),
+    SAPBUF_FIELD(DepartedUsers, released),     SAPBUF_FIELD(DepartedUsers, attached),
+    SAPBUF_FIELD(DepartedUsers, reclaimed),    SAPBUF_FIELD(DepartedUsers, last_departed),
+    SAPBUF_FIELD(DepartedUsers, refills),      SAPBUF_FIELD(DepartedUsers, stolen),
+    SAPBUF_FIELD(DepartedUsers, grown),        SAPBUF_FIELD(DepartedUsers, waits),
+    SAPBUF_FIELD(DepartedUsers, reserved)};
+static_assert(sizeof(DepartedUsers) == 128 && covers(kDepartedUsersFields, sizeof(DepartedUsers)));
 
 // What all users of a pool share.
 struct alignas(kLineBytes) PoolControl {
@@ -126,12 +201,41 @@ struct alignas(kLineBytes) PoolControl {
   //   edge        none
   //   crash       a number that nobody has
   Word next_ticket;
-  Word reserved[5];
+  // When the pool was made, in milliseconds of the coarse monotonic clock: `since` counts from there.
+  //   written by  whoever makes the pool
+  //   read by     everybody
+  //   edge        none: it never changes
+  //   crash       harmless
+  Word made_ms;
+  // Its lowest bit: which of the two departed records counts; it grows by one.
+  //   written by  whoever settles a slot, under the pool's lock
+  //   read by     whoever settles the next one, inspect
+  //   edge        departed-switch: release, behind the record <-> acquire
+  //   crash       before it: nobody was added
+  Word departed_selector;
+  Word reserved[3];
+  // Buffers that are out of the pool, those in magazines included; and the most that there were. It is told of buffers
+  // behind their leaving, and before they come back, several at a time: so it is never too large by what is under way.
+  //   written by  whoever changes the words: fetch-add, and compare-exchange of `peak`; repair, which counts anew
+  //   read by     the same, inspect
+  //   edge        none: a figure
+  //   crash       `out` is too small, until the dead one is repaired
+  alignas(kLineBytes) Word out;
+  Word peak;
+  Word reserved_1[6];
+  DepartedUsers departed[2];
 };
 
-inline constexpr Field kPoolControlFields[] = {SAPBUF_FIELD(PoolControl, count), SAPBUF_FIELD(PoolControl, waiting),
+inline constexpr Field kPoolControlFields[] = {SAPBUF_FIELD(PoolControl, count),
+                                               SAPBUF_FIELD(PoolControl, waiting),
                                                SAPBUF_FIELD(PoolControl, next_ticket),
-                                               SAPBUF_FIELD(PoolControl, reserved)};
-static_assert(sizeof(PoolControl) == 64 && covers(kPoolControlFields, sizeof(PoolControl)));
+                                               SAPBUF_FIELD(PoolControl, made_ms),
+                                               SAPBUF_FIELD(PoolControl, departed_selector),
+                                               SAPBUF_FIELD(PoolControl, reserved),
+                                               SAPBUF_FIELD(PoolControl, out),
+                                               SAPBUF_FIELD(PoolControl, peak),
+                                               SAPBUF_FIELD(PoolControl, reserved_1),
+                                               SAPBUF_FIELD(PoolControl, departed)};
+static_assert(sizeof(PoolControl) == 384 && covers(kPoolControlFields, sizeof(PoolControl)));
 
 }  // namespace sapbuf::layout

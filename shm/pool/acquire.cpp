@@ -5,6 +5,7 @@
 #include "platform/clock.hpp"
 #include "platform/fence.hpp"
 #include "pool/chunks.hpp"
+#include "pool/figures.hpp"
 #include "pool/growth.hpp"
 #include "pool/idle.hpp"
 #include "pool/pool_user.hpp"
@@ -88,7 +89,8 @@ bool PoolUserState::find_free(std::uint32_t& buffer) noexcept {
 }
 
 void PoolUserState::count_acquired(std::uint32_t how_many) noexcept {
-  slot->state.store(slot->state.load(relaxed) + how_many * MagazineState::kOneAcquired, std::memory_order_release);
+  change_magazine(*slot, {slot->state.load(relaxed) + how_many * MagazineState::kOneAcquired}, how_many);
+  count_figure(slot->misses, how_many);
   owned_ += how_many;
   update_hot();
 }
@@ -103,11 +105,18 @@ Buffer PoolUserState::accept(std::uint32_t buffer) noexcept {
 bool PoolUserState::take_free(Buffer& taken) noexcept {
   std::uint32_t buffer;
   if (!find_free(buffer)) return false;
+  core_->since(buffer).store(core_->now_ms(), relaxed);
+  core_->note_out(1);
   taken = accept(buffer);
   return true;
 }
 
-bool PoolUserState::grow() { return may_grow_ && grow_by_one_step(*core_, kLockPatience); }
+bool PoolUserState::grow() {
+  if (!may_grow_) return false;
+  const std::uint32_t before = core_->count();
+  count_figure(slot->grown, grow_by_one_step(*core_, kLockPatience));
+  return core_->count() > before;
+}
 
 bool PoolUserState::make_room(bool here) noexcept {
   const platform::Uncancellable to_its_end;
@@ -115,7 +124,9 @@ bool PoolUserState::make_room(bool here) noexcept {
     if (!recover_core(core_->segment()).dead.empty()) return true;
     if (here) {
       const MaintenanceLock lock{*core_, kLockPatience};
-      if (lock && (take_idle(*core_, index_ + 1) != 0 || free_unrooted(*core_) != 0)) return true;
+      const std::uint32_t stolen = lock ? take_idle(*core_, index_ + 1) : 0;
+      count_figure(slot->stolen, stolen);
+      if (lock && (stolen != 0 || free_unrooted(*core_) != 0)) return true;
     }
     return (here && free_by_shedding(*core_, kLockPatience)) || allocate_chunks(*core_, 1, index_) || grow();
   } catch (const std::exception&) {
@@ -142,7 +153,10 @@ Buffer PoolUserState::acquire() noexcept {
     }
     if (may_use_magazine()) {
       if (depth() == 0) refill((capacity + 1) / 2);
-      if (pop(taken)) return taken;
+      if (pop(taken)) {
+        count_figure(slot->misses);
+        return taken;
+      }
       if (slot->attention.load(relaxed) != acknowledged) continue;
     } else {
       // Those who wait come first; but who cannot serve them, because the one who has the lock is stopped, does not wait
@@ -168,6 +182,7 @@ void PoolUserState::request_one() noexcept {
 
 void PoolUserState::ask() noexcept {
   empty_magazine();
+  count_figure(slot->waits);
   slot->ticket.store(core_->control().next_ticket.fetch_add(1, relaxed) + 1, relaxed);
   request_one();
   // magazine (SB): what they put back from here on, they give to those who wait. One who cannot make the fence looks by

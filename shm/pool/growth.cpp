@@ -13,11 +13,11 @@ constexpr std::uint64_t kMostBytes = std::uint64_t{4} << 20;  // at once: below 
 
 }  // namespace
 
-bool grow_by_one_step(PoolCore& core, std::chrono::milliseconds patience) {
+std::uint64_t grow_by_one_step(PoolCore& core, std::chrono::milliseconds patience) {
   const layout::PoolGeometry& geometry = core.geometry();
   layout::Word& there = core.control().count;
   std::uint64_t seen = there.load(std::memory_order_acquire);
-  if (seen >= geometry.max_count) return false;
+  if (seen >= geometry.max_count) return 0;
   const std::uint32_t before = core.count();
   if (geometry.buffers_in(core.bytes()) <= seen) {
     const std::uint64_t most = std::max<std::uint64_t>(kMostBytes / geometry.stride_bytes, 1);
@@ -26,13 +26,16 @@ bool grow_by_one_step(PoolCore& core, std::chrono::milliseconds patience) {
   }
   SAPBUF_KILL_POINT(pool_grown);
   const std::uint64_t grown = geometry.buffers_in(core.bytes());
+  std::uint64_t added = 0;
   // growth: release, behind the region's own.
-  while (seen < grown &&
-         !there.compare_exchange_weak(seen, grown, std::memory_order_release, std::memory_order_acquire)) {
+  while (seen < grown && added == 0) {
+    if (there.compare_exchange_weak(seen, grown, std::memory_order_release, std::memory_order_acquire)) {
+      added = grown - seen;
+    }
   }
   SAPBUF_KILL_POINT(pool_counted);
   note_free(core, before);  // its chunk may have been full
-  return core.count() > before;
+  return added;
 }
 
 }  // namespace sapbuf::detail

@@ -7,7 +7,8 @@
 
 namespace sapbuf::detail {
 
-// By one step, towards `max_count`; whether there are more buffers now. Throws Error.
-bool grow_by_one_step(PoolCore& core, std::chrono::milliseconds patience);
+// By one step, towards `max_count`, unless somebody else does it meanwhile; returns how many buffers were added here. Throws
+// Error.
+std::uint64_t grow_by_one_step(PoolCore& core, std::chrono::milliseconds patience);
 
 }  // namespace sapbuf::detail

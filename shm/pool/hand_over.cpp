@@ -2,6 +2,7 @@
 
 #include <sapbuf/detail/kill_point.hpp>
 
+#include "pool/figures.hpp"
 #include "pool/pool_user.hpp"
 
 namespace sapbuf::detail {
@@ -41,6 +42,7 @@ Status PoolUserState::hand_over(Buffer& buffer, layout::Word& root) noexcept {
   root.store(Root::make(buffer.index_, incarnation).word, std::memory_order_release);
   SAPBUF_KILL_POINT(pool_rooted_elsewhere);
   if (!is_shared) {
+    user.core_->since(buffer.index_).store(user.core_->now_ms(), relaxed);
     // pool-share: release, so that who adopts it sees what stands in it, and scans see the root before the word.
     word.store(BufferWord::make(incarnation, BufferState::shared).word, std::memory_order_release);
   } else {
@@ -57,6 +59,7 @@ Status PoolUserState::hand_over(Buffer& buffer, layout::Word& root) noexcept {
   buffer.user_ = nullptr;
   buffer.bytes_ = {};
   buffer.status_ = Status::closed;
+  count_figure(user.slot->attached);
   user.has_no_more(own_root);
   return Status::ok;
 }

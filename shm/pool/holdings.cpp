@@ -5,11 +5,14 @@
 //   chunks                behind these: what it had whole is free, and what it had begun with others comes to an end
 //   its roots             cleared; a shared buffer that nobody else has a root for is found by the next scan
 //   its request           cleared
+//   its figures           added to those of the departed, before all this is cleared
 #include <algorithm>
+#include <limits>
 
 #include <sapbuf/detail/kill_point.hpp>
 
 #include "pool/chunks.hpp"
+#include "pool/figures.hpp"
 #include "pool/scan.hpp"
 
 namespace sapbuf::detail {
@@ -42,6 +45,18 @@ bool contains(const std::vector<std::uint32_t>& sorted, std::uint32_t buffer) no
   return std::binary_search(sorted.begin(), sorted.end(), buffer);
 }
 
+std::uint32_t count_out_of(const PoolCore& core, std::uint32_t chunk, ChunkWord seen) noexcept {
+  const std::uint32_t first = first_buffer_of(chunk);
+  const std::uint32_t end = end_of(core, chunk);
+  if (seen.state() == ChunkState::whole) return end - first;
+  if (seen.state() != ChunkState::split) return 0;
+  std::uint32_t out = 0;
+  for (std::uint32_t buffer = first; buffer < end; ++buffer) {
+    if (BufferWord{core.word(buffer).load(std::memory_order_acquire)}.state() != BufferState::free) ++out;
+  }
+  return out;
+}
+
 bool is_rooted_by_others(const PoolCore& core, Root root, std::span<const std::uint32_t> gone) noexcept {
   return any_participant(core, [&](std::uint32_t slot, layout::SlotRegistration) {
     if (is_gone(slot, gone)) return false;
@@ -67,14 +82,45 @@ void PoolCore::find_holdings(std::uint32_t index, std::vector<std::uint64_t>& bu
   const auto locals = static_cast<std::ptrdiff_t>(buffers.size());  // in order
   for (const layout::Word& word_of_root : slot(index).roots) {
     const Root root{word_of_root.load(relaxed)};
-    if (root.is_none() || root.index() >= there) continue;
-    const BufferWord seen{word(root.index()).load(relaxed)};
-    const bool is_shared = seen.state() == BufferState::shared || seen.state() == BufferState::dying;
-    if (is_shared && seen.incarnation() == root.incarnation()) buffers.push_back(root.index() + 1);
+    if (is_live_root(root, there)) buffers.push_back(root.index() + 1);
   }
   std::sort(buffers.begin() + locals, buffers.end());
   std::inplace_merge(buffers.begin(), buffers.begin() + locals, buffers.end());
   buffers.erase(std::unique(buffers.begin(), buffers.end()), buffers.end());
+}
+
+bool PoolCore::is_live_root(Root root, std::uint32_t there) const noexcept {
+  if (root.is_none() || root.index() >= there) return false;
+  const BufferWord seen{word(root.index()).load(relaxed)};
+  const bool is_shared = seen.state() == BufferState::shared || seen.state() == BufferState::dying;
+  return is_shared && seen.incarnation() == root.incarnation();
+}
+
+std::uint64_t PoolCore::count_repeats(std::uint32_t index) {
+  const std::uint32_t there = count();
+  std::vector<std::uint64_t> roots;
+  for (const layout::Word& word_of_root : slot(index).roots) {
+    const Root root{word_of_root.load(relaxed)};
+    if (is_live_root(root, there)) roots.push_back(root.word);
+  }
+  std::sort(roots.begin(), roots.end());
+  return static_cast<std::uint64_t>(roots.end() - std::unique(roots.begin(), roots.end()));
+}
+
+// A step that is under way makes the words say more than was counted, too, but not for long: the least difference is what
+// somebody missed who was killed.
+void PoolCore::count_out_anew() noexcept {
+  constexpr int kWalks = 3;
+  layout::Word& out = control().out;
+  std::int64_t missed = std::numeric_limits<std::int64_t>::max();
+  for (int walk = 0; walk < kWalks && missed != 0; ++walk) {
+    const std::uint64_t before = out.load(std::memory_order_acquire);
+    std::uint64_t seen = 0;
+    for_each_chunk(*this, [&](std::uint32_t chunk, ChunkWord word) { seen += count_out_of(*this, chunk, word); });
+    if (out.load(relaxed) != before) continue;
+    missed = std::min(missed, static_cast<std::int64_t>(seen - before));
+  }
+  if (missed != std::numeric_limits<std::int64_t>::max()) out.fetch_add(static_cast<std::uint64_t>(missed), relaxed);
 }
 
 // Whoever has a buffer may be what others wait for.
@@ -92,14 +138,17 @@ bool PoolCore::repair(std::uint32_t index, RepairTally& tally) {
     // One that it had whole may have words that it was about to keep.
     if (seen.state() == ChunkState::split || seen.is_whole_of(index)) {
       for (std::uint32_t buffer = first_buffer_of(chunk); buffer < end; ++buffer) {
+        if (!seen.is_whole_of(index) && BufferWord{word(buffer).load(relaxed)}.is_local_of(index)) note_back(1);
         const bool was_used = reclaim(buffer, index) && !contains(idle, buffer);
         if (was_used && !seen.is_whole_of(index)) ++reclaimed;
       }
     }
+    if (seen.is_whole_of(index)) note_back(end - first_buffer_of(chunk));
     if (settle_chunk(*this, chunk, index)) reclaimed += end - first_buffer_of(chunk);
   });
   tally.repairs += reclaimed;
   tally.bytes += reclaimed * geometry_.buffer_bytes;
+  if (registration_of(index).state() == layout::SlotState::attached) count_out_anew();  // it was killed
   return true;
 }
 
@@ -115,6 +164,8 @@ bool PoolCore::reclaim(std::uint32_t buffer, std::uint32_t index) noexcept {
 }
 
 void PoolCore::release(std::uint32_t index) noexcept {
+  add_to_departed(*this, index);
+  SAPBUF_KILL_POINT(recover_departed);
   layout::PoolSlot& settled = slot(index);
   for (layout::Word& root : settled.roots) root.store(0, std::memory_order_release);
   SAPBUF_KILL_POINT(pool_unrooted);

@@ -73,7 +73,11 @@ std::uint32_t take_from(PoolCore& core, const Visit& visit) noexcept {
   for (std::size_t i = 0; i < count; ++i) {
     std::uint64_t seen = idle[i].seen.word;
     layout::Word& word = core.word(idle[i].buffer);
-    if (!word.compare_exchange_strong(seen, idle[i].seen.freed().word, std::memory_order_acq_rel, relaxed)) continue;
+    core.note_back(1);
+    if (!word.compare_exchange_strong(seen, idle[i].seen.freed().word, std::memory_order_acq_rel, relaxed)) {
+      core.note_out(1);
+      continue;
+    }
     SAPBUF_KILL_POINT(idle_taken);
     note_free(core, idle[i].buffer);
     ++taken;

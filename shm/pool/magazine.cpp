@@ -6,6 +6,7 @@
 
 #include "platform/cancellation.hpp"
 #include "pool/chunks.hpp"
+#include "pool/figures.hpp"
 #include "pool/pool_user.hpp"
 #include "pool/waiters.hpp"
 
@@ -54,16 +55,19 @@ void PoolUserState::look_up() noexcept {
 }
 
 bool PoolUserState::refill(std::uint32_t most) noexcept {
+  const std::uint32_t now_ms = core_->now_ms();
   std::uint32_t taken = 0;
   while (taken < most) {
     std::uint32_t buffer;
     if (!find_free(buffer)) break;
+    core_->since(buffer).store(now_ms, relaxed);
     slot->magazine[taken++].store(buffer, std::memory_order_release);
   }
   if (taken == 0) return false;
   owned_ += taken;
-  // pool-free: release, for who takes them from here.
-  slot->state.store(MagazineState{slot->state.load(relaxed)}.with_depth(taken).word, std::memory_order_release);
+  change_magazine(*slot, MagazineState{slot->state.load(relaxed)}.with_depth(taken), taken);
+  count_figure(slot->refills);
+  core_->note_out(taken);
   SAPBUF_KILL_POINT(pool_refilled);
   return true;
 }
@@ -91,6 +95,8 @@ void PoolUserState::give_back(std::uint32_t how_many) noexcept {
   const MagazineState state{slot->state.load(relaxed)};
   const std::uint32_t there = depth();
   const std::uint32_t stay = there - std::min(how_many, there);
+  core_->note_back(there - stay);
+  std::uint32_t left = there - stay;
   for (std::uint32_t i = stay; i < there; ++i) {
     const std::uint32_t buffer = slot->magazine[i].load(relaxed);
     if (buffer >= core_->count()) continue;
@@ -98,12 +104,14 @@ void PoolUserState::give_back(std::uint32_t how_many) noexcept {
     BufferWord seen{word.load(relaxed)};
     if (!seen.is_local_of(index_)) continue;
     // pool-free: release, behind the last use.
-    word.compare_exchange_strong(seen.word, seen.freed().word, std::memory_order_acq_rel, relaxed);
+    if (!word.compare_exchange_strong(seen.word, seen.freed().word, std::memory_order_acq_rel, relaxed)) continue;
     SAPBUF_KILL_POINT(pool_given_back);
     note_free(*core_, buffer);
+    --left;
   }
+  if (left != 0) core_->note_out(left);  // those that others took, who noted it themselves
   owned_ -= there - stay;
-  slot->state.store(state.with_depth(stay).word, std::memory_order_release);
+  change_magazine(*slot, state.with_depth(stay), -std::int64_t{there - stay});
 }
 
 void PoolUserState::put_back(std::uint32_t buffer) noexcept {
@@ -132,6 +140,7 @@ void PoolUserState::release(std::uint32_t buffer, std::uint32_t root) noexcept {
     if (depth() >= capacity) give_back((capacity + 1) / 2);
     return put_back(buffer);
   }
+  core_->note_back(1);
   free_buffer(*core_, buffer);
   has_no_more(root);
   serve_behind_release(*core_, buffer);
@@ -146,8 +155,10 @@ void PoolUserState::release_elsewhere(std::uint32_t buffer, std::uint32_t root) 
     if (is_shared) {
       slot->roots[root].store(0, std::memory_order_release);
     } else {
+      core_->note_back(1);
       free_buffer(*core_, buffer);
     }
+    slot->elsewhere.fetch_add(1, relaxed);
   }
   count_released_elsewhere(1, is_shared);
   if (is_shared) {
@@ -160,7 +171,11 @@ void PoolUserState::release_elsewhere(std::uint32_t buffer, std::uint32_t root) 
 
 void PoolUserState::has_no_more(std::uint32_t root) noexcept {
   const bool is_shared = root != kNoRoot;
-  if (thread.load(relaxed) != this_thread_mark()) return count_released_elsewhere(1, is_shared);
+  if (thread.load(relaxed) != this_thread_mark()) {
+    slot->elsewhere.fetch_add(1, relaxed);
+    return count_released_elsewhere(1, is_shared);
+  }
+  change_has(*slot, -1);
   if (is_shared) free_roots_[free_root_count_++] = root;
   --(is_shared ? shared_ : owned_);
 }

@@ -76,7 +76,10 @@ void Pool::grow_to(std::uint64_t count) const {
                 core()->title() + " may grow to " + std::to_string(most) + " buffers, not to " + std::to_string(count));
   }
   const bool grown = core()->segment().unless_truncated([&] {
-    while (core()->count() < count && detail::grow_by_one_step(*core(), std::chrono::seconds{1})) {
+    std::uint64_t before = 0;
+    for (std::uint64_t now = core()->count(); now > before && now < count; now = core()->count()) {
+      before = now;
+      detail::grow_by_one_step(*core(), std::chrono::seconds{1});
     }
     return core()->count() >= count;
   });

@@ -50,6 +50,15 @@ std::byte* PoolCore::buffers() {
   });
 }
 
+void PoolCore::note_out(std::uint64_t buffers) noexcept {
+  layout::Word& peak = control().peak;
+  const std::uint64_t out = control().out.fetch_add(buffers, relaxed) + buffers;
+  std::uint64_t most = peak.load(relaxed);
+  while (static_cast<std::int64_t>(out) > static_cast<std::int64_t>(most) &&
+         !peak.compare_exchange_weak(most, out, relaxed)) {
+  }
+}
+
 void PoolCore::check() {
   const std::uint64_t count = control().count.load(std::memory_order_acquire);
   if (count >= geometry_.count && count <= geometry_.max_count && geometry_.bytes_with(count) <= bytes()) return;
@@ -61,8 +70,11 @@ void PoolCore::check() {
 void PoolCore::prepare(std::uint32_t index) noexcept {
   layout::PoolSlot& fresh = slot(index);
   fresh.attention.fetch_add(1, relaxed);
-  fresh.request.store(0, relaxed);
-  fresh.state.store(0, relaxed);
+  for (layout::Word* word :
+       {&fresh.request, &fresh.state, &fresh.has, &fresh.next_state, &fresh.next_has, &fresh.adopted, &fresh.misses,
+        &fresh.refills, &fresh.elsewhere, &fresh.attached, &fresh.stolen, &fresh.grown, &fresh.waits}) {
+    word->store(0, relaxed);
+  }
   for (layout::Word& root : fresh.roots) root.store(0, relaxed);
 }
 
@@ -79,8 +91,8 @@ void PoolCore::describe(std::vector<SegmentPart>& parts) const {
   part("control", g.control_at, g.slots_at);
   part(std::to_string(g.participants) + " slots", g.slots_at, g.words_at);
   part(std::to_string(g.max_count) + " words", g.words_at, g.words_at + g.max_count * sizeof(layout::Word));
-  part(std::to_string(layout::chunks_of(g.max_count)) + " chunks", g.chunks_at,
-       g.chunks_at + layout::chunks_of(g.max_count) * sizeof(layout::Word));
+  part(std::to_string(layout::chunks_of(g.max_count)) + " chunks", g.chunks_at, g.since_at);
+  part(std::to_string(g.max_count) + " times", g.since_at, g.since_at + g.max_count * sizeof(layout::HalfWord));
   const std::uint64_t count = std::min(control().count.load(std::memory_order_acquire), g.max_count);
   part(std::to_string(count) + " buffers", g.buffers_at, g.buffers_at + count * g.stride_bytes);
 }

@@ -1,5 +1,7 @@
 #include "pool/pool_options.hpp"
 
+#include "platform/clock.hpp"
+
 namespace sapbuf::detail {
 namespace {
 
@@ -7,6 +9,7 @@ namespace {
 void initialise(std::byte* region, const layout::PoolGeometry& geometry) {
   auto& control = *reinterpret_cast<layout::PoolControl*>(region + geometry.control_at);
   control.count.store(geometry.count, std::memory_order_relaxed);
+  control.made_ms.store(platform::coarse_monotonic_ns() / 1'000'000, std::memory_order_relaxed);
 }
 
 layout::PoolGeometry geometry_of(const PoolOptions& options, std::uint32_t participants) {

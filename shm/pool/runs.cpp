@@ -1,6 +1,7 @@
 // Runs: adjacent buffers as one allocation. See pool/chunks.hpp.
 #include "platform/cancellation.hpp"
 #include "pool/chunks.hpp"
+#include "pool/figures.hpp"
 #include "pool/idle.hpp"
 #include "pool/pool_user.hpp"
 #include "pool/scan.hpp"
@@ -17,6 +18,17 @@ constexpr int kTries = 16;      // to make room, when others take what comes of 
 constexpr int kMostLooks = 64;  // at what others have at hand: they may fill it again meanwhile
 constexpr std::chrono::milliseconds kLockPatience{10};
 
+// The first of a chunk that is taken whole stands for all of it.
+void stamp_run(PoolCore& core, std::uint32_t first, std::uint32_t count) noexcept {
+  const std::uint32_t now_ms = core.now_ms();
+  const std::uint32_t end = first + count;
+  std::uint32_t at = first;
+  for (; end - at >= layout::kChunkBuffers; at += layout::kChunkBuffers) {
+    core.since(at).store(now_ms, std::memory_order_relaxed);
+  }
+  for (; at < end; ++at) core.since(at).store(now_ms, std::memory_order_relaxed);
+}
+
 }  // namespace
 
 bool PoolUserState::grow_for_run(std::uint32_t how_many) {
@@ -32,7 +44,12 @@ bool PoolUserState::free_unused() {
   const MaintenanceLock lock{*core_, kLockPatience};
   if (!lock) return false;
   bool freed = false;
-  for (int looks = 0; looks < kMostLooks && take_idle(*core_, index_ + 1) != 0; ++looks) freed = true;
+  for (int looks = 0; looks < kMostLooks; ++looks) {
+    const std::uint32_t stolen = take_idle(*core_, index_ + 1);
+    if (stolen == 0) break;
+    count_figure(slot->stolen, stolen);
+    freed = true;
+  }
   return free_unrooted(*core_) != 0 || freed;
 }
 
@@ -62,6 +79,8 @@ Run PoolUserState::acquire_run(std::uint32_t how_many) noexcept {
     if (!somebody_waits(*core_) || !serve_waiters_soon(*core_, kAnyFree) || !somebody_waits(*core_)) {
       const std::uint32_t first = take_run(*core_, {how_many, index_, chunk_of(next_), promised()});
       if (first != kNoBuffer) {
+        stamp_run(*core_, first, how_many);
+        core_->note_out(how_many);
         count_acquired(how_many);
         return Run{*this, first, how_many};
       }
@@ -83,8 +102,17 @@ std::uint64_t PoolUserState::trim() {
 void PoolUserState::release_run(std::uint32_t first, std::uint32_t how_many) noexcept {
   if (forked_) return;
   const std::shared_ptr<PoolCore> core = core_;  // this may be gone once it is counted
-  if (why_not() == Status::ok) free_run(*core, first, how_many);
-  if (thread.load(std::memory_order_relaxed) == this_thread_mark()) {
+  const bool is_own = thread.load(std::memory_order_relaxed) == this_thread_mark();
+  if (why_not() == Status::ok) {
+    core->note_back(how_many);
+    free_run(*core, first, how_many);
+    if (is_own) {
+      change_has(*slot, -std::int64_t{how_many});
+    } else {
+      slot->elsewhere.fetch_add(how_many, std::memory_order_relaxed);
+    }
+  }
+  if (is_own) {
     owned_ -= how_many;
     if (budget_ != kNoBudget) update_hot();
   } else {

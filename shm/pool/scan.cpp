@@ -87,11 +87,16 @@ std::uint32_t free_unrooted(PoolCore& core) {
     if (seen.state() != BufferState::dying) continue;  // somebody adopted it
     if (is_rooted(*roots, buffer, seen)) {
       move(word, seen, with_state(seen, BufferState::shared));
-    } else if (move(word, seen, seen.freed())) {
-      ++freed;
-      SAPBUF_KILL_POINT(scan_freed);
-      note_free(core, buffer);
+      continue;
     }
+    core.note_back(1);
+    if (!move(word, seen, seen.freed())) {
+      core.note_out(1);
+      continue;
+    }
+    ++freed;
+    SAPBUF_KILL_POINT(scan_freed);
+    note_free(core, buffer);
   }
   return freed;
 }

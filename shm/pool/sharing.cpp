@@ -1,6 +1,7 @@
 // References: sharing a buffer, and adopting one. See pool/scan.hpp.
 #include <sapbuf/detail/kill_point.hpp>
 
+#include "pool/figures.hpp"
 #include "pool/hand_over.hpp"
 #include "pool/pool_user.hpp"
 
@@ -35,6 +36,7 @@ BufferReference PoolUserState::share(std::uint32_t buffer, std::uint32_t& root) 
     if (place == kNoRoot) return {};
     slot->roots[place].store(Root::make(buffer, incarnation).word, relaxed);
     SAPBUF_KILL_POINT(pool_rooted);
+    core_->since(buffer).store(core_->now_ms(), relaxed);
     // pool-share: release, so that who adopts it sees what stands in it, and scans see the root before the word.
     word.store(BufferWord::make(incarnation, BufferState::shared).word, std::memory_order_release);
     SAPBUF_KILL_POINT(pool_shared);
@@ -68,6 +70,8 @@ Buffer PoolUserState::adopt(const BufferReference& reference) noexcept {
     free_roots_[free_root_count_++] = place;
     return Buffer{Status::stale};
   }
+  count_figure(slot->adopted);
+  change_has(*slot, 1);
   ++shared_;
   if (budget_ != kNoBudget) update_hot();
   return Buffer{*this, reference.index, place};

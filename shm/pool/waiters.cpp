@@ -85,6 +85,8 @@ Served hand_over(PoolCore& core, std::uint32_t buffer, const Waiter& waiter) noe
     return Served::taken_by_another;
   }
   SAPBUF_KILL_POINT(serve_handed);
+  core.since(buffer).store(core.now_ms(), relaxed);
+  core.note_out(1);
   notify(core.slot(waiter.slot).served);
   return Served::yes;
 }

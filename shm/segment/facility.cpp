@@ -62,6 +62,8 @@ void Facility::after_fork_in_child() noexcept {
 
 bool Facility::on_truncation() noexcept { return control_range_.replace_by_zeros(); }
 
+std::uint64_t Facility::bytes_of_holding() const noexcept { return 0; }
+
 void Facility::collect_roots(layout::FacilityId, std::vector<std::uint64_t>&) {}
 
 bool Facility::shed(layout::FacilityId) { return false; }

@@ -98,6 +98,8 @@ class Facility : public platform::ForkWatcher {
   virtual void prepare(std::uint32_t slot) noexcept = 0;
   // What the slot's participant keeps from others, by numbers of the facility's own, in their order. Changes nothing.
   virtual void find_holdings(std::uint32_t slot, std::vector<std::uint64_t>& holdings) = 0;
+  // Of memory that one holding keeps from others.
+  virtual std::uint64_t bytes_of_holding() const noexcept;
   // Whether somebody may be waiting for the slot's participant. Changes nothing.
   virtual bool is_in_the_way(std::uint32_t slot, layout::SlotRegistration registration) = 0;
   // Ends all that the slot's participant had begun. Its owner is dead, or calls this itself. False: a live participant

@@ -46,8 +46,8 @@ layout::JournalEntry& open_entry(Facility& facility, std::uint32_t index, layout
   entry.noticed_ns.store(platform::wall_clock_ns(), relaxed);
   entry.finished_ns.store(0, relaxed);
   entry.heartbeat_age_ns.store(HeartbeatClock{}.age_ns(slot), relaxed);
-  for (layout::Word* word :
-       {&entry.held_first, &entry.held_last, &entry.repairs, &entry.repaired_bytes, &entry.released}) {
+  for (layout::Word* word : {&entry.held_first, &entry.held_last, &entry.held_count, &entry.held_bytes, &entry.repairs,
+                             &entry.repaired_bytes, &entry.released}) {
     word->store(0, relaxed);
   }
   for (std::size_t i = 0; i < layout::kNameBytes / 8; ++i) entry.name[i].store(slot.name[i].load(relaxed), relaxed);
@@ -63,10 +63,12 @@ const char* proof_in(const layout::JournalEntry& entry) noexcept {
   return to_text(ended ? Proof::process_ended : Proof::lock_free);
 }
 
-void note_held(layout::JournalEntry& entry, std::span<const std::uint64_t> holdings) noexcept {
+void note_held(layout::JournalEntry& entry, std::span<const std::uint64_t> holdings, std::uint64_t bytes) noexcept {
   if (holdings.empty() || entry.held_first.load(relaxed) != 0) return;
   entry.held_last.store(holdings.back(), relaxed);
-  // journal: release, so that an onlooker that sees the first sees the last.
+  entry.held_count.store(holdings.size(), relaxed);
+  entry.held_bytes.store(bytes, relaxed);
+  // journal: release, so that an onlooker that sees the first sees the others.
   entry.held_first.store(holdings.front(), std::memory_order_release);
 }
 

@@ -14,8 +14,8 @@ layout::JournalEntry& open_entry(Facility& facility, std::uint32_t slot, layout:
 // By what proof the entry's participant was known to be dead, for people.
 const char* proof_in(const layout::JournalEntry& entry) noexcept;
 
-// Notes what is held; kept if an earlier recoverer noted it already.
-void note_held(layout::JournalEntry& entry, std::span<const std::uint64_t> holdings) noexcept;
+// Notes what is held, and how many bytes that is; kept if an earlier recoverer noted it already.
+void note_held(layout::JournalEntry& entry, std::span<const std::uint64_t> holdings, std::uint64_t bytes) noexcept;
 
 void note_repaired(layout::JournalEntry& entry, const RepairTally& tally) noexcept;
 

@@ -105,13 +105,16 @@ std::vector<std::uint64_t> holdings_of(Facility& facility, std::uint32_t slot) {
 
 DeadParticipant describe(Facility& facility, const Candidate& candidate) {
   const layout::ParticipantSlot& slot = facility.segment().participant(candidate.slot);
+  std::vector<std::uint64_t> held = holdings_of(facility, candidate.slot);
+  const std::uint64_t held_bytes = held.size() * facility.bytes_of_holding();
   return {.slot = candidate.slot,
           .role = static_cast<Role>(candidate.registration.role()),
           .facility = facility.record().name,
           .name = load_name(slot.name),
           .pid = static_cast<std::int32_t>(slot.pid.load(std::memory_order_relaxed)),
           .proof = to_text(candidate.proof),
-          .held_generations = holdings_of(facility, candidate.slot),
+          .held_generations = std::move(held),
+          .held_bytes = held_bytes,
           .heartbeat_age_ms = HeartbeatClock{}.age_ns(slot) / 1'000'000};
 }
 
@@ -142,7 +145,7 @@ void settle_dead(Facility& facility, const Candidate& candidate, RecoveryReport&
   DeadParticipant dead = describe(facility, candidate);
   layout::JournalEntry* const entry =
       candidate.died() ? &open_entry(facility, candidate.slot, candidate.registration, candidate.proof) : nullptr;
-  if (entry != nullptr) note_held(*entry, dead.held_generations);
+  if (entry != nullptr) note_held(*entry, dead.held_generations, dead.held_bytes);
   SAPBUF_KILL_POINT(recover_noted);
   RepairTally tally;
   std::uint32_t released = 0;

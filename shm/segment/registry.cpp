@@ -161,9 +161,13 @@ HeartbeatClock::HeartbeatClock() noexcept
     : now_ns_(platform::coarse_monotonic_ns()), time_namespace_(platform::own_time_namespace()) {}
 
 std::uint64_t HeartbeatClock::age_ns(const ParticipantSlot& slot) const noexcept {
-  if (slot.time_namespace.load(relaxed) != time_namespace_) return 0;
+  if (!is_comparable(slot)) return 0;
   const std::uint64_t heartbeat = slot.heartbeat_ns.load(relaxed);
   return now_ns_ > heartbeat ? now_ns_ - heartbeat : 0;
+}
+
+bool HeartbeatClock::is_comparable(const layout::ParticipantSlot& slot) const noexcept {
+  return slot.time_namespace.load(relaxed) == time_namespace_;
 }
 
 }  // namespace sapbuf::detail

@@ -75,6 +75,7 @@ class HeartbeatClock {
   HeartbeatClock() noexcept;
   // 0 for a participant in another time namespace: its clock is set otherwise, and nobody is suspected by it.
   std::uint64_t age_ns(const layout::ParticipantSlot& slot) const noexcept;
+  bool is_comparable(const layout::ParticipantSlot& slot) const noexcept;
 
  private:
   std::uint64_t now_ns_;

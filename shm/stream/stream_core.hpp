@@ -69,6 +69,7 @@ class StreamCore final : public Facility {
   bool repair(std::uint32_t slot, RepairTally& tally) override;
   // In stream/holdings.cpp.
   void find_holdings(std::uint32_t slot, std::vector<std::uint64_t>& generations) override;
+  std::uint64_t bytes_of_holding() const noexcept override { return geometry_.slab_bytes; }
   bool is_in_the_way(std::uint32_t slot, layout::SlotRegistration registration) override;
   void release(std::uint32_t slot) noexcept override;
   std::uint32_t count_released(std::span<const std::uint64_t> generations,

@@ -31,6 +31,22 @@ struct Ledger {
   std::uint64_t skipped = 0;  // by Reader::skip_to_newest()
 };
 
+// The same of a pool's user, in buffers: acquired + adopted = released + held + reclaimed. Exact when nothing is under
+// way, and of one that was killed but for what was: that counts as released, or as held.
+struct PoolLedger {
+  std::uint64_t acquired = 0;   // by acquire() and acquire_for()
+  std::uint64_t hits = 0;       // of these, from what it had at hand
+  std::uint64_t adopted = 0;    // by adopt()
+  std::uint64_t released = 0;   // let go of, in whatever way
+  std::uint64_t attached = 0;   // of these, to messages
+  std::uint64_t held = 0;       // now, by the pool's words; one that it has twice counts twice
+  std::uint64_t reclaimed = 0;  // that it still had when it was killed
+  std::uint64_t refills = 0;    // times that it had nothing at hand, and took some free ones
+  std::uint64_t stolen = 0;     // taken, while nothing was free, from what others had at hand
+  std::uint64_t grown = 0;      // that it let the pool grow by
+  std::uint64_t waits = 0;      // times
+};
+
 struct SlabSnapshot {
   std::uint32_t index = 0;
   std::uint64_t generation = 0;  // 0: never used
@@ -55,7 +71,9 @@ struct ParticipantSnapshot {
   bool in_operation = false;                    // a reservation or a claim is open, or a range is pinned
   std::uint64_t heartbeat_age_ms = 0;           // 0 for those in another time namespace, whose clock cannot be compared
   std::vector<std::uint64_t> held_generations;  // of a pool's user: the numbers of its buffers, from 1
+  std::uint64_t held_bytes = 0;                 // of these slabs, or buffers
   Ledger ledger;
+  PoolLedger pool_ledger;  // of a pool's user
 };
 
 struct JournalRecord {
@@ -69,6 +87,8 @@ struct JournalRecord {
   std::uint64_t finished_ns = 0;  // 0: the repair is not finished
   std::uint64_t heartbeat_age_ms = 0;
   std::uint64_t held_first = 0, held_last = 0;  // generations, or buffers; 0, 0 for none
+  std::uint64_t held_count = 0;                 // of these, that it kept
+  std::uint64_t held_bytes = 0;
   std::uint64_t repairs = 0;
   std::uint64_t repaired_bytes = 0;
   std::uint64_t released = 0;
@@ -93,6 +113,19 @@ struct StreamSnapshot {
   Ledger departed;
 };
 
+// Somebody who keeps buffers of a pool from others: who has them for himself, or shares them. What lies in its magazine does
+// not count, for others may take that.
+struct PoolHolder {
+  std::uint32_t slot = 0;
+  std::string name;
+  std::uint64_t buffers = 0;
+  std::uint64_t bytes = 0;
+  // How long it has had its oldest one, modulo 2^32: true to some milliseconds. A buffer that was shared counts from then on,
+  // also for those who adopted it; one that its user released and acquired again from what it had at hand, from the
+  // first time. 0 for those in another time namespace, whose clock cannot be compared.
+  std::uint64_t oldest_ms = 0;
+};
+
 // A pool by itself.
 struct PoolSnapshot {
   PoolOptions options;
@@ -105,6 +138,14 @@ struct PoolSnapshot {
   std::uint64_t acquired = 0;  // so far, by users that are there
   std::uint64_t waits = 0;     // so far, for a buffer
   std::uint64_t waiting = 0;   // users that wait now
+  // The most buffers that were not free at a time, those at hand included. It is told in batches, behind what leaves the
+  // pool: so it may be too small by what was under way, also when a user was killed.
+  std::uint64_t peak = 0;
+  std::uint64_t grown = 0;          // buffers that there are more than at first
+  std::vector<PoolHolder> holders;  // by slot
+  PoolLedger present;               // of all users that are there
+  std::uint64_t departed_users = 0;
+  PoolLedger departed;
 };
 
 struct FacilitySnapshot {

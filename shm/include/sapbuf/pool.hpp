@@ -79,8 +79,8 @@ struct PoolUserState;
 struct PoolOptions {
   std::uint64_t buffer_bytes = 4096;  // 1 byte to 1 GiB
   std::uint64_t count = 64;           // buffers at first
-  // That the pool may grow to, when somebody needs one and none is free; 0: `count`. The pool's table has 8 bytes for each
-  // of them, and is allocated at once.
+  // That the pool may grow to, when somebody needs one and none is free; 0: `count`. The pool's tables have 12 bytes for
+  // each of them, and are allocated at once.
   std::uint64_t max_count = 0;
   std::uint64_t alignment = 64;  // of each buffer: a power of two from 8 to 4096
   Grow grow = Grow::anyone;      // who lets it grow when none is free

@@ -16,14 +16,16 @@ std::string_view to_string(Role role) noexcept;
 struct DeadParticipant {
   std::uint32_t slot = 0;
   Role role = Role::none;
-  std::string facility;  // name of the stream that it took part in
+  std::string facility;  // name of the stream or pool that it took part in
   std::string name;
   std::int32_t pid = 0;
   // "ofd-lock-free": the kernel dropped its liveness lock; "process-ended": no thread of its process will ever run its
   // program again, although the kernel is not done with it
   std::string proof;
-  std::vector<std::uint64_t> held_generations;  // what it kept from being reclaimed, or was still writing into
-  std::uint64_t repairs = 0;  // what was brought to an end for it: in a stream, holes, busy frames, open extents
+  // What it kept from being reclaimed, or was still writing into; of a pool's user, the numbers of its buffers, from 1.
+  std::vector<std::uint64_t> held_generations;
+  std::uint64_t held_bytes = 0;  // of these slabs, or buffers
+  std::uint64_t repairs = 0;     // what was brought to an end for it: in a stream, holes, busy frames, open extents
   std::uint64_t repaired_bytes = 0;
   std::uint64_t heartbeat_age_ms = 0;  // since its last sign of progress
 };
