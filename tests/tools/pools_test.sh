@@ -264,6 +264,55 @@ test_users_of_pools_are_no_readers() {
   json_holds ".segments[] | select(.name == \"$stream\") | .readers == 0 and .users == 1 and .facilities[0].users == 1"
 }
 
+# ---- sapbuf status, of a pool
+
+# in_pool FILTER: of the pool `frames` in what the last command printed
+in_pool() { json_holds ".facilities[] | select(.name == \"frames\") | $1"; }
+
+test_status_names_those_who_hold_buffers() {
+  pool_of 4KiB:64
+  expect "$done" "$sapbuf" status "$stream" --json
+  in_pool '.holders == [] and .peak == 0 and .grown == 0 and .departed.participants == 0'
+  start_user camera 3 2
+  expect "$done" "$sapbuf" status "$stream" --json
+  in_pool '{kind, name, buffer_bytes, count, max_count} ==
+             {kind: "pool", name: "frames", buffer_bytes: 4096, count: 64, max_count: 64}'
+  in_pool '.in_use == 3 and .cached + .free == 59 and .peak >= 5 and .peak <= 64 and .waits == 0'
+  in_pool '.holders | length == 1 and (.[0] | keys) == ["buffers", "bytes", "name", "oldest_ms", "slot"]'
+  in_pool '.holders[0] | .name == "camera" and .buffers == 5 and .bytes == 20480 and .oldest_ms < 1000000'
+  in_pool '.holders[0].slot == .participants[0].slot'
+  in_pool '.participants[0] | .acquired == 5 and .held == 5 and .released == 0 and .adopted == 0 and .reclaimed == 0'
+  in_pool '.present.acquired == 5 and .acquired == 5 and .present.hits == 5 - .present.refills'
+  expect "$done" "$sapbuf" status "$(frames)"
+  printed 'were not free at a time$'
+  printed '  BUFFERS  *BYTES  *OLDEST  *ACQUIRED  *HITS  *ADOPTED  *RELEASED  *ATTACHED  *RECLAIMED  *REFILLS  *STOLEN  *GROWN  *WAITS$'
+  printed '  user  *camera .*  5  *20 KiB  *[0-9.]* [mu]*s  *5  *[34]  *0  *0  *0  *0  *[12]  *0  *0  *0$'
+}
+
+test_what_the_dead_held_is_told_in_buffers_and_bytes() {
+  pool_of 4KiB:64
+  start_user camera 3 2
+  kill_hard camera
+  expect "$done" "$sapbuf" status "$stream" --json
+  in_pool '.holders[0] | .name == "camera" and .buffers == 5'
+  expect "$done" "$watchdog" --once --json "$stream"
+  json_holds '.segments[0].dead[0] | (.held_generations | length) == 5 and .held_bytes == 20480'
+  said 'user camera .* died: took back buffers .*(5 buffers, 20 KiB)'
+  expect "$done" "$sapbuf" status "$stream" --json
+  in_pool '.holders == [] and .present.acquired == 0'
+  in_pool '.departed | .participants == 1 and .acquired == 5 and .released == 0 and .reclaimed == 5'
+  in_pool '.journal[0] | .held_count == 5 and .held_bytes == 20480'
+  expect "$done" "$sapbuf" status "$(frames)"
+  printed 'held buffers .* (5 buffers, 20 KiB), last progress'
+  printed '  departed  *1 .*  5  *[34]  *0  *0  *0  *5  *[12]  *0  *0  *0$'
+}
+
+test_ls_shows_the_same_figures() {
+  pool_of 4KiB:64
+  start_user camera 1 0
+  pool_is '.holders[0].buffers == 1 and .peak >= 1 and .present.held == 1'
+}
+
 # ---- what is wrong with the command line
 
 test_a_wrong_command_is_told_with_where_its_help_is() {

@@ -31,7 +31,7 @@ test_takes_back_what_a_dead_reader_held() {
   stream_with_dead_holder
   expect "$done" "$watchdog" --once --json "$stream"
   json_holds '.segments[0].dead | length == 1'
-  json_holds '["held_generations", "name", "pid", "proof", "repaired_bytes", "repaired_frames", "role", "slot"]
+  json_holds '["held_bytes", "held_generations", "name", "pid", "proof", "repaired_bytes", "repaired_frames", "role", "slot"]
               - (.segments[0].dead[0] | keys) == []'
   json_holds '.segments[0].dead[0] | .name == "holder" and .role == "reader" and .held_generations[0] == 1'
   json_holds ".segments[0].dead[0].pid == $holder_pid"

@@ -94,6 +94,11 @@ std::string holdings(Role role, std::uint64_t first, std::uint64_t last) {
   return first == last ? fmt::format("{} {}", noun, first) : fmt::format("{}s {}-{}", noun, first, last);
 }
 
+std::string holdings_in_bytes(Role role, std::uint64_t count, std::uint64_t bytes) {
+  if (role != Role::user || count == 0) return "";
+  return fmt::format(" ({}, {})", counted(count, noun_of(role)), human_bytes(bytes));
+}
+
 std::string printable_name(std::string_view name) { return name.empty() ? "(no name)" : printable(name); }
 
 std::string holder_text(const std::vector<LockHolder>& holders) {

@@ -23,6 +23,8 @@ std::string counted(std::uint64_t count, std::string_view noun);  // "1 slab", "
 std::string holdings(Role role, const std::vector<std::uint64_t>& numbers);
 // The same for all from the first to the last; 0, 0 for none.
 std::string holdings(Role role, std::uint64_t first, std::uint64_t last);
+// Behind it, of a pool's user: " (3 buffers, 192 KiB)"; nothing for others, or if there are none.
+std::string holdings_in_bytes(Role role, std::uint64_t count, std::uint64_t bytes);
 
 // For people: anything in a name that could steer a terminal is escaped.
 std::string printable_name(std::string_view name);

@@ -24,6 +24,28 @@ void add_ledger(Json& json, const Ledger& ledger) {
   json["skipped"] = ledger.skipped;
 }
 
+void add_pool_ledger(Json& json, const PoolLedger& ledger) {
+  json["acquired"] = ledger.acquired;
+  json["hits"] = ledger.hits;
+  json["adopted"] = ledger.adopted;
+  json["released"] = ledger.released;
+  json["attached"] = ledger.attached;
+  json["held"] = ledger.held;
+  json["reclaimed"] = ledger.reclaimed;
+  json["refills"] = ledger.refills;
+  json["stolen"] = ledger.stolen;
+  json["grown"] = ledger.grown;
+  json["waits"] = ledger.waits;
+}
+
+Json to_json(const PoolHolder& holder) {
+  return {{"slot", holder.slot},
+          {"name", holder.name},
+          {"buffers", holder.buffers},
+          {"bytes", holder.bytes},
+          {"oldest_ms", holder.oldest_ms}};
+}
+
 Json to_json(const ParticipantSnapshot& participant) {
   Json json{{"slot", participant.slot},
             {"role", text(to_string(participant.role))},
@@ -32,6 +54,7 @@ Json to_json(const ParticipantSnapshot& participant) {
             {"state", text(to_string(participant.state))},
             {"heartbeat_age_ms", participant.heartbeat_age_ms}};
   add_ledger(json, participant.ledger);
+  if (participant.role == Role::user) add_pool_ledger(json, participant.pool_ledger);
   return json;
 }
 
@@ -47,6 +70,8 @@ Json to_json(const JournalRecord& record) {
           {"heartbeat_age_ms", record.heartbeat_age_ms},
           {"held_first", record.held_first},
           {"held_last", record.held_last},
+          {"held_count", record.held_count},
+          {"held_bytes", record.held_bytes},
           {"repaired_frames", record.repairs},
           {"repaired_bytes", record.repaired_bytes},
           {"reclaimed_slabs", record.released}};
@@ -62,6 +87,12 @@ Json to_array(const std::vector<Item>& items) {
 Json departed_json(const StreamSnapshot& stream) {
   Json departed{{"participants", stream.departed_participants}};
   add_ledger(departed, stream.departed);
+  return departed;
+}
+
+Json departed_json(const PoolSnapshot& pool) {
+  Json departed{{"participants", pool.departed_users}};
+  add_pool_ledger(departed, pool.departed);
   return departed;
 }
 
@@ -87,6 +118,7 @@ Json to_json(const FacilitySnapshot& facility, const Snapshot& snapshot) {
   if (facility.stream) add_stream(json, *facility.stream);
   if (facility.pool) add_pool(json, *facility.pool);
   json["participants"] = to_array(participants_of(snapshot, facility.info.name));
+  if (facility.pool) json["departed"] = departed_json(*facility.pool);
   if (facility.stream) {
     json["departed"] = departed_json(*facility.stream);
     json["reclaimed_slabs"] = facility.released;
@@ -119,6 +151,11 @@ void add_pool(Json& json, const PoolSnapshot& pool) {
   json["waiting"] = pool.waiting;
   json["shared"] = pool.shared;
   json["free"] = pool.free;
+  json["peak"] = pool.peak;
+  json["grown"] = pool.grown;
+  json["holders"] = to_array(pool.holders);
+  json["present"] = Json::object();
+  add_pool_ledger(json["present"], pool.present);
 }
 
 Json status_json(const Snapshot& snapshot, std::string_view stream) {
@@ -150,6 +187,7 @@ Json to_json(const DeadParticipant& dead) {
           {"pid", dead.pid},
           {"proof", dead.proof},
           {"held_generations", dead.held_generations},
+          {"held_bytes", dead.held_bytes},
           {"repaired_frames", dead.repairs},
           {"repaired_bytes", dead.repaired_bytes}};
 }

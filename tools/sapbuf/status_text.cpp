@@ -128,10 +128,11 @@ std::string journal_line(const JournalRecord& record) {
           : fmt::format("took {}", human_duration(std::chrono::nanoseconds{
                                        std::max(record.finished_ns, record.noticed_ns) - record.noticed_ns}));
   return fmt::format(
-      "#{} {}: {} {} (pid {}, slot {}) held {}, last progress {} before; {} ({}), released {}; "
+      "#{} {}: {} {} (pid {}, slot {}) held {}{}, last progress {} before; {} ({}), released {}; "
       "proof: {}; {}\n",
       record.number, human_time(record.noticed_ns), to_string(record.role), printable_name(record.name), record.pid,
       record.slot, holdings(record.role, record.held_first, record.held_last),
+      holdings_in_bytes(record.role, record.held_count, record.held_bytes),
       human_duration(std::chrono::milliseconds{record.heartbeat_age_ms}), counted(record.repairs, "repair"),
       human_bytes(record.repaired_bytes), counted(record.released, record.role == Role::user ? "buffer" : "slab"),
       record.proof, end);
@@ -154,20 +155,51 @@ std::string buffers(const PoolSnapshot& pool) {
                      human_count(pool.free), human_count(pool.cached), waiting);
 }
 
-std::string users(const std::vector<ParticipantSnapshot>& attached) {
+// "1.5 s", for how long the participant has had its oldest buffer.
+std::string oldest(const PoolSnapshot& pool, std::uint32_t slot) {
+  const auto holder = std::ranges::find(pool.holders, slot, &PoolHolder::slot);
+  return holder == pool.holders.end() ? "-" : human_duration(std::chrono::milliseconds{holder->oldest_ms});
+}
+
+std::vector<std::string> pool_ledger_cells(const PoolLedger& ledger) {
+  return {human_count(ledger.acquired), human_count(ledger.hits),     human_count(ledger.adopted),
+          human_count(ledger.released), human_count(ledger.attached), human_count(ledger.reclaimed),
+          human_count(ledger.refills),  human_count(ledger.stolen),   human_count(ledger.grown),
+          human_count(ledger.waits)};
+}
+
+std::string users(const std::vector<ParticipantSnapshot>& attached, const PoolSnapshot& pool) {
   Table table({{"SLOT", Align::right},
                {"ROLE"},
                {"NAME"},
                {"PID", Align::right},
                {"STATE"},
                {"PROGRESS", Align::right},
-               {"BUFFERS", Align::right}});
+               {"BUFFERS", Align::right},
+               {"BYTES", Align::right},
+               {"OLDEST", Align::right},
+               {"ACQUIRED", Align::right},
+               {"HITS", Align::right},
+               {"ADOPTED", Align::right},
+               {"RELEASED", Align::right},
+               {"ATTACHED", Align::right},
+               {"RECLAIMED", Align::right},
+               {"REFILLS", Align::right},
+               {"STOLEN", Align::right},
+               {"GROWN", Align::right},
+               {"WAITS", Align::right}});
+  const auto add = [&](std::vector<std::string> who, const PoolLedger& ledger) {
+    for (std::string& cell : pool_ledger_cells(ledger)) who.push_back(std::move(cell));
+    table.row(std::move(who));
+  };
   for (const ParticipantSnapshot& user : attached) {
-    table.row({std::to_string(user.slot), std::string{to_string(user.role)}, printable_name(user.name),
-               std::to_string(user.pid), std::string{to_string(user.state)},
-               human_duration(std::chrono::milliseconds{user.heartbeat_age_ms}) + " ago",
-               human_count(user.held_generations.size())});
+    add({std::to_string(user.slot), std::string{to_string(user.role)}, printable_name(user.name),
+         std::to_string(user.pid), std::string{to_string(user.state)},
+         human_duration(std::chrono::milliseconds{user.heartbeat_age_ms}) + " ago",
+         human_count(user.held_generations.size()), human_bytes(user.held_bytes), oldest(pool, user.slot)},
+        user.pool_ledger);
   }
+  add({"", "departed", human_count(pool.departed_users), "", "", "", "-", "-", "-"}, pool.departed);
   return table.text();
 }
 
@@ -202,10 +234,10 @@ std::string segment_text(const Snapshot& snapshot) {
 
 std::string pool_text(const Snapshot& snapshot, const FacilitySnapshot& pool) {
   std::string text =
-      fmt::format("{}: {}\n{} in all; made {}; {} taken back from the dead\n\n",
+      fmt::format("{}: {}\n{} in all; made {}; {} taken back from the dead; at most {} were not free at a time\n\n",
                   printable(title_of(snapshot.name, pool.info.name)), buffers(*pool.pool), human_bytes(pool.info.bytes),
-                  human_time(pool.info.created_ns), counted(pool.released, "buffer")) +
-      users(participants_of(snapshot, pool.info.name));
+                  human_time(pool.info.created_ns), counted(pool.released, "buffer"), human_count(pool.pool->peak)) +
+      users(participants_of(snapshot, pool.info.name), *pool.pool);
   if (!pool.journal.empty()) text += "\nJOURNAL\n";
   for (const JournalRecord& record : pool.journal) text += journal_line(record);
   return text;

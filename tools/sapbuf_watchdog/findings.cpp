@@ -20,7 +20,8 @@ std::string describe(Role role, const std::string& name, std::int32_t pid, std::
 std::string ago(std::uint64_t milliseconds) { return human_duration(std::chrono::milliseconds{milliseconds}); }
 
 std::string describe(const DeadParticipant& dead, bool dry_run) {
-  const std::string what = holdings(dead.role, dead.held_generations);
+  const std::string what = holdings(dead.role, dead.held_generations) +
+                           holdings_in_bytes(dead.role, dead.held_generations.size(), dead.held_bytes);
   const std::string since = ago(dead.heartbeat_age_ms);
   if (dry_run) {
     return fmt::format("{} is dead: still holds {}, last progress {} ago; proof: {}", who(dead), what, since,
@@ -40,6 +41,7 @@ Json to_json(const HungParticipant& hung) {
           {"pid", participant.pid},
           {"heartbeat_age_ms", participant.heartbeat_age_ms},
           {"held_generations", participant.held_generations},
+          {"held_bytes", participant.held_bytes},
           {"action", hung.action}};
 }
 
@@ -95,16 +97,20 @@ void log_left_alone(const std::string& segment, std::uint32_t count) {
 }
 
 void log_foreign_recovery(const std::string& title, const JournalRecord& record) {
-  spdlog::warn("{}: {} died: another process took back {}, last progress {} before; {} ({}); proof: {}; {} released",
+  spdlog::warn("{}: {} died: another process took back {}{}, last progress {} before; {} ({}); proof: {}; {} released",
                title, who(record), holdings(record.role, record.held_first, record.held_last),
-               ago(record.heartbeat_age_ms), counted(record.repairs, "repair"), human_bytes(record.repaired_bytes),
-               record.proof, counted(record.released, record.role == Role::user ? "buffer" : "slab"));
+               holdings_in_bytes(record.role, record.held_count, record.held_bytes), ago(record.heartbeat_age_ms),
+               counted(record.repairs, "repair"), human_bytes(record.repaired_bytes), record.proof,
+               counted(record.released, record.role == Role::user ? "buffer" : "slab"));
 }
 
 void log_hung(const std::string& segment, const HungParticipant& hung) {
-  spdlog::warn("{}: {} hangs: holds {} and made no progress for {}{}", title_of(segment, hung.participant.facility),
-               who(hung.participant), holdings(hung.participant.role, hung.participant.held_generations),
-               ago(hung.participant.heartbeat_age_ms), hung.action == "report" ? "" : "; " + hung.action);
+  const ParticipantSnapshot& participant = hung.participant;
+  const std::vector<std::uint64_t>& held = participant.held_generations;
+  spdlog::warn("{}: {} hangs: holds {}{} and made no progress for {}{}", title_of(segment, participant.facility),
+               who(participant), holdings(participant.role, held),
+               holdings_in_bytes(participant.role, held.size(), participant.held_bytes),
+               ago(participant.heartbeat_age_ms), hung.action == "report" ? "" : "; " + hung.action);
 }
 
 }  // namespace sapbuf::tools
