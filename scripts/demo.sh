@@ -2,7 +2,8 @@
 # The main job on real input: producers publish files of this machine, two lossless readers archive them, a watchdog
 # looks on; a reader and a producer are killed in mid-stream, others are stopped and continued; in the end the producers
 # are told to stop. Then the archives are compared with the input, line by line, as far as each producer says that it
-# came. Exit status 1 if anything is off. Nothing depends on how fast this machine is, or how busy.
+# came. And a camera is killed with buffers of a pool in its hands and in messages: what it sent is read, and each buffer
+# comes back. Exit status 1 if anything is off. Nothing depends on how fast this machine is, or how busy.
 #   scripts/demo.sh [--quick] [CMAKE-OPTION...]    --quick: a tenth of the lines, for many runs in a row
 #   BUILD_DIR=/some/where scripts/demo.sh [...]    builds there, and not in build/: the source tree may be read-only
 set -euo pipefail
@@ -10,9 +11,11 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 stream=demo.$$
+frames=demo.$$.frames  # the segment of the act with a pool
 directory=
 sapbuf=    # copies: a build that goes on beside this cannot take them away
 watchdog=
+in_flight=
 
 # Each producer publishes its own files again and again, until it is told to stop; p2 is killed before that.
 producers=(p1 p2 p3 p4 p5)
@@ -71,9 +74,11 @@ clean_up() {
     kill -KILL "${process[$name]}" 2>/dev/null || true
   done
   wait 2>/dev/null || true
-  if [[ -e /dev/shm/sapbuf.$stream ]]; then
-    "$sapbuf" rm --force "$stream" 2>/dev/null || rm -f "/dev/shm/sapbuf.$stream"
-  fi
+  for name in "$stream" "$frames"; do
+    if [[ -e /dev/shm/sapbuf.$name ]]; then
+      "$sapbuf" rm --force "$name" 2>/dev/null || rm -f "/dev/shm/sapbuf.$name"
+    fi
+  done
   if [[ -n $directory ]]; then rm -rf "$directory"; fi
   exit "$status"
 }
@@ -405,6 +410,43 @@ finish() {
   done
 }
 
+# ---- buffers
+
+# in_pool FILTER: of the pool, as it is now
+in_pool() { "$sapbuf" status "$frames" --json | jq --raw-output ".facilities[] | select(.kind == \"pool\") | $1"; }
+
+wait_for_camera() {
+  until [[ -s $directory/camera.log ]]; do
+    if has_ended camera; then fail "the camera has ended by itself: $(cat "$directory/camera.err")"; fi
+    sleep 0.01
+  done
+}
+
+# A segment by itself, in which nobody comes to the dead one's help but the watchdog.
+kill_a_camera() {
+  "$sapbuf" create "$frames" --slab-bytes 64KiB --pool frames:64KiB:16
+  "$in_flight" "$frames" send >"$directory/camera.log" 2>"$directory/camera.err" &
+  process[camera]=$!
+  wait_for_camera
+  tell "camera $(cat "$directory/camera.log")"
+  check "status: camera holds 5 of 16 buffers" is "$(in_pool '[.holders[] | .name, .buffers, .bytes] | @tsv')" \
+    $'camera\t5\t327680'
+  check "status: 9 are shared, 3 in use" is "$(in_pool '[.shared, .in_use] | @tsv')" $'9\t3'
+  tell "kill -9 camera"
+  kill_hard camera
+  "$watchdog" --once "$frames" 2>"$directory/frames.log"
+  while read -r line; do tell "$line"; done <"$directory/frames.log"
+  check "status: nobody holds a buffer; camera had 5" is "$(in_pool '[(.holders | length), .departed.reclaimed] | @tsv')" \
+    $'0\t5'
+  "$in_flight" "$frames" receive >"$directory/viewer.log" 2>&1 || true
+  while read -r line; do tell "viewer $line"; done <"$directory/viewer.log"
+  check "the viewer read what was sent before the kill" grep --quiet 'read 5 of 5 ' "$directory/viewer.log"
+  check "each of the 16 buffers came back" grep --quiet 'acquired 16 of 16 ' "$directory/viewer.log"
+  check "status: acquired and adopted = released and reclaimed" is \
+    "$(in_pool '.departed | .acquired + .adopted - .released - .reclaimed')" 0
+  "$sapbuf" rm "$frames"
+}
+
 # ---- the verdict
 
 # lines_of PRODUCER ARCHIVE
@@ -523,13 +565,15 @@ prepare() {
   need_proc
   "$root/scripts/setup.sh"
   configure "$build_dir" -DCMAKE_BUILD_TYPE=RelWithDebInfo "${cmake_options[@]}" >/dev/null
-  build "$build_dir" sapbuf_cli sapbuf_watchdog
+  build "$build_dir" sapbuf_cli sapbuf_watchdog in_flight
   started_ms=$(now_ms)
   directory=$(mktemp -d "${TMPDIR:-/tmp}/sapbuf-demo.XXXXXX")
   sapbuf=$directory/bin/sapbuf
   watchdog=$directory/bin/sapbuf-watchdog
+  in_flight=$directory/bin/in_flight
   mkdir "$directory/bin"
-  alone "$build_dir" cp "$build_dir/tools/sapbuf/sapbuf" "$build_dir/tools/sapbuf_watchdog/sapbuf-watchdog" "$directory/bin"
+  alone "$build_dir" cp "$build_dir/tools/sapbuf/sapbuf" "$build_dir/tools/sapbuf_watchdog/sapbuf-watchdog" \
+    "$build_dir/tools/in_flight" "$directory/bin"
 }
 
 run() {
@@ -549,6 +593,9 @@ run() {
   kill_a_reader
   kill_a_producer
   finish
+
+  heading "a pool of 16 buffers: a camera is killed with some in its hands, and some in messages"
+  kill_a_camera
 }
 
 report() {
