@@ -86,6 +86,31 @@ BOOST_DATA_TEST_CASE(a_user_s_figures_add_up_after_each_step, data::make({false,
   check(21, 1, 22, 0);
 }
 
+// In chunks that it has whole, and in one that it shares with others.
+BOOST_AUTO_TEST_CASE(the_buffers_of_a_run_count_one_by_one) {
+  const PoolFixture fixture{{.buffer_bytes = 64, .count = 256}};
+  PoolUser user{fixture.pool};
+  Run run = user.acquire_run(130);
+  Run small = user.acquire_run(3);
+  BOOST_TEST_REQUIRE((run && small));
+  const PoolLedger ledger = ledger_of(fixture.segment, user);
+  BOOST_TEST(ledger.acquired == 133U);
+  BOOST_TEST(ledger.hits == 0U);
+  BOOST_TEST(ledger.held == 133U);
+  BOOST_TEST(adds_up(ledger));
+  BOOST_TEST(count_out(fixture.pool) == 133U);
+  BOOST_TEST(look(fixture.segment).peak == 133U);
+  BOOST_TEST(look(fixture.segment).holders[0].bytes == 133U * 64U);
+  run.release();
+  BOOST_TEST(adds_up(ledger_of(fixture.segment, user)));
+  BOOST_TEST(count_out(fixture.pool) == 3U);
+  std::thread{[&] { small.release(); }}.join();
+  BOOST_TEST(adds_up(ledger_of(fixture.segment, user)));
+  BOOST_TEST(ledger_of(fixture.segment, user).released == 133U);
+  BOOST_TEST(count_out(fixture.pool) == 0U);
+  BOOST_TEST(look(fixture.segment).peak == 133U);
+}
+
 BOOST_AUTO_TEST_CASE(hits_are_those_that_need_no_more_than_the_magazine) {
   const PoolFixture fixture{kSmall};
   PoolUser user{fixture.pool};
@@ -302,6 +327,40 @@ BOOST_AUTO_TEST_CASE(one_that_is_killed_anywhere_leaves_figures_that_are_exact_b
   }
 }
 
+BOOST_AUTO_TEST_CASE(one_that_is_killed_with_a_run_leaves_figures_that_are_exact_but_for_the_one_under_way) {
+  constexpr std::uint32_t kRun = 130;
+  for (unsigned nth = 1;; ++nth) {
+    const PoolFixture fixture{{.buffer_bytes = 64, .count = 256}};
+    const SharedNotes notes;
+    Child victim{[&](Link&) {
+      const Pool own = fixture.open_again();
+      kill_point::arm(KillPoint::any, kill_self, nth);
+      PoolUser user{own};
+      for (int round = 0; round < 2; ++round) {
+        Run run = Notes::note((*notes).acquired, [&] { return user.acquire_run(kRun); });
+        const Buffer beside = user.acquire();
+        Notes::note((*notes).released, [&] { return run.release(), true; });
+      }
+    }};
+    const bool died = victim.wait() == -SIGKILL;
+    recover(fixture.segment);
+    const PoolSnapshot seen = look(fixture.segment);
+    BOOST_TEST_CONTEXT("kill point passage " << nth) {
+      // All of a run, or nothing of it; and the few beside it.
+      BOOST_TEST((*notes).acquired.allow(seen.departed.acquired / kRun));
+      BOOST_TEST(seen.departed.acquired % kRun <= 2U);
+      BOOST_TEST((*notes).released.allow(seen.departed.released / kRun));
+      BOOST_TEST(adds_up(seen.departed));
+      BOOST_TEST(count_out(fixture.pool) == 0U);
+      BOOST_TEST(count_acquirable(fixture.pool) == 256U);
+    }
+    if (!died) {
+      BOOST_TEST(nth > 20U);
+      return;
+    }
+  }
+}
+
 // One who settles the dead is killed at each of its own steps: nobody is added twice, or forgotten.
 BOOST_AUTO_TEST_CASE(the_dead_are_added_once_whoever_dies_on_the_way) {
   for (unsigned nth = 1;; ++nth) {
@@ -435,6 +494,21 @@ BOOST_AUTO_TEST_CASE(ages_are_right_when_the_clock_comes_round) {
   const Buffer held = user.acquire();
   fixture.pool.core()->control().made_ms += 0xffff'ffffu;  // all that was, was before it began
   BOOST_TEST(look(fixture.segment).holders[0].oldest_ms < kLongAgo);
+}
+
+BOOST_AUTO_TEST_CASE(a_run_counts_from_when_its_user_got_it) {
+  const PoolFixture fixture{{.buffer_bytes = 64, .count = 256}};
+  PoolUser user{fixture.pool};
+  for (const std::uint32_t count : {130u, 3u}) {
+    for (std::uint32_t buffer = 0; buffer < 256; ++buffer) {
+      fixture.pool.core()->since(buffer) = fixture.pool.core()->now_ms() - kLongAgo;
+    }
+    const Run run = user.acquire_run(count);
+    BOOST_TEST_REQUIRE(static_cast<bool>(run));
+    BOOST_TEST(look(fixture.segment).holders[0].oldest_ms < kLongAgo);
+    for (std::uint32_t buffer = 0; buffer < 256; ++buffer) fixture.pool.core()->since(buffer) -= kLongAgo;
+    BOOST_TEST(is_long_ago(look(fixture.segment).holders[0].oldest_ms));
+  }
 }
 
 // Each way in which a buffer comes to a user stamps it.
