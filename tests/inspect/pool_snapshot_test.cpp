@@ -1,0 +1,81 @@
+// Pools from outside: by name, whoever lives, and whatever stands in the figures.
+#include <boost/test/unit_test.hpp>
+
+#include <sapbuf/sapbuf.hpp>
+
+#include "pool/pool_core.hpp"
+#include "support/child.hpp"
+
+namespace sapbuf::test {
+namespace {
+
+struct Fixture {
+  PoolSnapshot look() const { return *inspect(name.str()).facilities.at(1).pool; }
+
+  TestName name;
+  Segment segment = Segment::create(name, {.slab_bytes = 4096, .participants = 8});
+  Pool pool = Pool::create(segment, "frames", {.buffer_bytes = 4096, .count = 8, .max_count = 16});
+};
+
+BOOST_AUTO_TEST_SUITE(pool_snapshot)
+
+BOOST_AUTO_TEST_CASE(a_fresh_pool_has_no_holders_and_no_figures) {
+  const Fixture fixture;
+  const PoolSnapshot seen = fixture.look();
+  BOOST_TEST(seen.holders.empty());
+  BOOST_TEST(seen.peak == 0U);
+  BOOST_TEST(seen.grown == 0U);
+  BOOST_TEST(seen.departed_users == 0U);
+  BOOST_TEST(seen.departed.acquired == 0U);
+  BOOST_TEST(seen.present.held == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(the_dead_are_holders_until_somebody_recovers_them) {
+  const Fixture fixture;
+  Child victim{[&](Link& link) {
+    PoolUser user{Pool::open(Segment::open(fixture.name), "frames"), {.name = "victim"}};
+    const Buffer one = user.acquire();
+    const Buffer other = user.acquire();
+    link.say(1);
+    link.hear();
+  }};
+  BOOST_TEST(victim.hear() == 1U);
+  victim.kill();
+  const PoolSnapshot dead = fixture.look();
+  BOOST_TEST_REQUIRE(dead.holders.size() == 1U);
+  BOOST_TEST(dead.holders[0].name == "victim");
+  BOOST_TEST(dead.holders[0].buffers == 2U);
+  BOOST_TEST(dead.holders[0].bytes == 8192U);
+  recover(fixture.segment);
+  const PoolSnapshot seen = fixture.look();
+  BOOST_TEST(seen.holders.empty());
+  BOOST_TEST(seen.departed.reclaimed == 2U);
+  const JournalRecord record = inspect(fixture.name.str()).facilities.at(1).journal.at(0);
+  BOOST_TEST(record.held_count == 2U);
+  BOOST_TEST(record.held_bytes == 8192U);
+}
+
+// A figure that is nonsense is shown as one; nothing else depends on it.
+BOOST_AUTO_TEST_CASE(nonsense_in_figures_hurts_nobody) {
+  const Fixture fixture;
+  PoolUser user{fixture.pool, {.name = "user"}};
+  const Buffer held = user.acquire();
+  layout::PoolSlot& slot = fixture.pool.core()->slot(user.slot());
+  layout::PoolControl& control = fixture.pool.core()->control();
+  for (layout::Word* word : {&slot.has, &slot.next_has, &slot.next_state, &slot.elsewhere, &slot.misses, &slot.adopted,
+                             &control.out, &control.peak, &control.departed_selector, &control.departed[1].misses,
+                             &control.departed[1].last_departed, &control.departed[1].participants}) {
+    word->store(~std::uint64_t{0});
+  }
+  const PoolSnapshot seen = fixture.look();
+  BOOST_TEST_REQUIRE(seen.holders.size() == 1U);
+  BOOST_TEST(seen.holders[0].buffers == 1U);
+  BOOST_TEST(seen.peak <= seen.count);
+  BOOST_TEST(seen.departed.hits <= seen.departed.acquired);
+  BOOST_TEST(seen.present.hits <= seen.present.acquired);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
+}  // namespace sapbuf::test
