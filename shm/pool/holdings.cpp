@@ -57,6 +57,18 @@ std::uint32_t count_out_of(const PoolCore& core, std::uint32_t chunk, ChunkWord 
   return out;
 }
 
+// Of the user of this slot alone.
+std::uint32_t count_of(const PoolCore& core, std::uint32_t chunk, ChunkWord seen, std::uint32_t owner) noexcept {
+  const std::uint32_t end = end_of(core, chunk);
+  if (seen.is_whole_of(owner)) return end - first_buffer_of(chunk);
+  if (seen.state() != ChunkState::split) return 0;
+  std::uint32_t own = 0;
+  for (std::uint32_t buffer = first_buffer_of(chunk); buffer < end; ++buffer) {
+    if (BufferWord{core.word(buffer).load(relaxed)}.is_local_of(owner)) ++own;
+  }
+  return own;
+}
+
 bool is_rooted_by_others(const PoolCore& core, Root root, std::span<const std::uint32_t> gone) noexcept {
   return any_participant(core, [&](std::uint32_t slot, layout::SlotRegistration) {
     if (is_gone(slot, gone)) return false;
@@ -132,23 +144,25 @@ bool PoolCore::is_in_the_way(std::uint32_t index, layout::SlotRegistration) {
 
 bool PoolCore::repair(std::uint32_t index, RepairTally& tally) {
   const std::vector<std::uint32_t> idle = at_hand(slot(index));
+  const bool died = registration_of(index).state() == layout::SlotState::attached;
   std::uint64_t reclaimed = 0;
   for_each_chunk(*this, [&](std::uint32_t chunk, ChunkWord seen) {
     const std::uint32_t end = end_of(*this, chunk);
+    // A chunk at a time, and counted anew behind it; one who leaves has few, and nobody counts behind him.
+    if (const std::uint32_t own = died ? count_of(*this, chunk, seen, index) : 0; own != 0) note_back(own);
     // One that it had whole may have words that it was about to keep.
     if (seen.state() == ChunkState::split || seen.is_whole_of(index)) {
       for (std::uint32_t buffer = first_buffer_of(chunk); buffer < end; ++buffer) {
-        if (!seen.is_whole_of(index) && BufferWord{word(buffer).load(relaxed)}.is_local_of(index)) note_back(1);
+        if (!died && BufferWord{word(buffer).load(relaxed)}.is_local_of(index)) note_back(1);
         const bool was_used = reclaim(buffer, index) && !contains(idle, buffer);
         if (was_used && !seen.is_whole_of(index)) ++reclaimed;
       }
     }
-    if (seen.is_whole_of(index)) note_back(end - first_buffer_of(chunk));
     if (settle_chunk(*this, chunk, index)) reclaimed += end - first_buffer_of(chunk);
   });
   tally.repairs += reclaimed;
   tally.bytes += reclaimed * geometry_.buffer_bytes;
-  if (registration_of(index).state() == layout::SlotState::attached) count_out_anew();  // it was killed
+  if (died) count_out_anew();
   return true;
 }
 
