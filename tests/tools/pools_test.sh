@@ -232,11 +232,11 @@ test_grow_lets_a_pool_grow_ahead_of_need() {
 test_trim_gives_unused_memory_back() {
   pool_of 4KiB:256
   start_user camera 3 0
-  expect "$done" "$sapbuf" pool trim "$frames"
+  expect "$done" "$sapbuf" pool trim "$(frames)"
   printed_nothing
-  said "gave 768 KiB of $frames back"
-  expect "$done" "$sapbuf" pool trim "$frames"
-  said "gave 0 B of $frames back"
+  said "gave 768 KiB of $(frames) back"
+  expect "$done" "$sapbuf" pool trim "$(frames)"
+  said "gave 0 B of $(frames) back"
   pool_is '.in_use == 3 and .unbacked == 192 and .in_use + .free + .cached + .unbacked == .count'
   expect "$no_segment" "$sapbuf" pool trim "$stream/none"
   expect "$usage" "$sapbuf" pool trim
