@@ -51,6 +51,14 @@ PoolPart user_that(std::size_t has, HandAct act) {
   };
 }
 
+PoolPart runner_that(HandAct act) {
+  return [=](const PoolScene& scene) {
+    Place* const place = make_place(scene);
+    if (place->hand.take_run(kRun) != Status::ok) throw std::runtime_error("no run to begin with");
+    return act_in(place, act);
+  };
+}
+
 PoolPart sharer_that(std::size_t has, HandAct act) {
   return [=](const PoolScene& scene) {
     Place* const place = make_place(scene);
@@ -112,6 +120,10 @@ void adopt(Hand& hand, const PoolScene& scene) { static_cast<void>(hand.adopt(sc
 void adopt_and_release(Hand& hand, const PoolScene& scene) {
   if (hand.adopt(scene.offers.back()) == Status::ok) hand.release_last();
 }
+void acquire_run(Hand& hand, const PoolScene&) { static_cast<void>(hand.take_run(kRun)); }
+void acquire_small_run(Hand& hand, const PoolScene&) { static_cast<void>(hand.take_run(3)); }
+void release_run(Hand& hand, const PoolScene&) { hand.release_run(); }
+void trim(Hand& hand, const PoolScene&) { hand.pool().trim(); }
 void close_user(Hand& hand, const PoolScene&) { hand.close(); }
 void close_user_and_release(Hand& hand, const PoolScene&) {
   hand.close();

@@ -25,6 +25,8 @@ using PoolPart = std::function<std::function<void()>(const PoolScene&)>;
 
 // A user that has taken so many buffers.
 PoolPart user_that(std::size_t has, std::function<void(Hand&, const PoolScene&)> act);
+// One that has a run of kRun.
+PoolPart runner_that(std::function<void(Hand&, const PoolScene&)> act);
 // One that has shared them, and holds them.
 PoolPart sharer_that(std::size_t has, std::function<void(Hand&, const PoolScene&)> act);
 // One that has adopted the first thing that was offered.
@@ -45,6 +47,10 @@ void share_and_release(Hand& hand, const PoolScene&);
 // The last thing that was offered: a scan comes to it behind the others, which it has freed by then.
 void adopt(Hand& hand, const PoolScene& scene);
 void adopt_and_release(Hand& hand, const PoolScene& scene);
+void acquire_run(Hand& hand, const PoolScene&);
+void acquire_small_run(Hand& hand, const PoolScene&);
+void release_run(Hand& hand, const PoolScene&);
+void trim(Hand& hand, const PoolScene&);
 void close_user(Hand& hand, const PoolScene&);
 void close_user_and_release(Hand& hand, const PoolScene&);
 

@@ -53,6 +53,7 @@ void none_is_free(PoolWorld& world) { world.leave_free(0); }
 Before some_are_free(std::size_t count) {
   return [=](PoolWorld& world) { world.leave_free(count); };
 }
+void all_are_trimmed(PoolWorld& world) { world.pool.trim(); }
 void some_are_idle(PoolWorld& world) { world.leave_idle(3); }
 void some_are_unrooted(PoolWorld& world) { world.leave_unrooted(3); }
 void one_waits(PoolWorld& world) {
@@ -83,6 +84,7 @@ void cleaner_is_wounded(PoolWorld& world) {
 std::vector<PoolOperation> make_operations() {
   const PoolSetting plain;
   const PoolSetting growing{.max_buffers = kPoolBuffers + 2};
+  const PoolSetting wide{.buffers = kWideBuffers};
   std::vector<PoolOperation> all{
       {"pool_attach_user", plain, nothing, attach_user},
       {"pool_detach_user", plain, nothing, idler_that(3, close_user)},
@@ -107,6 +109,15 @@ std::vector<PoolOperation> make_operations() {
       {"pool_release_elsewhere_to_waiter", plain, some_are_free(1), elsewhere_that(false, release), one_waits},
       {"pool_release_shared_to_waiter", plain, some_are_free(1), sharer_that(1, release), one_waits},
 
+      {"pool_run", wide, nothing, user_that(0, acquire_run)},
+      {"pool_run_joins", wide, some_are_free(kWideBuffers), user_that(0, acquire_run)},
+      {"pool_run_small", plain, nothing, user_that(0, acquire_small_run)},
+      {"pool_run_in_vain", plain, some_are_free(2), user_that(0, acquire_small_run)},
+      {"pool_release_run", wide, nothing, runner_that(release_run)},
+      {"pool_trim", wide, some_are_free(kWideBuffers), user_that(0, trim)},
+      {"pool_acquire_allocates", wide, all_are_trimmed, user_that(2, acquire)},
+      {"pool_run_allocates", wide, all_are_trimmed, user_that(0, acquire_run)},
+
       {"pool_share", plain, nothing, user_that(1, share)},
       {"pool_adopt", plain, some_are_offered, user_that(0, adopt)},
       {"pool_release_adopted", plain, some_are_offered, adopter_that(release)},
@@ -116,6 +127,9 @@ std::vector<PoolOperation> make_operations() {
       {"pool_recover_taker", plain, wounded_at(KillPoint::idle_taken), recover_pool},
       {"pool_recover_scanner", plain, wounded_at(KillPoint::scan_dying), recover_pool},
       {"pool_recover_waiter", plain, wounded_at(KillPoint::pool_waiting), recover_pool},
+      {"pool_recover_runner", wide, wounded_at(KillPoint::chunk_marked), recover_pool},
+      {"pool_recover_joiner", plain, wounded_at(KillPoint::chunk_joining), recover_pool},
+      {"pool_recover_trimmer", wide, wounded_at(KillPoint::chunk_changing), recover_pool},
       {"pool_recover_attacher", plain, wounded_at(KillPoint::attached_linked), recover_pool},
   };
   const auto add_attaching = [&](const PoolSetting& setting, std::array<const char*, 9> names) {

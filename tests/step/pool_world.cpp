@@ -25,6 +25,10 @@ void live(const std::string& name, std::uint32_t who) {
   Hand own{pool, *notes, who, {.name = "bystander"}};
   Hand other{pool, *other_notes, who + 1, {.name = "bystander"}};
   Writer writer{segment, {.name = "bystander", .timeout = 0ms}};
+  // While no chunk has anything of somebody else's.
+  if (own.take_run(static_cast<std::uint32_t>(pool.count())) == Status::ok) own.release_run();
+  if (own.take() == Status::ok) own.release_last();
+  pool.trim();
   for (int round = 0; round < 2; ++round) {
     if (own.take() == Status::ok) own.release_last();
     if (own.take() == Status::ok && other.adopt(own.share()) == Status::ok) own.release_last();
@@ -110,7 +114,7 @@ PoolWorld::PoolWorld(const PoolSetting& setting)
                                      .participants = 16,
                                      .attachments = kAttachments})),
       pool(Pool::create(segment, kFrames,
-                        {.buffer_bytes = 64, .count = kPoolBuffers, .max_count = setting.max_buffers})),
+                        {.buffer_bytes = 64, .count = setting.buffers, .max_count = setting.max_buffers})),
       audience(std::make_unique<PoolAudience>(segment)),
       neighbour_(
           std::make_unique<Hand>(pool, *neighbour_notes_, kNeighbourHand, PoolUserOptions{.name = "neighbour"})) {}
@@ -246,7 +250,9 @@ std::span<const PoolStopPoint> pool_stop_points() {
                                   KillPoint::idle_taken,        KillPoint::scan_asked,
                                   KillPoint::scan_dying,        KillPoint::scan_fenced,
                                   KillPoint::scan_freed,        KillPoint::pool_asked,
-                                  KillPoint::pool_waiting,      KillPoint::reclaim_unrooted}) {
+                                  KillPoint::pool_waiting,      KillPoint::reclaim_unrooted,
+                                  KillPoint::chunk_joining,     KillPoint::chunk_joined,
+                                  KillPoint::chunk_taken,       KillPoint::chunk_marked}) {
       points.push_back({to_string(point), point});
     }
     return points;

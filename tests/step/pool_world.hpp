@@ -24,14 +24,17 @@ inline constexpr std::uint32_t kFreshHand = 8;
 inline constexpr std::uint32_t kBystanderHand = 9;  // and 10, of its second one
 inline constexpr std::uint32_t kWoundedHand = 11;   // and 12
 
-inline constexpr std::uint32_t kPoolBuffers = 24;  // so magazines have three
-inline constexpr std::uint32_t kAttachments = 6;   // of a slab
+inline constexpr std::uint32_t kPoolBuffers = 24;   // so magazines have three
+inline constexpr std::uint32_t kWideBuffers = 130;  // two chunks, and two buffers of another one
+inline constexpr std::uint32_t kRun = 70;           // a chunk, and six buffers of another one
+inline constexpr std::uint32_t kAttachments = 6;    // of a slab
 inline constexpr std::string_view kFrames = "frames";
 
 struct PoolSetting {
   Order order = Order::per_writer;
   OnFull on_full = OnFull::block;
-  std::uint64_t max_buffers = kPoolBuffers;
+  std::uint64_t buffers = kPoolBuffers;
+  std::uint64_t max_buffers = buffers;
 };
 
 // What a message says: who wrote it, and what stands in the buffers that it has attached.

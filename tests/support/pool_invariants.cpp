@@ -14,6 +14,8 @@ namespace {
 using detail::PoolCore;
 using layout::BufferState;
 using layout::BufferWord;
+using layout::ChunkState;
+using layout::ChunkWord;
 using layout::MagazineState;
 using layout::Request;
 using layout::Root;
@@ -27,6 +29,7 @@ class Inspection {
   void run() const {
     look_at_control();
     for (std::uint32_t buffer = 0; buffer < core_.count(); ++buffer) look_at_word(buffer);
+    for (std::uint32_t chunk = 0; chunk < layout::chunks_of(core_.count()); ++chunk) look_at_chunk(chunk);
     for (std::uint32_t slot = 0; slot < core_.geometry().participants; ++slot) look_at_slot(slot);
   }
 
@@ -58,6 +61,21 @@ class Inspection {
     // A slot of the dead is freed behind all of its buffers.
     if (!core_.registration_of(word.owner()).in_use()) {
       broken("buffer ", buffer, " is slot ", word.owner(), "'s, which is free");
+    }
+  }
+
+  void look_at_chunk(std::uint32_t chunk) const {
+    const ChunkWord seen{core_.chunk(chunk).load()};
+    if (seen.state() > ChunkState::changing) broken("chunk ", chunk, " has state ", static_cast<int>(seen.state()));
+    const bool is_somebodys = seen.state() > ChunkState::unbacked;
+    if (is_somebodys && !core_.registration_of(seen.owner()).in_use()) {
+      broken("chunk ", chunk, " is slot ", seen.owner(), "'s, which is free");
+    }
+    if (seen.state() == ChunkState::split || (!still_ && is_somebodys)) return;
+    const std::uint32_t end = std::min((chunk + 1) * layout::kChunkBuffers, core_.count());
+    for (std::uint32_t buffer = chunk * layout::kChunkBuffers; buffer < end; ++buffer) {
+      if (word_of(buffer).state() != BufferState::free)
+        broken("buffer ", buffer, " is used, and chunk ", chunk, " too");
     }
   }
 

@@ -39,12 +39,14 @@ SharedPossessions::~SharedPossessions() { ::munmap(possessions_, sizeof(Possessi
 Hand::Hand(const Pool& pool, Possessions& notes, std::uint32_t who, PoolUserOptions options)
     : pool_(pool), notes_(notes), who_(who), user_(pool, options) {}
 
-std::uint32_t Hand::index_of(const Buffer& buffer) const {
-  const auto offset = static_cast<std::uint64_t>(buffer.bytes().data() - pool_.core()->buffers());
+std::uint32_t Hand::index_of(std::span<const std::byte> bytes) const {
+  const auto offset = static_cast<std::uint64_t>(bytes.data() - pool_.core()->buffers());
   return static_cast<std::uint32_t>(offset / pool_.core()->geometry().stride_bytes);
 }
 
-void Hand::note(const Buffer& buffer, std::uint64_t word) { notes_.content.at(index_of(buffer)).store(word); }
+void Hand::note(std::span<const std::byte> bytes, std::uint64_t word) {
+  notes_.content.at(index_of(bytes)).store(word);
+}
 
 Status Hand::accept(Buffer buffer) {
   if (!buffer) return buffer.status();
@@ -93,10 +95,27 @@ void Hand::release_all() {
   while (!buffers_.empty()) release_last();
 }
 
+Status Hand::take_run(std::uint32_t buffers) {
+  Run run = user_.acquire_run(buffers);
+  if (!run) return run.status();
+  const Content content = Content::make(who_, number_++);
+  for (const std::span<std::byte> part : run.parts()) {
+    fill(part, content);
+    note(part, content.word);
+  }
+  runs_.push_back(std::move(run));
+  return Status::ok;
+}
+
+void Hand::release_run() {
+  for (const std::span<std::byte> part : runs_.back().parts()) note(part, 0);
+  runs_.pop_back();
+}
+
 std::pair<Buffer, std::uint64_t> Hand::give_away() {
   Buffer buffer = std::move(buffers_.back());
   buffers_.pop_back();
-  const std::uint64_t noted = notes_.content.at(index_of(buffer)).exchange(0);
+  const std::uint64_t noted = notes_.content.at(index_of(buffer.bytes())).exchange(0);
   return {std::move(buffer), noted};
 }
 

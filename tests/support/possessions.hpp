@@ -12,7 +12,7 @@
 
 namespace sapbuf::test {
 
-inline constexpr std::uint32_t kMostBuffers = 64;  // of a pool whose users take notes
+inline constexpr std::uint32_t kMostBuffers = 160;  // of a pool whose users take notes
 
 // Who filled a buffer, and when in his life. Never 0.
 struct Content {
@@ -71,6 +71,9 @@ class Hand {
   // Straight to the pool, past the magazine.
   void release_last_elsewhere();
   void release_all();
+  // So many adjacent ones, as one; and the last such run.
+  Status take_run(std::uint32_t buffers);
+  void release_run();
   // The one that it got last, and its note, which is gone. For whoever attaches it.
   std::pair<Buffer, std::uint64_t> give_away();
   void take_back(Buffer buffer, std::uint64_t noted);
@@ -83,8 +86,9 @@ class Hand {
 
  private:
   Status accept(Buffer buffer);
-  std::uint32_t index_of(const Buffer& buffer) const;
-  void note(const Buffer& buffer, std::uint64_t word);
+  std::uint32_t index_of(std::span<const std::byte> bytes) const;
+  void note(std::span<const std::byte> bytes, std::uint64_t word);
+  void note(const Buffer& buffer, std::uint64_t word) { note(buffer.bytes(), word); }
 
   Pool pool_;
   Possessions& notes_;
@@ -92,6 +96,7 @@ class Hand {
   std::uint32_t number_ = 0;
   PoolUser user_;
   std::vector<Buffer> buffers_;
+  std::vector<Run> runs_;
 };
 
 // Says what is wrong with what these users have: a buffer that does not say what its holder noted, or that two have for

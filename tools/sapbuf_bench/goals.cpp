@@ -180,7 +180,7 @@ void add_goals_of_pools(Goals& goals) {
                 goals.figure({"pool-death", 0, "from the process's end"}, 50), "ms");
   goals.at_most("growth by 64 MiB, longest pause of another user", 1,
                 goals.figure({"pool-growth", 0, "while the pool grows by 64 MiB"}, 50), "ms");
-  goals.at_most("memory of a pool beside its buffers", 14, goals.figure({"pool-memory", 0, "default"}, 50), "B");
+  goals.at_most("memory of a pool beside its buffers", 10, goals.figure({"pool-memory", 0, "default"}, 50), "B");
 }
 
 }  // namespace
