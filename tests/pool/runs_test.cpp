@@ -15,7 +15,7 @@
 #include <sapbuf/detail/kill_point.hpp>
 #include <sapbuf/sapbuf.hpp>
 
-#include "pool/pool_core.hpp"
+#include "pool/chunks.hpp"
 #include "pool_fixture.hpp"
 
 namespace sapbuf::test {
@@ -354,6 +354,29 @@ BOOST_DATA_TEST_CASE(one_who_is_stopped_keeps_one_chunk_at_the_most,
   stopped.resume();
   BOOST_TEST(stopped.wait() == 0);
   BOOST_TEST(static_cast<bool>(user.acquire_run(256)));
+}
+
+// The words that it keeps come first: behind the split, others take what says free.
+BOOST_AUTO_TEST_CASE(a_chunk_is_split_behind_the_words_that_are_kept) {
+  const PoolFixture fixture{{.buffer_bytes = 64, .count = 64}};
+  Child stopped{[&](Link&) {
+    PoolUser own{fixture.open_again()};
+    kill_point::arm(KillPoint::chunk_marked, stop_self);
+    const Run run = own.acquire_run(3);
+  }};
+  BOOST_TEST(stopped.wait_until_stopped());
+  BOOST_TEST((state_of(fixture.pool, 0) == ChunkState::whole));
+  stopped.resume();
+  BOOST_TEST(stopped.wait() == 0);
+}
+
+BOOST_AUTO_TEST_CASE(nobody_takes_a_single_buffer_of_what_is_whole) {
+  const PoolFixture fixture{{.buffer_bytes = 64, .count = 64}};
+  PoolUser user{fixture.pool};
+  const Run run = user.acquire_run(64);
+  PoolUser other{fixture.pool};
+  BOOST_TEST(!detail::take_buffer(*fixture.pool.core(), 5, other.slot()));
+  BOOST_TEST(!detail::split(*fixture.pool.core(), 0, other.slot()));
 }
 
 // Somebody looked at a free buffer, and takes it once others have joined its chunk, and taken all of it.

@@ -51,10 +51,10 @@ PoolPart user_that(std::size_t has, HandAct act) {
   };
 }
 
-PoolPart runner_that(HandAct act) {
+PoolPart runner_that(std::uint32_t has, HandAct act) {
   return [=](const PoolScene& scene) {
     Place* const place = make_place(scene);
-    if (place->hand.take_run(kRun) != Status::ok) throw std::runtime_error("no run to begin with");
+    if (place->hand.take_run(has) != Status::ok) throw std::runtime_error("no run to begin with");
     return act_in(place, act);
   };
 }

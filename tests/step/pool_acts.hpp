@@ -25,8 +25,8 @@ using PoolPart = std::function<std::function<void()>(const PoolScene&)>;
 
 // A user that has taken so many buffers.
 PoolPart user_that(std::size_t has, std::function<void(Hand&, const PoolScene&)> act);
-// One that has a run of kRun.
-PoolPart runner_that(std::function<void(Hand&, const PoolScene&)> act);
+// One that has a run of so many.
+PoolPart runner_that(std::uint32_t has, std::function<void(Hand&, const PoolScene&)> act);
 // One that has shared them, and holds them.
 PoolPart sharer_that(std::size_t has, std::function<void(Hand&, const PoolScene&)> act);
 // One that has adopted the first thing that was offered.

@@ -113,7 +113,7 @@ std::vector<PoolOperation> make_operations() {
       {"pool_run_joins", wide, some_are_free(kWideBuffers), user_that(0, acquire_run)},
       {"pool_run_small", plain, nothing, user_that(0, acquire_small_run)},
       {"pool_run_in_vain", plain, some_are_free(2), user_that(0, acquire_small_run)},
-      {"pool_release_run", wide, nothing, runner_that(release_run)},
+      {"pool_release_run", wide, nothing, runner_that(kRun, release_run)},
       {"pool_trim", wide, some_are_free(kWideBuffers), user_that(0, trim)},
       {"pool_acquire_allocates", wide, all_are_trimmed, user_that(2, acquire)},
       {"pool_run_allocates", wide, all_are_trimmed, user_that(0, acquire_run)},

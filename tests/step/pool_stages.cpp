@@ -67,6 +67,8 @@ void both_slabs_have_attached(PoolWorld& world) {
   world.offer(1);
   world.write_attached(2 * kAttachments - 1);
 }
+// In chunks that somebody split.
+void all_are_free(PoolWorld& world) { world.leave_free(kWideBuffers); }
 void one_is_dead(PoolWorld& world) { world.wound(KillPoint::scan_asked); }
 
 std::vector<PoolStage> make_stages() {
@@ -91,6 +93,10 @@ std::vector<PoolStage> make_stages() {
   const Actor attach_shared{"attach_shared", attacher_that(1, true, attach_all)};
   const Actor attach_in_vain{"attach_and_abort", attacher_that(2, false, attach_and_abort)};
   const Actor read{"read_and_adopt", read_and_adopt};
+  const Actor take_run{"run", user_that(0, acquire_run)};
+  const Actor take_small_run{"small_run", user_that(0, acquire_small_run)};
+  const Actor put_run_back{"release_run", runner_that(3, release_run)};
+  const Actor shrink{"trim", user_that(0, trim)};
   const Actor heal{"recover", recover_pool};
 
   std::vector<PoolStage> all{
@@ -112,6 +118,12 @@ std::vector<PoolStage> make_stages() {
        {wait, take, put_back, put_back_elsewhere, let_go, come_and_go, leave}},
       {"pool_served", plain, nothing, one_waits, {put_back, put_back_elsewhere, let_go, wait, take}},
       {"pool_growth", growing, none_is_free, nothing, {take, take_two, wait, join, heal}},
+      {"pool_run",
+       {.buffers = kWideBuffers},
+       nothing,
+       nothing,
+       {take_run, take_small_run, put_run_back, take, come_and_go, shrink}},
+      {"pool_join", {.buffers = kWideBuffers}, all_are_free, nothing, {take_run, take_small_run, take, shrink}},
       {"pool_dead_user", plain, nothing, one_is_dead, {heal, take, wait, put_back, join}},
   };
   for (const Order order : {Order::per_writer, Order::total}) {
