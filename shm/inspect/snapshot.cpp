@@ -207,7 +207,7 @@ void count_buffers(const PoolCore& pool, std::uint32_t chunk, layout::ChunkWord 
   const std::uint32_t end = end_of(pool, chunk);
   if (seen.state() == layout::ChunkState::whole) snapshot.in_use += end - first_buffer_of(chunk);
   if (seen.state() == layout::ChunkState::unbacked) snapshot.unbacked += end - first_buffer_of(chunk);
-  if (seen.state() == layout::ChunkState::whole || seen.state() == layout::ChunkState::unbacked) return;
+  if (seen.state() == layout::ChunkState::whole) return;
   for (std::uint32_t buffer = first_buffer_of(chunk); buffer < end; ++buffer) {
     switch (layout::BufferWord{pool.word(buffer).load(relaxed)}.state()) {
       case layout::BufferState::free:

@@ -216,17 +216,17 @@ test_ls_says_that_there_are_no_pools() {
 
 test_grow_lets_a_pool_grow_ahead_of_need() {
   expect "$done" "$sapbuf" create "$stream"
-  expect "$done" "$sapbuf" pool create "$frames" --buffer-bytes 4KiB --count 8 --max-count 3000 --grow nobody
+  expect "$done" "$sapbuf" pool create "$(frames)" --buffer-bytes 4KiB --count 8 --max-count 3000 --grow nobody
   start_user camera 8 0
   pool_is '.count == 8 and .free == 0 and .grow == "nobody"'
-  expect "$done" "$sapbuf" pool grow "$frames" 2500
+  expect "$done" "$sapbuf" pool grow "$(frames)" 2500
   printed_nothing
-  said "$frames has 2,[0-9]* buffers now"
+  said "$(frames) has 2,[0-9]* buffers now"
   pool_is '.count >= 2500 and .in_use == 8'
-  expect "$usage" "$sapbuf" pool grow "$frames" 3001
+  expect "$usage" "$sapbuf" pool grow "$(frames)" 3001
   said 'may grow to 3000 buffers, not to 3001'
   expect "$no_segment" "$sapbuf" pool grow "$stream/none" 9
-  expect "$usage" "$sapbuf" pool grow "$frames"
+  expect "$usage" "$sapbuf" pool grow "$(frames)"
 }
 
 test_trim_gives_unused_memory_back() {
@@ -237,7 +237,9 @@ test_trim_gives_unused_memory_back() {
   said "gave 768 KiB of $(frames) back"
   expect "$done" "$sapbuf" pool trim "$(frames)"
   said "gave 0 B of $(frames) back"
-  pool_is '.in_use == 3 and .unbacked == 192 and .in_use + .free + .cached + .unbacked == .count'
+  pool_is '.in_use == 3 and .unbacked == 192 and .in_use + .free + .cached == .count'
+  expect "$done" "$sapbuf" status "$(frames)"
+  printed ' [0-9]* free (192 given back)'
   expect "$no_segment" "$sapbuf" pool trim "$stream/none"
   expect "$usage" "$sapbuf" pool trim
 }

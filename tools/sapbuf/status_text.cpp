@@ -150,9 +150,10 @@ std::string buffers(const PoolSnapshot& pool) {
   const std::string more =
       pool.options.max_count == pool.count ? "" : fmt::format(" (up to {})", human_count(pool.options.max_count));
   const std::string waiting = pool.waiting == 0 ? "" : fmt::format("; {} waiting", counted(pool.waiting, "user"));
-  return fmt::format("{} of {}{}; {} in use, {} shared, {} free, {} at hand{}", counted(pool.count, "buffer"),
+  const std::string given_back = pool.unbacked == 0 ? "" : fmt::format(" ({} given back)", human_count(pool.unbacked));
+  return fmt::format("{} of {}{}; {} in use, {} shared, {} free{}, {} at hand{}", counted(pool.count, "buffer"),
                      human_bytes(pool.options.buffer_bytes), more, human_count(pool.in_use), human_count(pool.shared),
-                     human_count(pool.free), human_count(pool.cached), waiting);
+                     human_count(pool.free), given_back, human_count(pool.cached), waiting);
 }
 
 // "1.5 s", for how long the participant has had its oldest buffer.

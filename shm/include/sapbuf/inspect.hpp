@@ -134,7 +134,7 @@ struct PoolSnapshot {
   std::uint64_t cached = 0;  // free ones that users have at hand
   std::uint64_t shared = 0;  // that were shared, and not freed yet: some may be held by nobody
   std::uint64_t free = 0;
-  std::uint64_t unbacked = 0;  // free, too, and their memory the system's, until somebody needs it
+  std::uint64_t unbacked = 0;  // of these: their memory is the system's, until somebody needs it (Pool::trim())
   std::uint64_t acquired = 0;  // so far, by users that are there
   std::uint64_t waits = 0;     // so far, for a buffer
   std::uint64_t waiting = 0;   // users that wait now
