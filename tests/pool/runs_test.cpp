@@ -207,6 +207,30 @@ BOOST_AUTO_TEST_CASE(a_run_that_is_released_serves_those_who_wait) {
   BOOST_TEST(waiter.wait() == 0);
 }
 
+// What somebody takes from a user's magazine, and gives back, may come to that user in a run, before it has looked up.
+BOOST_AUTO_TEST_CASE(what_was_taken_from_its_magazine_comes_to_it_once) {
+  const PoolFixture fixture{{.buffer_bytes = 64, .count = 64}};
+  PoolUser user{fixture.pool};
+  PoolUser other{fixture.pool};
+  user.acquire().release();  // some are at hand
+  std::vector<Buffer> all;
+  while (inspect(fixture.segment).facilities[1].pool->free != 0) all.push_back(other.acquire());
+  kill_point::arm(KillPoint::pool_run_begun, [&] {
+    const std::size_t before = all.size();
+    while (Buffer buffer = other.acquire()) all.push_back(std::move(buffer));
+    std::thread{[&] { all.resize(before); }}.join();
+  });
+  const Run run = user.acquire_run(2);
+  kill_point::disarm();
+  BOOST_TEST_REQUIRE(static_cast<bool>(run));
+  const Buffer one = user.acquire();
+  while (Buffer buffer = other.acquire()) all.push_back(std::move(buffer));
+  for (const std::span<std::byte> part : run.parts()) {
+    BOOST_TEST(one.bytes().data() != part.data());
+    for (const Buffer& buffer : all) BOOST_TEST_REQUIRE(buffer.bytes().data() != part.data());
+  }
+}
+
 // Runs and single buffers of two processes, at random: nobody ever has what another one has.
 void live_at_random(const Pool& pool, std::uint64_t seed, int steps) {
   std::mt19937_64 random{seed};
