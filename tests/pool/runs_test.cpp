@@ -26,8 +26,6 @@ using namespace std::chrono_literals;
 using layout::ChunkState;
 using layout::ChunkWord;
 
-constexpr std::uint32_t kChunk = layout::kChunkBuffers;
-
 ChunkState state_of(const Pool& pool, std::uint32_t chunk) {
   return ChunkWord{pool.core()->chunk(chunk).load()}.state();
 }

@@ -5,8 +5,8 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <memory>
-#include <ranges>
 #include <span>
 #include <string>
 #include <string_view>
@@ -213,6 +213,47 @@ class [[nodiscard]] Buffer {
   Status status_ = Status::closed;
 };
 
+// The buffers of a Run, in the order of their addresses: a std::span<std::byte> of the pool's buffer_bytes for each.
+class RunParts {
+ public:
+  class Iterator {
+   public:
+    using iterator_category = std::input_iterator_tag;
+    using value_type = std::span<std::byte>;
+    using difference_type = std::ptrdiff_t;
+    using pointer = void;
+    using reference = value_type;
+
+    Iterator(const RunParts& parts, std::size_t at) noexcept : parts_(&parts), at_(at) {}
+    value_type operator*() const noexcept { return (*parts_)[at_]; }
+    Iterator& operator++() noexcept {
+      ++at_;
+      return *this;
+    }
+    Iterator operator++(int) noexcept { return {*parts_, at_++}; }
+    bool operator==(const Iterator& other) const noexcept { return at_ == other.at_; }
+
+   private:
+    const RunParts* parts_;
+    std::size_t at_;
+  };
+
+  RunParts() noexcept = default;
+  RunParts(std::byte* begin, std::size_t stride_bytes, std::size_t bytes, std::size_t count) noexcept
+      : begin_(begin), stride_bytes_(stride_bytes), bytes_(bytes), count_(count) {}
+
+  std::size_t size() const noexcept { return count_; }
+  std::span<std::byte> operator[](std::size_t at) const noexcept { return {begin_ + at * stride_bytes_, bytes_}; }
+  Iterator begin() const noexcept { return {*this, 0}; }
+  Iterator end() const noexcept { return {*this, count_}; }
+
+ private:
+  std::byte* begin_ = nullptr;
+  std::size_t stride_bytes_ = 0;
+  std::size_t bytes_ = 0;
+  std::size_t count_ = 0;
+};
+
 // Adjacent buffers that a PoolUser has as one allocation, or the reason why there are none. Move-only; its destructor lets
 // go of them. It is its PoolUser's thread's, but may be released on any thread, and may outlive the PoolUser. It is not to
 // be shared.
@@ -244,13 +285,9 @@ class [[nodiscard]] Run {
   Status status() const noexcept { return status_; }  // Status::closed once it was released or moved from
 
   std::size_t size() const noexcept { return count_; }  // buffers
-  // One std::span<std::byte> of the pool's buffer_bytes for each buffer, in the order of their addresses: random access,
-  // valid while this is.
-  auto parts() const noexcept {
-    return std::views::iota(std::uint32_t{0}, count_) |
-           std::views::transform([begin = begin_, user = user_](std::uint32_t i) {
-             return std::span<std::byte>(begin + i * user->stride_bytes, user->buffer_bytes);
-           });
+  // Valid until this is released.
+  RunParts parts() const noexcept {
+    return user_ == nullptr ? RunParts{} : RunParts{begin_, user_->stride_bytes, user_->buffer_bytes, count_};
   }
   // The same for readv(2) and writev(2), with as few pieces as it takes: one where the buffers touch each other, that is,
   // where their size is a multiple of their alignment. The system takes 1,024 at once (IOV_MAX). Valid until this is released.
