@@ -73,13 +73,13 @@ Run PoolUserState::acquire_run(std::uint32_t how_many) noexcept {
   bool is_last = false;
   for (int tried = 0; tried < kTries; ++tried) {
     if (const Status status = prepare_to_acquire(how_many); status != Status::ok) return Run{status};
-    // It might name a buffer still that somebody took from there: one that comes back by its word would be at hand once more.
-    if (how_many % layout::kChunkBuffers != 0) empty_magazine();
-    // What a hand-over left that this user did not wait for.
+    // What a hand-over left that this user did not wait for: it may go into the magazine.
     if (Buffer given; slot->request.load(std::memory_order_relaxed) != 0) {
       empty_magazine();
       static_cast<void>(withdraw(given));
     }
+    // It might name a buffer still that somebody took from there: one that comes back by its word would be at hand once more.
+    if (how_many % layout::kChunkBuffers != 0) empty_magazine();
     SAPBUF_KILL_POINT(pool_run_begun);
     if (!somebody_waits(*core_) || !serve_waiters_soon(*core_, kAnyFree) || !somebody_waits(*core_)) {
       const std::uint32_t first = take_run(*core_, {how_many, index_, chunk_of(next_), promised()});

@@ -229,6 +229,26 @@ BOOST_AUTO_TEST_CASE(what_was_taken_from_its_magazine_comes_to_it_once) {
   }
 }
 
+// Nor does what it was given, and did not wait for any more, stand in the magazine when words are taken.
+BOOST_AUTO_TEST_CASE(a_late_gift_is_not_at_hand_when_a_run_is_taken) {
+  const PoolFixture fixture{{.buffer_bytes = 64, .count = 64}};
+  PoolUser user{fixture.pool};
+  detail::PoolCore& core = *fixture.pool.core();
+  BOOST_TEST_REQUIRE(detail::split(core, 0, user.slot()));
+  BOOST_TEST_REQUIRE(detail::take_buffer(core, 7, user.slot()));
+  core.note_out(1);
+  core.slot(user.slot()).request.store(layout::Request::given(7).word);
+  std::uint32_t depth = ~std::uint32_t{0};
+  kill_point::arm(KillPoint::pool_run_begun,
+                  [&] { depth = layout::MagazineState{core.slot(user.slot()).state.load()}.depth(); });
+  Run run = user.acquire_run(2);
+  kill_point::disarm();
+  BOOST_TEST(static_cast<bool>(run));
+  BOOST_TEST(depth == 0U);
+  run.release();
+  BOOST_TEST(static_cast<bool>(user.acquire_run(64)));
+}
+
 // Runs and single buffers of two processes, at random: nobody ever has what another one has.
 void live_at_random(const Pool& pool, std::uint64_t seed, int steps) {
   std::mt19937_64 random{seed};
