@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Searches the Spin models of the protocol (tests/model) exhaustively: in each, nothing may be found; with one step of the
 # protocol left out, something must be found. Exit status 1 if anything is not so.
-#   scripts/check_models.sh            22 minutes of processor time, up to 2.4 GB a search
+#   scripts/check_models.sh            an hour of processor time, up to 2.4 GB a search
 #   scripts/check_models.sh --quick    smaller bounds, for CI
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=common.sh

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Kills a participant at every moment of every operation, alone and beside live ones that are stopped, lets recovery run (and kills that
-# too), and checks what is left: the long version of the test crash_sweep. Takes about an hour; name operations, or see --help, for less.
+# too), and checks what is left: the long version of the test crash_sweep. Takes hours (a quarter of one with --beside 0); name operations, or see --help, for less.
 #   scripts/crash_sweep.sh [OPTION...] [OPERATION...]
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=common.sh
