@@ -12,7 +12,6 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::size_t kHandles = 3;
-constexpr unsigned kMostSteps = 150;
 constexpr unsigned kMostHandlesMade = 8;  // attaching costs more than all other steps
 
 struct LiveWriter {
@@ -33,10 +32,8 @@ class Script {
   Script(World& world, const Segment& segment, Input& input) : world_(world), segment_(segment), input_(input) {}
 
   void run() {
-    for (unsigned step = 0; step < kMostSteps && !input_.empty(); ++step) {
-      tolerate([&] { take_step(); });
-      if (world_.is_peaceful()) look_at_words();
-    }
+    take_steps(
+        world_, input_, [&] { take_step(); }, [&] { look_at_words(); });
   }
 
  private:

@@ -18,7 +18,6 @@ using namespace std::chrono_literals;
 
 constexpr std::size_t kHandles = 3;
 constexpr std::size_t kMostHeld = 32;
-constexpr unsigned kMostSteps = 120;
 constexpr unsigned kMostHandlesMade = 6;  // attaching costs more than all other steps
 
 class Script {
@@ -27,10 +26,8 @@ class Script {
       : world_(world), segment_(segment), pool_(Pool::open(segment, "frames")), input_(input) {}
 
   void run() {
-    for (unsigned step = 0; step < kMostSteps && !input_.empty(); ++step) {
-      tolerate([&] { take_step(); });
-      if (world_.is_peaceful()) look_at_words();
-    }
+    take_steps(
+        world_, input_, [&] { take_step(); }, [&] { look_at_words(); });
   }
 
  private:

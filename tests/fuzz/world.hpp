@@ -51,6 +51,17 @@ void tolerate(Call call) {
   }
 }
 
+// For the targets whose inputs are scripts: takes steps as long as there is input; what nobody damaged is looked at behind
+// each of them.
+template <typename AnyWorld, typename Step, typename Look>
+void take_steps(const AnyWorld& world, const Input& input, Step step, Look look) {
+  constexpr unsigned kMostSteps = 150;
+  for (unsigned taken = 0; taken < kMostSteps && !input.empty(); ++taken) {
+    tolerate(step);
+    if (world.is_peaceful()) look();
+  }
+}
+
 // The two together for the targets that try one kind of use: opens what the input made of a busy segment, and uses it.
 template <typename Use>
 int run(const std::uint8_t* data, std::size_t size, Use use) {

@@ -62,15 +62,7 @@ BOOST_AUTO_TEST_SUITE(pool_crash)
 BOOST_AUTO_TEST_CASE(a_user_may_be_killed_anywhere) {
   for (unsigned nth = 1;; ++nth) {
     const PoolFixture fixture;
-    bool died = false;
-    {
-      Child victim{[&](Link&) {
-        const Pool own = fixture.open_again();
-        kill_point::arm(KillPoint::any, kill_self, nth);
-        live(own);
-      }};
-      died = victim.wait() == -SIGKILL;
-    }
+    const bool died = is_killed_at(nth, fixture, live);
     BOOST_TEST_CONTEXT("kill point passage " << nth) {
       recover(fixture.segment);
       BOOST_TEST(count_acquirable(fixture.pool) == kCount);
@@ -198,12 +190,7 @@ BOOST_AUTO_TEST_CASE(a_recoverer_may_be_killed_anywhere) {
       }};
       victim.wait();
     }
-    Child recoverer{[&](Link&) {
-      const Segment own = Segment::open(fixture.name);
-      kill_point::arm(KillPoint::any, kill_self, nth);
-      recover(own);
-    }};
-    const bool died = recoverer.wait() == -SIGKILL;
+    const bool died = is_killed_at(nth, fixture, recover_segment_of);
     BOOST_TEST_CONTEXT("kill point passage " << nth) {
       recover(fixture.segment);
       BOOST_TEST(count_acquirable(fixture.pool) == kCount);

@@ -302,12 +302,7 @@ BOOST_AUTO_TEST_CASE(one_that_is_killed_anywhere_leaves_figures_that_are_exact_b
   for (unsigned nth = 1;; nth += 1 + nth / 40) {
     const PoolFixture fixture{{.buffer_bytes = 64, .count = 24}};
     const SharedNotes notes;
-    Child victim{[&](Link&) {
-      const Pool own = fixture.open_again();
-      kill_point::arm(KillPoint::any, kill_self, nth);
-      live(own, *notes);
-    }};
-    const bool died = victim.wait() == -SIGKILL;
+    const bool died = is_killed_at(nth, fixture, [&](const Pool& own) { live(own, *notes); });
     recover(fixture.segment);
     const PoolSnapshot seen = look(fixture.segment);
     BOOST_TEST_CONTEXT("kill point passage " << nth) {
@@ -332,17 +327,14 @@ BOOST_AUTO_TEST_CASE(one_that_is_killed_with_a_run_leaves_figures_that_are_exact
   for (unsigned nth = 1;; ++nth) {
     const PoolFixture fixture{{.buffer_bytes = 64, .count = 256}};
     const SharedNotes notes;
-    Child victim{[&](Link&) {
-      const Pool own = fixture.open_again();
-      kill_point::arm(KillPoint::any, kill_self, nth);
+    const bool died = is_killed_at(nth, fixture, [&](const Pool& own) {
       PoolUser user{own};
       for (int round = 0; round < 2; ++round) {
         Run run = Notes::note((*notes).acquired, [&] { return user.acquire_run(kRun); });
         const Buffer beside = user.acquire();
         Notes::note((*notes).released, [&] { return run.release(), true; });
       }
-    }};
-    const bool died = victim.wait() == -SIGKILL;
+    });
     recover(fixture.segment);
     const PoolSnapshot seen = look(fixture.segment);
     BOOST_TEST_CONTEXT("kill point passage " << nth) {
@@ -375,12 +367,7 @@ BOOST_AUTO_TEST_CASE(the_dead_are_added_once_whoever_dies_on_the_way) {
       }};
       victim.wait();
     }
-    Child recoverer{[&](Link&) {
-      const Segment own = Segment::open(fixture.name);
-      kill_point::arm(KillPoint::any, kill_self, nth);
-      recover(own);
-    }};
-    const bool died = recoverer.wait() == -SIGKILL;
+    const bool died = is_killed_at(nth, fixture, recover_segment_of);
     recover(fixture.segment);
     const PoolSnapshot seen = look(fixture.segment);
     BOOST_TEST_CONTEXT("kill point passage " << nth) {

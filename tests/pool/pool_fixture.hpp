@@ -1,8 +1,11 @@
 // A segment with a pool for one test, and what the tests of pools do again and again.
 #pragma once
 
+#include <csignal>
+#include <functional>
 #include <vector>
 
+#include <sapbuf/detail/kill_point.hpp>
 #include <sapbuf/sapbuf.hpp>
 
 #include "support/child.hpp"
@@ -21,6 +24,20 @@ struct PoolFixture {
   Segment segment;
   Pool pool;
 };
+
+// Another process does `act` with the pool, and is killed at the `nth` kill point that it comes to. False: it came to its
+// end before.
+inline bool is_killed_at(unsigned nth, const PoolFixture& fixture, const std::function<void(const Pool&)>& act) {
+  Child victim{[&](Link&) {
+    const Pool own = fixture.open_again();
+    kill_point::arm(KillPoint::any, kill_self, nth);
+    act(own);
+  }};
+  return victim.wait() == -SIGKILL;
+}
+
+// For is_killed_at().
+inline void recover_segment_of(const Pool& pool) { recover(pool.segment()); }
 
 inline std::vector<Buffer> take_all(PoolUser& user) {
   std::vector<Buffer> all;

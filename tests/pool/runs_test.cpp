@@ -321,22 +321,9 @@ void live(const Pool& pool) {
 BOOST_AUTO_TEST_CASE(a_user_may_be_killed_anywhere) {
   for (unsigned nth = 1;; ++nth) {
     const PoolFixture fixture{{.buffer_bytes = 64, .count = 256}};
-    bool died = false;
-    {
-      Child victim{[&](Link&) {
-        const Pool own = fixture.open_again();
-        kill_point::arm(KillPoint::any, kill_self, nth);
-        live(own);
-      }};
-      died = victim.wait() == -SIGKILL;
-    }
+    const bool died = is_killed_at(nth, fixture, live);
     BOOST_TEST_CONTEXT("kill point passage " << nth) {
-      Child recoverer{[&](Link&) {
-        const Segment segment = Segment::open(fixture.name);
-        kill_point::arm(KillPoint::any, kill_self, 1 + nth % 40);
-        recover(segment);
-      }};
-      recoverer.wait();
+      is_killed_at(1 + nth % 40, fixture, recover_segment_of);
       recover(fixture.segment);
       BOOST_TEST(inspect(fixture.segment).participants.empty());
       BOOST_TEST_REQUIRE(inspect(fixture.segment).facilities[1].pool->in_use == 0U);
