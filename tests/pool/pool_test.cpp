@@ -340,6 +340,20 @@ BOOST_AUTO_TEST_CASE(it_may_grow_ahead_of_need) {
   BOOST_TEST(count_acquirable(fixture.pool) == 300U);
 }
 
+// A stray store changed what lies in the magazine.
+BOOST_AUTO_TEST_CASE(an_index_at_hand_that_is_no_buffer_is_not_believed) {
+  const PoolFixture fixture{{.buffer_bytes = 64, .count = 64}};
+  PoolUser user{fixture.pool};
+  user.acquire().release();
+  layout::PoolSlot& slot = fixture.pool.core()->slot(user.slot());
+  for (layout::HalfWord& index : slot.magazine) index.store(64);
+  const std::byte* const begin = fixture.pool.core()->buffers();
+  const Buffer buffer = user.acquire();
+  BOOST_TEST_REQUIRE(static_cast<bool>(buffer));
+  BOOST_TEST(buffer.bytes().data() >= begin);
+  BOOST_TEST(buffer.bytes().data() < begin + 64 * 64);
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace
