@@ -45,6 +45,7 @@ list_models() {
     model overwrite -DGENERATIONS=3
     model attach
     model attach -DWRITERS
+    model durable -DREADERS=2 -DGENERATIONS=3
     model directory -DCHANGERS=1
     model ledger
     model ledger -DTOTAL_ORDER -DDEATHS=2
@@ -53,8 +54,16 @@ list_models() {
     model pool_waiters -DDEATHS=0 -DTIMEOUTS=0
     model pool_waiters -DPARTICIPANTS=2 -DROUNDS=2 -DTIMEOUTS=0
     model pool_attach -DDEATHS=0
+    model pool_listen
     model pool_chunks -DSINGLES=2 -DRUNS=1 -DJOINS=1
     model pool_chunks -DPARTICIPANTS=3 -DSINGLES=1 -DJOINS=0 -DMOVES=0
+    model pool_blocks -DFORMS=2 -DTAKES=1 -DJOINS=1
+    model map_read -DSCANS=1 -DREADS=1
+    model cell -DSTORES=1 -DUPDATES=0 -DDEATHS=2
+    model cell -DSTORES=0 -DUPDATES=2 -DREADS=1 -DDEATHS=0
+    model queue -DPRODUCERS=1 -DPUSHES=1
+    model queue -DPRODUCERS=1 -DPUSHES=2 -DCONSUMERS=1
+    model queue_keys -DDEATHS=0
   else
     model extents_flip -DCOARSE_LOOKS -DREADER_DIES
     model extents_flip -DDEATHS=2 -DMESSAGES=1 -DCOARSE_LOOKS
@@ -87,6 +96,8 @@ list_models() {
     model attach -DDEATHS=2
     model attach -DDEATHS=0 -DREADERS=3
     model attach -DDEATHS=2 -DWRITERS
+    model durable -DREADERS=2 -DGENERATIONS=3 -DDEATHS=2
+    model durable -DGENERATIONS=3 -DMESSAGES=1 -DRANGES=1
     model directory
     model directory -DDEATHS=2
     model ledger -DDEATHS=2
@@ -108,11 +119,39 @@ list_models() {
     model pool_waiters -DBUFFERS=2 -DTIMEOUTS=0
     model pool_waiters -DPARTICIPANTS=2 -DROUNDS=2 -DDEATHS=2
     model pool_attach
+    model pool_listen -DSMALLS=3
+    model pool_listen -DLISTENERS=2 -DSMALLS=1
     model pool_chunks -DDEATHS=0
     model pool_chunks -DJOINS=1 -DMOVES=1
     model pool_chunks -DSINGLES=2 -DRUNS=1 -DJOINS=2
     model pool_chunks -DPARTICIPANTS=3 -DSINGLES=2 -DRUNS=1 -DJOINS=1 -DMOVES=1
+    model pool_blocks
+    model pool_blocks -DCHUNKS=3 -DFORMS=3 -DTAKES=1 -DJOINS=2 -DDEATHS=0
+    model pool_blocks -DCHUNKS=3 -DFORMS=3 -DTAKES=1 -DJOINS=1
+    model pool_blocks -DPARTICIPANTS=3 -DFORMS=2 -DTAKES=1 -DJOINS=1 -DDEATHS=2
+    model map_read
+    model map_read -DDEATHS=2 -DREADS=1
+    model map_transaction_insert -DACTS=2 -DDEATHS=2
+    model cell -DUPDATES=0 -DDEATHS=2
+    model cell -DSTORES=1 -DREADS=1
+    model queue -DDEATHS=0 -DPUSHES=2 -DPUT_BACKS=0
+    model queue -DPUSHES=1 -DPUT_BACKS=0
+    model queue -DDEATHS=2 -DPRODUCERS=1 -DPUSHES=1
+    model queue -DPRODUCERS=1 -DPUSHES=3 -DPUT_BACKS=0
+    model queue -DDEATHS=0 -DPUSHES=3 -DPUT_BACKS=0 -DCONSUMERS=1 -DSLOTS=3 -DBLOCKS=4
+    model queue -DPUSHES=2 -DPRODUCERS=1 -DCONSUMERS=1 -DPUT_BACKS=2
+    model queue_keys
+    model queue_keys -DDEATHS=0 -DMESSAGES=4 -DBLOCKS=3
+    model queue_keys -DDEATHS=0 -DMESSAGES=2 -DBESIDE
+    model queue_keys -DDEATHS=0 -DMESSAGES=4 -DLANES=2 -DPUT_BACKS=0
   fi
+  model queue -DDEATHS=0 -DPRODUCERS=1 -DPUSHES=3 -DPUT_BACKS=0
+  model queue -DDEATHS=0 -DPRODUCERS=1 -DPUSHES=1 -DPUT_BACKS=2
+  model queue_pass -DDEATHS=2 -DMESSAGES=3 -DSCANS=2
+  model map_claim
+  model map_claim -DACTS=3 -DDEATHS=2
+  model map_transaction -DACTS=3 -DDEATHS=2
+  model map_transaction_insert -DDEATHS=2
   model wait
   model wait -DSPACE
   model close
@@ -152,6 +191,11 @@ list_mutations() {
     without attach "$step"
   done
   for step in NO_SLOT_LOCK LIFE_AFTER_REGISTRATION; do without attach "$step" -DWRITERS; done
+  for step in NO_RECORD_HOLD OWNER_FIRST HOLD_GONE_FIRST NO_CLEARING GENERATION_FIRST STORED_FIRST NAMED_FIRST; do
+    without durable "$step" -DREADERS=2 -DGENERATIONS=3
+  done
+  without durable ATTACHING_COUNTS -DGENERATIONS=3
+  without durable NO_INCARNATION -DGENERATIONS=3 -DRANGES=1 -DWITH_BYSTANDER
   for step in WRITE_FIRST NO_LOOK NO_FENCE_OF_ATTACHING NO_FENCE_OF_REMOVAL NO_CLOSING NO_SETTLING READY_FIRST; do
     without directory "$step"
   done
@@ -177,7 +221,7 @@ list_mutations() {
   done
   without pool_magazine NO_LOCK -DACQUIRES=2
   without pool_magazine USED_BESIDE_A_MAGAZINE -DDEATHS=0 -DMAGAZINE=2
-  for step in NO_HEAVY_FENCE NO_LOOK_BEHIND_FREE NO_LOOK_FOR_FREE NO_LOOK_BEHIND_WAITING NO_WAKE NO_WAKE_WITHOUT_LOCK \
+  for step in NO_HEAVY_FENCE NO_LOOK_BEHIND_FREE NO_LOOK_FOR_FREE LOWERED_BY_STORE NO_WAKE NO_WAKE_WITHOUT_LOCK \
     NEWEST_FIRST; do
     without pool_waiters "$step" -DDEATHS=0 -DTIMEOUTS=0
   done
@@ -185,6 +229,10 @@ list_mutations() {
   for step in WORD_BEFORE_REQUEST CUT_OFF_NOT_SERVED NO_REQUEST_SETTLED REQUEST_SETTLED_LAST; do
     without pool_waiters "$step" -DTIMEOUTS=0
   done
+  for step in ASKED_BEFORE_TICKET STRUCK_OUT_FIRST NO_TICKET_IN_REQUEST NO_LOOK_AGAIN WAITING_FIRST LOWERED_BY_STORE; do
+    without pool_listen "$step"
+  done
+  without pool_listen LOWERED_AND_RAISED -DSTOPS=0
   for step in MOVE_WITHOUT_LOOK ROOT_CLEARED_FIRST WORD_BEFORE_ENTRY COMMIT_FIRST COUNT_LAST NO_BUSY_CHECK NO_HOLD_CHECK \
     CLEARED_LATE NO_CLEARING ENTRIES_UNREAD NO_HEAVY_FENCE; do
     without pool_attach "$step" -DDEATHS=0
@@ -194,7 +242,48 @@ list_mutations() {
     without pool_chunks "$step" -DDEATHS=0
   done
   for step in MOVED_TO_FREE NO_CHUNK_SETTLED; do without pool_chunks "$step" -DSINGLES=2 -DJOINS=1 -DMOVES=1; done
+  for step in NO_LOOK_AT_BLOCK BLOCK_BEFORE_WORD LOOK_AT_ANY_CLASS NO_INCARNATION JOINED_BY_STORE SPLIT_BEFORE_TAIL; do
+    without pool_blocks "$step" -DDEATHS=0
+  done
+  for step in NO_PARTING HEAD_FREED_FIRST NO_TAIL_SETTLED; do without pool_blocks "$step"; done
+  without pool_blocks TAIL_SETTLED_LAST -DTAKES=0 -DDEATHS=2
   without pool_chunks CHUNK_SETTLED_FIRST -DPARTICIPANTS=3 -DSINGLES=0 -DJOINS=0 -DMOVES=0
+  for step in NO_GUARD_FIRST NO_LOOK LOOK_AT_VALUE NO_RESCUE NO_LOOK_BEHIND_FLIP FLIP_FIRST SHARED_BEFORE_ROOT NO_KEY_IN_VALUE \
+    NO_HEAVY_FENCE ENTRY_UNREAD GUARDS_UNREAD NO_INCOMING_ROOT; do
+    without map_read "$step" -DDEATHS=0
+  done
+  without map_read NO_SETTLING
+  for step in NO_CLAIM NO_LOOK_AT_LIFE; do without map_claim "$step" -DDEATHS=0; done
+  for step in CLAIMED_BEFORE_SAID NO_CLAIM_SETTLED NO_ENTRY_SETTLED LIFE_FREED_FIRST INDEX_BEFORE_KEY UNSAID_FIRST; do
+    without map_claim "$step"
+  done
+  without map_claim CLAIM_RELEASED_FIRST -DDEATHS=2
+  for step in NO_POSITION SLOT_FIRST NO_LOOK_AT_TAKEN; do
+    without queue "$step" -DDEATHS=0 -DPRODUCERS=1 -DPUSHES=4 -DPUT_BACKS=0
+  done
+  without queue PLAIN_SLOT -DDEATHS=0 -DPUSHES=1 -DPUT_BACKS=0
+  for step in PLAIN_TAKE BIT_FIRST FLAG_FIRST NO_SECOND_LOOK_AT_STATE NO_SECOND_LOOK_AT_BITS; do
+    without queue "$step" -DDEATHS=0 -DPRODUCERS=1 -DPUSHES=1 -DPUT_BACKS=2
+  done
+  for step in NO_BITS_OF_OTHERS NO_UNCOMMITTED NO_LOOK_AT_SLOT; do
+    without queue "$step" -DPRODUCERS=1 -DPUSHES=2 -DCONSUMERS=1
+  done
+  for step in NO_RENEWAL LEFT_LAST NO_PASS_SETTLED ALWAYS_UNDONE NO_PASSING_ROOT ROOT_LAST; do
+    without queue_pass "$step" -DSCANS=2
+  done
+  for step in BIT_LAST HAS_LAST PLAIN_CLAIM NO_LOOK_AT_HAS ANY_THAT_WAITS NO_SECOND_LOOK NO_LOOK_AT_WHAT_COMES \
+    CLAIM_RELEASED_FIRST; do
+    without queue_keys "$step" -DDEATHS=0
+  done
+  without queue_keys BITS_GIVEN_UP -DDEATHS=0 -DMESSAGES=4 -DLANES=2 -DPUT_BACKS=0
+  without queue_keys NO_LOOK_AT_POSITION -DDEATHS=0 -DMESSAGES=2 -DBESIDE
+  for step in NO_CLAIM_SETTLED CLAIM_SETTLED_FIRST NO_HAS_SETTLED; do without queue_keys "$step"; done
+  without map_transaction OUT_OF_ORDER -DDEATHS=0
+  for step in NO_ROLL_FORWARD COMMITTED_FIRST; do without map_transaction "$step"; done
+  for step in NO_ROLL_FORWARD NO_TAKE_BACK NO_SECOND_LOOK PUBLISHED_LATE; do without map_transaction_insert "$step"; done
+  without map_transaction ROLLED_WITHOUT_CLAIM -DSETTLED_LATE -DACTS=3 -DDEATHS=2
+  for step in NO_MARK NO_LOOK_BEHIND LOOK_FIRST PLAIN_STORE VERSION_LAST UPDATE_COUNTS_ON; do without cell "$step"; done
+  without cell OVER_CURRENT -DSTORES=3 -DUPDATES=0 -DREADS=0 -DDEATHS=2
   for step in NO_HEAVY_FENCE SEQUENCE_AFTER_LOOK SEQUENCE_AFTER_ANNOUNCEMENT NO_SEQUENCE NO_LOOK_AGAIN NO_LOOK_AFTER_DEATH; do
     without wait "$step"
   done

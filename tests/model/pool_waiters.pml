@@ -2,18 +2,19 @@
  *
  * Mirrors   pool/waiters.cpp, pool/acquire.cpp. A buffer's word says incarnation and FREE, or local and whose. Each
  *           participant has a `request`: none, asks with a ticket, or given a buffer, with the ticket still. One word of the
- *           pool's, `waiting`, says that somebody may be asking.
- *             acquire    FREE -> local by compare-and-swap. Is none free: a ticket, request; then, round by round, waiting = 1,
- *                        heavy fence, look for a free one; look at the request: it is over once it says given, and the word
- *                        says local; sleep
+ *           pool's, `waiting`, says by a number that somebody may be asking.
+ *             acquire    FREE -> local by compare-and-swap. Is none free: a ticket, request, waiting = the ticket, heavy fence;
+ *                        then, round by round, look for a free one; look at the request: it is over once it says given, and
+ *                        the word says local; sleep
  *             retract    who has found one, or gives up: request -> none by compare-and-swap. If it was given one meanwhile, it
  *                        looks under the pool's lock, and takes what has become its own
  *             release    look at waiting; if it is 0: local -> FREE of the next incarnation, light fence, look again. If it
- *                        is 1, hand over under the pool's lock, what was freed already once it is taken again; if the lock
+ *                        is not, hand over under the pool's lock, what was freed already once it is taken again; if the lock
  *                        is not to be had: free, wake all
  *             hand over  under the pool's lock: of the oldest who asks, request: asks -> given by compare-and-swap; then the
  *                        word: local of the giver -> local of the other one, next incarnation; wake. Asks, too, whoever was
- *                        given one whose word is not his: a giver died in between. Nobody asks: waiting = 0, look again, free
+ *                        given one whose word is not his: a giver died in between. Nobody asks: waiting = 0, if it is
+ *                        what it was before the look, and free; else look again
  *             recover    under the pool's lock: a dead one's request = none; his buffers are handed over, or freed; then a
  *                        look at waiting as behind a release, and all are woken
  * Assumed   total store order, as store_buffers.pml says; no wake-up is lost between look and sleep (wait.pml); that the
@@ -27,7 +28,7 @@
  *           DEATHS.
  *
  * Each of these leaves out one step, and must fail: NO_HEAVY_FENCE, NO_LOOK_BEHIND_FREE, NO_LOOK_FOR_FREE,
- * NO_LOOK_BEHIND_WAITING, NO_WAKE, NO_WAKE_WITHOUT_LOCK, NEWEST_FIRST; with a timeout GIVEN_BY_STORE, RETRACTED_BY_STORE,
+ * LOWERED_BY_STORE, NO_WAKE, NO_WAKE_WITHOUT_LOCK, NEWEST_FIRST; with a timeout GIVEN_BY_STORE, RETRACTED_BY_STORE,
  * NO_LOCK_TO_RETRACT; with a death WORD_BEFORE_REQUEST, CUT_OFF_NOT_SERVED, NO_REQUEST_SETTLED, REQUEST_SETTLED_LAST.
  * FREED_PAST_WAITERS is free of errors: a recovery that frees, and wakes all, loses nothing but their order. */
 #ifndef PARTICIPANTS
@@ -157,21 +158,27 @@ inline find_oldest() {
 /* Buffer b, whose word nobody else changes: says by `handed` whether somebody has it now. */
 inline hand_over() {
   do
-  :: find_oldest();
+  :: LOAD(number = load(WAITING));
+     find_oldest();
      if
-     :: oldest == NOBODY && is_lowered -> is_lowered = false; break
-     :: oldest == NOBODY && !is_lowered ->
-#ifdef NO_LOOK_BEHIND_WAITING
-        STORE(flush(me); memory[WAITING] = 0);
-        break
+     :: oldest == NOBODY ->
+        STORE(flush(me);
+              if
+#ifdef LOWERED_BY_STORE
+              :: true ->
 #else
-        STORE(flush(me); memory[WAITING] = 0; is_lowered = true)
+              :: memory[WAITING] == number ->
 #endif
-     :: else ->
+                 memory[WAITING] = 0; is_lowered = true
+              :: else
+              fi;
+              number = 0);
         if
-        :: is_lowered -> STORE(flush(me); memory[WAITING] = 1; is_lowered = false)
+        :: is_lowered -> is_lowered = false; break
         :: else
-        fi;
+        fi
+     :: else ->
+        number = 0;
 #ifdef WORD_BEFORE_REQUEST
         LOAD(seen = load(word(b)));
         STORE(store(word(b), next(seen, local_of(oldest))); seen = 0);
@@ -344,7 +351,11 @@ inline take_free() {
 
 inline announce() {
   LOAD(tickets++; mine = asks(tickets));
-  STORE(store(request(me), mine))
+  STORE(store(request(me), mine));
+  STORE(flush(me); memory[WAITING] = ticket_of(mine));
+#ifndef NO_HEAVY_FENCE
+  heavy_fence()
+#endif
 }
 
 /* Has it found one, or gives it up, its request may have been granted meanwhile: that one comes on top. */
@@ -389,10 +400,6 @@ inline wait_for_one() {
   announce();
   do
   :: atomic { begin_look() };
-     STORE(flush(me); memory[WAITING] = 1);
-#ifndef NO_HEAVY_FENCE
-     heavy_fence();
-#endif
 #ifndef NO_LOOK_FOR_FREE
      take_free();
 #endif
@@ -425,7 +432,7 @@ inline wait_for_one() {
 proctype participant(byte me) {
   byte b = NO_BUFFER, spare = NO_BUFFER;            /* what it has */
   byte mine;                                        /* its request, as it made it */
-  byte rounds, n, seen, whom;
+  byte rounds, n, seen, whom, number;
   byte oldest = NOBODY, asked, asked_before;
   bool handed, is_freed, is_waited_for, is_lowered, is_granted;
 
@@ -449,7 +456,7 @@ proctype participant(byte me) {
   :: rounds == ROUNDS && b == NO_BUFFER -> break
   od;
 killed:
-  LOAD(b = NO_BUFFER; spare = NO_BUFFER; mine = 0; rounds = 0; n = 0; seen = 0; whom = 0; oldest = NOBODY; asked = 0;
+  LOAD(b = NO_BUFFER; spare = NO_BUFFER; mine = 0; rounds = 0; n = 0; seen = 0; whom = 0; number = 0; oldest = NOBODY; asked = 0;
        asked_before = 0; handed = false; is_freed = false; is_waited_for = false; is_lowered = false; is_granted = false;
        ended++)
 }
