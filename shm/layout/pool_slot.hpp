@@ -11,6 +11,8 @@ namespace sapbuf::layout {
 inline constexpr std::uint32_t kRoots = 248;
 // Free buffers that one user can keep at hand.
 inline constexpr std::uint32_t kMagazine = 64;
+// The same for each class of a pool with size classes.
+inline constexpr std::uint32_t kClassMagazine = 14;
 
 // What a magazine's one word says: how many buffers are in it, and how many were ever acquired from it. Acquiring one
 // changes both with one store, so the count is exact whenever its owner is killed.
@@ -36,14 +38,17 @@ struct MagazineState {
 static_assert(MagazineState::make(7, 3).after_acquiring().acquired() == 8);
 static_assert(MagazineState::make(7, 3).after_acquiring().depth() == 2);
 
-// What a user says of a buffer that it waits for.
+// What a user says of a buffer that it waits for. In a pool with size classes nobody is given one: who waits takes it in turn,
+// and who listens, with a ticket of the pool's, has no turn, and is told once that there may be something.
 struct Request {
   std::uint64_t word = 0;  // 0: it does not wait
 
   static constexpr Request waits() noexcept { return {1}; }
   static constexpr Request given(std::uint32_t index) noexcept { return {(std::uint64_t{index} + 1) << 1}; }
+  static constexpr Request listens(std::uint64_t ticket) noexcept { return {(ticket << 1) | 1}; }
   constexpr bool is_none() const noexcept { return word == 0; }
-  constexpr bool is_given() const noexcept { return word > 1; }
+  constexpr bool is_given() const noexcept { return word > 1 && word % 2 == 0; }
+  constexpr bool is_listening() const noexcept { return word > 1 && word % 2 == 1; }
   constexpr std::uint32_t index() const noexcept { return static_cast<std::uint32_t>((word >> 1) - 1); }
 };
 
@@ -83,8 +88,14 @@ struct alignas(kLineBytes) PoolSlot {
   //   edge        the lock
   //   crash       harmless: it says what the departed record that is still selected says too
   Word counted;
-  Word reserved[3];
-  // The magazine: buffers that the owner has and does not use, `state`.depth() of them; their words say that they are the
+  // The size class of the buffer that it waits for.
+  //   written by  the owner, before the request
+  //   read by     who wants one, while somebody waits
+  //   edge        none: whoever reads an older one gives way, or takes a buffer, for once
+  //   crash       harmless: it counts only with a request
+  Word wanted_class;
+  Word reserved[2];
+  // The magazine; in a pool with size classes there is one for each class instead: ClassMagazine. Buffers that the owner has and does not use, `state`.depth() of them; their words say that they are the
   // owner's. Whoever finds no free buffer takes them, under the pool's lock.
   //   written by  the owner; recovery, once the owner is dead or leaves, under the pool's lock
   //   read by     whoever takes from it, under the pool's lock; inspect
@@ -92,8 +103,9 @@ struct alignas(kLineBytes) PoolSlot {
   //               owner, with release <-> acquire
   //   crash       the words are what counts: recovery frees the buffers
   alignas(kLineBytes) Word state;  // MagazineState
-  // How many buffers the owner has, those in its magazine included; but for `elsewhere`. Where it changes together with
-  // `state`, the store to `state` decides for both: while that is `next_state`, `next_has` is what counts.
+  // How many buffers the owner has, those in its magazines included; but for `elsewhere`. Where it changes together with a
+  // magazine's `state`, the store to that decides for both: while the one of magazine `next_magazine` is `next_state`,
+  // `next_has` is what counts.
   //   written by  the owner
   //   read by     whoever settles it, inspect
   //   edge        none: who settles it does so behind the owner's death, or his leaving
@@ -109,7 +121,7 @@ struct alignas(kLineBytes) PoolSlot {
   Word adopted;
   Word misses;
   Word refills;
-  Word reserved_1;
+  Word next_magazine;  // as next_state; its number is the size class
   HalfWord magazine[kMagazine];
   // More figures: buffers that were released on other threads than the owner's.
   //   written by  whoever releases one, in the owner's process: fetch-add
@@ -139,15 +151,26 @@ struct alignas(kLineBytes) PoolSlot {
 };
 
 inline constexpr Field kPoolSlotFields[] = {
-    SAPBUF_FIELD(PoolSlot, attention), SAPBUF_FIELD(PoolSlot, acknowledged), SAPBUF_FIELD(PoolSlot, request),
-    SAPBUF_FIELD(PoolSlot, ticket),    SAPBUF_FIELD(PoolSlot, counted),      SAPBUF_FIELD(PoolSlot, reserved),
-    SAPBUF_FIELD(PoolSlot, state),     SAPBUF_FIELD(PoolSlot, has),          SAPBUF_FIELD(PoolSlot, next_state),
-    SAPBUF_FIELD(PoolSlot, next_has),  SAPBUF_FIELD(PoolSlot, adopted),      SAPBUF_FIELD(PoolSlot, misses),
-    SAPBUF_FIELD(PoolSlot, refills),   SAPBUF_FIELD(PoolSlot, reserved_1),   SAPBUF_FIELD(PoolSlot, magazine),
-    SAPBUF_FIELD(PoolSlot, elsewhere), SAPBUF_FIELD(PoolSlot, attached),     SAPBUF_FIELD(PoolSlot, stolen),
-    SAPBUF_FIELD(PoolSlot, grown),     SAPBUF_FIELD(PoolSlot, waits),        SAPBUF_FIELD(PoolSlot, reserved_2),
-    SAPBUF_FIELD(PoolSlot, roots),     SAPBUF_FIELD(PoolSlot, served)};
+    SAPBUF_FIELD(PoolSlot, attention),  SAPBUF_FIELD(PoolSlot, acknowledged), SAPBUF_FIELD(PoolSlot, request),
+    SAPBUF_FIELD(PoolSlot, ticket),     SAPBUF_FIELD(PoolSlot, counted),      SAPBUF_FIELD(PoolSlot, wanted_class),
+    SAPBUF_FIELD(PoolSlot, reserved),   SAPBUF_FIELD(PoolSlot, state),        SAPBUF_FIELD(PoolSlot, has),
+    SAPBUF_FIELD(PoolSlot, next_state), SAPBUF_FIELD(PoolSlot, next_has),     SAPBUF_FIELD(PoolSlot, adopted),
+    SAPBUF_FIELD(PoolSlot, misses),     SAPBUF_FIELD(PoolSlot, refills),      SAPBUF_FIELD(PoolSlot, next_magazine),
+    SAPBUF_FIELD(PoolSlot, magazine),   SAPBUF_FIELD(PoolSlot, elsewhere),    SAPBUF_FIELD(PoolSlot, attached),
+    SAPBUF_FIELD(PoolSlot, stolen),     SAPBUF_FIELD(PoolSlot, grown),        SAPBUF_FIELD(PoolSlot, waits),
+    SAPBUF_FIELD(PoolSlot, reserved_2), SAPBUF_FIELD(PoolSlot, roots),        SAPBUF_FIELD(PoolSlot, served)};
 static_assert(sizeof(PoolSlot) == 2496 && covers(kPoolSlotFields, sizeof(PoolSlot)));
+
+// What a user of a pool with size classes has at hand of one class: an array by slot and class. As PoolSlot::state and
+// `magazine`.
+struct alignas(kLineBytes) ClassMagazine {
+  Word state;
+  HalfWord magazine[kClassMagazine];
+};
+
+inline constexpr Field kClassMagazineFields[] = {SAPBUF_FIELD(ClassMagazine, state),
+                                                 SAPBUF_FIELD(ClassMagazine, magazine)};
+static_assert(sizeof(ClassMagazine) == kLineBytes && covers(kClassMagazineFields, sizeof(ClassMagazine)));
 
 // The sum over the users that have left or died, kept like a stream's (DepartedRecord): the copy that is not selected is
 // rewritten, then `departed_selector` moves.
@@ -189,11 +212,11 @@ struct alignas(kLineBytes) PoolControl {
   //   edge        growth: release, behind the region's growth <-> acquire
   //   crash       before it: room in the region that the next one who needs a buffer finds
   Word count;
-  // 1 if anybody may have a request: then nobody keeps a free buffer, or takes one, before those who wait.
-  //   written by  whoever waits; who serves, under the pool's lock
+  // Requests made since nobody had one. Not 0: nobody keeps a free buffer, or takes one, before those who wait.
+  //   written by  whoever waits: fetch-add; who serves, under the pool's lock: compare-and-swap
   //   read by     everybody, once `attention` says so
-  //   edge        request (SB): the request, then this = 1 <-> this = 0, fence, then a last look at the requests
-  //   crash       1 for nothing: the next one who serves finds nobody
+  //   edge        request (SB): the request, then this + 1 <-> this, the requests, then this = 0 if it is the same
+  //   crash       not 0 for nothing: the next one who serves finds nobody
   Word waiting;
   // Of the next request: they are served in this order.
   //   written by  whoever waits: fetch-add

@@ -13,6 +13,8 @@
 //   local -> shared          its owner, behind its root                                  (release)
 //   shared -> dying          a scan that found no root, under the pool's lock: compare-exchange
 //   dying -> shared          whoever adopts it, behind its root, or the scan that found one: compare-exchange
+//   shared -> free           who has its only root: compare-exchange                     (release)
+//   shared, dying -> shared  the same, of the next incarnation, for another root: compare-exchange
 //   dying -> free            the scan, behind the heavy fence and a second look at all roots: compare-exchange
 //
 //   written by   as above
@@ -40,6 +42,8 @@ struct BufferWord {
   constexpr bool is_local_of(std::uint32_t slot) const noexcept {
     return state() == BufferState::local && owner() == slot;
   }
+  // Also while a scan decides whether it is free.
+  constexpr bool is_shared() const noexcept { return state() == BufferState::shared || state() == BufferState::dying; }
   // The same buffer, free for the next one.
   constexpr BufferWord freed() const noexcept { return make(incarnation() + 1, BufferState::free); }
 };

@@ -17,7 +17,7 @@
 #include "segment/maintenance_lock.hpp"
 #include "segment/recovery.hpp"
 
-namespace sapbuf::detail {
+namespace SAPBUF_DETAIL {
 namespace {
 
 using layout::BufferState;
@@ -31,14 +31,6 @@ constexpr auto relaxed = std::memory_order_relaxed;
 constexpr int kTries = 16;                              // to make room, when others take what comes of it
 constexpr int kTriesHere = 4;                           // of these, before the pool grows
 constexpr std::chrono::milliseconds kLockPatience{10};  // of one who does not wait, with a live holder
-constexpr std::uint64_t kNapNs = 2'000'000;             // of one that may be waiting for the dead, or for a flag
-constexpr std::uint64_t kOthersNs = 20'000'000;         // for which it is left to the oldest one to make room
-
-std::uint64_t deadline_after(std::chrono::nanoseconds timeout) noexcept {
-  const auto ns = static_cast<std::uint64_t>(std::max<std::int64_t>(0, timeout.count()));
-  const std::uint64_t now = platform::monotonic_ns();
-  return ns > ~now ? ~std::uint64_t{0} : now + ns;
-}
 
 }  // namespace
 
@@ -89,7 +81,8 @@ bool PoolUserState::find_free(std::uint32_t& buffer) noexcept {
 }
 
 void PoolUserState::count_acquired(std::uint32_t how_many) noexcept {
-  change_magazine(*slot, {slot->state.load(relaxed) + how_many * MagazineState::kOneAcquired}, how_many);
+  const Magazine first = magazine(0);
+  change_magazine(*slot, 0, first, {first.state.load(relaxed) + how_many * MagazineState::kOneAcquired}, how_many);
   count_figure(slot->misses, how_many);
   owned_ += how_many;
   update_hot();
@@ -143,12 +136,13 @@ Status PoolUserState::prepare_to_acquire(std::uint32_t how_many) noexcept {
 }
 
 Buffer PoolUserState::acquire() noexcept {
+  if (has_classes) return acquire_of_class(0);
   bool is_last = false;
   for (int tried = 0; tried < kTries; ++tried) {
     if (const Status status = prepare_to_acquire(1); status != Status::ok) return Buffer{status};
     Buffer taken;
     if (slot->request.load(relaxed) != 0) {  // what a hand-over left that this user did not wait for
-      empty_magazine();
+      empty_magazines();
       if (!withdraw(taken)) return taken;
     }
     if (may_use_magazine()) {
@@ -159,9 +153,9 @@ Buffer PoolUserState::acquire() noexcept {
       }
       if (slot->attention.load(relaxed) != acknowledged) continue;
     } else {
-      // Those who wait come first; but who cannot serve them, because the one who has the lock is stopped, does not wait
-      // for that one.
-      empty_magazine();
+      // Those who wait come first; but who cannot serve them, because the one who has the lock is stopped, does not
+      // wait for that one.
+      empty_magazines();
       const bool may_take = !somebody_waits(*core_) || !serve_waiters_soon(*core_, kAnyFree) || !somebody_waits(*core_);
       if (may_take && take_free(taken)) return taken;
     }
@@ -173,18 +167,19 @@ Buffer PoolUserState::acquire() noexcept {
 
 // --- Waiting -------------------------------------------------------------------------------------------------------
 
-void PoolUserState::request_one() noexcept {
+void PoolUserState::request(Request what) noexcept {
   // request (SB): in this order.
-  slot->request.store(Request::waits().word, std::memory_order_seq_cst);
+  slot->request.store(what.word, std::memory_order_seq_cst);
   SAPBUF_KILL_POINT(pool_asked);
-  core_->control().waiting.store(1, std::memory_order_seq_cst);
+  core_->control().waiting.fetch_add(1, std::memory_order_seq_cst);
 }
 
-void PoolUserState::ask() noexcept {
-  empty_magazine();
+void PoolUserState::ask(Asks what) noexcept {
+  empty_magazines();
   count_figure(slot->waits);
-  slot->ticket.store(core_->control().next_ticket.fetch_add(1, relaxed) + 1, relaxed);
-  request_one();
+  const std::uint64_t ticket = core_->control().next_ticket.fetch_add(1, relaxed) + 1;
+  slot->ticket.store(ticket, relaxed);
+  request(what == Asks::to_be_told ? Request::listens(ticket) : Request::waits());
   // magazine (SB): what they put back from here on, they give to those who wait. One who cannot make the fence looks by
   // itself.
   for_each_participant(*core_, [&](std::uint32_t user, layout::SlotRegistration) {
@@ -214,18 +209,42 @@ bool PoolUserState::take_given(Buffer& taken) noexcept {
 bool PoolUserState::withdraw(Buffer& taken) noexcept {
   if (slot->request.load(relaxed) == 0) return true;
   for (;;) {
-    std::uint64_t asked = Request::waits().word;
-    if (slot->request.compare_exchange_strong(asked, 0, std::memory_order_acq_rel)) return true;
+    std::uint64_t asked = slot->request.load(relaxed);
+    if (!Request{asked}.is_given() && slot->request.compare_exchange_strong(asked, 0, std::memory_order_acq_rel)) {
+      return true;
+    }
     if (take_given(taken)) return false;
     // Who serves is stopped in the middle of it: what comes of it is found by the next call.
     if (Request{slot->request.load(relaxed)}.is_given()) return true;
   }
 }
 
+int PoolUserState::event_fd() {
+  core_->segment().check_not_forked();
+  if (event_fd_ == nullptr) {
+    event_fd_ = std::make_unique<EventFd>(core_->segment());
+    event_fd_->make_readable();  // nothing says yet that there is no buffer
+  }
+  return event_fd_->descriptor();
+}
+
+void PoolUserState::arm(EventFd& event_fd, std::uint32_t size_class) noexcept {
+  const platform::Uncancellable to_its_end;
+  event_fd.forget();  // of an earlier request, that the attempt took back
+  event_fd.arm(slot->served, Wakers::use_full_fences, [&] {
+    // Behind the ticket: whoever strikes the request out has told the descriptor's thread before.
+    ask(has_classes ? Asks::to_be_told : Asks::for_one);
+    // What it finds it gives back: there is one.
+    if (has_classes) return search_class(size_class).status() != Status::exhausted;
+    serve_waiters_soon(*core_, kAnyFree, index_);
+    return Request{slot->request.load(std::memory_order_acquire)}.is_given();
+  });
+}
+
 // Without a request meanwhile: one buffer would be taken and given.
 void PoolUserState::take_out_of_turn(Buffer& taken) noexcept {
   if (!withdraw(taken) || slot->request.load(relaxed) != 0) return;
-  if (!take_free(taken)) request_one();
+  if (!take_free(taken)) request(Request::waits());
 }
 
 // Status::ok: not yet.
@@ -236,19 +255,21 @@ Status PoolUserState::why_stop_waiting(std::uint64_t deadline_ns) noexcept {
 }
 
 Buffer PoolUserState::acquire_for(std::chrono::nanoseconds timeout) noexcept {
+  if (has_classes) return acquire_of_for(0, timeout);
   Buffer taken = acquire();
   if (taken.status() != Status::exhausted) return taken;
   const platform::Uncancellable to_its_end;
-  const std::uint64_t deadline_ns = deadline_after(timeout);
+  const std::uint64_t begun_ns = platform::monotonic_ns();
+  const std::uint64_t deadline_ns = platform::deadline_after(timeout);
   std::uint64_t made_room_ns = 0;
-  ask();
+  ask(Asks::for_one);
   for (;;) {
     const SleepTicket ticket{slot->served, false, full_fences_};
     const std::uint64_t now = platform::monotonic_ns();
     if (is_oldest_waiter(*core_, index_) || now - made_room_ns > kOthersNs) {
       made_room_ns = now;
       make_room(true);
-      if (!serve_waiters_soon(*core_, kAnyFree)) take_out_of_turn(taken);  // who has the lock may be stopped
+      if (!serve_waiters_soon(*core_, kAnyFree, index_)) take_out_of_turn(taken);  // who has the lock may be stopped
     }
     if (taken || take_given(taken)) break;
     if (const Status status = why_stop_waiting(deadline_ns); status != Status::ok) {
@@ -257,7 +278,7 @@ Buffer PoolUserState::acquire_for(std::chrono::nanoseconds timeout) noexcept {
     }
     SAPBUF_KILL_POINT(pool_waiting);
     registry::beat(core_->segment().participant(index_));
-    ticket.sleep_until(std::min(deadline_ns, now + kNapNs));
+    ticket.sleep_until(std::min(deadline_ns, now + nap_after(now - begun_ns)));
     recover_while_waiting(core_->segment(), recovery_tried_ns_, Sweepers::one);
   }
   if (why_not() != Status::ok) return taken;
@@ -266,4 +287,4 @@ Buffer PoolUserState::acquire_for(std::chrono::nanoseconds timeout) noexcept {
   return given;
 }
 
-}  // namespace sapbuf::detail
+}  // namespace SAPBUF_DETAIL

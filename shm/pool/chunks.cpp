@@ -4,7 +4,7 @@
 
 #include <sapbuf/detail/kill_point.hpp>
 
-namespace sapbuf::detail {
+namespace SAPBUF_DETAIL {
 namespace {
 
 using layout::BufferState;
@@ -14,6 +14,7 @@ using layout::ChunkWord;
 using layout::kChunkBuffers;
 
 constexpr auto relaxed = std::memory_order_relaxed;
+constexpr std::uint32_t kSingle = 0;  // the size class of single pieces; the only one of a pool without classes
 
 bool is_free(const PoolCore& core, std::uint32_t buffer) noexcept {
   return BufferWord{core.word(buffer).load(relaxed)}.state() == BufferState::free;
@@ -25,21 +26,6 @@ ChunkWord chunk_word(const PoolCore& core, std::uint32_t chunk) noexcept {
 
 // --- Runs ----------------------------------------------------------------------------------------------------------
 
-bool take_whole(PoolCore& core, std::uint32_t chunk, std::uint32_t owner) noexcept {
-  std::uint64_t free = ChunkWord::make(ChunkState::free).word;
-  // pool-free: acquire.
-  const bool taken = core.chunk(chunk).compare_exchange_strong(free, ChunkWord::make(ChunkState::whole, owner).word,
-                                                               std::memory_order_acquire, relaxed);
-  if (taken) SAPBUF_KILL_POINT(chunk_taken);
-  return taken;
-}
-
-void free_whole(PoolCore& core, std::uint32_t chunk) noexcept {
-  // pool-free: release, behind the last use.
-  core.chunk(chunk).store(ChunkWord::make(ChunkState::free).word, std::memory_order_release);
-  SAPBUF_KILL_POINT(chunk_freed);
-}
-
 // Of a chunk that `owner` has whole: its first `count` buffers are his, and the others free.
 void keep_first(PoolCore& core, std::uint32_t chunk, std::uint32_t count, std::uint32_t owner) noexcept {
   for (std::uint32_t i = 0; i < count; ++i) {
@@ -49,7 +35,7 @@ void keep_first(PoolCore& core, std::uint32_t chunk, std::uint32_t count, std::u
   }
   SAPBUF_KILL_POINT(chunk_marked);
   // pool-free: release; and behind the words, for whoever takes one of the others.
-  core.chunk(chunk).store(ChunkWord::make(ChunkState::split, owner, true).word, std::memory_order_release);
+  core.chunk(chunk).store(ChunkWord::make_split(kSingle, owner).word, std::memory_order_release);
   SAPBUF_KILL_POINT(chunk_split);
 }
 
@@ -74,7 +60,7 @@ std::uint32_t take_from_split(PoolCore& core, const WantedRun& wanted, bool own)
   const std::uint32_t chunks = count_chunks(core);
   for (std::uint32_t chunk = 0; chunk < chunks; ++chunk) {
     const ChunkWord seen = chunk_word(core, chunk);
-    if (seen.state() != ChunkState::split || !seen.is_noted() || (own && seen.owner() != wanted.owner)) continue;
+    if (!seen.is_split_for(kSingle) || !seen.is_noted() || (own && seen.owner() != wanted.owner)) continue;
     const std::uint32_t first = take_adjacent(core, first_buffer_of(chunk), end_of(core, chunk), wanted);
     if (first != kNoBuffer) return first;
   }
@@ -83,11 +69,11 @@ std::uint32_t take_from_split(PoolCore& core, const WantedRun& wanted, bool own)
 
 // The first `count` buffers of a chunk, for a run that goes on there.
 bool is_free_for_rest(const PoolCore& core, std::uint32_t chunk, std::uint32_t count) noexcept {
-  const ChunkState state = chunk_word(core, chunk).state();
-  if (state == ChunkState::free) return true;
+  const ChunkWord seen = chunk_word(core, chunk);
+  if (seen.state() == ChunkState::free) return true;
   const std::uint32_t first = first_buffer_of(chunk);
   std::uint32_t free = 0;
-  while (state == ChunkState::split && free < count && is_free(core, first + free)) ++free;
+  while (seen.is_split_for(kSingle) && free < count && is_free(core, first + free)) ++free;
   return free == count;
 }
 
@@ -135,24 +121,26 @@ std::uint32_t take_from_chunks(PoolCore& core, const WantedRun& wanted) noexcept
 
 // --- Joining -------------------------------------------------------------------------------------------------------
 
-// All words that the chunk will ever have: somebody may know of a growth that this process has not seen.
-std::uint32_t end_of_words(const PoolCore& core, std::uint32_t chunk) noexcept {
-  const std::uint64_t end = std::uint64_t{first_buffer_of(chunk)} + kChunkBuffers;
-  return static_cast<std::uint32_t>(std::min(end, core.geometry().max_count));
+// With all words that it will ever have: somebody may know of a growth that this process has not seen.
+Block whole_block_at(const PoolCore& core, std::uint32_t chunk, ChunkWord seen) noexcept {
+  Block block = block_at(core, chunk, seen);
+  if (!core.has_classes()) {
+    const std::uint64_t ever = core.geometry().max_count - block.first;
+    block.count = static_cast<std::uint32_t>(std::min<std::uint64_t>(kChunkBuffers, ever));
+  }
+  return block;
 }
 
-bool are_all_free(const PoolCore& core, std::uint32_t chunk) noexcept {
-  const std::uint32_t end = end_of_words(core, chunk);
-  for (std::uint32_t buffer = first_buffer_of(chunk); buffer < end; ++buffer) {
-    if (!is_free(core, buffer)) return false;
+bool are_all_free(const PoolCore& core, const Block& block) noexcept {
+  for (std::uint32_t at = 0; at < block.count; ++at) {
+    if (!is_free(core, block.buffer(at))) return false;
   }
   return true;
 }
 
-bool change_all_incarnations(PoolCore& core, std::uint32_t chunk) noexcept {
-  const std::uint32_t end = end_of_words(core, chunk);
-  for (std::uint32_t buffer = first_buffer_of(chunk); buffer < end; ++buffer) {
-    layout::Word& word = core.word(buffer);
+bool change_all_incarnations(PoolCore& core, const Block& block) noexcept {
+  for (std::uint32_t at = 0; at < block.count; ++at) {
+    layout::Word& word = core.word(block.buffer(at));
     BufferWord seen{word.load(std::memory_order_acquire)};
     // chunk-join: release; pool-free: acquire.
     if (seen.state() != BufferState::free ||
@@ -165,13 +153,22 @@ bool change_all_incarnations(PoolCore& core, std::uint32_t chunk) noexcept {
 
 bool join(PoolCore& core, std::uint32_t chunk, std::uint32_t owner) noexcept {
   ChunkWord seen = chunk_word(core, chunk);
-  if (seen.state() != ChunkState::split || !are_all_free(core, chunk)) return false;
+  if (seen.state() != ChunkState::split) return false;
+  const Block block = whole_block_at(core, chunk, seen);
+  if (block.count == 0 || !are_all_free(core, block)) return false;
   layout::Word& word = core.chunk(chunk);
-  const ChunkWord joining = ChunkWord::make(ChunkState::joining, owner);
+  const ChunkWord joining = seen.changed_to(ChunkState::joining, owner);
   if (!word.compare_exchange_strong(seen.word, joining.word, std::memory_order_acq_rel, relaxed)) return false;
   SAPBUF_KILL_POINT(chunk_joining);
-  const bool joined = change_all_incarnations(core, chunk);
-  const ChunkWord ended = joined ? ChunkWord::make(ChunkState::free) : ChunkWord::make(ChunkState::split, owner, true);
+  const bool joined = change_all_incarnations(core, block);
+  if (joined && block.chunks > 1) {
+    // block: release, before its tail is free.
+    word.store(joining.changed_to(ChunkState::parting, owner).word, std::memory_order_release);
+    SAPBUF_KILL_POINT(chunk_parting);
+    free_tail(core, chunk);
+  }
+  const ChunkWord ended =
+      joined ? ChunkWord::make(ChunkState::free) : ChunkWord::make_split(joining.size_class(), owner);
   word.store(ended.word, std::memory_order_release);
   SAPBUF_KILL_POINT(chunk_joined);
   return joined;
@@ -179,12 +176,31 @@ bool join(PoolCore& core, std::uint32_t chunk, std::uint32_t owner) noexcept {
 
 }  // namespace
 
+bool take_whole(PoolCore& core, std::uint32_t chunk, std::uint32_t owner) noexcept {
+  std::uint64_t free = ChunkWord::make(ChunkState::free).word;
+  // pool-free: acquire.
+  const bool taken = core.chunk(chunk).compare_exchange_strong(free, ChunkWord::make(ChunkState::whole, owner).word,
+                                                               std::memory_order_acquire, relaxed);
+  if (taken) SAPBUF_KILL_POINT(chunk_taken);
+  return taken;
+}
+
+void free_whole(PoolCore& core, std::uint32_t chunk) noexcept {
+  // pool-free: release, behind the last use.
+  core.chunk(chunk).store(ChunkWord::make(ChunkState::free).word, std::memory_order_release);
+  SAPBUF_KILL_POINT(chunk_freed);
+}
+
 bool take_buffer(PoolCore& core, std::uint32_t buffer, std::uint32_t owner) noexcept {
+  return take_of_block(core, chunk_of(buffer), kSingle, buffer, owner);
+}
+
+bool take_of_block(PoolCore& core, std::uint32_t head, std::uint32_t size_class, std::uint32_t buffer,
+                   std::uint32_t owner) noexcept {
   layout::Word& word = core.word(buffer);
   BufferWord seen{word.load(std::memory_order_acquire)};
   // chunk-join: in this order.
-  if (seen.state() != BufferState::free || chunk_word(core, chunk_of(buffer)).state() != ChunkState::split)
-    return false;
+  if (seen.state() != BufferState::free || !chunk_word(core, head).is_split_for(size_class)) return false;
   const BufferWord own = BufferWord::make(seen.incarnation(), BufferState::local, owner);
   // pool-free: acquire, so that the last use by whoever had it is behind us; release, for one who is given it, and sees
   // the word alone.
@@ -201,17 +217,17 @@ void free_buffer(PoolCore& core, std::uint32_t buffer) noexcept {
 
 bool split(PoolCore& core, std::uint32_t chunk, std::uint32_t owner) noexcept {
   ChunkWord seen = chunk_word(core, chunk);
-  const ChunkWord own = ChunkWord::make(ChunkState::split, owner, true);
+  const ChunkWord own = ChunkWord::make_split(kSingle, owner);
   if (seen.state() == ChunkState::free &&
       core.chunk(chunk).compare_exchange_strong(seen.word, own.word, std::memory_order_acq_rel)) {
     SAPBUF_KILL_POINT(chunk_split);
     return true;
   }
-  return seen.state() == ChunkState::split;
+  return seen.is_split_for(kSingle);
 }
 
 void note_free(PoolCore& core, std::uint32_t buffer) noexcept {
-  layout::Word& word = core.chunk(chunk_of(buffer));
+  layout::Word& word = core.chunk(head_of(core, chunk_of(buffer)));
   ChunkWord seen{word.load(relaxed)};
   while (seen.state() == ChunkState::split && !seen.is_noted() &&
          !word.compare_exchange_weak(seen.word, seen.with_note(true).word, relaxed)) {
@@ -241,6 +257,13 @@ void free_run(PoolCore& core, std::uint32_t first, std::uint32_t count) noexcept
   for (; at < end; ++at) free_buffer(core, at);
 }
 
+void free_tail(PoolCore& core, std::uint32_t head) noexcept {
+  const std::uint32_t chunks = count_chunks(core);
+  std::uint32_t end = head + 1;
+  while (end < chunks && chunk_word(core, end).word == ChunkWord::make_tail(end - head).word) ++end;
+  while (end > head + 1) free_whole(core, --end);
+}
+
 std::uint32_t join_all(PoolCore& core, std::uint32_t owner) noexcept {
   std::uint32_t joined = 0;
   for_each_chunk(core, [&](std::uint32_t chunk, ChunkWord) { joined += join(core, chunk, owner); });
@@ -258,10 +281,15 @@ bool settle_chunk(PoolCore& core, std::uint32_t chunk, std::uint32_t dead) noexc
   };
   switch (seen.state()) {
     case ChunkState::whole:
+      free_tail(core, chunk);
       end_as(ChunkWord::make(ChunkState::free));
       return true;
     case ChunkState::joining:
-      end_as(ChunkWord::make(ChunkState::split, dead, true));
+      end_as(ChunkWord::make_split(seen.size_class(), dead));
+      return false;
+    case ChunkState::parting:
+      free_tail(core, chunk);
+      end_as(ChunkWord::make(ChunkState::free));
       return false;
     case ChunkState::changing:
       end_as(ChunkWord::make(ChunkState::unbacked));
@@ -271,4 +299,4 @@ bool settle_chunk(PoolCore& core, std::uint32_t chunk, std::uint32_t dead) noexc
   }
 }
 
-}  // namespace sapbuf::detail
+}  // namespace SAPBUF_DETAIL

@@ -1,7 +1,8 @@
 // Chunks: 64 buffers at a time. See layout/pool_chunk.hpp for their words.
 //
-// A run of buffers takes free chunks whole, one compare-exchange each; whoever needs single buffers splits one, and takes
-// words of its own chunks before he splits another. Who finds too few free chunks joins those whose buffers are all free:
+// A run of buffers takes free chunks whole, one compare-exchange each; whoever needs single buffers splits one, and
+// takes words of its own chunks before he splits another. Who finds too few free chunks joins those whose buffers are
+// all free:
 //
 //   who joins                                            who takes one buffer
 //   1. all words say free; chunk: split -> joining       the buffer's word says free
@@ -12,19 +13,50 @@
 //
 //   killed holding chunks     recovery: words that say local of the dead are freed; then his chunks
 //   killed between 1 and 3    recovery: split
+//
+// With size classes the buffers of one class stand in blocks of adjacent chunks, formed in blocks.cpp. The chunks of a
+// block are freed by whoever joins its buffers: its first chunk says that it is parting until those behind it are free,
+// for then it says no more which ones they were.
 #pragma once
 
 #include "pool/pool_core.hpp"
 
-namespace sapbuf::detail {
+namespace SAPBUF_DETAIL {
 
 constexpr std::uint32_t chunk_of(std::uint32_t buffer) noexcept { return buffer / layout::kChunkBuffers; }
 constexpr std::uint32_t first_buffer_of(std::uint32_t chunk) noexcept { return chunk * layout::kChunkBuffers; }
 inline std::uint32_t end_of(const PoolCore& core, std::uint32_t chunk) noexcept {
   return std::min(first_buffer_of(chunk) + layout::kChunkBuffers, core.count());
 }
+// The chunk that says what is in this one: the first one of its block, or itself.
+inline std::uint32_t head_of(const PoolCore& core, std::uint32_t chunk) noexcept {
+  const layout::ChunkWord seen{core.chunk(chunk).load(std::memory_order_acquire)};
+  const bool is_tail = seen.state() == layout::ChunkState::tail && seen.back() <= chunk;
+  return is_tail ? chunk - seen.back() : chunk;
+}
 inline std::uint32_t count_chunks(const PoolCore& core) noexcept {
   return static_cast<std::uint32_t>(layout::chunks_of(core.count()));
+}
+
+// The buffers that a chunk's word tells of which says that it is split, or joining.
+struct Block {
+  std::uint32_t first = 0;
+  std::uint32_t step = 1;   // from one to the next
+  std::uint32_t count = 0;  // 0: nothing that there can be
+  std::uint32_t chunks = 1;
+
+  std::uint32_t buffer(std::uint32_t at) const noexcept { return first + at * step; }
+  bool has(std::uint32_t buffer) const noexcept {
+    return (buffer - first) % step == 0 && (buffer - first) / step < count;
+  }
+};
+inline Block block_at(const PoolCore& core, std::uint32_t chunk, layout::ChunkWord seen) noexcept {
+  const std::uint32_t first = first_buffer_of(chunk);
+  if (!core.has_classes()) return {.first = first, .count = end_of(core, chunk) - first};
+  if (seen.size_class() >= core.classes()) return {.first = first};
+  const SizeClass& size_class = core.size_class(seen.size_class());
+  const bool fits = size_class.chunks <= count_chunks(core) - chunk;
+  return {first, size_class.pieces, fits ? size_class.buffers : 0, size_class.chunks};
 }
 
 // Calls `visit(chunk, word)` for each chunk.
@@ -37,11 +69,25 @@ void for_each_chunk(const PoolCore& core, Visit visit) {
   }
 }
 
+// Calls `visit(buffer)` for each buffer of a chunk that is split, if it is.
+template <typename Visit>
+void for_each_buffer(const PoolCore& core, std::uint32_t chunk, layout::ChunkWord seen, Visit visit) {
+  if (seen.state() != layout::ChunkState::split) return;
+  const Block block = block_at(core, chunk, seen);
+  for (std::uint32_t at = 0; at < block.count; ++at) visit(block.buffer(at));
+}
+
 // Takes this buffer alone for the user of slot `owner`, if it is free, and its chunk is split.
 bool take_buffer(PoolCore& core, std::uint32_t buffer, std::uint32_t owner) noexcept;
+// The same of a block for `size_class` that begins with the chunk `head`.
+bool take_of_block(PoolCore& core, std::uint32_t head, std::uint32_t size_class, std::uint32_t buffer,
+                   std::uint32_t owner) noexcept;
 // Its user has it no more.
 void free_buffer(PoolCore& core, std::uint32_t buffer) noexcept;
-// Makes it so that single buffers may be taken from the chunk. False: it is not to be had.
+// Takes a free chunk for whoever makes something of it.
+bool take_whole(PoolCore& core, std::uint32_t chunk, std::uint32_t owner) noexcept;
+void free_whole(PoolCore& core, std::uint32_t chunk) noexcept;
+// Makes it so that single buffers, pieces that is, may be taken from the chunk. False: it is not to be had.
 bool split(PoolCore& core, std::uint32_t chunk, std::uint32_t owner) noexcept;
 // A buffer was freed: its chunk is worth a look; nobody found a free one there: it is not.
 void note_free(PoolCore& core, std::uint32_t buffer) noexcept;
@@ -59,10 +105,13 @@ struct WantedRun {
 std::uint32_t take_run(PoolCore& core, const WantedRun& wanted) noexcept;
 // Their user has them no more.
 void free_run(PoolCore& core, std::uint32_t first, std::uint32_t count) noexcept;
+// The chunks of a block behind its first one, which says that it is whole, or parting: they become free. The last one
+// first: what is left of it when that is cut off is what stands next to the first one.
+void free_tail(PoolCore& core, std::uint32_t head) noexcept;
 // Joins whatever can be joined; returns how many chunks that were. Of the caller, in the user's slot `owner`.
 std::uint32_t join_all(PoolCore& core, std::uint32_t owner) noexcept;
 
 // Recovery, behind the words of the dead one's buffers: ends what he had begun with a chunk. True if he had it whole.
 bool settle_chunk(PoolCore& core, std::uint32_t chunk, std::uint32_t dead) noexcept;
 
-}  // namespace sapbuf::detail
+}  // namespace SAPBUF_DETAIL

@@ -5,8 +5,9 @@
 #include <sapbuf/detail/kill_point.hpp>
 
 #include "pool/chunks.hpp"
+#include "pool/waiters.hpp"
 
-namespace sapbuf::detail {
+namespace SAPBUF_DETAIL {
 namespace {
 
 constexpr std::uint64_t kMostBytes = std::uint64_t{4} << 20;  // at once: below a few milliseconds
@@ -35,7 +36,8 @@ std::uint64_t grow_by_one_step(PoolCore& core, std::chrono::milliseconds patienc
   }
   SAPBUF_KILL_POINT(pool_counted);
   note_free(core, before);  // its chunk may have been full
+  if (added != 0) serve_behind_release(core, kAnyFree);
   return added;
 }
 
-}  // namespace sapbuf::detail
+}  // namespace SAPBUF_DETAIL

@@ -5,10 +5,10 @@
 
 #include "pool/pool_core.hpp"
 
-namespace sapbuf::detail {
+namespace SAPBUF_DETAIL {
 
-// By one step, towards `max_count`, unless somebody else does it meanwhile; returns how many buffers were added here. Throws
-// Error.
+// By one step, towards `max_count`, unless somebody else does it meanwhile; returns how many buffers were added here.
+// Throws Error.
 std::uint64_t grow_by_one_step(PoolCore& core, std::chrono::milliseconds patience);
 
-}  // namespace sapbuf::detail
+}  // namespace SAPBUF_DETAIL

@@ -2,10 +2,11 @@
 
 #include <sapbuf/detail/kill_point.hpp>
 
+#include "pool/chunks.hpp"
 #include "pool/figures.hpp"
 #include "pool/pool_user.hpp"
 
-namespace sapbuf::detail {
+namespace SAPBUF_DETAIL {
 
 using layout::BufferState;
 using layout::BufferWord;
@@ -64,6 +65,43 @@ Status PoolUserState::hand_over(Buffer& buffer, layout::Word& root) noexcept {
   return Status::ok;
 }
 
+layout::Root PoolUserState::root_of(const Buffer& buffer) noexcept {
+  const auto& user = static_cast<const PoolUserState&>(*buffer.user_);
+  const BufferWord own{user.core_->word(buffer.index_).load(relaxed)};  // nobody changes it meanwhile
+  return Root::make(buffer.index_, own.incarnation());
+}
+
+PoolUserHot& PoolUserState::share_rooted(Buffer& buffer, std::uint32_t now_ms) noexcept {
+  auto& user = static_cast<PoolUserState&>(*buffer.user_);
+  layout::Word& word = user.core_->word(buffer.index_);
+  user.core_->since(buffer.index_).store(now_ms, relaxed);
+  const std::uint32_t incarnation = BufferWord{word.load(relaxed)}.incarnation();
+  // pool-share: release, so that who takes it sees what stands in it, and scans see the root before the word.
+  word.store(BufferWord::make(incarnation, BufferState::shared).word, std::memory_order_release);
+  SAPBUF_KILL_POINT(pool_handed_over);
+  buffer.user_ = nullptr;
+  buffer.bytes_ = {};
+  buffer.status_ = Status::closed;
+  count_figure(user.slot->attached);
+  user.has_no_more(kNoRoot);
+  return user;
+}
+
+Buffer PoolUserState::take_back(PoolUserHot& hot, layout::Root root) noexcept {
+  auto& user = static_cast<PoolUserState&>(hot);
+  layout::Word& word = user.core_->word(root.index());
+  const std::uint32_t incarnation = renewed(root).incarnation();
+  const BufferWord own = BufferWord::make(incarnation, BufferState::local, user.index_);
+  std::uint64_t seen = word.load(relaxed);
+  // A scan may have found it dying.
+  while (!word.compare_exchange_weak(seen, own.word, std::memory_order_acq_rel, relaxed)) {
+  }
+  count_figure(user.slot->adopted);
+  change_has(*user.slot, 1);
+  ++user.owned_;
+  return Buffer{user, root.index()};
+}
+
 const PoolCore* find_pool_of(const Buffer& buffer, const SegmentCore& segment, Status& status) noexcept {
   const PoolCore* const pool = PoolUserState::home_of(buffer, status);
   if (pool == nullptr || pool->segment().creation_id() == segment.creation_id()) return pool;
@@ -73,4 +111,41 @@ const PoolCore* find_pool_of(const Buffer& buffer, const SegmentCore& segment, S
 
 Status root_elsewhere(Buffer& buffer, layout::Word& root) noexcept { return PoolUserState::hand_over(buffer, root); }
 
-}  // namespace sapbuf::detail
+layout::Root root_of(const Buffer& buffer) noexcept { return PoolUserState::root_of(buffer); }
+
+PoolUserHot& share_rooted(Buffer& buffer, std::uint32_t now_ms) noexcept {
+  return PoolUserState::share_rooted(buffer, now_ms);
+}
+
+Buffer take_back(PoolUserHot& user, Root root) noexcept { return PoolUserState::take_back(user, root); }
+
+void free_rooted(PoolCore& pool, std::span<const Root> roots) noexcept {
+  pool.note_back(roots.size());
+  std::size_t left = 0;
+  for (const Root root : roots) {
+    const BufferWord shared = BufferWord::make(root.incarnation(), BufferState::shared);
+    std::uint64_t seen = shared.word;
+    // pool-free: release, behind the last use.
+    if (root.is_none() || root.index() >= pool.count() ||
+        !pool.word(root.index())
+             .compare_exchange_strong(seen, shared.freed().word, std::memory_order_acq_rel, relaxed)) {
+      ++left;
+      continue;
+    }
+    SAPBUF_KILL_POINT(pool_freed);
+    note_free(pool, root.index());
+  }
+  if (left != 0) pool.note_out(left);
+}
+
+bool renew_rooted(PoolCore& pool, Root root) noexcept {
+  layout::Word& word = pool.word(root.index());
+  const BufferWord next = BufferWord::make(renewed(root).incarnation(), BufferState::shared);
+  BufferWord seen{word.load(relaxed)};
+  while (seen.incarnation() == root.incarnation() && seen.is_shared()) {
+    if (word.compare_exchange_strong(seen.word, next.word, std::memory_order_acq_rel, relaxed)) return true;
+  }
+  return false;
+}
+
+}  // namespace SAPBUF_DETAIL

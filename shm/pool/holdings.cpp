@@ -1,5 +1,5 @@
-// What a user of a pool has, and giving it back once the user is dead, or leaves. Under the pool's lock; each step may be
-// repeated.
+// What a user of a pool has, and giving it back once the user is dead, or leaves. Under the pool's lock; each step may
+// be repeated.
 //
 //   local, of the dead    nobody else was ever told of it: free; so is what lies in its magazine
 //   chunks                behind these: what it had whole is free, and what it had begun with others comes to an end
@@ -15,7 +15,7 @@
 #include "pool/figures.hpp"
 #include "pool/scan.hpp"
 
-namespace sapbuf::detail {
+namespace SAPBUF_DETAIL {
 namespace {
 
 using layout::BufferState;
@@ -30,12 +30,13 @@ bool is_gone(std::uint32_t slot, std::span<const std::uint32_t> gone) noexcept {
   return std::find(gone.begin(), gone.end(), slot) != gone.end();
 }
 
-// What lies in the slot's magazine, sorted: its owner has it at hand, and does not use it.
-std::vector<std::uint32_t> at_hand(const layout::PoolSlot& slot) {
-  const layout::MagazineState state{slot.state.load(std::memory_order_acquire)};
+// What lies in the slot's magazines, sorted: its owner has it at hand, and does not use it.
+std::vector<std::uint32_t> at_hand(const PoolCore& core, std::uint32_t slot) {
   std::vector<std::uint32_t> buffers;
-  for (std::uint32_t i = 0; i < std::min(state.depth(), layout::kMagazine); ++i) {
-    buffers.push_back(slot.magazine[i].load(relaxed));
+  for (std::uint32_t number = 0; number < core.magazines(); ++number) {
+    const Magazine magazine = core.magazine(slot, number);
+    const std::uint32_t depth = magazine.depth(std::memory_order_acquire);
+    for (std::uint32_t i = 0; i < depth; ++i) buffers.push_back(magazine.buffers[i].load(relaxed));
   }
   std::sort(buffers.begin(), buffers.end());
   return buffers;
@@ -46,26 +47,21 @@ bool contains(const std::vector<std::uint32_t>& sorted, std::uint32_t buffer) no
 }
 
 std::uint32_t count_out_of(const PoolCore& core, std::uint32_t chunk, ChunkWord seen) noexcept {
-  const std::uint32_t first = first_buffer_of(chunk);
-  const std::uint32_t end = end_of(core, chunk);
-  if (seen.state() == ChunkState::whole) return end - first;
-  if (seen.state() != ChunkState::split) return 0;
+  if (seen.state() == ChunkState::whole) return end_of(core, chunk) - first_buffer_of(chunk);
   std::uint32_t out = 0;
-  for (std::uint32_t buffer = first; buffer < end; ++buffer) {
+  for_each_buffer(core, chunk, seen, [&](std::uint32_t buffer) {
     if (BufferWord{core.word(buffer).load(std::memory_order_acquire)}.state() != BufferState::free) ++out;
-  }
+  });
   return out;
 }
 
 // Of the user of this slot alone.
 std::uint32_t count_of(const PoolCore& core, std::uint32_t chunk, ChunkWord seen, std::uint32_t owner) noexcept {
-  const std::uint32_t end = end_of(core, chunk);
-  if (seen.is_whole_of(owner)) return end - first_buffer_of(chunk);
-  if (seen.state() != ChunkState::split) return 0;
+  if (seen.is_whole_of(owner)) return end_of(core, chunk) - first_buffer_of(chunk);
   std::uint32_t own = 0;
-  for (std::uint32_t buffer = first_buffer_of(chunk); buffer < end; ++buffer) {
+  for_each_buffer(core, chunk, seen, [&](std::uint32_t buffer) {
     if (BufferWord{core.word(buffer).load(relaxed)}.is_local_of(owner)) ++own;
-  }
+  });
   return own;
 }
 
@@ -82,13 +78,15 @@ bool is_rooted_by_others(const PoolCore& core, Root root, std::span<const std::u
 
 void PoolCore::find_holdings(std::uint32_t index, std::vector<std::uint64_t>& buffers) {
   const std::uint32_t there = count();
-  const std::vector<std::uint32_t> idle = at_hand(slot(index));
+  const std::vector<std::uint32_t> idle = at_hand(*this, index);
   for_each_chunk(*this, [&](std::uint32_t chunk, ChunkWord seen) {
-    const bool is_whole = seen.is_whole_of(index);
-    if (!is_whole && seen.state() != ChunkState::split) return;
+    for_each_buffer(*this, chunk, seen, [&](std::uint32_t buffer) {
+      const bool is_local = BufferWord{word(buffer).load(relaxed)}.is_local_of(index);
+      if (is_local && !contains(idle, buffer)) buffers.push_back(buffer + 1);
+    });
+    if (!seen.is_whole_of(index)) return;
     for (std::uint32_t buffer = first_buffer_of(chunk); buffer < end_of(*this, chunk); ++buffer) {
-      const bool is_local = BufferWord{word(buffer).load(relaxed)}.is_local_of(index) && !contains(idle, buffer);
-      if (is_whole || is_local) buffers.push_back(buffer + 1);
+      buffers.push_back(buffer + 1);
     }
   });
   const auto locals = static_cast<std::ptrdiff_t>(buffers.size());  // in order
@@ -104,8 +102,7 @@ void PoolCore::find_holdings(std::uint32_t index, std::vector<std::uint64_t>& bu
 bool PoolCore::is_live_root(Root root, std::uint32_t there) const noexcept {
   if (root.is_none() || root.index() >= there) return false;
   const BufferWord seen{word(root.index()).load(relaxed)};
-  const bool is_shared = seen.state() == BufferState::shared || seen.state() == BufferState::dying;
-  return is_shared && seen.incarnation() == root.incarnation();
+  return seen.is_shared() && seen.incarnation() == root.incarnation();
 }
 
 std::uint64_t PoolCore::count_repeats(std::uint32_t index) {
@@ -119,8 +116,8 @@ std::uint64_t PoolCore::count_repeats(std::uint32_t index) {
   return static_cast<std::uint64_t>(roots.end() - std::unique(roots.begin(), roots.end()));
 }
 
-// A step that is under way makes the words say more than was counted, too, but not for long: the least difference is what
-// somebody missed who was killed.
+// A step that is under way makes the words say more than was counted, too, but not for long: the least difference is
+// what somebody missed who was killed.
 void PoolCore::count_out_anew() noexcept {
   constexpr int kWalks = 3;
   layout::Word& out = control().out;
@@ -143,25 +140,25 @@ bool PoolCore::is_in_the_way(std::uint32_t index, layout::SlotRegistration) {
 }
 
 bool PoolCore::repair(std::uint32_t index, RepairTally& tally) {
-  const std::vector<std::uint32_t> idle = at_hand(slot(index));
+  const std::vector<std::uint32_t> idle = at_hand(*this, index);
   const bool died = registration_of(index).state() == layout::SlotState::attached;
-  std::uint64_t reclaimed = 0;
+  const auto add = [&](std::uint64_t bytes, std::uint64_t buffers) {
+    tally.repairs += buffers;
+    tally.bytes += bytes * buffers;
+  };
   for_each_chunk(*this, [&](std::uint32_t chunk, ChunkWord seen) {
     const std::uint32_t end = end_of(*this, chunk);
     // A chunk at a time, and counted anew behind it; one who leaves has few, and nobody counts behind him.
     if (const std::uint32_t own = died ? count_of(*this, chunk, seen, index) : 0; own != 0) note_back(own);
-    // One that it had whole may have words that it was about to keep.
-    if (seen.state() == ChunkState::split || seen.is_whole_of(index)) {
-      for (std::uint32_t buffer = first_buffer_of(chunk); buffer < end; ++buffer) {
-        if (!died && BufferWord{word(buffer).load(relaxed)}.is_local_of(index)) note_back(1);
-        const bool was_used = reclaim(buffer, index) && !contains(idle, buffer);
-        if (was_used && !seen.is_whole_of(index)) ++reclaimed;
-      }
+    for_each_buffer(*this, chunk, seen, [&](std::uint32_t buffer) {
+      if (!died && BufferWord{word(buffer).load(relaxed)}.is_local_of(index)) note_back(1);
+      if (reclaim(buffer, index) && !contains(idle, buffer)) add(buffer_bytes(buffer), 1);
+    });
+    if (seen.is_whole_of(index)) {  // it may have words that were about to be kept
+      for (std::uint32_t buffer = first_buffer_of(chunk); buffer < end; ++buffer) reclaim(buffer, index);
     }
-    if (settle_chunk(*this, chunk, index)) reclaimed += end - first_buffer_of(chunk);
+    if (settle_chunk(*this, chunk, index)) add(geometry_.buffer_bytes, end - first_buffer_of(chunk));
   });
-  tally.repairs += reclaimed;
-  tally.bytes += reclaimed * geometry_.buffer_bytes;
   if (died) count_out_anew();
   return true;
 }
@@ -183,7 +180,9 @@ void PoolCore::release(std::uint32_t index) noexcept {
   layout::PoolSlot& settled = slot(index);
   for (layout::Word& root : settled.roots) root.store(0, std::memory_order_release);
   SAPBUF_KILL_POINT(pool_unrooted);
-  settled.state.store(0, std::memory_order_release);
+  for (std::uint32_t number = 0; number < magazines(); ++number) {
+    magazine(index, number).state.store(0, std::memory_order_release);
+  }
   settled.request.store(0, std::memory_order_release);
 }
 
@@ -197,4 +196,4 @@ std::uint32_t PoolCore::count_released(std::span<const std::uint64_t> buffers, s
   }));
 }
 
-}  // namespace sapbuf::detail
+}  // namespace SAPBUF_DETAIL

@@ -8,11 +8,10 @@
 #include "platform/fence.hpp"
 #include "pool/chunks.hpp"
 
-namespace sapbuf::detail {
+namespace SAPBUF_DETAIL {
 namespace {
 
 using layout::BufferWord;
-using layout::MagazineState;
 
 constexpr auto relaxed = std::memory_order_relaxed;
 constexpr std::uint32_t kEnough = layout::kMagazine;  // buffers
@@ -30,9 +29,10 @@ struct Visits {
   std::span<const Visit> made() const noexcept { return {all.data(), count}; }
 };
 
-std::uint32_t depth_of(const layout::PoolSlot& slot) noexcept {
-  // pool-free: acquire.
-  return std::min(MagazineState{slot.state.load(std::memory_order_acquire)}.depth(), layout::kMagazine);
+std::uint32_t count_idle(const PoolCore& core, std::uint32_t slot) noexcept {
+  std::uint32_t count = 0;
+  for_each_idle(core, slot, [&](std::uint32_t) { ++count; });
+  return count;
 }
 
 // Step 1.
@@ -50,23 +50,25 @@ Visits announce(const PoolCore& core, std::uint32_t first) noexcept {
   return visits;
 }
 
-// Steps 3 to 5.
-std::uint32_t take_from(PoolCore& core, const Visit& visit) noexcept {
+// Steps 3 to 5, of one magazine.
+std::uint32_t take_from(PoolCore& core, const Visit& visit, const Magazine& magazine) noexcept {
   const layout::PoolSlot& slot = core.slot(visit.slot);
   struct {
     std::uint32_t buffer;
     BufferWord seen;
   } idle[layout::kMagazine];
   std::size_t count = 0;
-  const std::uint32_t depth = depth_of(slot);
+  // pool-free: acquire.
+  const std::uint32_t depth = magazine.depth(std::memory_order_acquire);
   const std::uint32_t there = core.count();
   for (std::uint32_t i = 0; i < depth; ++i) {
-    const std::uint32_t buffer = slot.magazine[i].load(std::memory_order_acquire);  // pool-free
+    const std::uint32_t buffer = magazine.buffers[i].load(std::memory_order_acquire);  // pool-free
     if (buffer >= there) continue;
     // magazine-look: acquire, so that who sees a word that the owner changed when it looked up also sees that it did.
     const BufferWord seen{core.word(buffer).load(std::memory_order_acquire)};
     if (seen.is_local_of(visit.slot)) idle[count++] = {buffer, seen};
   }
+  if (count == 0) return 0;
   if (slot.acknowledged.load(std::memory_order_acquire) >= visit.attention) return 0;  // it gives them back by itself
   SAPBUF_KILL_POINT(idle_seen);
   std::uint32_t taken = 0;
@@ -87,26 +89,18 @@ std::uint32_t take_from(PoolCore& core, const Visit& visit) noexcept {
 
 }  // namespace
 
-std::uint32_t count_idle(const PoolCore& core, std::uint32_t index) noexcept {
-  const layout::PoolSlot& slot = core.slot(index);
-  const std::uint32_t depth = depth_of(slot);
-  const std::uint32_t there = core.count();
-  std::uint32_t count = 0;
-  for (std::uint32_t i = 0; i < depth; ++i) {
-    const std::uint32_t buffer = slot.magazine[i].load(relaxed);
-    if (buffer < there && BufferWord{core.word(buffer).load(relaxed)}.is_local_of(index)) ++count;
-  }
-  return count;
-}
-
 std::uint32_t take_idle(PoolCore& core, std::uint32_t first) noexcept {
   const Visits visits = announce(core, first);
   if (visits.count == 0) return 0;
   SAPBUF_KILL_POINT(idle_announced);
   if (!platform::heavy_fence(core.full_fences())) return 0;
   std::uint32_t taken = 0;
-  for (const Visit& visit : visits.made()) taken += take_from(core, visit);
+  for (const Visit& visit : visits.made()) {
+    for (std::uint32_t number = 0; number < core.magazines(); ++number) {
+      taken += take_from(core, visit, core.magazine(visit.slot, number));
+    }
+  }
   return taken;
 }
 
-}  // namespace sapbuf::detail
+}  // namespace SAPBUF_DETAIL

@@ -1,5 +1,5 @@
-// A user's magazine: free buffers that it has at hand. All of them are the user's by their words, and nobody else touches
-// those, except under the pool's lock: see pool/idle.hpp.
+// A user's magazines: free buffers that it has at hand. All of them are the user's by their words, and nobody else
+// touches those, except under the pool's lock: see pool/idle.hpp.
 #include <algorithm>
 
 #include <sapbuf/detail/kill_point.hpp>
@@ -10,7 +10,7 @@
 #include "pool/pool_user.hpp"
 #include "pool/waiters.hpp"
 
-namespace sapbuf::detail {
+namespace SAPBUF_DETAIL {
 namespace {
 
 using layout::BufferState;
@@ -21,12 +21,13 @@ constexpr auto relaxed = std::memory_order_relaxed;
 
 }  // namespace
 
-std::uint32_t PoolUserState::depth() const noexcept {
-  return std::min(MagazineState{slot->state.load(relaxed)}.depth(), layout::kMagazine);
-}
+std::uint32_t PoolUserState::depth() const noexcept { return magazine(0).depth(); }
+
+std::uint64_t PoolUserState::at_hand() const noexcept { return has_classes ? at_hand_ : depth(); }
 
 void PoolUserState::update_hot() noexcept {
   count = core_->count();
+  if (has_classes) return;
   capacity = std::clamp<std::uint32_t>(count / 8, 1, layout::kMagazine);
   const std::uint64_t all = owned_ + shared_;
   least_depth =
@@ -45,8 +46,8 @@ void PoolUserState::look_up() noexcept {
     // magazine-look: the words change behind this.
     slot->acknowledged.store(seen, std::memory_order_release);
     SAPBUF_KILL_POINT(pool_acknowledged);
-    gave_back = depth() != 0;
-    empty_magazine();
+    gave_back = at_hand() != 0;
+    empty_magazines();
     looked_up_ = seen;
   }
   if (gave_back) serve_behind_release(*core_, kAnyFree);
@@ -65,11 +66,16 @@ bool PoolUserState::refill(std::uint32_t most) noexcept {
   }
   if (taken == 0) return false;
   owned_ += taken;
-  change_magazine(*slot, MagazineState{slot->state.load(relaxed)}.with_depth(taken), taken);
+  note_refilled(0, taken);
+  return true;
+}
+
+void PoolUserState::note_refilled(std::uint32_t number, std::uint32_t taken) noexcept {
+  const Magazine filled = magazine(number);
+  change_magazine(*slot, number, filled, MagazineState{filled.state.load(relaxed)}.with_depth(taken), taken);
   count_figure(slot->refills);
   core_->note_out(taken);
   SAPBUF_KILL_POINT(pool_refilled);
-  return true;
 }
 
 bool PoolUserState::pop(Buffer& taken) noexcept {
@@ -77,7 +83,7 @@ bool PoolUserState::pop(Buffer& taken) noexcept {
   if (depth() == 0) return false;
   const std::uint32_t buffer = slot->magazine[depth() - 1].load(relaxed);
   if (buffer >= core_->count()) {  // nobody but a stray store puts that there
-    empty_magazine();
+    empty_magazines();
     return false;
   }
   slot->state.store(state.after_acquiring().word, relaxed);
@@ -91,14 +97,15 @@ bool PoolUserState::pop(Buffer& taken) noexcept {
 }
 
 // Others may be taking them at the same time: each is given back by whoever changes its word.
-void PoolUserState::give_back(std::uint32_t how_many) noexcept {
-  const MagazineState state{slot->state.load(relaxed)};
-  const std::uint32_t there = depth();
+void PoolUserState::give_back(std::uint32_t number, std::uint32_t how_many) noexcept {
+  const Magazine from = magazine(number);
+  const MagazineState state{from.state.load(relaxed)};
+  const std::uint32_t there = from.depth();
   const std::uint32_t stay = there - std::min(how_many, there);
   core_->note_back(there - stay);
   std::uint32_t left = there - stay;
   for (std::uint32_t i = stay; i < there; ++i) {
-    const std::uint32_t buffer = slot->magazine[i].load(relaxed);
+    const std::uint32_t buffer = from.buffers[i].load(relaxed);
     if (buffer >= core_->count()) continue;
     layout::Word& word = core_->word(buffer);
     BufferWord seen{word.load(relaxed)};
@@ -111,13 +118,23 @@ void PoolUserState::give_back(std::uint32_t how_many) noexcept {
   }
   if (left != 0) core_->note_out(left);  // those that others took, who noted it themselves
   owned_ -= there - stay;
-  change_magazine(*slot, state.with_depth(stay), -std::int64_t{there - stay});
+  if (has_classes) at_hand_ -= there - stay;
+  change_magazine(*slot, number, from, state.with_depth(stay), -std::int64_t{there - stay});
 }
 
-void PoolUserState::put_back(std::uint32_t buffer) noexcept {
-  const MagazineState state{slot->state.load(relaxed)};
-  slot->magazine[depth()].store(buffer, std::memory_order_release);
-  slot->state.store(state.after_releasing().word, std::memory_order_release);
+void PoolUserState::empty_magazines() noexcept {
+  for (std::uint32_t number = 0; number < core_->magazines(); ++number) {
+    const Magazine from = magazine(number);
+    if (from.state.load(relaxed) % MagazineState::kOneAcquired != 0) give_back(number, from.size);
+  }
+}
+
+void PoolUserState::put_back(std::uint32_t number, std::uint32_t buffer) noexcept {
+  const Magazine into = magazine(number);
+  const MagazineState state{into.state.load(relaxed)};
+  if (has_classes) ++at_hand_;
+  into.buffers[into.depth()].store(buffer, std::memory_order_release);
+  into.state.store(state.after_releasing().word, std::memory_order_release);
   light_fence();  // magazine (SB): as in Buffer::let_go()
   if (is_wanted()) look_up();
 }
@@ -136,9 +153,10 @@ void PoolUserState::release(std::uint32_t buffer, std::uint32_t root) noexcept {
     return;
   }
   if (is_wanted()) look_up();
-  if (may_use_magazine()) {
-    if (depth() >= capacity) give_back((capacity + 1) / 2);
-    return put_back(buffer);
+  const std::uint32_t number = magazine_of(buffer);
+  if (const std::uint32_t most = may_use_magazine() ? capacity_of(number) : 0; most != 0) {
+    if (magazine(number).depth() >= most) give_back(number, (most + 1) / 2);
+    return put_back(number, buffer);
   }
   core_->note_back(1);
   free_buffer(*core_, buffer);
@@ -206,4 +224,4 @@ void PoolUserState::count_elsewhere() noexcept {
   shared_ -= std::exchange(elsewhere_.shared, 0);
 }
 
-}  // namespace sapbuf::detail
+}  // namespace SAPBUF_DETAIL

@@ -3,11 +3,13 @@
 
 #include "platform/cancellation.hpp"
 #include "pool/growth.hpp"
+#include "pool/hand_over.hpp"
 #include "pool/pool_core.hpp"
 #include "pool/pool_options.hpp"
 #include "pool/pool_user.hpp"
 
 namespace sapbuf {
+inline namespace SAPBUF_ABI {
 
 std::string_view to_string(Grow grow) noexcept {
   return grow == Grow::anyone ? "anyone" : grow == Grow::creator ? "creator" : "nobody";
@@ -21,6 +23,11 @@ Pool::Pool(Segment segment, std::shared_ptr<detail::PoolCore> core, bool created
 Pool Pool::create(const Segment& segment, std::string_view name, const PoolOptions& options) {
   const Uncancellable to_its_end;
   const std::shared_ptr<detail::SegmentCore>& core = segment.core();
+  if (options.alignment > layout::kPageBytes && core->supplied(0) != nullptr) {
+    throw Error(Errc::invalid_argument,
+                "the alignment is " + std::to_string(options.alignment) +
+                    "; in memory that was supplied, and stays where it is, it may be 4096 at the most");
+  }
   return core->unless_truncated([&] {
     detail::directory::make(*core, detail::plan_pool(name, options, core->geometry().participants));
     return Pool{segment, detail::open_pool(core, name), true};
@@ -55,12 +62,24 @@ bool Pool::created() const {
 }
 PoolOptions Pool::options() const { return detail::options_of(core()->geometry()); }
 std::vector<std::string> Pool::differences(const PoolOptions& asked) const {
-  detail::plan_pool(name(), asked, core()->geometry().participants);  // throws if they cannot work
-  return detail::differences(options(), asked);
+  return detail::differences(options(),
+                             detail::options_of(detail::pool_geometry_of(asked, core()->geometry().participants)));
 }
 bool Pool::is_current() const { return core()->is_current(); }
 std::uint64_t Pool::count() const { return core()->count(); }
 std::size_t Pool::bytes() const { return core()->bytes(); }
+
+std::span<const std::byte> Pool::view(const BufferReference& reference) const {
+  detail::PoolCore& pool = *core();
+  pool.segment().check_not_forked();
+  const std::uint64_t here = detail::where_of(pool.segment().creation_id(), detail::reference_number(pool.id()));
+  if (reference.where != here || reference.index >= pool.count()) return {};
+  const std::byte* const begin = pool.buffers_for_reading();
+  // pool-share: acquire.
+  const layout::BufferWord seen{pool.word(reference.index).load(std::memory_order_acquire)};
+  if (!seen.is_shared() || seen.incarnation() != reference.incarnation) return {};
+  return {begin + reference.index * pool.geometry().stride_bytes, pool.buffer_bytes(reference.index)};
+}
 
 std::uint64_t Pool::trim() const {
   const Uncancellable to_its_end;
@@ -109,4 +128,5 @@ std::span<const iovec> Run::iovecs() {
   return iovecs_;
 }
 
+}  // namespace SAPBUF_ABI
 }  // namespace sapbuf

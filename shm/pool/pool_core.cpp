@@ -2,10 +2,11 @@
 
 #include <algorithm>
 
+#include "pool/chunks.hpp"
 #include "pool/waiters.hpp"
 #include "segment/core_dumps.hpp"
 
-namespace sapbuf::detail {
+namespace SAPBUF_DETAIL {
 namespace {
 
 constexpr auto relaxed = std::memory_order_relaxed;
@@ -28,6 +29,18 @@ layout::PoolGeometry geometry_in(SegmentCore& segment, const DirectoryRecord& re
   return *geometry;
 }
 
+std::vector<SizeClass> size_classes_of(const layout::PoolGeometry& geometry) {
+  constexpr std::uint64_t kMostBytes = 16384;  // that a user keeps at hand of one class
+  std::vector<SizeClass> classes;
+  for (std::uint32_t number = 0; number < geometry.classes; ++number) {
+    const layout::BlockShape shape = layout::block_shape_of(number, layout::kChunkBuffers);
+    const std::uint64_t bytes = shape.pieces * geometry.stride_bytes;
+    const auto capacity = std::min<std::uint64_t>(kMostBytes / bytes, layout::kClassMagazine);
+    classes.push_back({shape, bytes, static_cast<std::uint32_t>(capacity)});
+  }
+  return classes;
+}
+
 std::shared_ptr<Facility> open(SegmentCore& segment, const DirectoryRecord& record) {
   return std::make_shared<PoolCore>(segment, record);
 }
@@ -37,15 +50,17 @@ std::shared_ptr<Facility> open(SegmentCore& segment, const DirectoryRecord& reco
 PoolCore::PoolCore(SegmentCore& segment, const DirectoryRecord& record)
     : Facility(segment, record, geometry_in(segment, record).buffers_at - record.offset),
       geometry_(geometry_in(segment, record)),
+      size_classes_(size_classes_of(geometry_)),
       reach_(geometry_.max_count) {}
 
-std::byte* PoolCore::buffers() {
-  return buffers_.get([&](MappedRange& range) {
+std::byte* PoolCore::map(MappedOnDemand& mapped, platform::FileAccess access) {
+  return mapped.get([&](MappedRange& range) {
     const std::uint64_t control_bytes = geometry_.buffers_at - geometry_.head_at;
     const platform::Dump dump = slabs_in_core_dumps() ? platform::Dump::yes : platform::Dump::no;
-    std::byte* const begin = range.map_growing(segment(), platform::FileAccess::read_write, geometry_.buffers_at,
-                                               bytes() - control_bytes, record().most_bytes - control_bytes, dump);
-    reach_.store(std::min(geometry_.max_count, range.reach() / geometry_.stride_bytes), relaxed);
+    std::byte* const begin = range.map_growing(segment(), access, geometry_.buffers_at, bytes() - control_bytes,
+                                               record().most_bytes - control_bytes, dump, geometry_.alignment);
+    const std::uint64_t reach = range.reach() / geometry_.stride_bytes;
+    reach_.store(std::min(reach_.load(relaxed), reach), relaxed);
     return begin;
   });
 }
@@ -59,6 +74,23 @@ void PoolCore::note_out(std::uint64_t buffers) noexcept {
   }
 }
 
+std::uint64_t PoolCore::buffer_bytes(std::uint32_t buffer) const noexcept {
+  if (!has_classes()) return geometry_.buffer_bytes;
+  const std::uint32_t chunk = head_of(*this, chunk_of(buffer));
+  const layout::ChunkWord seen{this->chunk(chunk).load(std::memory_order_acquire)};
+  // Of a run, each piece by itself; and of what is no buffer.
+  if (seen.state() == layout::ChunkState::whole) return geometry_.stride_bytes;
+  const Block block = block_at(*this, chunk, seen);
+  return block.has(buffer) ? block.step * geometry_.stride_bytes : geometry_.stride_bytes;
+}
+
+std::uint64_t PoolCore::bytes_of(std::span<const std::uint64_t> buffers) const noexcept {
+  if (!has_classes()) return buffers.size() * geometry_.buffer_bytes;
+  std::uint64_t bytes = 0;
+  for (const std::uint64_t number : buffers) bytes += buffer_bytes(static_cast<std::uint32_t>(number - 1));
+  return bytes;
+}
+
 void PoolCore::check() {
   const std::uint64_t count = control().count.load(std::memory_order_acquire);
   if (count >= geometry_.count && count <= geometry_.max_count && geometry_.bytes_with(count) <= bytes()) return;
@@ -70,12 +102,13 @@ void PoolCore::check() {
 void PoolCore::prepare(std::uint32_t index) noexcept {
   layout::PoolSlot& fresh = slot(index);
   fresh.attention.fetch_add(1, relaxed);
-  for (layout::Word* word :
-       {&fresh.request, &fresh.state, &fresh.has, &fresh.next_state, &fresh.next_has, &fresh.adopted, &fresh.misses,
-        &fresh.refills, &fresh.elsewhere, &fresh.attached, &fresh.stolen, &fresh.grown, &fresh.waits}) {
+  for (layout::Word* word : {&fresh.request, &fresh.has, &fresh.next_state, &fresh.next_has, &fresh.adopted,
+                             &fresh.misses, &fresh.next_magazine, &fresh.refills, &fresh.elsewhere, &fresh.attached,
+                             &fresh.stolen, &fresh.grown, &fresh.waits}) {
     word->store(0, relaxed);
   }
   for (layout::Word& root : fresh.roots) root.store(0, relaxed);
+  for (std::uint32_t number = 0; number < magazines(); ++number) magazine(index, number).state.store(0, relaxed);
 }
 
 void PoolCore::mark_settled(std::uint32_t index) noexcept { slot(index).attention.fetch_add(1, relaxed); }
@@ -89,18 +122,23 @@ void PoolCore::describe(std::vector<SegmentPart>& parts) const {
   };
   part("journal and counts of recoveries", g.head_at, g.control_at);
   part("control", g.control_at, g.slots_at);
-  part(std::to_string(g.participants) + " slots", g.slots_at, g.words_at);
+  part(std::to_string(g.participants) + " slots", g.slots_at, g.magazines_at);
+  if (has_classes()) {
+    part("magazines of " + std::to_string(g.classes) + " size classes", g.magazines_at, g.words_at);
+  }
   part(std::to_string(g.max_count) + " words", g.words_at, g.words_at + g.max_count * sizeof(layout::Word));
   part(std::to_string(layout::chunks_of(g.max_count)) + " chunks", g.chunks_at, g.since_at);
   part(std::to_string(g.max_count) + " times", g.since_at, g.since_at + g.max_count * sizeof(layout::HalfWord));
   const std::uint64_t count = std::min(control().count.load(std::memory_order_acquire), g.max_count);
-  part(std::to_string(count) + " buffers", g.buffers_at, g.buffers_at + count * g.stride_bytes);
+  part(std::to_string(count) + (has_classes() ? " pieces" : " buffers"), g.buffers_at,
+       g.buffers_at + count * g.stride_bytes);
 }
 
 // An `attention` of 0 is nobody's: every user asks why, at its next step.
 bool PoolCore::on_truncation() noexcept {
   const bool control = Facility::on_truncation();
-  return buffers_.replace_by_zeros() && control;
+  const bool looked_at = looked_at_.replace_by_zeros();
+  return buffers_.replace_by_zeros() && looked_at && control;
 }
 
 std::shared_ptr<PoolCore> find_pool(const std::shared_ptr<SegmentCore>& segment, std::string_view name) {
@@ -113,4 +151,4 @@ std::shared_ptr<PoolCore> open_pool(const std::shared_ptr<SegmentCore>& segment,
 
 FacilityType pool_type() noexcept { return {layout::FacilityKind::pool, "pool", &open}; }
 
-}  // namespace sapbuf::detail
+}  // namespace SAPBUF_DETAIL

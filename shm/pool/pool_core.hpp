@@ -1,5 +1,5 @@
-// A pool of a segment that is open in this process: where everything of it is. What the bytes mean is in layout/pool_*.hpp;
-// what is done with them, in the other files of this folder.
+// A pool of a segment that is open in this process: where everything of it is. What the bytes mean is in
+// layout/pool_*.hpp; what is done with them, in the other files of this folder.
 #pragma once
 
 #include <sapbuf/layout/pool_geometry.hpp>
@@ -7,7 +7,25 @@
 #include "platform/clock.hpp"
 #include "segment/facility.hpp"
 
-namespace sapbuf::detail {
+namespace SAPBUF_DETAIL {
+
+// A user's magazine, in shared memory; see layout/pool_slot.hpp.
+struct Magazine {
+  layout::Word& state;
+  layout::HalfWord* buffers;
+  std::uint32_t size;
+
+  // Never more than `size`, whatever stands there.
+  std::uint32_t depth(std::memory_order order = std::memory_order_relaxed) const noexcept {
+    return std::min(layout::MagazineState{state.load(order)}.depth(), size);
+  }
+};
+
+// A class of buffers, as a pool has it.
+struct SizeClass : layout::BlockShape {
+  std::uint64_t bytes = 0;     // of a buffer
+  std::uint32_t capacity = 0;  // of its magazines: buffers that one user keeps at hand
+};
 
 // Everything that is read from shared memory and decides an address is taken from `geometry()`, a private copy that was
 // validated when the pool was opened, or checked against it.
@@ -21,7 +39,30 @@ class PoolCore final : public Facility {
   layout::PoolSlot& slot(std::uint32_t index) const noexcept {
     return at<layout::PoolSlot>(geometry_.slots_at + index * sizeof(layout::PoolSlot));
   }
-  // Of a buffer below max_count.
+  // With size classes there is one for each of them, by its number; else there is number 0.
+  std::uint32_t magazines() const noexcept { return std::max(geometry_.classes, 1u); }
+  Magazine magazine(std::uint32_t slot_index, std::uint32_t number) const noexcept {
+    layout::PoolSlot& its = slot(slot_index);
+    if (!has_classes()) return {its.state, its.magazine, layout::kMagazine};
+    layout::ClassMagazine& found = class_magazines(slot_index)[number];
+    return {found.state, found.magazine, layout::kClassMagazine};
+  }
+  // Where there are classes.
+  layout::ClassMagazine* class_magazines(std::uint32_t slot_index) const noexcept {
+    return &at<layout::ClassMagazine>(geometry_.magazines_at +
+                                      std::uint64_t{slot_index} * geometry_.classes * sizeof(layout::ClassMagazine));
+  }
+  bool has_classes() const noexcept { return geometry_.classes != 0; }
+  std::uint32_t classes() const noexcept { return geometry_.classes; }
+  // For so many bytes, at the most those of the largest one.
+  std::uint32_t class_for(std::uint64_t bytes) const noexcept {
+    return layout::size_class_of(layout::pieces_for(geometry_, std::max<std::uint64_t>(bytes, 1)));
+  }
+  // Of a class below that.
+  const SizeClass& size_class(std::uint32_t number) const noexcept { return size_classes_[number]; }
+  // Of a buffer that is there.
+  std::uint64_t buffer_bytes(std::uint32_t buffer) const noexcept;
+  // Of a buffer, or piece, below max_count.
   layout::Word& word(std::uint32_t buffer) const noexcept {
     return at<layout::Word>(geometry_.words_at + buffer * sizeof(layout::Word));
   }
@@ -47,7 +88,8 @@ class PoolCore final : public Facility {
   void note_out(std::uint64_t buffers) noexcept;
   void note_back(std::uint64_t buffers) noexcept { control().out.fetch_sub(buffers, std::memory_order_relaxed); }
   // The buffers are mapped when they are first asked for. Throws Error (resource_exhausted).
-  std::byte* buffers();
+  std::byte* buffers() { return map(buffers_, platform::FileAccess::read_write); }
+  const std::byte* buffers_for_reading() { return map(looked_at_, platform::FileAccess::read_only); }
 
   // As of the segment.
   bool full_fences() const noexcept { return segment().full_fences(); }
@@ -61,7 +103,7 @@ class PoolCore final : public Facility {
   bool on_truncation() noexcept override;
   // In pool/holdings.cpp. A holding is a buffer's number: its index, plus one.
   void find_holdings(std::uint32_t slot, std::vector<std::uint64_t>& buffers) override;
-  std::uint64_t bytes_of_holding() const noexcept override { return geometry_.buffer_bytes; }
+  std::uint64_t bytes_of(std::span<const std::uint64_t> buffers) const noexcept override;
   bool is_in_the_way(std::uint32_t slot, layout::SlotRegistration registration) override;
   bool repair(std::uint32_t slot, RepairTally& tally) override;
   void release(std::uint32_t slot) noexcept override;
@@ -70,13 +112,16 @@ class PoolCore final : public Facility {
   std::uint64_t count_repeats(std::uint32_t slot);
 
  private:
+  std::byte* map(MappedOnDemand& range, platform::FileAccess access);
   bool is_live_root(layout::Root root, std::uint32_t there) const noexcept;
   void count_out_anew() noexcept;
   // Of the user of this slot, if it has it alone.
   bool reclaim(std::uint32_t buffer, std::uint32_t slot) noexcept;
 
   const layout::PoolGeometry geometry_;
+  const std::vector<SizeClass> size_classes_;
   MappedOnDemand buffers_;
+  MappedOnDemand looked_at_;          // the same, read-only
   std::atomic<std::uint64_t> reach_;  // in buffers
 };
 
@@ -88,4 +133,4 @@ std::shared_ptr<PoolCore> find_pool(const std::shared_ptr<SegmentCore>& segment,
 // Its type, for facilities.cpp.
 FacilityType pool_type() noexcept;
 
-}  // namespace sapbuf::detail
+}  // namespace SAPBUF_DETAIL

@@ -10,14 +10,17 @@
 
 #include "segment/directory.hpp"
 
-namespace sapbuf::detail {
+namespace SAPBUF_DETAIL {
 
 PoolOptions options_of(const layout::PoolGeometry& geometry);
 
-// "count 64, not 8"; empty if a pool made with `asked` would be the same as the one that is there.
+// Throws Error (invalid_argument) for options that cannot work.
+layout::PoolGeometry pool_geometry_of(const PoolOptions& options, std::uint32_t participants);
+
+// "count 64, not 8"; empty if both, as options_of() gives them, are the same.
 std::vector<std::string> differences(const PoolOptions& there, const PoolOptions& asked);
 
 // Throws Error (invalid_argument) for options that cannot work.
 FacilityPlan plan_pool(std::string_view name, const PoolOptions& options, std::uint32_t participants);
 
-}  // namespace sapbuf::detail
+}  // namespace SAPBUF_DETAIL

@@ -2,10 +2,11 @@
 
 #include "platform/cancellation.hpp"
 #include "platform/fence.hpp"
+#include "pool/chunks.hpp"
 #include "pool/hand_over.hpp"
 #include "segment/recovery.hpp"
 
-namespace sapbuf::detail {
+namespace SAPBUF_DETAIL {
 
 PoolUserState::PoolUserState(std::shared_ptr<PoolCore> pool, const PoolUserOptions& options, bool created)
     : core_(std::move(pool)),
@@ -23,13 +24,17 @@ PoolUserState::PoolUserState(std::shared_ptr<PoolCore> pool, const PoolUserOptio
   }
   buffers = core_->buffers();
   stride_bytes = core_->geometry().stride_bytes;
-  buffer_bytes = core_->geometry().buffer_bytes;
+  buffer_bytes = core_->has_classes() ? stride_bytes : core_->geometry().buffer_bytes;
+  has_classes = core_->has_classes();
   recover_core(core_->segment());
   attachment_ = registry::attach(*core_, layout::SlotRole::user, options.name);
   index_ = attachment_.slot();
   slot = &core_->slot(index_);
   // Users begin to look far from each other: whoever takes neighbours' words takes their lines from them.
   next_ = static_cast<std::uint32_t>(std::uint64_t{core_->count()} * index_ / core_->geometry().participants);
+  if (has_classes) class_magazines_ = core_->class_magazines(index_);
+  near_.assign(core_->classes(), chunk_of(next_));
+  formed_ = chunk_of(next_);
   for (std::uint32_t root = layout::kRoots; root > 0; --root) free_roots_[free_root_count_++] = root - 1;
   core_->add(*this);
 }
@@ -58,6 +63,11 @@ Status PoolUserState::why_not() noexcept {
   return Status::ok;
 }
 
+Acquired PoolUserState::in_words(Buffer&& buffer) noexcept {
+  buffer.user_ = nullptr;
+  return {buffer.bytes_.size(), buffer.index_, buffer.status_};
+}
+
 void PoolUserState::close() noexcept {
   const platform::Uncancellable to_its_end;
   acknowledged = kNever;
@@ -72,9 +82,24 @@ void PoolUserState::close() noexcept {
   delete this;
 }
 
-Buffer acquire_slow(PoolUserHot& user) noexcept { return static_cast<PoolUserState&>(user).acquire(); }
+Acquired acquire_slow(PoolUserHot& user) noexcept {
+  auto& state = static_cast<PoolUserState&>(user);
+  Buffer taken = state.acquire();
+  state.arm_own_event_fd(taken.status());
+  return PoolUserState::in_words(std::move(taken));
+}
 Buffer acquire_for(PoolUserHot& user, std::chrono::nanoseconds timeout) noexcept {
   return static_cast<PoolUserState&>(user).acquire_for(timeout);
+}
+int event_fd_of(PoolUserHot* user) {
+  if (user == nullptr) throw Error(Errc::invalid_argument, "this user of a pool was closed or moved from");
+  return static_cast<PoolUserState&>(*user).event_fd();
+}
+Acquired acquire_of(PoolUserHot& user, std::uint64_t bytes) noexcept {
+  return static_cast<PoolUserState&>(user).acquire_of(bytes);
+}
+Buffer acquire_of_for(PoolUserHot& user, std::uint64_t bytes, std::chrono::nanoseconds timeout) noexcept {
+  return static_cast<PoolUserState&>(user).acquire_of_for(bytes, timeout);
 }
 Buffer adopt(PoolUserHot& user, const BufferReference& reference) noexcept {
   return static_cast<PoolUserState&>(user).adopt(reference);
@@ -96,4 +121,4 @@ void look_up(PoolUserHot& user) noexcept { static_cast<PoolUserState&>(user).loo
 void close_user(PoolUserHot& user) noexcept { static_cast<PoolUserState&>(user).close(); }
 std::uint32_t slot_of(const PoolUserHot& user) noexcept { return static_cast<const PoolUserState&>(user).index(); }
 
-}  // namespace sapbuf::detail
+}  // namespace SAPBUF_DETAIL

@@ -1,6 +1,7 @@
 // A user of a pool, inside the library: what goes beyond the inlined path of sapbuf/pool.hpp.
 //
 //   acquire.cpp    taking buffers, making room, waiting
+//   sizes.cpp      the same for buffers of a size class
 //   runs.cpp       the same for adjacent ones
 //   magazine.cpp   filling the magazine, giving back, looking up
 //   sharing.cpp    references
@@ -12,10 +13,12 @@
 
 #include <sapbuf/pool.hpp>
 
+#include "pool/blocks.hpp"
 #include "pool/pool_core.hpp"
+#include "segment/event_fd.hpp"
 #include "segment/registry.hpp"
 
-namespace sapbuf::detail {
+namespace SAPBUF_DETAIL {
 
 struct PoolUserState final : PoolUserHot, ForkHook {
   // `created`: made from the handle that made the pool.
@@ -26,19 +29,33 @@ struct PoolUserState final : PoolUserHot, ForkHook {
 
   Buffer acquire() noexcept;
   Buffer acquire_for(std::chrono::nanoseconds timeout) noexcept;
+  Acquired acquire_of(std::uint64_t bytes) noexcept;
+  Buffer acquire_of_for(std::uint64_t bytes, std::chrono::nanoseconds timeout) noexcept;
   Run acquire_run(std::uint32_t how_many) noexcept;
   void release_run(std::uint32_t first, std::uint32_t how_many) noexcept;
   // See Pool::trim(). Throws Error.
   std::uint64_t trim();
+  int event_fd();  // throws Error
+  // Behind an attempt that found nothing: what is given to those who wait is given to this user, too, and is there at its next
+  // attempt. With size classes it is told that there may be something.
+  void arm(EventFd& event_fd, std::uint32_t size_class = 0) noexcept;
+  void arm_own_event_fd(Status found, std::uint32_t size_class = 0) noexcept {
+    if (found == Status::exhausted && event_fd_ != nullptr) arm(*event_fd_, size_class);
+  }
   Buffer adopt(const BufferReference& reference) noexcept;
   BufferReference share(std::uint32_t buffer, std::uint32_t& root) noexcept;
   void release(std::uint32_t buffer, std::uint32_t root) noexcept;
-  // The owner's half of the edge magazine: gives all that is in the magazine back if others want it, and tells whether the
-  // inlined path may be taken from here on.
+  // The owner's half of the edge magazine: gives all that is in the magazine back if others want it, and tells whether
+  // the inlined path may be taken from here on.
   void look_up() noexcept;
+  // Whoever gets these has the buffer.
+  static Acquired in_words(Buffer&& buffer) noexcept;
   // See pool/hand_over.hpp.
   static const PoolCore* home_of(const Buffer& buffer, Status& status) noexcept;
   static Status hand_over(Buffer& buffer, layout::Word& root) noexcept;
+  static layout::Root root_of(const Buffer& buffer) noexcept;
+  static PoolUserHot& share_rooted(Buffer& buffer, std::uint32_t now_ms) noexcept;
+  static Buffer take_back(PoolUserHot& user, layout::Root root) noexcept;
   // Its PoolUser is gone: detaches now, or with the last buffer.
   void close() noexcept;
 
@@ -58,8 +75,14 @@ struct PoolUserState final : PoolUserHot, ForkHook {
   };
 
   Status why_not() noexcept;
-  std::uint32_t depth() const noexcept;
-  std::uint64_t held() const noexcept { return owned_ - depth() + shared_; }
+  // Its magazine for the class of this number.
+  Magazine magazine(std::uint32_t number) const noexcept {
+    if (!has_classes) return {slot->state, slot->magazine, layout::kMagazine};
+    return {class_magazines_[number].state, class_magazines_[number].magazine, layout::kClassMagazine};
+  }
+  std::uint32_t depth() const noexcept;  // of the only one, where there are no classes
+  std::uint64_t at_hand() const noexcept;
+  std::uint64_t held() const noexcept { return owned_ - at_hand() + shared_; }
   bool may_use_magazine() const noexcept { return acknowledged != kNever; }
   // Whether somebody wants this user to look up; always, where the inlined path is not taken.
   bool is_wanted() const noexcept { return slot->attention.load(std::memory_order_relaxed) != acknowledged; }
@@ -68,13 +91,14 @@ struct PoolUserState final : PoolUserHot, ForkHook {
 
   // Takes up to `most` free buffers into the magazine, which is empty. False: none was free.
   bool refill(std::uint32_t most) noexcept;
+  void note_refilled(std::uint32_t number, std::uint32_t taken) noexcept;
   // From the magazine: false if others want it, or it is empty.
   bool pop(Buffer& taken) noexcept;
   // One that is free, past the magazine.
   bool take_free(Buffer& taken) noexcept;
   bool find_free(std::uint32_t& buffer) noexcept;
-  // In which chunks: those that this user split, and that are worth a look; free ones, of which it splits one; all that are
-  // worth a look; all that are split.
+  // In which chunks: those that this user split, and that are worth a look; free ones, of which it splits one; all that
+  // are worth a look; all that are split.
   enum class Among { own, free, noted, all };
   bool find_free_among(Among which, std::uint32_t& buffer) noexcept;
   bool find_free_in(std::uint32_t chunk, std::uint32_t& buffer) noexcept;
@@ -83,27 +107,45 @@ struct PoolUserState final : PoolUserHot, ForkHook {
   // Looks up; Status::ok if it may have so many more.
   Status prepare_to_acquire(std::uint32_t how_many) noexcept;
   void count_acquired(std::uint32_t how_many) noexcept;
-  // Gives back the topmost ones of the magazine.
-  void give_back(std::uint32_t how_many) noexcept;
-  void empty_magazine() noexcept { give_back(layout::kMagazine); }
-  void put_back(std::uint32_t buffer) noexcept;
+  // Gives back the topmost ones of a magazine.
+  void give_back(std::uint32_t number, std::uint32_t how_many) noexcept;
+  void empty_magazines() noexcept;
+  void put_back(std::uint32_t number, std::uint32_t buffer) noexcept;
   void release_elsewhere(std::uint32_t buffer, std::uint32_t root) noexcept;
   // It had the buffer, and has it no more; `root` as of Buffer.
   void has_no_more(std::uint32_t root) noexcept;
   void count_released_elsewhere(std::uint32_t how_many, bool is_shared) noexcept;
   std::uint32_t take_root() noexcept;
 
-  // Takes back what the dead had; and, if it is to be `here`, what others have at hand, what nobody holds any more, or what
-  // is kept for want of need; or else lets the pool grow. Whether anything came of it.
+  // Takes back what the dead had; and, if it is to be `here`, what others have at hand, what nobody holds any more, or
+  // what is kept for want of need; or else lets the pool grow. Whether anything came of it.
   bool make_room(bool here) noexcept;
   bool grow();  // throws Error
-  bool make_room_for_run(std::uint32_t how_many) noexcept;
+  // For adjacent ones: takes back what the dead had, what others have at hand, and what nobody holds, and joins what is
+  // free.
+  bool take_back_unused() noexcept;
+  // What is kept for want of need, what has no memory now, or what the pool may grow by.
+  bool get_room_for_run(std::uint32_t how_many) noexcept;
   bool grow_for_run(std::uint32_t how_many);  // throws Error
   bool free_unused();                         // throws Error
+  // With size classes: see sizes.cpp.
+  std::uint32_t magazine_of(std::uint32_t buffer) const noexcept;
+  std::uint32_t capacity_of(std::uint32_t number) const noexcept;
+  // Without making room.
+  Buffer take_in_turn(std::uint32_t size_class) noexcept;
+  bool refill_class(std::uint32_t size_class) noexcept;
+  std::uint32_t take_of_class(std::uint32_t size_class, std::span<std::uint32_t> taken) noexcept;
+  std::uint32_t pop_class(std::uint32_t size_class) noexcept;
+  Buffer search_class(std::uint32_t size_class) noexcept;  // making room
+  Buffer acquire_of_class(std::uint32_t size_class) noexcept;
+  Buffer of_class(std::uint32_t size_class, std::uint32_t buffer) noexcept;
+  bool form(std::uint32_t size_class, Place place) noexcept;
+  bool make_room_for_class(std::uint32_t size_class) noexcept;
   // Waiting: see pool/waiters.hpp.
   Status why_stop_waiting(std::uint64_t deadline_ns) noexcept;
-  void ask() noexcept;
-  void request_one() noexcept;
+  enum class Asks { for_one, to_be_told };
+  void ask(Asks what) noexcept;
+  void request(layout::Request what) noexcept;
   void take_out_of_turn(Buffer& taken) noexcept;
   bool take_given(Buffer& taken) noexcept;
   // Ends the request. False: something was given meanwhile.
@@ -122,12 +164,19 @@ struct PoolUserState final : PoolUserHot, ForkHook {
   std::uint32_t next_ = 0;       // where the next search begins
   std::uint64_t looked_up_ = 0;  // the `attention` that was acted upon
   std::uint64_t owned_ = 0;      // buffers whose words say that they are this user's
+  std::uint64_t at_hand_ = 0;    // of these, with size classes: in magazines
   std::uint64_t shared_ = 0;     // its roots
   std::uint64_t recovery_tried_ns_ = 0;
+  std::unique_ptr<EventFd> event_fd_;                     // null until somebody asks for it
   std::array<std::uint32_t, layout::kRoots> free_roots_;  // but those that were released elsewhere
   std::uint32_t free_root_count_ = 0;
+  // With size classes: its magazines; for each of them the chunk where it found one last; and where it formed a block
+  // last.
+  layout::ClassMagazine* class_magazines_ = nullptr;
+  std::vector<std::uint32_t> near_;
+  std::uint32_t formed_ = 0;
   Elsewhere elsewhere_;
   bool forked_ = false;
 };
 
-}  // namespace sapbuf::detail
+}  // namespace SAPBUF_DETAIL

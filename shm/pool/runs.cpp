@@ -13,7 +13,7 @@
 #include "segment/maintenance_lock.hpp"
 #include "segment/recovery.hpp"
 
-namespace sapbuf::detail {
+namespace SAPBUF_DETAIL {
 namespace {
 
 constexpr int kTries = 16;      // to make room, when others take what comes of it
@@ -55,12 +55,20 @@ bool PoolUserState::free_unused() {
   return free_unrooted(*core_) != 0 || freed;
 }
 
-bool PoolUserState::make_room_for_run(std::uint32_t how_many) noexcept {
+bool PoolUserState::take_back_unused() noexcept {
   const platform::Uncancellable to_its_end;
   try {
     const bool recovered = !recover_core(core_->segment()).dead.empty();
     const bool freed = free_unused();
-    if (join_all(*core_, index_) != 0 || recovered || freed) return true;
+    return join_all(*core_, index_) != 0 || recovered || freed;
+  } catch (const std::exception&) {
+    return false;  // no memory, no mapping now
+  }
+}
+
+bool PoolUserState::get_room_for_run(std::uint32_t how_many) noexcept {
+  const platform::Uncancellable to_its_end;
+  try {
     return free_by_shedding(*core_, kLockPatience) || allocate_chunks(*core_, how_many, index_) ||
            grow_for_run(how_many);
   } catch (const std::exception&) {
@@ -75,11 +83,12 @@ Run PoolUserState::acquire_run(std::uint32_t how_many) noexcept {
     if (const Status status = prepare_to_acquire(how_many); status != Status::ok) return Run{status};
     // What a hand-over left that this user did not wait for: it may go into the magazine.
     if (Buffer given; slot->request.load(std::memory_order_relaxed) != 0) {
-      empty_magazine();
+      empty_magazines();
       static_cast<void>(withdraw(given));
     }
-    // It might name a buffer still that somebody took from there: one that comes back by its word would be at hand once more.
-    if (how_many % layout::kChunkBuffers != 0) empty_magazine();
+    // It might name a buffer still that somebody took from there: one that comes back by its word would be at hand once
+    // more.
+    if (how_many % layout::kChunkBuffers != 0) empty_magazines();
     SAPBUF_KILL_POINT(pool_run_begun);
     if (!somebody_waits(*core_) || !serve_waiters_soon(*core_, kAnyFree) || !somebody_waits(*core_)) {
       const std::uint32_t first = take_run(*core_, {how_many, index_, chunk_of(next_), promised()});
@@ -91,8 +100,8 @@ Run PoolUserState::acquire_run(std::uint32_t how_many) noexcept {
       }
     }
     if (is_last) break;
-    empty_magazine();
-    is_last = !make_room_for_run(how_many);
+    empty_magazines();
+    is_last = !take_back_unused() && !get_room_for_run(how_many);
   }
   return Run{Status::exhausted};
 }
@@ -126,4 +135,4 @@ void PoolUserState::release_run(std::uint32_t first, std::uint32_t how_many) noe
   serve_behind_release(*core, kAnyFree);
 }
 
-}  // namespace sapbuf::detail
+}  // namespace SAPBUF_DETAIL

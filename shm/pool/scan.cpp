@@ -1,6 +1,5 @@
 #include "pool/scan.hpp"
 
-#include <algorithm>
 #include <vector>
 
 #include <sapbuf/detail/kill_point.hpp>
@@ -8,38 +7,47 @@
 #include "platform/fence.hpp"
 #include "pool/chunks.hpp"
 
-namespace sapbuf::detail {
+namespace SAPBUF_DETAIL {
 namespace {
 
 using layout::BufferState;
 using layout::BufferWord;
 using layout::Root;
 
-// All roots that there are, sorted: the users', and those of other facilities. Of all slots ever used, whoever has them
-// now: a root that is stale keeps nothing, for no buffer has that incarnation. Nothing if somebody else may have roots
-// that cannot be told from here.
-std::optional<std::vector<std::uint64_t>> all_roots(const PoolCore& core) {
+// A bit for each buffer that has a root: one of the users', or of other facilities. Of all slots ever used, whoever has
+// them now: a root that is stale keeps nothing, for no buffer has that incarnation. Nothing if somebody else may have
+// roots that cannot be told from here.
+//
+// A buffer that was seen to be dying has that incarnation, or a later one, whenever its word is read again: so a root
+// that keeps it is not taken for a stale one.
+std::optional<std::vector<bool>> find_rooted(const PoolCore& core) {
   // Listed anew each time. A facility that is made behind this look gets no root that the scan must see: whoever moves
   // one there looks at the word behind it, and finds `dying`.
   const auto facilities = all_facilities(core.segment());
   if (!facilities) return std::nullopt;
-  std::vector<std::uint64_t> roots;
-  for (const auto& facility : *facilities) facility->collect_roots(core.id(), roots);
+  std::vector<std::uint64_t> others;
+  for (const auto& facility : *facilities) facility->collect_roots(core.id(), others);
+  std::vector<bool> rooted(core.count());
+  const auto mark = [&](Root root) {
+    if (root.is_none() || root.index() >= rooted.size()) return;
+    const BufferWord seen{core.word(root.index()).load(std::memory_order_acquire)};
+    if (seen.incarnation() == root.incarnation()) rooted[root.index()] = true;
+  };
+  for (const std::uint64_t word : others) mark(Root{word});
   SAPBUF_KILL_POINT(scan_asked);
   const std::uint32_t high = core.segment().high_slot();
   for (std::uint32_t slot = 0; slot < high; ++slot) {
     for (const layout::Word& word : core.slot(slot).roots) {
       // pool-free: acquire, so that the last use of a buffer whose root is gone is behind us.
-      const Root root{word.load(std::memory_order_acquire)};
-      if (!root.is_none()) roots.push_back(root.word);
+      mark(Root{word.load(std::memory_order_acquire)});
     }
   }
-  std::sort(roots.begin(), roots.end());
-  return roots;
+  return rooted;
 }
 
-bool is_rooted(const std::vector<std::uint64_t>& roots, std::uint32_t buffer, BufferWord seen) noexcept {
-  return std::binary_search(roots.begin(), roots.end(), Root::make(buffer, seen.incarnation()).word);
+// One that came behind the look is left to the next scan.
+bool is_rooted(const std::vector<bool>& rooted, std::uint32_t buffer) noexcept {
+  return buffer >= rooted.size() || rooted[buffer];
 }
 
 bool move(layout::Word& word, BufferWord from, BufferWord to) noexcept {
@@ -53,19 +61,20 @@ BufferWord with_state(BufferWord seen, BufferState state) noexcept {
 // Step 1. Returns what says `dying` now, also what a scan left that was killed.
 std::vector<std::uint32_t> find_dying(PoolCore& core) {
   std::vector<std::uint32_t> dying;
-  const auto roots = all_roots(core);
-  if (!roots) return dying;
+  const auto rooted = find_rooted(core);
+  if (!rooted) return dying;
   SAPBUF_KILL_POINT(scan_looked);
-  const std::uint32_t there = core.count();
-  for (std::uint32_t buffer = 0; buffer < there; ++buffer) {
-    layout::Word& word = core.word(buffer);
-    const BufferWord seen{word.load(std::memory_order_acquire)};
-    if (seen.state() == BufferState::dying) {
-      dying.push_back(buffer);
-    } else if (seen.state() == BufferState::shared && !is_rooted(*roots, buffer, seen)) {
-      if (move(word, seen, with_state(seen, BufferState::dying))) dying.push_back(buffer);
-    }
-  }
+  for_each_chunk(core, [&](std::uint32_t chunk, layout::ChunkWord its) {
+    for_each_buffer(core, chunk, its, [&](std::uint32_t buffer) {
+      layout::Word& word = core.word(buffer);
+      const BufferWord seen{word.load(std::memory_order_acquire)};
+      if (seen.state() == BufferState::dying) {
+        dying.push_back(buffer);
+      } else if (seen.state() == BufferState::shared && !is_rooted(*rooted, buffer)) {
+        if (move(word, seen, with_state(seen, BufferState::dying))) dying.push_back(buffer);
+      }
+    });
+  });
   return dying;
 }
 
@@ -75,17 +84,18 @@ std::uint32_t free_unrooted(PoolCore& core) {
   const std::vector<std::uint32_t> dying = find_dying(core);
   if (dying.empty()) return 0;
   SAPBUF_KILL_POINT(scan_dying);
-  // Without it a root may stand in a store buffer, unseen: then nothing is freed, and whoever can make the fence does it.
+  // Without it a root may stand in a store buffer, unseen: then nothing is freed, and whoever can make the fence does
+  // it.
   if (!platform::heavy_fence(core.full_fences())) return 0;
   SAPBUF_KILL_POINT(scan_fenced);
-  const auto roots = all_roots(core);
-  if (!roots) return 0;
+  const auto rooted = find_rooted(core);
+  if (!rooted) return 0;
   std::uint32_t freed = 0;
   for (const std::uint32_t buffer : dying) {
     layout::Word& word = core.word(buffer);
     const BufferWord seen{word.load(std::memory_order_acquire)};
     if (seen.state() != BufferState::dying) continue;  // somebody adopted it
-    if (is_rooted(*roots, buffer, seen)) {
+    if (is_rooted(*rooted, buffer)) {
       move(word, seen, with_state(seen, BufferState::shared));
       continue;
     }
@@ -101,4 +111,4 @@ std::uint32_t free_unrooted(PoolCore& core) {
   return freed;
 }
 
-}  // namespace sapbuf::detail
+}  // namespace SAPBUF_DETAIL

@@ -18,9 +18,9 @@
 
 #include "pool/pool_core.hpp"
 
-namespace sapbuf::detail {
+namespace SAPBUF_DETAIL {
 
 // Frees what nobody holds; returns how many buffers that were. Under the pool's lock.
 std::uint32_t free_unrooted(PoolCore& core);
 
-}  // namespace sapbuf::detail
+}  // namespace SAPBUF_DETAIL

@@ -5,7 +5,7 @@
 #include "pool/hand_over.hpp"
 #include "pool/pool_user.hpp"
 
-namespace sapbuf::detail {
+namespace SAPBUF_DETAIL {
 namespace {
 
 using layout::BufferState;
@@ -74,7 +74,7 @@ Buffer PoolUserState::adopt(const BufferReference& reference) noexcept {
   change_has(*slot, 1);
   ++shared_;
   if (budget_ != kNoBudget) update_hot();
-  return Buffer{*this, reference.index, place};
+  return Buffer{*this, reference.index, place, core_->buffer_bytes(reference.index)};
 }
 
-}  // namespace sapbuf::detail
+}  // namespace SAPBUF_DETAIL

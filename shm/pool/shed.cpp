@@ -3,7 +3,7 @@
 #include "pool/scan.hpp"
 #include "segment/maintenance_lock.hpp"
 
-namespace sapbuf::detail {
+namespace SAPBUF_DETAIL {
 namespace {
 
 constexpr int kMostSteps = 128;  // of one facility: a stream has 64 slabs at the most, and ends its active one
@@ -22,4 +22,4 @@ bool free_by_shedding(PoolCore& core, std::chrono::milliseconds patience) {
   return false;
 }
 
-}  // namespace sapbuf::detail
+}  // namespace SAPBUF_DETAIL

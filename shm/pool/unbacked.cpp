@@ -4,7 +4,7 @@
 
 #include "pool/chunks.hpp"
 
-namespace sapbuf::detail {
+namespace SAPBUF_DETAIL {
 namespace {
 
 using layout::ChunkState;
@@ -54,6 +54,23 @@ class Change {
   bool begun_;
 };
 
+constexpr std::uint32_t kNone = ~std::uint32_t{0};
+
+// The first of so many adjacent chunks that are free, or will be once they have memory; one of them has none. Or kNone.
+std::uint32_t find_to_allocate(const PoolCore& core, std::uint32_t wanted) noexcept {
+  const std::uint32_t chunks = count_chunks(core);
+  std::uint32_t begin = 0;
+  std::uint32_t last_unbacked = kNone;
+  for (std::uint32_t chunk = 0; chunk < chunks; ++chunk) {
+    const ChunkState state = ChunkWord{core.chunk(chunk).load(std::memory_order_acquire)}.state();
+    if (state == ChunkState::unbacked) last_unbacked = chunk;
+    if (state != ChunkState::unbacked && state != ChunkState::free) begin = chunk + 1;
+    const std::uint32_t first = chunk + 1 - wanted;
+    if (chunk + 1 >= begin + wanted && last_unbacked != kNone && last_unbacked >= first) return first;
+  }
+  return kNone;
+}
+
 }  // namespace
 
 std::uint64_t give_back_free_chunks(PoolCore& core, std::uint32_t owner) {
@@ -73,17 +90,19 @@ std::uint64_t give_back_free_chunks(PoolCore& core, std::uint32_t owner) {
 }
 
 bool allocate_chunks(PoolCore& core, std::uint32_t count, std::uint32_t owner) {
-  std::uint32_t allocated = 0;
-  const std::uint32_t chunks = count_chunks(core);
-  for (std::uint32_t chunk = 0; chunk < chunks && allocated < count; ++chunk) {
+  const auto wanted = static_cast<std::uint32_t>(layout::chunks_of(count));
+  const std::uint32_t first = find_to_allocate(core, wanted);
+  if (first == kNone) return false;
+  bool allocated = false;
+  for (std::uint32_t chunk = first; chunk < first + wanted; ++chunk) {
     Change change{core, chunk, ChunkState::unbacked, owner};
     if (!change.begun()) continue;
     const Pages pages = pages_of(core, chunk);
     core.segment().allocate(pages.offset, pages.bytes);
     change.end_as(ChunkState::free);
-    allocated += kChunkBuffers;
+    allocated = true;
   }
-  return allocated != 0;
+  return allocated;
 }
 
-}  // namespace sapbuf::detail
+}  // namespace SAPBUF_DETAIL

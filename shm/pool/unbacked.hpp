@@ -11,11 +11,13 @@
 
 #include "pool/pool_core.hpp"
 
-namespace sapbuf::detail {
+namespace SAPBUF_DETAIL {
 
-// Gives back whatever can be; returns how many bytes that were. Of the caller, in the user's slot `owner`. Throws Error.
+// Gives back whatever can be; returns how many bytes that were. Of the caller, in the user's slot `owner`. Throws
+// Error.
 std::uint64_t give_back_free_chunks(PoolCore& core, std::uint32_t owner);
-// Allocates chunks for `count` buffers, or as many as there are; whether it was any. Throws Error (no_space).
+// Allocates what is missing of chunks for `count` adjacent buffers; false if there are none that could be had like
+// that. Throws Error (no_space).
 bool allocate_chunks(PoolCore& core, std::uint32_t count, std::uint32_t owner);
 
-}  // namespace sapbuf::detail
+}  // namespace SAPBUF_DETAIL

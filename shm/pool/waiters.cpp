@@ -7,7 +7,7 @@
 #include "segment/event.hpp"
 #include "segment/maintenance_lock.hpp"
 
-namespace sapbuf::detail {
+namespace SAPBUF_DETAIL {
 namespace {
 
 using layout::BufferState;
@@ -27,7 +27,7 @@ struct Waiter {
 
 // Whether it waits still. Under the lock, so that no hand-over is under way: one that was cut off counts.
 bool is_waiting(const PoolCore& core, std::uint32_t slot, Request request) noexcept {
-  return !request.is_none() && !was_given(core, slot, request);
+  return !request.is_none() && !request.is_listening() && !was_given(core, slot, request);
 }
 
 // Null slot: there is none behind `ticket`.
@@ -91,12 +91,29 @@ Served hand_over(PoolCore& core, std::uint32_t buffer, const Waiter& waiter) noe
   return Served::yes;
 }
 
-// request (SB): see PoolControl::waiting.
-void say_whether_somebody_waits(PoolCore& core) noexcept {
-  layout::Word& waiting = core.control().waiting;
-  waiting.store(0, std::memory_order_seq_cst);
-  std::atomic_thread_fence(std::memory_order_seq_cst);
-  if (next_waiter(core, 0).slot != kNone) waiting.store(1, std::memory_order_seq_cst);
+// Nobody has a request of those that were there when this was `seen`. request (SB): see PoolControl::waiting.
+void say_that_nobody_waits(PoolCore& core, std::uint64_t seen) noexcept {
+  core.control().waiting.compare_exchange_strong(seen, 0, std::memory_order_seq_cst);
+}
+
+void tell_listeners(const PoolCore& core) noexcept {
+  for_each_participant(core, [&](std::uint32_t index, layout::SlotRegistration) {
+    layout::PoolSlot& slot = core.slot(index);
+    Request request{slot.request.load(std::memory_order_acquire)};
+    if (!request.is_listening()) return;
+    notify(slot.served);
+    SAPBUF_KILL_POINT(pool_told);
+    slot.request.compare_exchange_strong(request.word, 0, std::memory_order_acq_rel, relaxed);
+  });
+}
+
+// And those who listen. False: nobody waits.
+bool wake_waiters(const PoolCore& core) noexcept {
+  Waiter waiter = next_waiter(core, 0);
+  const bool any = waiter.slot != kNone;
+  for (; waiter.slot != kNone; waiter = next_waiter(core, waiter.ticket)) notify(core.slot(waiter.slot).served);
+  tell_listeners(core);
+  return any;
 }
 
 }  // namespace
@@ -107,7 +124,12 @@ bool was_given(const PoolCore& core, std::uint32_t slot, layout::Request request
          BufferWord{core.word(request.index()).load(std::memory_order_acquire)}.is_local_of(slot);
 }
 
-void serve_waiters(PoolCore& core, std::uint32_t freed) noexcept {
+void serve_waiters(PoolCore& core, std::uint32_t freed, std::uint32_t own) noexcept {
+  const std::uint64_t seen = core.control().waiting.load(std::memory_order_seq_cst);
+  if (core.has_classes()) {
+    if (!wake_waiters(core)) say_that_nobody_waits(core, seen);
+    return;
+  }
   FreeBuffers free{core, freed};
   Waiter waiter = next_waiter(core, 0);
   std::uint32_t buffer = waiter.slot == kNone ? kNone : free.next(waiter.slot);
@@ -116,25 +138,53 @@ void serve_waiters(PoolCore& core, std::uint32_t freed) noexcept {
     if (served != Served::taken_by_another) waiter = next_waiter(core, waiter.ticket);
     if (served != Served::gave_up && waiter.slot != kNone) buffer = free.next(waiter.slot);
   }
-  if (waiter.slot != kNone) return notify(core.slot(waiter.slot).served);
-  say_whether_somebody_waits(core);
+  if (waiter.slot != kNone) {
+    if (waiter.slot != own) notify(core.slot(waiter.slot).served);
+    return;
+  }
+  say_that_nobody_waits(core, seen);
 }
 
-bool serve_waiters_soon(PoolCore& core, std::uint32_t freed) noexcept {
+bool serve_waiters_soon(PoolCore& core, std::uint32_t freed, std::uint32_t own) noexcept {
   const platform::Uncancellable to_its_end;
   const MaintenanceLock lock{core, kPatience};
-  if (lock) serve_waiters(core, freed);
+  if (lock) serve_waiters(core, freed, own);
   return static_cast<bool>(lock);
 }
 
 void serve_behind_release(PoolCore& core, std::uint32_t freed) noexcept {
   std::atomic_thread_fence(std::memory_order_seq_cst);  // request (SB): behind the buffer's word
-  if (somebody_waits(core)) serve_waiters_soon(core, freed);
+  if (!somebody_waits(core)) return;
+  if (core.has_classes() && wake_waiters(core)) return;
+  // Who has the lock may be stopped: then those who wait take for themselves.
+  if (!serve_waiters_soon(core, freed)) wake_waiters(core);
+}
+
+Turn turn_of(const PoolCore& core, std::uint32_t slot, std::uint32_t size_class) noexcept {
+  const layout::PoolSlot& own = core.slot(slot);
+  const bool waits = own.request.load(relaxed) == Request::waits().word;
+  const std::uint64_t ticket = waits ? own.ticket.load(relaxed) : ~std::uint64_t{0};
+  Turn turn = Turn::first;
+  for (Waiter older = next_waiter(core, 0); older.slot != kNone && older.ticket < ticket;
+       older = next_waiter(core, older.ticket)) {
+    if (core.slot(older.slot).wanted_class.load(relaxed) == size_class) return Turn::not_yet;
+    turn = Turn::in_its_class;
+  }
+  return turn;
 }
 
 void wake_oldest_waiter(PoolCore& core) noexcept {
   const Waiter waiter = next_waiter(core, 0);
   if (waiter.slot != kNone) notify(core.slot(waiter.slot).served);
+  tell_listeners(core);
+}
+
+bool somebody_listens(const PoolCore& core) noexcept {
+  bool any = false;
+  for_each_participant(core, [&](std::uint32_t slot, layout::SlotRegistration) {
+    any |= Request{core.slot(slot).request.load(std::memory_order_acquire)}.is_listening();
+  });
+  return any;
 }
 
 void wake_all_waiters(PoolCore& core) noexcept {
@@ -143,4 +193,4 @@ void wake_all_waiters(PoolCore& core) noexcept {
 
 bool is_oldest_waiter(const PoolCore& core, std::uint32_t slot) noexcept { return next_waiter(core, 0).slot == slot; }
 
-}  // namespace sapbuf::detail
+}  // namespace SAPBUF_DETAIL

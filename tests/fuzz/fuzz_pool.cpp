@@ -22,7 +22,7 @@ constexpr unsigned kMostHandlesMade = 6;  // attaching costs more than all other
 
 class Script {
  public:
-  Script(PoolWorld& world, const Segment& segment, Input& input)
+  Script(FacilityWorld& world, const Segment& segment, Input& input)
       : world_(world), segment_(segment), pool_(Pool::open(segment, "frames")), input_(input) {}
 
   void run() {
@@ -46,14 +46,15 @@ class Script {
       case 1:
         return world_.edit(input_);
       case 2:
-        return edit_on_the_way();
+        return world_.edit_on_the_way(input_);
       case 3:
         return make_user(which);
       case 4:
-      case 5:
         return keep(which, [](PoolUser& user) { return user.acquire(); });
+      case 5:
+        return keep(which, [bytes = any_size()](PoolUser& user) { return user.acquire(bytes); });
       case 6:
-        return keep(which, [](PoolUser& user) { return user.acquire_for(1us); });
+        return keep(which, [bytes = any_size()](PoolUser& user) { return user.acquire_for(bytes, 1us); });
       case 7:
       case 8:
         return release();
@@ -74,13 +75,6 @@ class Script {
     }
   }
 
-  // The edit itself follows in the input, behind the number of kill points until it is made.
-  void edit_on_the_way() {
-    const Input later = input_;
-    static_cast<void>(input_.word());
-    world_.lie_in_wait(later);
-  }
-
   void make_user(std::size_t which) {
     if (made_++ >= kMostHandlesMade) return;
     users_[which % kHandles].reset();
@@ -90,10 +84,18 @@ class Script {
   // All of it is written; so it must be a buffer of the pool's, whole.
   void touch(const Buffer& buffer) const {
     const auto at = static_cast<std::uint64_t>(buffer.bytes().data() - pool_.core()->buffers());
-    const std::uint64_t stride = pool_.core()->geometry().stride_bytes;
-    const bool is_one = at % stride == 0 && at / stride < kFuzzedMost && buffer.bytes().size() == kFuzzedBufferBytes;
-    if (!is_one) throw std::logic_error("what a user got is no buffer of the pool");
+    const layout::PoolGeometry& geometry = pool_.core()->geometry();
+    const std::uint64_t most = geometry.max_count * geometry.stride_bytes;
+    const std::uint64_t bytes = buffer.bytes().size();
+    const bool is_size = geometry.classes != 0 ? bytes % geometry.stride_bytes == 0 && bytes <= kFuzzedLargest
+                                               : bytes == kFuzzedBufferBytes;
+    if (!is_size || at % geometry.stride_bytes != 0 || at >= most || bytes > most - at)
+      throw std::logic_error("what a user got is no buffer of the pool");
     std::memset(buffer.bytes().data(), 0xff, buffer.bytes().size());
+  }
+
+  std::uint64_t any_size() {
+    return pool_.core()->has_classes() ? std::uint64_t{input_.byte()} * kFuzzedLargest / 255 : kFuzzedBufferBytes;
   }
 
   template <typename Take>
@@ -161,7 +163,7 @@ class Script {
     static_cast<void>(pool.count());
   }
 
-  PoolWorld& world_;
+  FacilityWorld& world_;
   const Segment& segment_;
   const Pool pool_;
   Input& input_;
@@ -179,7 +181,8 @@ class Script {
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace sapbuf;
   fuzz::Input input{data, size};
-  fuzz::PoolWorld world{input};
+  const std::uint8_t choice = input.byte();
+  fuzz::FacilityWorld world{fuzz::busy_pool(choice), choice, input};
   fuzz::tolerate([&] {
     const Segment segment = Segment::open_in(world.memory());
     fuzz::Script{world, segment, input}.run();

@@ -1,11 +1,7 @@
 #include "fuzz/pool_world.hpp"
 
 #include <array>
-#include <cstring>
 #include <vector>
-
-#include <sapbuf/detail/kill_point.hpp>
-#include <sapbuf/layout/header.hpp>
 
 #include "pool/pool_core.hpp"
 #include "support/main_stream.hpp"
@@ -15,18 +11,13 @@ namespace sapbuf::fuzz {
 namespace {
 
 using namespace std::chrono_literals;
-using layout::Word;
-using layout::word_at;
 
-constexpr auto relaxed = std::memory_order_relaxed;
-constexpr std::uint8_t kAlive = 1 << 4;
-constexpr std::uint8_t kPeaceful = 1 << 7;
-constexpr unsigned kMostEdits = 16;
+constexpr std::uint8_t kClasses = 1 << 5;
 constexpr std::uint64_t kRoom = 64 << 10;  // for the pool, and for its growth
 
 enum class Where : unsigned { control, slots, magazines, roots, words, attached, registry, anywhere };
 
-//   bit 0 order   bits 1, 2 policy   bit 3 fences   bit 4 alive   bit 7 peaceful
+//   bit 0 order   bits 1, 2 policy   bit 3 fences   bit 4 alive   bit 5 size classes   bit 7 peaceful
 SegmentOptions options_of(std::uint8_t choice) {
   return {.slabs = 2,
           .slab_bytes = 4096,
@@ -37,21 +28,32 @@ SegmentOptions options_of(std::uint8_t choice) {
           .attachments = 6};
 }
 
+PoolOptions pool_options_of(std::uint8_t choice) {
+  if ((choice & kClasses) != 0) {
+    return {.min_bytes = 16, .max_bytes = kFuzzedLargest, .count = 256, .max_count = 512, .alignment = 16};
+  }
+  return {.buffer_bytes = kFuzzedBufferBytes, .count = kFuzzedBuffers, .max_count = kFuzzedMost};
+}
+
 // In the midst of things: buffers that are local, shared, adopted, at hand, and attached to messages.
 struct Busy {
-  explicit Busy(const SegmentOptions& options)
-      : memory(Segment::bytes_needed(options) + kRoom),
-        segment(Segment::create_in(memory, options)),
-        pool(Pool::create(segment, "frames",
-                          {.buffer_bytes = kFuzzedBufferBytes, .count = kFuzzedBuffers, .max_count = kFuzzedMost})) {
-    for (int i = 0; i < 4; ++i) held.push_back(first.acquire());
+  explicit Busy(std::uint8_t choice)
+      : memory(Segment::bytes_needed(options_of(choice)) + kRoom),
+        segment(Segment::create_in(memory, options_of(choice))),
+        pool(Pool::create(segment, "frames", pool_options_of(choice))) {
+    for (int i = 0; i < 4; ++i) held.push_back(acquire(first, i));
     held.push_back(second.adopt(held[0].share()));
-    held.push_back(second.acquire());
+    held.push_back(acquire(second, 1));
     held[1].release();
     for (int i = 0; i < 4; ++i) {
       Reservation slot = writer.reserve(8);
-      if (slot && slot.attach(second.acquire())) slot.commit();
+      if (slot && slot.attach(acquire(second, i))) slot.commit();
     }
+  }
+
+  // Of another size each.
+  Buffer acquire(PoolUser& user, int which) const {
+    return user.acquire(pool.options().max_bytes == 0 ? 1 : std::uint64_t{24} << (which * 2));
   }
 
   test::HeapMemory memory;
@@ -79,31 +81,38 @@ std::uint64_t word_shape(Input& input) {
   return layout::BufferWord::make(choice >> 5, static_cast<layout::BufferState>(choice & 3), choice >> 2 & 7).word;
 }
 
-}  // namespace
+std::uint64_t chunk_shape(Input& input) {
+  const std::uint8_t choice = input.byte();
+  const std::uint64_t more = input.byte();  // class, or how far back
+  return more << 32 | layout::ChunkWord::make(static_cast<layout::ChunkState>(choice & 7), choice >> 5).word |
+         std::uint64_t{choice >> 3 & 1u} << 8;
+}
 
-// Made once, and left alone: see world.cpp.
-struct PoolWorld::Map {
-  explicit Map(std::uint8_t choice) : busy(options_of(choice)), pool(busy.pool.core()->geometry()) {}
+class BusyPool final : public Original {
+ public:
+  explicit BusyPool(std::uint8_t choice) : busy_(choice), pool_(busy_.pool.core()->geometry()) {}
 
-  struct Range {
-    std::uint64_t begin;
-    std::uint64_t end;
-  };
-  Range range_of(Where where, std::uint64_t slot) const {
-    const layout::StreamGeometry& stream = test::main_stream(busy.segment).geometry();
-    const layout::SegmentGeometry& common = busy.segment.core()->geometry();
-    const std::uint64_t slot_at = pool.slots_at + slot % pool.participants * sizeof(layout::PoolSlot);
-    switch (where) {
+  const test::HeapMemory& memory() const noexcept override { return busy_.memory; }
+  Range range_of(unsigned where, std::uint64_t slot) const override {
+    const layout::StreamGeometry& stream = test::main_stream(busy_.segment).geometry();
+    const layout::SegmentGeometry& common = busy_.segment.core()->geometry();
+    const std::uint64_t slot_at = pool_.slots_at + slot % pool_.participants * sizeof(layout::PoolSlot);
+    switch (static_cast<Where>(where)) {
       case Where::control:
-        return {pool.head_at, pool.slots_at};
+        return {pool_.head_at, pool_.slots_at};
       case Where::slots:
-        return {slot_at, slot_at + offsetof(layout::PoolSlot, reserved_1)};
+        return {slot_at, slot_at + offsetof(layout::PoolSlot, magazine)};
       case Where::magazines:
+        if (pool_.classes != 0) {
+          const std::uint64_t its = sizeof(layout::ClassMagazine) * pool_.classes;
+          const std::uint64_t at = pool_.magazines_at + slot % pool_.participants * its;
+          return {at, at + its};
+        }
         return {slot_at + offsetof(layout::PoolSlot, magazine), slot_at + offsetof(layout::PoolSlot, magazine) + 64};
       case Where::roots:
         return {slot_at + offsetof(layout::PoolSlot, roots), slot_at + offsetof(layout::PoolSlot, roots) + 64};
       case Where::words:
-        return {pool.words_at, pool.words_at + kFuzzedMost * sizeof(Word)};
+        return {pool_.words_at, pool_.since_at};  // and the chunks'
       case Where::attached:
         return {stream.attached_at, stream.slabs_at};
       case Where::registry:
@@ -111,79 +120,31 @@ struct PoolWorld::Map {
       case Where::anywhere:
         break;
     }
-    return {common.control_at, busy.memory.bytes().size()};
+    return {common.control_at, busy_.memory.bytes().size()};
   }
-  std::uint64_t pick(Where where, std::uint16_t which) const {
-    const Range range = range_of(where, which >> 6);
-    return range.begin + which % ((range.end - range.begin) / sizeof(Word)) * sizeof(Word);
-  }
-  // A word that could stand there.
-  std::uint64_t shape(Input& input, std::uint64_t offset) const {
-    if (offset >= pool.slots_at && offset < pool.words_at) {
-      return slot_shape(input, (offset - pool.slots_at) % sizeof(layout::PoolSlot));
+  std::uint64_t shape(Input& input, std::uint64_t offset) const override {
+    if (offset >= pool_.slots_at && offset < pool_.words_at) {
+      if (offset >= pool_.magazines_at) return slot_shape(input, offsetof(layout::PoolSlot, state));
+      return slot_shape(input, (offset - pool_.slots_at) % sizeof(layout::PoolSlot));
     }
-    if (offset >= pool.words_at && offset < pool.buffers_at) return word_shape(input);
-    if (offset >= pool.control_at && offset < pool.slots_at) return input.byte() % 64;
+    if (offset >= pool_.chunks_at && offset < pool_.since_at) return chunk_shape(input);
+    if (offset >= pool_.words_at && offset < pool_.buffers_at) return word_shape(input);
+    if (offset >= pool_.control_at && offset < pool_.slots_at) return input.byte() % 64;
     return layout::Root::make(input.byte() % 32, input.byte() & 7).word;
   }
 
-  Busy busy;
-  layout::PoolGeometry pool;
+ private:
+  Busy busy_;
+  layout::PoolGeometry pool_;
 };
 
-const PoolWorld::Map& PoolWorld::map_of(std::uint8_t choice) {
-  static std::array<const Map*, 16> made{};
-  const std::size_t index = choice & 15;
-  if (made[index] == nullptr) made[index] = new Map{choice};
+}  // namespace
+
+const Original& busy_pool(std::uint8_t choice) {
+  static std::array<const Original*, 32> made{};
+  const std::size_t index = (choice & 15) | (choice & kClasses) >> 1;
+  if (made[index] == nullptr) made[index] = new BusyPool{choice};
   return *made[index];
-}
-
-PoolWorld::PoolWorld(Input& input) : PoolWorld(input.byte()) {
-  const unsigned edits = input.byte() % kMostEdits;
-  for (unsigned i = 0; i < edits && !input.empty(); ++i) edit(input);
-}
-
-PoolWorld::PoolWorld(std::uint8_t choice)
-    : peaceful_((choice & kPeaceful) != 0), map_(map_of(choice)), memory_(map_.busy.memory.bytes().size()) {
-  std::byte* const bytes = memory_.bytes().data();
-  std::memcpy(bytes, map_.busy.memory.bytes().data(), memory_.bytes().size());
-  if ((choice & kAlive) == 0) reinterpret_cast<layout::SegmentHeader*>(bytes)->creation_id += 2;
-}
-
-PoolWorld::~PoolWorld() { kill_point::disarm(); }
-
-void PoolWorld::edit(Input& input) {
-  const std::uint8_t what = input.byte();
-  const std::uint64_t offset = map_.pick(static_cast<Where>(what & 7), input.half());
-  std::byte* const base = memory_.bytes().data();
-  const std::uint64_t now = word_at(base + offset).load(relaxed);
-  const std::uint64_t word = [&]() -> std::uint64_t {
-    switch (what >> 3 & 7) {
-      case 0:
-        return input.word();
-      case 1:
-        return now ^ std::uint64_t{1} << (input.byte() & 63);
-      case 2:
-        return ~std::uint64_t{0};
-      case 3:
-        return 0;
-      case 4: {
-        const auto where = static_cast<Where>(input.byte() & 7);
-        return word_at(base + map_.pick(where, input.half())).load(relaxed);
-      }
-      case 5:
-        return now + input.byte() - 128;
-      default:
-        return map_.shape(input, offset);
-    }
-  }();
-  if (!peaceful_) word_at(base + offset).store(word, relaxed);
-}
-
-void PoolWorld::lie_in_wait(Input input) {
-  const unsigned nth = 1u + input.byte();
-  kill_point::arm(
-      KillPoint::any, [this, input]() mutable { edit(input); }, nth);
 }
 
 }  // namespace sapbuf::fuzz

@@ -50,7 +50,7 @@ BOOST_AUTO_TEST_CASE(what_cannot_work_is_refused) {
   const Segment& segment = fixture.segment;
   for (const PoolOptions& options :
        {PoolOptions{.buffer_bytes = 0}, PoolOptions{.buffer_bytes = (1ull << 30) + 1}, PoolOptions{.count = 0},
-        PoolOptions{.count = 4, .max_count = 3}, PoolOptions{.alignment = 3}, PoolOptions{.alignment = 8192}}) {
+        PoolOptions{.count = 4, .max_count = 3}, PoolOptions{.alignment = 3}, PoolOptions{.alignment = 4u << 20}}) {
     BOOST_TEST(static_cast<int>(error_of([&] { Pool::create(segment, "p", options); })) ==
                static_cast<int>(Errc::invalid_argument));
   }
@@ -79,6 +79,65 @@ BOOST_AUTO_TEST_CASE(buffers_are_aligned_apart_and_all_there) {
   BOOST_TEST(all[3].bytes().empty());
   const Buffer again = user.acquire();
   BOOST_TEST(again.bytes().data() == freed);
+}
+
+// More than a page: the addresses are chosen for it, in each process anew.
+BOOST_AUTO_TEST_CASE(buffers_are_aligned_to_huge_pages_in_every_process) {
+  constexpr std::uint64_t kHuge = 2 << 20;
+  const PoolFixture fixture{{.buffer_bytes = 5000, .count = 2, .max_count = 3, .alignment = kHuge}};
+  const auto are_aligned = [](const Pool& pool, std::byte mark) {
+    PoolUser user{pool};
+    const std::vector<Buffer> all = take_all(user);
+    for (const Buffer& buffer : all) {
+      if (reinterpret_cast<std::uintptr_t>(buffer.bytes().data()) % kHuge != 0) return false;
+      std::memset(buffer.bytes().data(), static_cast<int>(mark), buffer.bytes().size());
+    }
+    return all.size() == 3;
+  };
+  BOOST_TEST(are_aligned(fixture.pool, std::byte{1}));
+  Child other{[&](Link&) {
+    // Something lies in the way of what the system would choose by itself.
+    ::mmap(nullptr, 3 * layout::kPageBytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (!are_aligned(fixture.open_again(), std::byte{2})) throw std::runtime_error("not aligned, or not all");
+  }};
+  BOOST_TEST(other.wait() == 0);
+  PoolUser user{fixture.pool};
+  for (const Buffer& buffer : take_all(user)) BOOST_TEST((buffer.bytes()[4999] == std::byte{2}));
+}
+
+BOOST_AUTO_TEST_CASE(supplied_memory_is_not_moved_for_an_alignment) {
+  alignas(4096) static std::byte memory[1 << 20];
+  const Segment segment = Segment::create_in({.bytes = memory}, {.slabs = 2, .slab_bytes = 4096, .participants = 4});
+  BOOST_TEST(static_cast<int>(error_of([&] { Pool::create(segment, "frames", {.count = 1, .alignment = 8192}); })) ==
+             static_cast<int>(Errc::invalid_argument));
+  BOOST_TEST(Pool::create(segment, "frames", {.count = 1, .alignment = 4096}).count() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(what_is_shared_can_be_looked_at_and_not_written) {
+  const PoolFixture fixture{{.buffer_bytes = 64, .count = 2}};
+  PoolUser user{fixture.pool};
+  Buffer own = user.acquire();
+  std::memcpy(own.bytes().data(), "hello", 6);
+  BufferReference not_shared = own.share();
+  ++not_shared.index;
+  const BufferReference reference = own.share();
+  BOOST_TEST(fixture.pool.view(not_shared).empty());
+  Child other{[&](Link& link) {
+    const Pool pool = fixture.open_again();
+    const std::span<const std::byte> seen = pool.view(reference);
+    if (seen.size() != 64 || std::memcmp(seen.data(), "hello", 6) != 0) throw std::runtime_error("not seen");
+    link.say(1);
+    link.hear();
+    std::signal(SIGSEGV, SIG_DFL);  // the test framework's own
+    const_cast<std::byte&>(seen[0]) = std::byte{0};
+  }};
+  BOOST_TEST(other.hear() == 1U);
+  other.say(1);
+  BOOST_TEST(other.wait() == -SIGSEGV);
+  own.release();
+  const std::vector<Buffer> all = take_all(user);
+  BOOST_TEST(fixture.pool.view(reference).empty());
+  BOOST_TEST(fixture.pool.view({}).empty());
 }
 
 // Whoever touches one is ended by SIGSEGV.

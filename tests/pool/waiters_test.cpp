@@ -71,6 +71,19 @@ struct Holder : Child {
 
 BOOST_AUTO_TEST_SUITE(pool_waiters)
 
+// While nobody lets go of anything, it sleeps from one of its own looks to the next.
+BOOST_DATA_TEST_CASE(who_waits_in_vain_does_not_wake_himself, data::make({false, true}), has_classes) {
+  const PoolFixture fixture{has_classes ? PoolOptions::for_sizes(64, 4096, 4096)
+                                        : PoolOptions{.buffer_bytes = 64, .count = 1}};
+  PoolUser user{fixture.pool};
+  const std::vector<Buffer> all = take_all(user);
+  PoolUser waiter{fixture.pool};
+  const layout::HalfWord& woken = fixture.pool.core()->slot(waiter.slot()).served.sequence;
+  const std::uint32_t before = woken.load();
+  BOOST_TEST((waiter.acquire_for(100ms).status() == Status::timeout));
+  BOOST_TEST(woken.load() == before);
+}
+
 BOOST_AUTO_TEST_CASE(they_are_served_in_the_order_in_which_they_came) {
   const PoolFixture fixture{{.buffer_bytes = 64, .count = 1}};
   PoolUser user{fixture.pool};

@@ -122,6 +122,13 @@ void adopt_and_release(Hand& hand, const PoolScene& scene) {
 }
 void acquire_run(Hand& hand, const PoolScene&) { static_cast<void>(hand.take_run(kRun)); }
 void acquire_small_run(Hand& hand, const PoolScene&) { static_cast<void>(hand.take_run(3)); }
+void acquire_middle(Hand& hand, const PoolScene&) { static_cast<void>(hand.take(kMiddleBytes)); }
+void acquire_largest(Hand& hand, const PoolScene&) { static_cast<void>(hand.take(kLargestBytes)); }
+void acquire_middle_again(Hand& hand, const PoolScene& scene) {
+  acquire_middle(hand, scene);
+  hand.release_last();
+  acquire_middle(hand, scene);
+}
 void release_run(Hand& hand, const PoolScene&) { hand.release_run(); }
 void trim(Hand& hand, const PoolScene&) { hand.pool().trim(); }
 void close_user(Hand& hand, const PoolScene&) { hand.close(); }

@@ -90,14 +90,40 @@ class Judge {
   void let_waiter_go_on() {
     if (!problem_.empty() || !world_.waiter) return;
     // Where the others have come to their ends without letting go of any.
-    const bool all_are_had = count_possessed(living_) == world_.pool.count();
+    const PoolSnapshot now = figures(world_);
+    const bool all_are_had = has_classes() ? now.free + now.cached == 0 : count_possessed(living_) == now.count;
     if (all_are_had && !world_.give_one()) return fail("the neighbour has nothing to give");
     if (!world_.waiter_is_served()) fail("whoever waits is not served");
   }
 
   // The audience shares this thread: what messages keep is let go when it has read on.
+  bool has_classes() const { return world_.pool.options().max_bytes != 0; }
+
+  // Of each class that there are blocks for, and of pieces.
+  void take_of_all_classes() {
+    SharedPossessions notes;
+    Hand fresh{world_.pool, *notes, kFreshHand, {.name = "fresh"}};
+    const auto has_them = [&] {
+      world_.audience->read_all();
+      fresh.take_all();
+      for (const PoolClass& its : figures(world_).classes) {
+        while (fresh.take(its.bytes) == Status::ok) {
+        }
+      }
+      const PoolSnapshot now = figures(world_);
+      return now.free + now.cached == 0 && now.in_use + now.shared == fresh.size() + count_possessed(living_);
+    };
+    if (!eventually(has_them)) {
+      return fail("a fresh user gets " + std::to_string(fresh.size()) + " buffers, and not all that nobody has");
+    }
+    living_.push_back(&*notes);
+    look_at_possessions("with a fresh user");
+    living_.pop_back();
+  }
+
   void take_all_that_nobody_has() {
     if (!problem_.empty()) return;
+    if (has_classes()) return take_of_all_classes();
     SharedPossessions notes;
     Hand fresh{world_.pool, *notes, kFreshHand, {.name = "fresh"}};
     const std::uint64_t all = world_.pool.core()->geometry().max_count;

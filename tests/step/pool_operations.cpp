@@ -53,6 +53,7 @@ void none_is_free(PoolWorld& world) { world.leave_free(0); }
 Before some_are_free(std::size_t count) {
   return [=](PoolWorld& world) { world.leave_free(count); };
 }
+void middle_blocks_are_free(PoolWorld& world) { world.leave_blocks_free(kMiddleBytes); }
 void all_are_trimmed(PoolWorld& world) { world.pool.trim(); }
 void some_are_idle(PoolWorld& world) { world.leave_idle(3); }
 void some_are_unrooted(PoolWorld& world) { world.leave_unrooted(3); }
@@ -85,6 +86,7 @@ std::vector<PoolOperation> make_operations() {
   const PoolSetting plain;
   const PoolSetting growing{.max_buffers = kPoolBuffers + 2};
   const PoolSetting wide{.buffers = kWideBuffers};
+  const PoolSetting sized{.buffers = kPieces, .has_classes = true};
   std::vector<PoolOperation> all{
       {"pool_attach_user", plain, nothing, attach_user},
       {"pool_detach_user", plain, nothing, idler_that(3, close_user)},
@@ -118,6 +120,21 @@ std::vector<PoolOperation> make_operations() {
       {"pool_acquire_allocates", wide, all_are_trimmed, user_that(2, acquire)},
       {"pool_run_allocates", wide, all_are_trimmed, user_that(0, acquire_run)},
 
+      {"pool_sizes_refill", sized, nothing, user_that(0, acquire)},
+      {"pool_sizes_form", sized, nothing, user_that(0, acquire_middle)},
+      {"pool_sizes_at_hand", sized, nothing, user_that(0, acquire_middle_again)},
+      {"pool_sizes_join", sized, some_are_free(kPieces), user_that(0, acquire_largest)},
+      {"pool_sizes_part", sized, middle_blocks_are_free, user_that(0, acquire_largest)},
+      {"pool_sizes_take_idle", sized, some_are_idle, user_that(0, acquire)},
+      {"pool_sizes_in_vain", sized, none_is_free, user_that(0, acquire_largest)},
+      {"pool_sizes_run", sized, nothing, user_that(0, acquire_run)},
+      {"pool_sizes_wait_in_vain", sized, none_is_free, user_that(0, wait_shortly_for_one)},
+      {"pool_sizes_wait", sized, one_serves, user_that(0, wait_for_one), nothing, false},
+      {"pool_sizes_release", sized, nothing, user_that(20, [](Hand& hand, const PoolScene&) { hand.release_all(); })},
+      {"pool_sizes_release_to_waiter", sized, some_are_free(1), user_that(1, release), one_waits},
+      {"pool_sizes_release_elsewhere", sized, nothing, elsewhere_that(false, release)},
+      {"pool_sizes_adopt", sized, some_are_offered, user_that(0, adopt)},
+
       {"pool_share", plain, nothing, user_that(1, share)},
       {"pool_adopt", plain, some_are_offered, user_that(0, adopt)},
       {"pool_release_adopted", plain, some_are_offered, adopter_that(release)},
@@ -129,6 +146,8 @@ std::vector<PoolOperation> make_operations() {
       {"pool_recover_waiter", plain, wounded_at(KillPoint::pool_waiting), recover_pool},
       {"pool_recover_runner", wide, wounded_at(KillPoint::chunk_marked), recover_pool},
       {"pool_recover_joiner", plain, wounded_at(KillPoint::chunk_joining), recover_pool},
+      {"pool_recover_former", sized, wounded_at(KillPoint::chunk_tailed), recover_pool},
+      {"pool_recover_parter", sized, wounded_at(KillPoint::chunk_parting), recover_pool},
       {"pool_recover_trimmer", wide, wounded_at(KillPoint::chunk_changing), recover_pool},
       {"pool_recover_attacher", plain, wounded_at(KillPoint::attached_linked), recover_pool},
   };

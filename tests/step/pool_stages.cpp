@@ -69,6 +69,9 @@ void both_slabs_have_attached(PoolWorld& world) {
 }
 // In chunks that somebody split.
 void all_are_free(PoolWorld& world) { world.leave_free(kWideBuffers); }
+void all_pieces_are_free(PoolWorld& world) { world.leave_free(kPieces); }
+// In blocks for buffers that are no longer wanted.
+void middle_blocks_are_free(PoolWorld& world) { world.leave_blocks_free(kMiddleBytes); }
 void one_is_dead(PoolWorld& world) { world.wound(KillPoint::scan_asked); }
 
 std::vector<PoolStage> make_stages() {
@@ -97,6 +100,10 @@ std::vector<PoolStage> make_stages() {
   const Actor take_small_run{"small_run", user_that(0, acquire_small_run)};
   const Actor put_run_back{"release_run", runner_that(3, release_run)};
   const Actor shrink{"trim", user_that(0, trim)};
+  const PoolSetting sized{.buffers = kPieces, .has_classes = true};
+  const Actor take_middle{"middle", user_that(0, acquire_middle)};
+  const Actor take_largest{"largest", user_that(0, acquire_largest)};
+  const Actor middle_comes_and_goes{"middle_again", user_that(0, acquire_middle_again)};
   const Actor heal{"recover", recover_pool};
 
   std::vector<PoolStage> all{
@@ -124,6 +131,16 @@ std::vector<PoolStage> make_stages() {
        nothing,
        {take_run, take_small_run, put_run_back, take, come_and_go, shrink}},
       {"pool_join", {.buffers = kWideBuffers}, all_are_free, nothing, {take_run, take_small_run, take, shrink}},
+      {"pool_sizes_form", sized, nothing, nothing, {take, take_middle, take_largest, middle_comes_and_goes, take_run}},
+      {"pool_sizes_idle",
+       sized,
+       nothing,
+       none_is_free,
+       {take, take_at_hand, come_and_go, put_back, put_back_elsewhere}},
+      {"pool_sizes_join", sized, all_pieces_are_free, nothing, {take_largest, take_middle, take, take_run, leave}},
+      {"pool_sizes_part", sized, middle_blocks_are_free, nothing, {take_largest, take_middle, take, shrink}},
+      {"pool_sizes_wait", sized, nothing, none_is_free, {wait, take, take_middle, put_back, put_back_elsewhere}},
+      {"pool_sizes_served", sized, nothing, one_waits, {put_back, put_back_elsewhere, wait, take}},
       {"pool_dead_user", plain, nothing, one_is_dead, {heal, take, wait, put_back, join}},
   };
   for (const Order order : {Order::per_writer, Order::total}) {

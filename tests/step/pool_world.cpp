@@ -3,10 +3,10 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <csignal>
 #include <stdexcept>
 
 #include "pool/pool_core.hpp"
+#include "step/bystander.hpp"
 
 namespace sapbuf::test {
 
@@ -28,6 +28,10 @@ void live(const std::string& name, std::uint32_t who) {
   // While no chunk has anything of somebody else's.
   if (own.take_run(static_cast<std::uint32_t>(pool.count())) == Status::ok) own.release_run();
   if (own.take() == Status::ok) own.release_last();
+  // With size classes: blocks, which become chunks again.
+  for (const std::uint64_t bytes : {kMiddleBytes, kLargestBytes}) {
+    if (own.take(bytes) == Status::ok) own.release_last();
+  }
   pool.trim();
   for (int round = 0; round < 2; ++round) {
     if (own.take() == Status::ok) own.release_last();
@@ -105,6 +109,15 @@ std::size_t PoolAudience::messages_of(std::uint32_t writer) const {
 
 // --- The world -----------------------------------------------------------------------------------------------------
 
+namespace {
+
+PoolOptions options_of(const PoolSetting& setting) {
+  if (setting.has_classes) return PoolOptions::for_sizes(kPieceBytes, kLargestBytes, kPieces * kPieceBytes);
+  return {.buffer_bytes = 64, .count = setting.buffers, .max_count = setting.max_buffers};
+}
+
+}  // namespace
+
 PoolWorld::PoolWorld(const PoolSetting& setting)
     : segment(Segment::create(name, {.slabs = 2,
                                      .slab_bytes = 4096,
@@ -113,8 +126,7 @@ PoolWorld::PoolWorld(const PoolSetting& setting)
                                      .on_full = setting.on_full,
                                      .participants = 16,
                                      .attachments = kAttachments})),
-      pool(Pool::create(segment, kFrames,
-                        {.buffer_bytes = 64, .count = setting.buffers, .max_count = setting.max_buffers})),
+      pool(Pool::create(segment, kFrames, options_of(setting))),
       audience(std::make_unique<PoolAudience>(segment)),
       neighbour_(
           std::make_unique<Hand>(pool, *neighbour_notes_, kNeighbourHand, PoolUserOptions{.name = "neighbour"})) {}
@@ -144,6 +156,12 @@ void PoolWorld::leave_unrooted(std::size_t count) {
 void PoolWorld::leave_idle(std::size_t count) {
   take_what_is_there();
   for (std::size_t i = 0; i < count && neighbour_->size() != 0; ++i) neighbour_->release_last();
+}
+
+void PoolWorld::leave_blocks_free(std::uint64_t bytes) {
+  while (neighbour_->take(bytes) == Status::ok) {
+  }
+  while (neighbour_->size() != 0) neighbour_->release_last_elsewhere();
 }
 
 void PoolWorld::offer(std::size_t count) {
@@ -190,25 +208,12 @@ void PoolWorld::admit_server() {
 }
 
 bool PoolWorld::wound(KillPoint kill_point, unsigned nth) {
-  Child victim{[&](Link&) {
-    kill_point::arm(kill_point, kill_self, nth);
-    live(name, kWoundedHand);
-  }};
-  return victim.wait() == -SIGKILL;
+  return dies_at(kill_point, nth, [this] { live(name, kWoundedHand); });
 }
 
 bool PoolWorld::admit_bystander(KillPoint kill_point) {
-  bystander = std::make_unique<Child>([this, kill_point](Link&) {
-    kill_point::arm(kill_point, stop_self);
-    live(name, kBystanderHand);
-  });
-  if (!eventually([&] { return bystander->has_stopped() || bystander->has_ended(); })) {
-    throw std::runtime_error("the bystander neither stops nor ends");
-  }
-  if (!bystander->has_ended()) return true;
-  if (bystander->wait() != 0) throw std::runtime_error("the bystander failed");
-  bystander.reset();
-  return false;
+  bystander = stopped_at(kill_point, [this] { live(name, kBystanderHand); });
+  return bystander != nullptr;
 }
 
 bool PoolWorld::give_one() {
@@ -252,7 +257,8 @@ std::span<const PoolStopPoint> pool_stop_points() {
                                   KillPoint::scan_freed,        KillPoint::pool_asked,
                                   KillPoint::pool_waiting,      KillPoint::reclaim_unrooted,
                                   KillPoint::chunk_joining,     KillPoint::chunk_joined,
-                                  KillPoint::chunk_taken,       KillPoint::chunk_marked}) {
+                                  KillPoint::chunk_taken,       KillPoint::chunk_marked,
+                                  KillPoint::chunk_tailed,      KillPoint::chunk_parting}) {
       points.push_back({to_string(point), point});
     }
     return points;

@@ -28,6 +28,11 @@ inline constexpr std::uint32_t kPoolBuffers = 24;   // so magazines have three
 inline constexpr std::uint32_t kWideBuffers = 130;  // two chunks, and two buffers of another one
 inline constexpr std::uint32_t kRun = 70;           // a chunk, and six buffers of another one
 inline constexpr std::uint32_t kAttachments = 6;    // of a slab
+// With size classes: four chunks of pieces, and buffers that take two of them, eleven or one to a block.
+inline constexpr std::uint32_t kPieces = 256;
+inline constexpr std::uint64_t kPieceBytes = 16;
+inline constexpr std::uint64_t kMiddleBytes = 176;
+inline constexpr std::uint64_t kLargestBytes = 2048;
 inline constexpr std::string_view kFrames = "frames";
 
 struct PoolSetting {
@@ -35,6 +40,7 @@ struct PoolSetting {
   OnFull on_full = OnFull::block;
   std::uint64_t buffers = kPoolBuffers;
   std::uint64_t max_buffers = buffers;
+  bool has_classes = false;
 };
 
 // What a message says: who wrote it, and what stands in the buffers that it has attached.
@@ -80,6 +86,8 @@ class PoolWorld {
   void leave_unrooted(std::size_t count);
   // It has all but for a few that it keeps at hand.
   void leave_idle(std::size_t count);
+  // It has had all there is in buffers of this size, which are free now.
+  void leave_blocks_free(std::uint64_t bytes);
   // It shares so many, keeps them, and offers them to whoever wants them.
   void offer(std::size_t count);
   // It releases them; the others still know of them.

@@ -15,6 +15,7 @@
 
 #include <sys/uio.h>
 
+#include <sapbuf/abi.hpp>
 #include <sapbuf/buffer_reference.hpp>
 #include <sapbuf/detail/kill_point.hpp>
 #include <sapbuf/detail/this_thread.hpp>
@@ -24,7 +25,7 @@
 #include <sapbuf/segment.hpp>
 #include <sapbuf/status.hpp>
 
-namespace sapbuf {
+SAPBUF_BEGIN
 
 class Buffer;
 class Run;
@@ -33,6 +34,7 @@ struct BufferReference;
 namespace detail {
 
 class PoolCore;
+struct ProducerState;
 
 // The part of a user that the inlined path touches: private memory. Inlined are acquiring from the user's magazine and
 // putting back into it, each of which is one store into the user's own line of shared memory. In all other cases one of
@@ -54,11 +56,20 @@ struct PoolUserHot {
   std::uint32_t count = 0;              // buffers that are known to be there
   std::uint32_t least_depth = 0;        // at which the magazine has nothing for this user
   std::uint32_t capacity = 0;           // of the magazine
+  bool has_classes = false;             // then nothing is inlined: there is a magazine for each class
   std::atomic<const void*> thread{nullptr};
 };
 
-Buffer acquire_slow(PoolUserHot& user) noexcept;
+// What comes back in registers: a Buffer that is returned from another place stands in memory, and so does all that is done with it.
+struct Acquired {
+  std::uint64_t bytes;
+  std::uint32_t index;
+  Status status;
+};
+Acquired acquire_slow(PoolUserHot& user) noexcept;
 Buffer acquire_for(PoolUserHot& user, std::chrono::nanoseconds timeout) noexcept;
+Acquired acquire_of(PoolUserHot& user, std::uint64_t bytes) noexcept;
+Buffer acquire_of_for(PoolUserHot& user, std::uint64_t bytes, std::chrono::nanoseconds timeout) noexcept;
 Buffer adopt(PoolUserHot& user, const BufferReference& reference) noexcept;
 // `root`: the place among the user's roots of one that is shared, kNoRoot of one that is not; sharing it changes that.
 // Words, not the Buffer: its address never escapes, so that a Buffer that comes and goes stays in registers.
@@ -71,6 +82,7 @@ void release_slow(PoolUserHot& user, std::uint32_t index, std::uint32_t root) no
 void look_up(PoolUserHot& user) noexcept;
 void close_user(PoolUserHot& user) noexcept;
 std::uint32_t slot_of(const PoolUserHot& user) noexcept;
+int event_fd_of(PoolUserHot* user);
 
 struct PoolUserState;
 
@@ -78,18 +90,31 @@ struct PoolUserState;
 
 struct PoolOptions {
   std::uint64_t buffer_bytes = 4096;  // 1 byte to 1 GiB
-  std::uint64_t count = 64;           // buffers at first
+  // Unless `max_bytes` is 0, buffers of any size between these come from one pool, as from a heap: see acquire(bytes). In size
+  // classes that are 12.5 % apart, or, below eight times the smallest one, by that. Instead of `buffer_bytes`.
+  std::uint64_t min_bytes = 16;
+  std::uint64_t max_bytes = 0;
+  std::uint64_t count = 64;  // buffers at first; with size classes: of the smallest one, in the room of which all come
   // That the pool may grow to, when somebody needs one and none is free; 0: `count`. The pool's tables have 12 bytes for
   // each of them, and are allocated at once.
   std::uint64_t max_count = 0;
-  std::uint64_t alignment = 64;  // of each buffer: a power of two from 8 to 4096
-  Grow grow = Grow::anyone;      // who lets it grow when none is free
+  // Of each buffer, in every process: a power of two from 8 to 2 MiB; to 4096 in a segment in supplied memory. No size class is
+  // smaller.
+  std::uint64_t alignment = 64;
+  Grow grow = Grow::anyone;  // who lets it grow when none is free
+
+  // For buffers from `min_bytes` to `max_bytes`, in so many bytes, growing up to `most_bytes` (0: not). Alignment 0: the largest
+  // power of two that is no more than `min_bytes`, from 8 to 64.
+  static PoolOptions for_sizes(std::uint64_t min_bytes, std::uint64_t max_bytes, std::uint64_t bytes,
+                               std::uint64_t most_bytes = 0, std::uint64_t alignment = 0) noexcept;
+  // That the pool has for each of `count`: the size of a buffer, or of the smallest one, as it is aligned.
+  std::uint64_t piece_bytes() const noexcept;
 };
 
 std::string_view to_string(Grow grow) noexcept;  // "anyone", "creator", "nobody"
 
 // A shared handle, like Stream: copies refer to the same mapping, which lives until the last copy, and the last PoolUser
-// made from it, is gone. Thread-safe. One that was moved from throws Errc::invalid_argument.
+// made from it, is gone; so do spans of view(). Thread-safe. One that was moved from throws Errc::invalid_argument.
 class Pool {
  public:
   // As Stream::create(), open(), open_or_create() and remove().
@@ -115,6 +140,11 @@ class Pool {
   // They are allocated anew before anybody gets them, with zeros in them. It also takes back what users have at hand, and
   // what nobody holds any more. Nothing if the memory was supplied, or has fewer than 4096 bytes for 64 buffers. Throws as the constructor of PoolUser.
   std::uint64_t trim() const;
+  // The buffer that the reference names, where it is, read-only: for those who only look, and are no users of the pool. Empty
+  // if it was freed, is not shared, or is of another pool. This keeps nothing: it is what it was for as long as somebody else
+  // keeps it, as a message does that it is attached to, and that a reader has pinned. Throws Errc::forked,
+  // Errc::resource_exhausted.
+  std::span<const std::byte> view(const BufferReference& reference) const;
   std::size_t bytes() const;  // of its region, now
 
   // For the library's own parts.
@@ -155,7 +185,7 @@ class [[nodiscard]] Buffer {
   Status status() const noexcept { return status_; }  // Status::closed once it was released or moved from
 
   // All of it, aligned as the pool says; what stands in it when it was acquired is what others left. Those who share it
-  // must agree on who writes.
+  // must agree on who writes. With size classes: as many bytes as its class has.
   std::span<std::byte> bytes() const noexcept { return bytes_; }
 
   // Makes it one that others may adopt, and names it; the same name at each call. From then on it is free when nobody
@@ -175,8 +205,10 @@ class [[nodiscard]] Buffer {
   friend struct detail::PoolUserState;
 
   Buffer(detail::PoolUserHot& user, std::uint32_t index, std::uint32_t root = detail::kNoRoot) noexcept
+      : Buffer(user, index, root, user.buffer_bytes) {}
+  Buffer(detail::PoolUserHot& user, std::uint32_t index, std::uint32_t root, std::uint64_t bytes) noexcept
       : user_(&user),
-        bytes_(user.buffers + index * user.stride_bytes, user.buffer_bytes),
+        bytes_(user.buffers + index * user.stride_bytes, bytes),
         index_(index),
         root_(root),
         status_(Status::ok) {}
@@ -186,8 +218,9 @@ class [[nodiscard]] Buffer {
     if (user_ == nullptr) return;
     detail::PoolUserHot& user = *user_;
     layout::PoolSlot& slot = *user.slot;
+    const std::uint64_t acknowledged = user.acknowledged;
     if (root_ == detail::kNoRoot && user.thread.load(std::memory_order_relaxed) == detail::this_thread_mark() &&
-        slot.attention.load(std::memory_order_relaxed) == user.acknowledged) [[likely]] {
+        slot.attention.load(std::memory_order_relaxed) == acknowledged) [[likely]] {
       const layout::MagazineState state{slot.state.load(std::memory_order_relaxed)};
       if (state.depth() < user.capacity) [[likely]] {
         // pool-free: release, so that who takes it from the magazine has the last use of it behind him; also one who has
@@ -197,7 +230,7 @@ class [[nodiscard]] Buffer {
         SAPBUF_KILL_POINT(pool_put_back);
         // magazine (SB): the light fence keeps the look behind the store; who takes from magazines makes the heavy one.
         std::atomic_signal_fence(std::memory_order_seq_cst);
-        if (slot.attention.load(std::memory_order_relaxed) != user.acknowledged) [[unlikely]] {
+        if (slot.attention.load(std::memory_order_relaxed) != acknowledged) [[unlikely]] {
           detail::look_up(user);
         }
         return;
@@ -350,6 +383,14 @@ class PoolUser {
   }
   ~PoolUser() { close(); }
 
+  // A buffer of so many bytes, or somewhat more: as acquire(), and too_large if the pool has none as large. For a pool with size
+  // classes; of those that one size serves, it is that size.
+  Buffer acquire(std::uint64_t bytes) noexcept {
+    if (user_ == nullptr) [[unlikely]]
+      return Buffer{};
+    if (user_->has_classes) return accept(*user_, detail::acquire_of(*user_, bytes));
+    return bytes <= user_->buffer_bytes ? acquire() : Buffer{Status::too_large};
+  }
   // A buffer that nobody else has; without one: exhausted, over_budget, closed, forked, declared_dead, corrupt. First from
   // what this user has at hand, then whatever is free, then what others have at hand, then what a scan finds that nobody
   // holds, or the dead held, then what streams keep for want of need only, then what the pool may grow by. Whoever waits
@@ -357,26 +398,29 @@ class PoolUser {
   [[gnu::always_inline]] Buffer acquire() noexcept {
     if (user_ == nullptr) [[unlikely]]
       return Buffer{};
-    layout::PoolSlot& slot = *user_->slot;
-    if (slot.attention.load(std::memory_order_relaxed) == user_->acknowledged) [[likely]] {
+    // In registers: what stands in memory is read anew behind each store.
+    detail::PoolUserHot& user = *user_;
+    layout::PoolSlot& slot = *user.slot;
+    const std::uint64_t acknowledged = user.acknowledged;
+    if (slot.attention.load(std::memory_order_relaxed) == acknowledged) [[likely]] {
       const layout::MagazineState state{slot.state.load(std::memory_order_relaxed)};
       const std::uint32_t depth = state.depth();
-      if (depth > user_->least_depth && depth <= layout::kMagazine) [[likely]] {
+      if (depth > user.least_depth && depth <= layout::kMagazine) [[likely]] {
         const std::uint32_t index = slot.magazine[depth - 1].load(std::memory_order_relaxed);
         slot.state.store(state.after_acquiring().word, std::memory_order_relaxed);
         SAPBUF_KILL_POINT(pool_taken);
         // magazine (SB): as in Buffer::let_go().
         std::atomic_signal_fence(std::memory_order_seq_cst);
-        if (slot.attention.load(std::memory_order_relaxed) == user_->acknowledged && index < user_->count) [[likely]] {
-          return Buffer{*user_, index};
+        if (slot.attention.load(std::memory_order_relaxed) == acknowledged && index < user.count) [[likely]] {
+          return Buffer{user, index};
         }
         slot.state.store(state.word, std::memory_order_release);  // it is still in the magazine
       }
     }
-    return detail::acquire_slow(*user_);
+    return accept(user, detail::acquire_slow(user));
   }
-  // Waits for one: also timeout, stopped. Those who wait are served in the order in which they came. A wait runs recovery
-  // by itself.
+  // Waits for one: also timeout, stopped. Those who wait are served in the order in which they came; with size classes, the
+  // oldest one goes before all others, and each before those who want the same class later. A wait runs recovery by itself.
   Buffer acquire_for(std::chrono::nanoseconds timeout) noexcept {
     return user_ == nullptr ? Buffer{} : detail::acquire_for(*user_, timeout);
   }
@@ -384,8 +428,16 @@ class PoolUser {
   Buffer acquire_for(std::chrono::duration<Rep, Period> timeout) noexcept {
     return acquire_for(detail::saturated<std::chrono::nanoseconds>(timeout));
   }
+  Buffer acquire_for(std::uint64_t bytes, std::chrono::nanoseconds timeout) noexcept {
+    return user_ == nullptr ? Buffer{} : detail::acquire_of_for(*user_, bytes, timeout);
+  }
+  template <typename Rep, typename Period>
+  Buffer acquire_for(std::uint64_t bytes, std::chrono::duration<Rep, Period> timeout) noexcept {
+    return acquire_for(bytes, detail::saturated<std::chrono::nanoseconds>(timeout));
+  }
   // `buffers` adjacent ones, at once or not at all: as acquire(), and too_large for 0 or more than the pool's max_count; exhausted
-  // also where there would be enough of them, but not side by side. From 64 on it takes 64 at a time.
+  // also where there would be enough of them, but not side by side. From 64 on it takes 64 at a time. With size classes: of the
+  // smallest one.
   Run acquire_run(std::uint32_t buffers) noexcept {
     return user_ == nullptr ? Run{} : detail::acquire_run(*user_, buffers);
   }
@@ -396,6 +448,12 @@ class PoolUser {
     return user_ == nullptr ? Buffer{} : detail::adopt(*user_, reference);
   }
 
+  // A descriptor to wait on, as Reader::event_fd(): readable when there may be a buffer, until an acquire() finds the pool
+  // exhausted. From then on this user is one of those who wait, and what it is given is kept for its next acquire(); with size
+  // classes it is told of what others let go of, whatever its size, and has no turn before those who wait. Throws Errc::forked,
+  // Errc::resource_exhausted, Errc::invalid_argument once closed.
+  int event_fd() const { return detail::event_fd_of(user_); }
+
   std::uint32_t slot() const noexcept {  // index in the registry
     return user_ == nullptr ? ~std::uint32_t{0} : detail::slot_of(*user_);
   }
@@ -405,6 +463,13 @@ class PoolUser {
   }
 
  private:
+  friend struct detail::ProducerState;
+
+  [[gnu::always_inline]] static Buffer accept(detail::PoolUserHot& user, detail::Acquired taken) noexcept {
+    if (taken.status != Status::ok) return Buffer{taken.status};
+    return Buffer{user, taken.index, detail::kNoRoot, taken.bytes};
+  }
+
   detail::PoolUserHot* user_;
 };
 
@@ -415,4 +480,4 @@ inline BufferReference Buffer::share() noexcept {
   return reference;
 }
 
-}  // namespace sapbuf
+SAPBUF_END

@@ -1,0 +1,35 @@
+#include "pool/own_pool.hpp"
+
+#include <algorithm>
+
+#include "pool/pool_options.hpp"
+#include "segment/facility.hpp"
+
+namespace SAPBUF_DETAIL {
+
+std::string own_pool_name(std::string_view facility, std::string_view suffix) {
+  const std::string name = std::string(facility) + std::string(suffix);
+  directory::check_name(name);
+  return name;
+}
+
+DirectoryRecord make_own_pool(SegmentCore& segment, const std::string& name, const PoolOptions& options) {
+  const FacilityPlan plan = plan_pool(name, options, segment.geometry().participants);
+  try {
+    return directory::make(segment, plan);
+  } catch (const Error& error) {
+    if (error.errc() != Errc::exists) throw;
+  }
+  const std::optional<DirectoryRecord> there = directory::find_by_name(segment, name);
+  if (there && there->kind == plan.kind && std::ranges::equal(there->choices, plan.choices)) return *there;
+  if (there) directory::remove(segment, name);
+  return directory::make(segment, plan);
+}
+
+DirectoryRecord find_pool_for(SegmentCore& segment, const std::string& name) {
+  std::optional<DirectoryRecord> pool = directory::find_by_name(segment, name);
+  if (!pool || pool->kind != layout::FacilityKind::pool) throw_not_there(segment, layout::FacilityKind::pool, name);
+  return *std::move(pool);
+}
+
+}  // namespace SAPBUF_DETAIL

@@ -1,0 +1,230 @@
+// Descriptors of a pool's users.
+#include <boost/test/data/monomorphic.hpp>
+#include <boost/test/data/test_case.hpp>
+#include <boost/test/unit_test.hpp>
+
+#include "pool/pool_core.hpp"
+#include "pool/pool_fixture.hpp"
+#include "segment/maintenance_lock.hpp"
+#include "support/readable.hpp"
+#include "support/stream.hpp"
+
+namespace sapbuf::test {
+namespace {
+
+struct Kind {
+  const char* name;
+  PoolOptions options;
+  std::size_t count;  // of the smallest buffers
+};
+std::ostream& operator<<(std::ostream& out, const Kind& kind) { return out << kind.name; }
+
+const PoolOptions kUniform{.buffer_bytes = 64, .count = 16};
+const PoolOptions kOfSizes{.min_bytes = 64, .max_bytes = 1024, .count = 128};
+const auto both_kinds = boost::unit_test::data::make({Kind{"uniform", kUniform, 16}, Kind{"of sizes", kOfSizes, 128}});
+
+// Has all buffers, and releases them one by one as it is told to: 0 ends it.
+Child have_all(const PoolFixture& fixture) {
+  return Child{[&](Link& link) {
+    PoolUser other{fixture.open_again()};
+    std::vector<Buffer> all = take_all(other);
+    link.say(all.size());
+    while (link.hear() != 0) {
+      all.pop_back();
+      link.say(all.size());
+    }
+  }};
+}
+
+BOOST_AUTO_TEST_SUITE(pool_event_fd)
+
+BOOST_DATA_TEST_CASE(it_is_readable_when_there_may_be_a_buffer, both_kinds, kind) {
+  PoolFixture fixture{kind.options};
+  PoolUser user{fixture.pool};
+  const int descriptor = user.event_fd();
+  BOOST_TEST(is_readable(descriptor));
+  Child having = have_all(fixture);
+  BOOST_TEST(having.hear() == kind.count);
+  std::vector<Buffer> own;
+  for (int round = 0; round < 10; ++round) {
+    BOOST_TEST((user.acquire().status() == Status::exhausted));
+    BOOST_TEST((user.acquire().status() == Status::exhausted));
+    BOOST_TEST(!is_readable(descriptor));
+    having.say(1);
+    BOOST_TEST(becomes_readable(descriptor));
+    own.push_back(user.acquire());
+    BOOST_TEST(!!own.back());
+    having.hear();
+  }
+  having.say(0);
+  BOOST_TEST(having.wait() == 0);
+  own.clear();
+  user.close();
+  BOOST_TEST(eventually([&] { return count_acquirable(fixture.pool) == kind.count; }));
+}
+
+BOOST_DATA_TEST_CASE(what_the_dead_had_makes_it_readable, both_kinds, kind) {
+  PoolFixture fixture{kind.options};
+  Child victim = have_all(fixture);
+  BOOST_TEST(victim.hear() == kind.count);
+  PoolUser user{fixture.pool};
+  const int descriptor = user.event_fd();
+  BOOST_TEST((user.acquire().status() == Status::exhausted));
+  victim.kill();
+  BOOST_TEST(becomes_readable(descriptor));
+  BOOST_TEST(!!user.acquire());
+}
+
+BOOST_DATA_TEST_CASE(what_the_pool_grows_by_makes_it_readable, both_kinds, kind) {
+  PoolOptions options = kind.options;
+  options.max_count = 2 * options.count;
+  options.grow = Grow::nobody;
+  PoolFixture fixture{options};
+  Child having = have_all(fixture);
+  BOOST_TEST(having.hear() == kind.count);
+  PoolUser user{fixture.pool};
+  const int descriptor = user.event_fd();
+  BOOST_TEST((user.acquire().status() == Status::exhausted));
+  BOOST_TEST(!is_readable(descriptor));
+  fixture.pool.grow_to(options.max_count);
+  BOOST_TEST(becomes_readable(descriptor));
+  BOOST_TEST(!!user.acquire());
+}
+
+BOOST_DATA_TEST_CASE(one_that_comes_to_nothing_is_given_back, both_kinds, kind) {
+  PoolFixture fixture{kind.options};
+  PoolUser other{fixture.pool};
+  {
+    std::vector<Buffer> all = take_all(other);
+    PoolUser user{fixture.pool};
+    const int descriptor = user.event_fd();
+    BOOST_TEST((user.acquire().status() == Status::exhausted));
+    all.clear();
+    BOOST_TEST(becomes_readable(descriptor));
+  }  // its user goes, with what it was given
+  other.close();
+  BOOST_TEST(count_acquirable(fixture.pool) == kind.count);
+}
+
+BOOST_AUTO_TEST_CASE(it_is_told_until_a_large_one_is_there) {
+  PoolFixture fixture{kOfSizes};
+  PoolUser user{fixture.pool};
+  const int descriptor = user.event_fd();
+  Child having = have_all(fixture);
+  std::uint64_t left = having.hear();
+  Buffer large = user.acquire(1024);
+  for (; left != 0; left = having.hear()) {
+    if (large) break;
+    having.say(1);
+    BOOST_TEST(becomes_readable(descriptor));
+    large = user.acquire(1024);
+  }
+  BOOST_TEST(!!large);
+  having.kill();
+}
+
+BOOST_AUTO_TEST_CASE(who_takes_his_time_keeps_nobody_from_a_buffer) {
+  PoolFixture fixture{kOfSizes};
+  Child having = have_all(fixture);
+  having.hear();
+  PoolUser slow{fixture.pool};
+  const int descriptor = slow.event_fd();
+  BOOST_TEST((slow.acquire().status() == Status::exhausted));
+  PoolUser waiting{fixture.pool};
+  having.say(1);
+  BOOST_TEST(!!waiting.acquire_for(kPatience));
+  BOOST_TEST(becomes_readable(descriptor));
+  // Told, it asks for nothing any more: nobody goes the long way because of it.
+  BOOST_TEST(inspect(fixture.segment).facilities.back().pool->waiting == 0U);
+  having.kill();
+}
+
+BOOST_AUTO_TEST_CASE(what_comes_while_it_asks_is_told) {
+  PoolFixture fixture{kOfSizes};
+  Child having = have_all(fixture);
+  std::uint64_t left = having.hear();
+  PoolUser listening{fixture.pool};  // so that who releases looks for those who listen
+  static_cast<void>(listening.event_fd());
+  BOOST_TEST((listening.acquire().status() == Status::exhausted));
+  PoolUser user{fixture.pool};
+  const int descriptor = user.event_fd();
+  kill_point::arm(KillPoint::pool_asked, [&] {
+    having.say(1);
+    left = having.hear();
+  });
+  BOOST_TEST((user.acquire(1024).status() == Status::exhausted));
+  BOOST_TEST(left == 127U);
+  BOOST_TEST(becomes_readable(descriptor));
+  having.kill();
+}
+
+BOOST_DATA_TEST_CASE(one_that_is_stopped_with_the_pools_lock_keeps_nobody_from_being_told, both_kinds, kind) {
+  PoolFixture fixture{kind.options};
+  Child having = have_all(fixture);
+  BOOST_TEST(having.hear() == kind.count);
+  PoolUser user{fixture.pool};
+  const int descriptor = user.event_fd();
+  BOOST_TEST((user.acquire().status() == Status::exhausted));
+  Child holder{[&](Link& link) {
+    const Pool own = fixture.open_again();
+    const detail::MaintenanceLock lock{*own.core()};
+    link.say(lock ? 1 : 0);
+    link.hear();
+  }};
+  BOOST_TEST(holder.hear() == 1U);
+  holder.stop();
+  having.say(1);
+  BOOST_TEST(becomes_readable(descriptor));
+  BOOST_TEST(!!user.acquire());
+  holder.kill();
+  having.kill();
+}
+
+// The waker dies, or stops, before it has struck out what it tells of.
+BOOST_DATA_TEST_CASE(a_waker_that_goes_no_further_has_told, boost::unit_test::data::make({SIGKILL, SIGSTOP}), signal) {
+  PoolFixture fixture{kOfSizes};
+  Child waker{[&](Link& link) {
+    PoolUser other{fixture.open_again()};
+    std::vector<Buffer> all = take_all(other);
+    kill_point::arm(KillPoint::pool_told, [&] { std::raise(signal); });
+    link.say(all.size());
+    link.hear();
+    all.clear();
+  }};
+  BOOST_TEST(waker.hear() == 128U);
+  PoolUser user{fixture.pool};
+  const int descriptor = user.event_fd();
+  BOOST_TEST((user.acquire().status() == Status::exhausted));
+  waker.say(1);
+  BOOST_TEST(becomes_readable(descriptor));
+  BOOST_TEST(!!user.acquire());
+  waker.kill();
+}
+
+BOOST_AUTO_TEST_CASE(one_that_is_killed_leaves_nobody_the_long_way) {
+  PoolFixture fixture{kOfSizes};
+  PoolUser other{fixture.pool};
+  std::vector<Buffer> all = take_all(other);
+  Child victim{[&](Link& link) {
+    PoolUser user{fixture.open_again()};
+    static_cast<void>(user.event_fd());
+    link.say(user.acquire().status() == Status::exhausted);
+    link.hear();
+  }};
+  BOOST_TEST(victim.hear() == 1U);
+  victim.kill();
+  recover(fixture.segment);
+  BOOST_TEST(inspect(fixture.segment).facilities.back().pool->waiting == 0U);
+  all.clear();
+  all = take_all(other);
+  BOOST_TEST(all.size() == 128U);
+  // What it has at hand says that it looks after nobody.
+  all.clear();
+  BOOST_TEST(!!other.acquire());
+  BOOST_TEST(inspect(fixture.segment).facilities.back().pool->cached > 0U);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
+}  // namespace sapbuf::test
