@@ -1,0 +1,129 @@
+// Claiming an entry. Whoever has it claimed is the only one who flips it, erases its key, or gives it another one.
+//
+//   1. claiming = the entry          killed here: recovery finds nothing to do
+//   2. claim: nobody -> me           killed here: recovery settles the entry, and releases the claim (map/holdings.cpp)
+//   3. is it still the key's?        (the change)
+//   4. claim: me -> nobody
+//   5. claiming = none               killed here: the claim is not the dead one's any more
+//
+// Who finds it taken waits for the entry's event, and runs recovery meanwhile.
+#include <sapbuf/detail/kill_point.hpp>
+
+#include "map/map_writer.hpp"
+#include "platform/cancellation.hpp"
+#include "platform/spin.hpp"
+#include "pool/figures.hpp"
+#include "segment/event.hpp"
+#include "segment/recovery.hpp"
+
+namespace SAPBUF_DETAIL {
+namespace {
+
+using layout::EntryClaim;
+using layout::KeyLife;
+using layout::Root;
+using layout::ValueTrailer;
+using layout::ValueWhere;
+
+constexpr auto relaxed = std::memory_order_relaxed;
+constexpr int kSpins = 100;                  // a claim is had for less than a microsecond, mostly
+constexpr std::uint64_t kNapNs = 2'000'000;  // of one that may be waiting for the dead, or for a flag
+constexpr int kTries = 1000;                 // to claim a key, each of which fails because it was erased meanwhile
+
+}  // namespace
+
+EntryClaim MapWriterState::own_claim() const noexcept { return EntryClaim::make(index(), slot_->tenure.load(relaxed)); }
+
+bool MapWriterState::try_claim(std::uint32_t number, std::uint32_t place) noexcept {
+  layout::Word& claim = core_->entry(number).claim;
+  if (claim.load(relaxed) != 0) return false;
+  // claim: release, before the claim.
+  slot_->claiming[place].store(number + 1, std::memory_order_release);
+  SAPBUF_KILL_POINT(map_announced);
+  std::uint64_t nobody = 0;
+  const bool claimed = claim.compare_exchange_strong(nobody, own_claim().word, std::memory_order_seq_cst, relaxed);
+  if (!claimed) slot_->claiming[place].store(0, std::memory_order_release);
+  SAPBUF_KILL_POINT(map_claimed);
+  return claimed;
+}
+
+Status MapWriterState::claim(std::uint32_t number, std::uint64_t hash, std::uint64_t deadline_ns,
+                             std::uint32_t place) noexcept {
+  if (slot_->claiming[place].load(relaxed) != 0) return Status::already_reserved;
+  for (int spins = 0; spins < kSpins; ++spins) {
+    if (try_claim(number, place)) return Status::ok;
+    platform::spin_pause();
+  }
+  const platform::Uncancellable to_its_end;
+  count_figure(slot_->waits);
+  for (;;) {
+    const SleepTicket ticket{core_->event_of(hash), false, full_fences_};
+    if (try_claim(number, place)) return Status::ok;
+    if (const Status status = why_stop_waiting(deadline_ns); status != Status::ok) return status;
+    SAPBUF_KILL_POINT(map_waiting);
+    registry::beat(core_->segment().participant(index()));
+    ticket.sleep_until(std::min(deadline_ns, platform::monotonic_ns() + kNapNs));
+    recover_while_waiting(core_->segment(), recovery_tried_ns_, Sweepers::one);
+  }
+}
+
+std::optional<MapWriterState::Claimed> MapWriterState::read_claimed(std::uint32_t number, KeyLife life,
+                                                                    std::uint64_t hash) noexcept {
+  const layout::MapEntry& entry = core_->entry(number);
+  // claim: behind the compare-exchange, so that this is what the one before left.
+  const Root root{entry.value.load(relaxed)};
+  const std::uint32_t buffers = pool_->count();
+  if (entry.life.load(relaxed) != life.word || root.is_none() || root.index() >= buffers) {
+    return std::nullopt;
+  }
+  const std::byte* const data = values_ + root.index() * pool_->geometry().stride_bytes;
+  const std::uint64_t at = layout::trailer_at(pool_->geometry().buffer_bytes);
+  const auto& trailer = *reinterpret_cast<const ValueTrailer*>(data + at);
+  const ValueWhere where{trailer.where.load(relaxed)};
+  return Claimed{.entry = number,
+                 .life = life,
+                 .version = trailer.version.load(relaxed),
+                 .value = {data, std::min<std::uint64_t>(where.length(), at)},
+                 .hash = hash};
+}
+
+Status MapWriterState::claim_key(const PackedKey& key, std::uint64_t deadline_ns) {
+  for (int tried = 0; tried < kTries; ++tried) {
+    const std::optional<FoundKey> found = find_key(*core_, key);
+    if (!found) return Status::not_found;
+    if (const Status status = claim(found->entry, key.hash, deadline_ns); status != Status::ok) return status;
+    claimed_ = read_claimed(found->entry, found->life, key.hash);
+    if (claimed_) return Status::ok;
+    release_claim({.entry = found->entry, .life = found->life, .version = 0, .value = {}, .hash = key.hash}, 0);
+    if (const Status status = why_not(); status != Status::ok) return status;
+  }
+  return Status::corrupt;
+}
+
+void MapWriterState::unclaim() noexcept {
+  if (!claimed_) return;
+  const Claimed had = *claimed_;
+  claimed_.reset();
+  release_claim(had, 0);
+}
+
+// Whoever was told that this writer is dead has taken the claim, and perhaps given it to another one.
+void MapWriterState::release_claim(const Claimed& had, std::uint32_t place) noexcept {
+  if (forked_) return;
+  std::uint64_t own = own_claim().word;
+  SAPBUF_KILL_POINT(map_unclaimed);
+  // claim: release, behind all that was done;  sleep: seq_cst, before the look at who sleeps.
+  core_->entry(had.entry).claim.compare_exchange_strong(own, 0, std::memory_order_seq_cst, relaxed);
+  SAPBUF_KILL_POINT(map_released);
+  slot_->claiming[place].store(0, std::memory_order_release);
+  wake(had.hash);
+}
+
+void MapWriterState::wake(std::uint64_t hash) noexcept {
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  for (layout::Event* const event : {&core_->event_of(hash), &core_->control().changed}) {
+    if (event->sleepers.load(relaxed) != 0) wake_sleepers(*event);
+  }
+}
+
+}  // namespace SAPBUF_DETAIL

@@ -1,0 +1,121 @@
+// A key's next version. The entry is claimed; the value stands in a buffer that is this writer's alone.
+//
+//   1. the trailer                       killed here: a local buffer of the dead, freed by the pool's recovery
+//   2. incoming root; word = shared      killed here: recovery clears the root, and a scan frees the buffer
+//      (pool/hand_over.hpp)
+//   3. value = that root                 killed here: flipped; recovery counts the change
+//   4. light fence; look at the word:    a scan may have read `value` too early, and `incoming` too late
+//      dying is won back
+//   5. incoming = none
+#include <sapbuf/detail/kill_point.hpp>
+
+#include "map/map_writer.hpp"
+#include "platform/cancellation.hpp"
+#include "platform/clock.hpp"
+#include "pool/figures.hpp"
+#include "pool/hand_over.hpp"
+#include "pool/waiters.hpp"
+
+namespace SAPBUF_DETAIL {
+namespace {
+
+using layout::KeyLife;
+using layout::Root;
+using layout::ValueTrailer;
+using layout::ValueWhere;
+
+constexpr auto relaxed = std::memory_order_relaxed;
+
+}  // namespace
+
+Status MapWriterState::hand_over(MapDraft& draft, std::uint32_t entry, KeyLife life, std::uint64_t version,
+                                 std::uint32_t place) noexcept {
+  std::byte* const data = draft.buffer_.bytes().data();
+  auto& trailer = *reinterpret_cast<ValueTrailer*>(data + layout::trailer_at(pool_->geometry().buffer_bytes));
+  trailer.key.store(life.word, relaxed);
+  trailer.where.store(ValueWhere::make(entry, static_cast<std::uint32_t>(draft.length_)).word, relaxed);
+  trailer.version.store(version, relaxed);
+  trailer.flipped_ns.store(platform::coarse_wall_clock_ns(), relaxed);
+  const Status status = root_elsewhere(draft.buffer_, slot_->incoming[place]);
+  SAPBUF_KILL_POINT(map_handed_over);
+  return status;
+}
+
+void MapWriterState::point(std::uint32_t entry, std::uint32_t place) noexcept {
+  const Root fresh{slot_->incoming[place].load(relaxed)};
+  // flip: release, behind the buffer's word.
+  core_->entry(entry).value.store(fresh.word, std::memory_order_release);
+  SAPBUF_KILL_POINT(map_flipped);
+  light_fence();  // root (SB): before the look; the scan makes the heavy one
+  // Others can write there: no look goes beyond the pool, whatever it says by now.
+  if (fresh.index() < pool_->count()) is_kept_by_root(pool_->word(fresh.index()), fresh.incarnation());
+  slot_->incoming[place].store(0, std::memory_order_release);
+}
+
+Status MapWriterState::point_to(MapDraft& draft, std::uint32_t entry, KeyLife life, std::uint64_t version) noexcept {
+  const Status status = hand_over(draft, entry, life, version);
+  if (status == Status::ok) point(entry);
+  return status;
+}
+
+void MapWriterState::count_change(layout::Word& figure) noexcept {
+  count_figure(figure);
+  SAPBUF_KILL_POINT(map_changed);
+  slot_->changes.store(slot_->changes.load(relaxed) + 1, std::memory_order_release);
+  SAPBUF_KILL_POINT(map_counted);
+  if (somebody_waits(*pool_)) wake_oldest_waiter(*pool_);
+}
+
+Status MapWriterState::end_update(MapDraft& fresh) noexcept {
+  const Claimed& had = *claimed_;
+  Status status = why_not();
+  if (status == Status::ok) status = point_to(fresh, had.entry, had.life, had.version + 1);
+  if (status == Status::ok) count_change(slot_->flipped);
+  unclaim();
+  return status;
+}
+
+Status MapWriterState::begin_update(std::string_view bytes, std::span<const std::byte>& old, MapDraft& fresh) noexcept {
+  fresh = prepare(bytes, 0);
+  if (!fresh) return fresh.status();
+  const PackedKey key{*core_, bytes};
+  try {
+    if (const Status status = claim_key(key, deadline()); status != Status::ok) return status;
+  } catch (const std::exception&) {
+    return Status::exhausted;
+  }
+  old = claimed_->value;
+  fresh.resize(old.size());
+  return Status::ok;
+}
+
+Status MapWriterState::flip(MapDraft& draft, std::optional<std::uint64_t> expected) noexcept {
+  if (!draft) return draft.status();
+  const std::uint64_t deadline_ns = deadline();
+  const PackedKey key{*core_, draft.key_};
+  bool is_there = expected != 0;
+  try {
+    for (;; is_there = !is_there) {
+      Status status = why_not();
+      if (status != Status::ok) return status;
+      if (is_there) {
+        status = claim_key(key, deadline_ns);
+        if (status == Status::ok) {
+          if (!expected || *expected == claimed_->version) return end_update(draft);
+          unclaim();
+          return Status::version_changed;
+        }
+        if (status != Status::not_found) return status;
+        if (expected && *expected != 0) return Status::version_changed;
+      } else {
+        status = insert(key, draft, deadline_ns);
+        if (status != Status::exists) return status;
+        if (expected && has_value(*core_, key)) return Status::version_changed;
+      }
+    }
+  } catch (const std::exception&) {
+    return Status::exhausted;  // no memory, no mapping now
+  }
+}
+
+}  // namespace SAPBUF_DETAIL

@@ -1,0 +1,173 @@
+// Keys that come and go: under the map's lock, with the entry claimed.
+//
+//   insert                                            erase
+//   1. an entry that is free, and nobody's            1. version_floor: what the key had, or more
+//   2. key; the value, as in flip.cpp                 2. no value           killed here: recovery goes on
+//   3. life = used                                    3. its place is gone
+//   4. the place in the index                         4. life = free
+//      killed before: recovery takes it all back
+#include <sapbuf/detail/kill_point.hpp>
+
+#include "map/map_writer.hpp"
+#include "platform/cancellation.hpp"
+#include "pool/figures.hpp"
+
+namespace SAPBUF_DETAIL {
+namespace {
+
+using layout::IndexPlace;
+using layout::KeyLife;
+
+constexpr auto relaxed = std::memory_order_relaxed;
+constexpr std::uint64_t kMostGrowth = std::uint64_t{4} << 20;  // at once, in bytes: below a few milliseconds
+
+}  // namespace
+
+// First those that never had a key, then from where the last one became free.
+std::optional<std::uint32_t> MapWriterState::claim_free_entry(std::uint32_t place) {
+  layout::MapControl& control = core_->control();
+  const std::uint32_t entries = core_->entries();
+  const std::uint32_t used = core_->used_entries();
+  if (used < entries && try_claim(used, place)) {
+    control.used.store(used + 1, std::memory_order_release);
+    return used;
+  }
+  const std::uint64_t first = control.free_entry.load(relaxed);
+  const bool may_be_free = control.keys.load(relaxed) < used;
+  for (std::uint32_t looked = 0; may_be_free && looked < used; ++looked) {
+    const auto number = static_cast<std::uint32_t>((first + looked) % used);
+    const bool is_free = !KeyLife{core_->entry(number).life.load(relaxed)}.is_used();
+    if (!is_free || !try_claim(number, place)) continue;
+    control.free_entry.store(number + 1, relaxed);
+    return number;
+  }
+  return std::nullopt;
+}
+
+bool MapWriterState::grow() {
+  const layout::MapGeometry& geometry = core_->geometry();
+  layout::Word& there = core_->control().entries;
+  std::uint64_t seen = there.load(std::memory_order_acquire);
+  if (seen >= geometry.max_keys) return false;
+  if (geometry.entries_in(core_->bytes()) <= seen) {
+    const std::uint64_t most = std::max<std::uint64_t>(kMostGrowth / geometry.entry_bytes, 1);
+    const std::uint64_t more = std::clamp<std::uint64_t>(seen / 4, 1, most);
+    core_->grow(geometry.bytes_with(std::min(seen + more, geometry.max_keys)), std::chrono::seconds{1});
+  }
+  SAPBUF_KILL_POINT(map_grown);
+  const std::uint64_t grown = geometry.entries_in(core_->bytes());
+  // growth: release, behind the region's own.
+  while (seen < grown && !there.compare_exchange_weak(seen, grown, std::memory_order_acq_rel)) {
+  }
+  return core_->entries() > core_->used_entries();
+}
+
+// With an entry of its own, claimed; its life is not begun, so nobody finds it. Nothing if there is no entry.
+std::optional<MapWriterState::Claimed> MapWriterState::write_key(const PackedKey& key, std::uint32_t place) {
+  const std::optional<std::uint32_t> number = claim_free_entry(place);
+  if (!number) return std::nullopt;
+  layout::MapEntry& entry = core_->entry(*number);
+  const KeyLife before{entry.life.load(relaxed)};
+  // key: release, so that who sees any of the new key sees that the one before has gone.
+  std::atomic_thread_fence(std::memory_order_release);
+  entry.hash.store(key.hash, relaxed);
+  entry.key_bytes.store(key.bytes, relaxed);
+  layout::Word* const words = core_->key_of(*number);
+  for (std::size_t at = 0; at * 8 < key.bytes; ++at) words[at].store(key.words[at], relaxed);
+  SAPBUF_KILL_POINT(map_keyed);
+  return Claimed{.entry = *number,
+                 .life = before.next_used(),
+                 .version = core_->control().version_floor.load(relaxed),
+                 .value = {},
+                 .hash = key.hash};
+}
+
+// From here on it is found.
+void MapWriterState::publish_key(const Claimed& fresh) noexcept {
+  // key: release, behind all of it.
+  core_->entry(fresh.entry).life.store(fresh.life.word, std::memory_order_release);
+  SAPBUF_KILL_POINT(map_alive);
+  // index: release, behind the entry.
+  place_for(*core_, fresh.hash).store(IndexPlace::make(fresh.hash, fresh.entry).word, std::memory_order_release);
+  SAPBUF_KILL_POINT(map_indexed);
+  count_figure(core_->control().keys);
+}
+
+Status MapWriterState::try_insert(const PackedKey& key, MapDraft& draft) {
+  if (find_key(*core_, key)) return Status::exists;
+  claimed_ = write_key(key, 0);
+  if (!claimed_) return Status::full;
+  const Status status = point_to(draft, claimed_->entry, claimed_->life, claimed_->version + 1);
+  if (status == Status::ok) {
+    publish_key(*claimed_);
+    count_change(slot_->inserted);
+  }
+  unclaim();
+  return status;
+}
+
+// Readers find no value, and other writers wait for the claim.
+Status MapWriterState::try_insert_without_value(const PackedKey& key, std::vector<Claimed>& claims) {
+  if (find_key(*core_, key)) return Status::exists;
+  const std::optional<Claimed> fresh = write_key(key, static_cast<std::uint32_t>(claims.size()));
+  if (!fresh) return Status::full;
+  claims.push_back(*fresh);
+  publish_key(*fresh);
+  return Status::ok;
+}
+
+Status MapWriterState::insert(const PackedKey& key, MapDraft& draft, std::uint64_t deadline_ns) {
+  for (;;) {
+    const Status status = with_lock(deadline_ns, [&] {
+      const Status now = why_not();
+      return now == Status::ok ? try_insert(key, draft) : now;
+    });
+    if (status != Status::full) return status;
+    const platform::Uncancellable to_its_end;
+    if (!grow()) return Status::full;
+  }
+}
+
+// Whose entry is claimed, and has no value.
+void MapWriterState::remove_key(const Claimed& had) noexcept {
+  layout::MapControl& control = core_->control();
+  if (layout::Word* const place = find_place(*core_, had.entry)) give_up_place(*core_, *place);
+  SAPBUF_KILL_POINT(map_gone);
+  core_->entry(had.entry).life.store(had.life.freed().word, std::memory_order_release);
+  SAPBUF_KILL_POINT(map_entry_freed);
+  control.keys.store(control.keys.load(relaxed) - 1, relaxed);
+  control.free_entry.store(had.entry, relaxed);
+}
+
+Status MapWriterState::try_erase() noexcept {
+  const Claimed& had = *claimed_;
+  layout::MapControl& control = core_->control();
+  const std::uint64_t floor = control.version_floor.load(relaxed);
+  control.version_floor.store(std::max(floor, had.version), relaxed);
+  core_->entry(had.entry).value.store(0, std::memory_order_release);
+  SAPBUF_KILL_POINT(map_emptied);
+  remove_key(had);
+  count_change(slot_->erased);
+  return Status::ok;
+}
+
+Status MapWriterState::erase(std::string_view bytes) noexcept {
+  const PackedKey key{*core_, bytes};
+  if (!key.is_valid(core_->geometry())) return Status::not_found;
+  const std::uint64_t deadline_ns = deadline();
+  try {
+    if (const Status status = why_not(); status != Status::ok) return status;
+    if (const Status status = claim_key(key, deadline_ns); status != Status::ok) return status;
+    const Status status = with_lock(deadline_ns, [&] {
+      const Status now = why_not();
+      return now == Status::ok ? try_erase() : now;
+    });
+    unclaim();
+    return status;
+  } catch (const std::exception&) {
+    unclaim();
+    return Status::exhausted;
+  }
+}
+
+}  // namespace SAPBUF_DETAIL

@@ -1,0 +1,82 @@
+#include "map/map_writer.hpp"
+
+#include <cstring>
+
+#include "platform/cancellation.hpp"
+#include "platform/clock.hpp"
+#include "segment/recovery.hpp"
+
+namespace SAPBUF_DETAIL {
+
+MapWriterState::MapWriterState(std::shared_ptr<MapCore> map, const Pool& pool, const MapWriterOptions& options)
+    : core_(std::move(map)),
+      pool_(pool.core()),
+      timeout_(options.timeout),
+      stop_(options.stop),
+      full_fences_(core_->full_fences()),
+      user_(pool, {.name = options.name, .budget = 0, .stop = options.stop}) {
+  core_->segment().check_not_forked();
+  core_->check_not_removed();
+  core_->entries();
+  values_ = pool_->buffers_for_reading();
+  recover_core(core_->segment());
+  attachment_ = registry::attach(*core_, layout::SlotRole::editor, options.name);
+  slot_ = &core_->slot(index());
+  core_->add(*this);
+}
+
+MapWriterState::~MapWriterState() {
+  unclaim();
+  core_->remove(*this);
+}
+
+void MapWriterState::light_fence() const noexcept {
+  if (full_fences_) {
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+  } else {
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+  }
+}
+
+Status MapWriterState::why_not() noexcept {
+  if (forked_) return Status::forked;
+  if (core_->segment().truncated()) return Status::corrupt;
+  if (!attachment_.is_current()) return Status::declared_dead;
+  return Status::ok;
+}
+
+std::uint64_t MapWriterState::deadline() const noexcept {
+  if (timeout_ == kForever) return ~std::uint64_t{0};
+  return platform::deadline_after(saturated<std::chrono::nanoseconds>(timeout_));
+}
+
+// Status::ok: not yet.
+Status MapWriterState::why_stop_waiting(std::uint64_t deadline_ns) noexcept {
+  if (const Status status = why_not(); status != Status::ok) return status;
+  if (stop_ != nullptr && stop_->load(std::memory_order_relaxed)) return Status::stopped;
+  return platform::monotonic_ns() >= deadline_ns ? Status::timeout : Status::ok;
+}
+
+MapDraft MapWriterState::prepare(std::string_view key, std::size_t bytes) noexcept {
+  if (const Status status = why_not(); status != Status::ok) return MapDraft{status};
+  if (claimed_) return MapDraft{Status::already_reserved};
+  const std::uint64_t most = core_->geometry().value_bytes;
+  if (bytes > most || key.empty() || key.size() > core_->geometry().key_bytes) return MapDraft{Status::too_large};
+  MapDraft draft{Status::ok};
+  draft.buffer_ = user_.acquire();
+  if (draft.buffer_.status() == Status::exhausted && timeout_.count() > 0) {
+    draft.buffer_ = user_.acquire_for(saturated<std::chrono::nanoseconds>(timeout_));
+  }
+  if (!draft.buffer_) return MapDraft{draft.buffer_.status()};
+  try {
+    draft.key_ = key;
+  } catch (const std::exception&) {
+    return MapDraft{Status::exhausted};
+  }
+  draft.writer_ = this;
+  draft.length_ = bytes;
+  draft.most_ = most;
+  return draft;
+}
+
+}  // namespace SAPBUF_DETAIL

@@ -1,0 +1,118 @@
+// A writer of a map, inside the library.
+//
+//   claim.cpp        having an entry to oneself
+//   flip.cpp         a key's next version
+//   keys.cpp         inserting and erasing keys
+//   transaction.cpp  several keys at once
+//   map_writer.cpp   its beginning and its end, and drafts
+#pragma once
+
+#include <optional>
+
+#include <sapbuf/map.hpp>
+
+#include "map/lookup.hpp"
+#include "platform/cancellation.hpp"
+#include "segment/maintenance_lock.hpp"
+#include "segment/registry.hpp"
+
+namespace SAPBUF_DETAIL {
+
+struct MapWriterState final : ForkHook {
+  MapWriterState(std::shared_ptr<MapCore> map, const Pool& pool, const MapWriterOptions& options);
+  ~MapWriterState();
+
+  void after_fork_in_child() noexcept override { forked_ = true; }
+
+  MapDraft prepare(std::string_view key, std::size_t bytes) noexcept;
+  // Behind what `expected` says the key's version is, if it says so; 0: the key is not there.
+  Status flip(MapDraft& draft, std::optional<std::uint64_t> expected) noexcept;
+  Status erase(std::string_view key) noexcept;
+  // Claims the key's entry; from then on, until flip_claimed() or unclaim(), nobody else changes it.
+  Status begin_update(std::string_view key, std::span<const std::byte>& old, MapDraft& fresh) noexcept;
+  Status end_update(MapDraft& fresh) noexcept;
+  void unclaim() noexcept;
+  // All of them, or none.
+  Status commit(std::vector<MapDraft>& drafts) noexcept;
+  std::uint32_t index() const noexcept { return attachment_.slot(); }
+
+ private:
+  struct Claimed {
+    std::uint32_t entry = 0;
+    layout::KeyLife life;
+    std::uint64_t version = 0;
+    std::span<const std::byte> value;
+    std::uint64_t hash = 0;
+  };
+
+  Status why_not() noexcept;
+  Status why_stop_waiting(std::uint64_t deadline_ns) noexcept;
+  std::uint64_t deadline() const noexcept;
+  void light_fence() const noexcept;
+  layout::EntryClaim own_claim() const noexcept;
+
+  // One try. `place` is where the slot says so: 0, but for several keys at once.
+  bool try_claim(std::uint32_t entry, std::uint32_t place = 0) noexcept;
+  Status claim(std::uint32_t entry, std::uint64_t hash, std::uint64_t deadline_ns, std::uint32_t place = 0) noexcept;
+  void release_claim(const Claimed& had, std::uint32_t place) noexcept;
+  // Where the key is: in claimed_. not_found if it is not there.
+  Status claim_key(const PackedKey& key, std::uint64_t deadline_ns);
+  // What the entry that is claimed says. Nothing: it is not that key's any more.
+  std::optional<Claimed> read_claimed(std::uint32_t entry, layout::KeyLife life, std::uint64_t hash) noexcept;
+
+  // Makes the draft's buffer the value of the claimed entry.
+  Status point_to(MapDraft& draft, std::uint32_t entry, layout::KeyLife life, std::uint64_t version) noexcept;
+  Status hand_over(MapDraft& draft, std::uint32_t entry, layout::KeyLife life, std::uint64_t version,
+                   std::uint32_t place = 0) noexcept;
+  void point(std::uint32_t entry, std::uint32_t place = 0) noexcept;
+  void count_change(layout::Word& figure) noexcept;
+  void wake(std::uint64_t hash) noexcept;
+
+  Status try_commit(std::vector<MapDraft>& drafts, std::vector<Claimed>& claims, std::uint64_t deadline_ns);
+  Status claim_all(std::vector<MapDraft>& drafts, std::vector<Claimed>& claims, std::uint64_t deadline_ns);
+  Status flip_all(std::vector<MapDraft>& drafts, std::vector<Claimed>& claims, std::size_t first_new) noexcept;
+  void release_all(std::vector<Claimed>& claims) noexcept;
+
+  Status insert(const PackedKey& key, MapDraft& draft, std::uint64_t deadline_ns);
+  bool grow();
+  // Takes the map's lock for one call, and gives what that gives.
+  template <typename Call>
+  Status with_lock(std::uint64_t deadline_ns, Call call);
+
+  // Under the map's lock.
+  Status try_insert(const PackedKey& key, MapDraft& draft);
+  Status try_insert_without_value(const PackedKey& key, std::vector<Claimed>& claims);
+  Status commit_with_new_keys(std::vector<MapDraft>& drafts, std::vector<Claimed>& claims) noexcept;
+  std::optional<Claimed> write_key(const PackedKey& key, std::uint32_t place);
+  void publish_key(const Claimed& fresh) noexcept;
+  Status try_erase() noexcept;
+  void remove_key(const Claimed& had) noexcept;
+  // A free entry, claimed; nothing if there is none.
+  std::optional<std::uint32_t> claim_free_entry(std::uint32_t place);
+
+  const std::shared_ptr<MapCore> core_;
+  const std::shared_ptr<PoolCore> pool_;
+  const std::chrono::milliseconds timeout_;
+  const std::atomic<bool>* const stop_;
+  const bool full_fences_;
+  PoolUser user_;
+  Attachment attachment_;
+  layout::MapSlot* slot_ = nullptr;
+  const std::byte* values_ = nullptr;
+  std::optional<Claimed> claimed_;
+  std::uint64_t recovery_tried_ns_ = 0;
+  bool forked_ = false;
+};
+
+template <typename Call>
+Status MapWriterState::with_lock(std::uint64_t deadline_ns, Call call) {
+  constexpr std::chrono::milliseconds kPatience{10};  // between two looks at what ends a wait
+  const platform::Uncancellable to_its_end;
+  for (;;) {
+    if (const MaintenanceLock lock{*core_, kPatience}) return call();
+    if (const Status status = why_stop_waiting(deadline_ns); status != Status::ok) return status;
+    registry::beat(core_->segment().participant(index()));
+  }
+}
+
+}  // namespace SAPBUF_DETAIL

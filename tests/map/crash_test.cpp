@@ -1,0 +1,286 @@
+// Readers and writers of maps are killed, at every step: a key has the old value or the new one, whole, and can be
+// written again.
+#include <boost/test/data/test_case.hpp>
+#include <boost/test/unit_test.hpp>
+
+#include "map/map_core.hpp"
+#include "map_fixture.hpp"
+#include "support/map_invariants.hpp"
+#include "support/stream.hpp"
+
+namespace sapbuf::test {
+namespace {
+
+namespace data = boost::unit_test::data;
+using namespace std::chrono_literals;
+
+constexpr std::uint64_t kRounds = 3;
+
+// Flips, inserts, erases, updates, reads and lets it grow, from the beginning of what the caller arms.
+void live(const Map& map, const std::function<void()>& arm) {
+  MapWriter writer{map};
+  MapReader reader{map};
+  arm();
+  std::vector<MapValue> kept;
+  for (std::uint64_t round = 1; round <= kRounds; ++round) {
+    if (writer.put("flipped", value_of(round)) != Status::ok) throw std::runtime_error("not put");
+    kept.push_back(reader.read("flipped"));
+    if (writer.insert(round, value_of(round)) != Status::ok) throw std::runtime_error("not inserted");
+    const auto next = [](std::span<const std::byte> old, MapDraft& fresh) {
+      const std::string value = value_of(number_in(old) + 1);
+      std::memcpy(fresh.resize(value.size()).data(), value.data(), value.size());
+    };
+    if (writer.update("updated", next) != Status::ok) throw std::runtime_error("not updated");
+    if (round == 2 && writer.erase("erased") != Status::ok) throw std::runtime_error("not erased");
+  }
+}
+
+BOOST_AUTO_TEST_SUITE(map_crash)
+
+// At every passage through every point.
+BOOST_AUTO_TEST_CASE(a_participant_may_be_killed_anywhere) {
+  for (unsigned nth = 1;; ++nth) {
+    const MapFixture fixture{{.keys = 4, .max_keys = 8, .value_bytes = 64, .key_bytes = 24, .values = 12}};
+    {
+      MapWriter writer{fixture.map};
+      for (const char* key : {"flipped", "updated", "erased"}) {
+        BOOST_TEST_REQUIRE((writer.put(key, value_of(0)) == Status::ok));
+      }
+    }
+    const bool died = is_killed_at(nth, fixture, live);
+    BOOST_TEST_CONTEXT("kill point passage " << nth) {
+      // Who looks before anybody recovers has one or the other.
+      MapReader reader{fixture.map};
+      for (const char* key : {"flipped", "updated"}) {
+        const MapValue value = reader.read(key);
+        BOOST_TEST_REQUIRE(static_cast<bool>(value));
+        BOOST_TEST(is_whole(value.bytes()));
+        BOOST_TEST(value.version() == number_in(value.bytes()) + (key[0] == 'f' ? 1 : 1));
+      }
+      const std::uint64_t updated = number_in(reader.read("updated").bytes());
+      recover(fixture.segment);
+      BOOST_TEST(broken_map_invariant(fixture.map) == "");
+      BOOST_TEST(number_in(reader.read("updated").bytes()) == updated);
+      // All can be written again.
+      MapWriter writer{fixture.map, {.timeout = 0ms}};
+      for (const char* key : {"flipped", "updated", "erased"}) {
+        BOOST_TEST((writer.put(key, value_of(99)) == Status::ok));
+        BOOST_TEST(number_in(reader.read(key).bytes()) == 99U);
+      }
+      for (std::uint64_t key = 1; key <= kRounds; ++key) {
+        const Status status = writer.erase(key);
+        BOOST_TEST((status == Status::ok || status == Status::not_found));
+      }
+      BOOST_TEST(fixture.map.size() == 3U);
+      BOOST_TEST(count_keys(fixture.map) == 3U);
+      writer.close();
+      reader.close();
+      const Pool pool = fixture.pool();
+      BOOST_TEST(count_free_values(pool) == pool.options().max_count - 3);
+      BOOST_TEST(inspect(fixture.segment).participants.empty());
+      BOOST_TEST(broken_map_invariant(fixture.map) == "");
+    }
+    if (!died) {
+      BOOST_TEST(nth > 80U);
+      return;
+    }
+  }
+}
+
+// What recovers a map's dead is killed at each of its own steps.
+BOOST_DATA_TEST_CASE(a_recoverer_may_be_killed_anywhere,
+                     data::make({KillPoint::map_flipped, KillPoint::map_alive, KillPoint::map_emptied}), point) {
+  for (unsigned nth = 1;; ++nth) {
+    const MapFixture fixture;
+    {
+      MapWriter writer{fixture.map};
+      BOOST_TEST_REQUIRE((writer.put("k", value_of(0)) == Status::ok));
+      Child victim{[&](Link&) {
+        MapWriter own{fixture.open_again()};
+        MapReader reader{fixture.open_again()};
+        const MapValue kept = reader.read("k");
+        kill_point::arm(point, kill_self);
+        static_cast<void>(point == KillPoint::map_emptied ? own.erase("k")
+                          : point == KillPoint::map_alive ? own.insert("new", value_of(1))
+                                                          : own.put("k", value_of(1)));
+      }};
+      BOOST_TEST(victim.wait() == -SIGKILL);
+    }
+    const bool died = is_killed_at(nth, fixture, [](const Map& map, const std::function<void()>& arm) {
+      arm();
+      recover(map.segment());
+    });
+    BOOST_TEST_CONTEXT("kill point passage " << nth) {
+      recover(fixture.segment);
+      // The one that put the first value, and the victim's two, each once.
+      BOOST_TEST(inspect(fixture.segment).facilities.back().map.value().departed_participants == 3U);
+      BOOST_TEST(broken_map_invariant(fixture.map) == "");
+      BOOST_TEST(fixture.map.size() == (point == KillPoint::map_emptied ? 0U : 1U));
+      BOOST_TEST(count_keys(fixture.map) == fixture.map.size());
+      BOOST_TEST(count_free_values(fixture.pool()) == fixture.pool().options().max_count - fixture.map.size());
+    }
+    if (!died) {
+      BOOST_TEST(nth > 5U);
+      break;
+    }
+  }
+}
+
+// Whoever needs the key does not wait for a watchdog.
+BOOST_DATA_TEST_CASE(who_waits_for_a_dead_ones_key_goes_on,
+                     data::make({KillPoint::map_claimed, KillPoint::map_handed_over, KillPoint::map_flipped}), point) {
+  const MapFixture fixture;
+  MapWriter writer{fixture.map};
+  MapReader reader{fixture.map};
+  BOOST_TEST((writer.put("k", value_of(1)) == Status::ok));
+  const std::uint64_t changes = reader.version();
+  Child victim{[&](Link&) {
+    MapWriter own{fixture.open_again()};
+    kill_point::arm(point, kill_self);
+    static_cast<void>(own.put("k", value_of(2)));
+  }};
+  BOOST_TEST(victim.wait() == -SIGKILL);
+  const MapValue left = reader.read("k");
+  BOOST_TEST(number_in(left.bytes()) == (point == KillPoint::map_flipped ? 2U : 1U));
+  BOOST_TEST((writer.put("k", value_of(3)) == Status::ok));
+  BOOST_TEST(reader.version() == changes + 2);  // the dead one's change counts
+  BOOST_TEST(reader.read("k").version() == left.version() + 1);
+  BOOST_TEST(number_in(left.bytes()) != 3U);
+  BOOST_TEST(broken_map_invariant(fixture.map) == "");
+}
+
+// A writer that is stopped with a claim keeps that key from other writers, and nothing else from anybody.
+BOOST_AUTO_TEST_CASE(a_stopped_writer_keeps_one_key) {
+  const MapFixture fixture;
+  MapWriter writer{fixture.map, {.timeout = 20ms}};
+  MapReader reader{fixture.map};
+  BOOST_TEST((writer.put("k", value_of(1)) == Status::ok));
+  Child stopped{[&](Link&) {
+    MapWriter own{fixture.open_again()};
+    kill_point::arm(KillPoint::map_handed_over, stop_self);
+    if (own.put("k", value_of(2)) != Status::ok) throw std::runtime_error("not put");
+  }};
+  BOOST_TEST(stopped.wait_until_stopped());
+  BOOST_TEST((writer.put("k", value_of(3)) == Status::timeout));
+  BOOST_TEST((writer.erase("k") == Status::timeout));
+  for (int i = 0; i < 100; ++i) BOOST_TEST((writer.put("other", value_of(1)) == Status::ok));
+  BOOST_TEST((writer.erase("other") == Status::ok));
+  BOOST_TEST(number_in(reader.read("k").bytes()) == 1U);
+  stopped.resume();
+  BOOST_TEST(stopped.wait() == 0);
+  BOOST_TEST(number_in(reader.read("k").bytes()) == 2U);
+  BOOST_TEST((writer.put("k", value_of(3)) == Status::ok));
+}
+
+// What it was about to keep is flipped, and perhaps freed and used again, before its guard stands, or behind that: it
+// has a whole version, and goes on to have that one.
+BOOST_DATA_TEST_CASE(a_reader_that_is_stopped_between_its_looks_reads_right,
+                     data::make({KillPoint::map_seen, KillPoint::map_guarded}) * data::make({1, 1000}), point, flips) {
+  const MapFixture fixture;
+  MapWriter writer{fixture.map};
+  std::uint64_t number = 0;
+  const auto flip_again = [&] {
+    for (int i = 0; i < flips; ++i) {
+      BOOST_TEST_REQUIRE((writer.put("k", value_of(++number)) == Status::ok));
+    }
+  };
+  BOOST_TEST((writer.put("k", value_of(0)) == Status::ok));
+  Child reading{[&](Link& link) {
+    MapReader reader{fixture.open_again()};
+    MapEntry entry = reader.entry("k");
+    kill_point::arm(point, stop_self);
+    const MapValue value = entry.read();
+    const std::uint64_t version = value.version();
+    link.say(value && is_whole(value.bytes()) ? version : 0);
+    link.hear();
+    link.say(is_whole(value.bytes()) && value.version() == version && number_in(value.bytes()) + 1 == version ? 1 : 0);
+  }};
+  BOOST_TEST(reading.wait_until_stopped());
+  flip_again();
+  reading.resume();
+  const std::uint64_t version = reading.hear();
+  const bool was_freed = flips == 1000 && point == KillPoint::map_seen;
+  BOOST_TEST(version == (was_freed ? number + 1 : 1));
+  flip_again();
+  reading.say(1);
+  BOOST_TEST(reading.hear() == 1U);
+}
+
+// Between the writer's look at the index and its claim the entry becomes another key's.
+BOOST_AUTO_TEST_CASE(a_writer_that_is_stopped_before_its_claim_writes_no_other_key) {
+  const MapFixture fixture{{.keys = 1, .value_bytes = 64, .key_bytes = 8, .values = 8}};
+  MapWriter writer{fixture.map};
+  MapReader reader{fixture.map};
+  BOOST_TEST((writer.put("a", value_of(1)) == Status::ok));
+  Child stopped{[&](Link& link) {
+    MapWriter own{fixture.open_again()};
+    kill_point::arm(KillPoint::map_announced, stop_self);
+    link.say(own.put("a", value_of(2)) == Status::full ? 1 : 0);
+  }};
+  BOOST_TEST(stopped.wait_until_stopped());
+  BOOST_TEST((writer.erase("a") == Status::ok));
+  BOOST_TEST((writer.put("b", value_of(3)) == Status::ok));
+  stopped.resume();
+  BOOST_TEST(stopped.hear() == 1U);
+  BOOST_TEST(number_in(reader.read("b").bytes()) == 3U);
+  BOOST_TEST((reader.read("a").status() == Status::not_found));
+  BOOST_TEST(broken_map_invariant(fixture.map) == "");
+}
+
+BOOST_AUTO_TEST_CASE(what_the_dead_kept_is_told) {
+  const MapFixture fixture;
+  MapWriter writer{fixture.map};
+  BOOST_TEST((writer.put("k", value_of(1)) == Status::ok));
+  Child victim{[&](Link& link) {
+    MapReader reader{fixture.open_again(), {.name = "victim"}};
+    const MapValue value = reader.read("k");
+    link.say(1);
+    link.hear();
+  }};
+  BOOST_TEST(victim.hear() == 1U);
+  BOOST_TEST((writer.put("k", value_of(2)) == Status::ok));
+  const Snapshot before = inspect(fixture.segment);
+  const auto kept = std::find_if(before.participants.begin(), before.participants.end(),
+                                 [](const ParticipantSnapshot& seen) { return seen.name == "victim"; });
+  BOOST_TEST_REQUIRE((kept != before.participants.end()));
+  BOOST_TEST((kept->role == Role::viewer));
+  BOOST_TEST(kept->held_generations.size() == 1U);
+  BOOST_TEST(kept->held_bytes == 64U);
+  victim.kill();
+  BOOST_TEST(find_dead(fixture.segment).released == 1U);
+  const RecoveryReport report = recover(fixture.segment);
+  BOOST_TEST_REQUIRE(report.dead.size() == 1U);
+  BOOST_TEST(report.dead[0].facility == "config");
+  BOOST_TEST(report.dead[0].held_bytes == 64U);
+  BOOST_TEST(report.released == 1U);
+}
+
+// One of the pair is left by a kill: it does not stand in the way of the next one.
+BOOST_DATA_TEST_CASE(whoever_makes_or_removes_a_map_may_die,
+                     data::make({KillPoint::map_pool_made, KillPoint::map_made, KillPoint::map_removed}), point) {
+  const TestName name;
+  const Segment segment = Segment::create(name, {.main_stream = false});
+  if (point == KillPoint::map_removed) Map::create(segment, "config");
+  Child victim{[&](Link&) {
+    const Segment own = Segment::open(name);
+    kill_point::arm(point, kill_self);
+    if (point == KillPoint::map_removed) {
+      Map::remove(own, "config");
+    } else {
+      Map::create(own, "config", {.keys = 8});
+    }
+  }};
+  BOOST_TEST(victim.wait() == -SIGKILL);
+  const Map map = Map::open_or_create(segment, "config", {.keys = 8, .values = 10});
+  BOOST_TEST(map.created() == (point != KillPoint::map_made));
+  MapWriter writer{map};
+  BOOST_TEST((writer.put("k", "v") == Status::ok));
+  writer.close();
+  BOOST_TEST(Map::remove(segment, "config"));
+  BOOST_TEST(segment.facilities().empty());
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
+}  // namespace sapbuf::test
