@@ -1,0 +1,78 @@
+#include "queue/ring.hpp"
+
+namespace SAPBUF_DETAIL {
+namespace {
+
+using layout::BlockWord;
+using layout::RingWord;
+
+std::uint64_t lap_before(const QueueCore& queue, std::uint64_t position) noexcept {
+  return layout::position_after(position, layout::kPositions - queue.geometry().slots);
+}
+
+bool is_queued_still(const QueueCore& queue, RingWord filled) noexcept {
+  const std::uint32_t block = filled.block();
+  if (block >= queue.geometry().blocks) return false;
+  for (std::uint32_t group = 0; group < queue.geometry().groups; ++group) {
+    const BlockWord seen{queue.state(block, group).load(std::memory_order_acquire)};
+    if (seen.is_queued_at(filled.position())) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+std::uint64_t taken_by_all(const QueueCore& queue) noexcept {
+  // queue-taken: acquire.
+  std::uint64_t least = queue.group(0).head.load(std::memory_order_acquire);
+  for (std::uint32_t group = 1; group < queue.geometry().groups; ++group) {
+    const std::uint64_t head = queue.group(group).head.load(std::memory_order_acquire);
+    if (layout::distance(head, least) < 0) least = head;
+  }
+  return least % layout::kPositions;
+}
+
+RingPlace find_place(const QueueCore& queue, std::uint64_t from, std::uint64_t& taken) noexcept {
+  RingPlace place{.position = from};
+  RingWord filled;
+  // Each of these is a lap of others' at the least; more of them than slots are no ring's.
+  for (std::uint64_t looked = 0; looked <= queue.geometry().slots; ++looked) {
+    filled = {queue.ring(place.position).load(std::memory_order_acquire)};
+    if (layout::distance(filled.position(), place.position) < 0) break;
+    place.position = layout::position_after(filled.position(), 1);
+  }
+  place.before = filled.word;
+  const std::uint64_t before = lap_before(queue, place.position);
+  if (filled.position() != before) {
+    place.is_full = true;  // bytes that contradict themselves
+    return place;
+  }
+  if (layout::distance(before, taken) < 0) return place;
+  taken = taken_by_all(queue);
+  place.is_full = layout::distance(before, taken) >= 0 && is_queued_still(queue, filled);
+  return place;
+}
+
+RingLook look_ahead(const QueueCore& queue, std::uint32_t group, std::uint64_t& position) noexcept {
+  const std::uint64_t slots = queue.geometry().slots;
+  for (std::uint64_t looked = 0; looked <= slots; ++looked) {
+    // queue-release: acquire, before the block's words.
+    const RingWord filled{queue.ring(position).load(std::memory_order_acquire)};
+    const std::int64_t ahead = layout::distance(filled.position(), position);
+    if (ahead < 0) return {};
+    if (ahead > 0) {
+      // What was there a lap before this one, and all before that, was taken.
+      position = layout::position_after(lap_before(queue, filled.position()), 1);
+      continue;
+    }
+    const std::uint32_t block = filled.block();
+    if (block < queue.geometry().blocks) {
+      const BlockWord seen{queue.state(block, group).load(std::memory_order_acquire)};
+      if (seen.is_queued_at(position)) return {block, seen, true};
+    }
+    position = layout::position_after(position, 1);
+  }
+  return {};
+}
+
+}  // namespace SAPBUF_DETAIL

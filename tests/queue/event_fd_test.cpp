@@ -1,0 +1,99 @@
+// Descriptors of producers and consumers.
+#include <boost/test/unit_test.hpp>
+
+#include "queue/queue_fixture.hpp"
+#include "support/readable.hpp"
+
+namespace sapbuf::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+BOOST_AUTO_TEST_SUITE(queue_event_fd)
+
+BOOST_AUTO_TEST_CASE(a_consumers_is_readable_until_a_look_finds_nothing) {
+  QueueFixture fixture;
+  Consumer consumer{fixture.queue};
+  const int descriptor = consumer.event_fd();
+  BOOST_TEST(!is_readable(descriptor));
+  Child producing{[&](Link& link) {
+    Producer producer{fixture.open_again()};
+    for (std::uint64_t number = 0; link.hear() != 0; ++number) static_cast<void>(push_number(producer, number));
+  }};
+  for (std::uint64_t round = 0; round < 100; ++round) {
+    producing.say(1);
+    BOOST_TEST_REQUIRE(becomes_readable(descriptor));
+    TakenBlock block = consumer.take();
+    BOOST_TEST(number_in(block.bytes()) == round);
+    block.done();
+    BOOST_TEST(consumer.take(4).empty());
+    BOOST_TEST(!is_readable(descriptor));
+  }
+  producing.say(0);
+  BOOST_TEST(producing.wait() == 0);
+}
+
+BOOST_AUTO_TEST_CASE(what_a_dead_consumer_had_makes_it_readable) {
+  QueueFixture fixture;
+  push_numbers(fixture.queue, 7, 1);
+  Child victim{[&](Link& link) {
+    Consumer consumer{fixture.open_again()};
+    const TakenBlock block = consumer.take();
+    link.say(number_in(block.bytes()));
+    link.hear();
+  }};
+  BOOST_TEST(victim.hear() == 7U);
+  Consumer consumer{fixture.queue};
+  const int descriptor = consumer.event_fd();
+  BOOST_TEST(!is_readable(descriptor));
+  victim.kill();
+  BOOST_TEST(becomes_readable(descriptor));
+  BOOST_TEST(consumer.take().deliveries() == 2U);
+}
+
+BOOST_AUTO_TEST_CASE(what_was_put_back_for_later_makes_it_readable_when_it_is_due) {
+  QueueFixture fixture;
+  push_numbers(fixture.queue, 7, 1);
+  Consumer consumer{fixture.queue};
+  const int descriptor = consumer.event_fd();
+  BOOST_TEST(is_readable(descriptor));
+  consumer.take().put_back_after(100ms);
+  BOOST_TEST(!consumer.take());
+  BOOST_TEST(!is_readable(descriptor));
+  BOOST_TEST(becomes_readable(descriptor));
+  BOOST_TEST(!!consumer.take());
+}
+
+BOOST_AUTO_TEST_CASE(a_producers_is_readable_when_there_may_be_room) {
+  QueueFixture fixture;
+  Producer producer{fixture.queue, {.timeout = 0ms}};
+  const int descriptor = producer.event_fd();
+  Consumer consumer{fixture.queue};
+  for (int round = 0; round < 20; ++round) {
+    while (push_number(producer, 1) == Status::ok) {
+    }
+    BOOST_TEST(!is_readable(descriptor));
+    consumer.take().done();
+    BOOST_TEST(becomes_readable(descriptor));
+    BOOST_TEST((push_number(producer, 1) == Status::ok));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(and_a_buffer) {
+  QueueFixture fixture{{.slots = 8, .block_bytes = 64, .blocks = 2}};
+  Producer producer{fixture.queue, {.timeout = 0ms}};
+  const int descriptor = producer.event_fd();
+  PoolUser other{fixture.pool()};
+  std::vector<Buffer> all;
+  while (Buffer buffer = other.acquire()) all.push_back(std::move(buffer));
+  BOOST_TEST((push_number(producer, 1) == Status::exhausted));
+  BOOST_TEST(!is_readable(descriptor));
+  all.pop_back();
+  BOOST_TEST(becomes_readable(descriptor));
+  BOOST_TEST((push_number(producer, 1) == Status::ok));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
+}  // namespace sapbuf::test

@@ -1,0 +1,552 @@
+// What queues promise while nobody dies.
+#include <algorithm>
+#include <atomic>
+#include <numeric>
+
+#include <boost/test/unit_test.hpp>
+
+#include "queue/queue_core.hpp"
+#include "queue_fixture.hpp"
+
+namespace sapbuf::test {
+namespace {
+
+using namespace std::chrono_literals;
+using Numbers = std::vector<std::uint64_t>;
+
+Numbers numbers(std::uint64_t first, std::uint64_t count) {
+  Numbers all(count);
+  std::iota(all.begin(), all.end(), first);
+  return all;
+}
+
+BOOST_AUTO_TEST_SUITE(queue)
+
+BOOST_AUTO_TEST_CASE(blocks_are_taken_in_the_order_in_which_they_were_released) {
+  const QueueFixture fixture;
+  push_numbers(fixture.queue, 1, 8);
+  BOOST_TEST(drain(fixture.queue) == numbers(1, 8));
+  BOOST_TEST(drain(fixture.queue).empty());
+}
+
+BOOST_AUTO_TEST_CASE(many_laps_go_through_a_small_ring) {
+  const QueueFixture fixture{{.slots = 2, .block_bytes = 64, .blocks = 4}};
+  Producer producer{fixture.queue};
+  Consumer consumer{fixture.queue};
+  for (std::uint64_t number = 0; number < 1000; ++number) {
+    BOOST_TEST_REQUIRE((push_number(producer, number) == Status::ok));
+    TakenBlock block = consumer.take();
+    BOOST_TEST_REQUIRE(static_cast<bool>(block));
+    BOOST_TEST_REQUIRE(number_in(block.bytes()) == number);
+    BOOST_TEST_REQUIRE(block.done());
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_part_of_what_was_reserved_is_released_and_the_rest_stays) {
+  const QueueFixture fixture;
+  Producer producer{fixture.queue};
+  ReservedBlocks blocks = producer.reserve(6);
+  BOOST_TEST_REQUIRE(blocks.size() == 6U);
+  for (std::size_t i = 0; i < blocks.size(); ++i) fill_with(blocks[i].bytes(), i);
+  BOOST_TEST(blocks.release(4) == 4U);
+  BOOST_TEST(blocks.size() == 2U);
+  BOOST_TEST(number_in(blocks[0].bytes()) == 4U);
+  BOOST_TEST(drain(fixture.queue) == numbers(0, 4));
+  BOOST_TEST(blocks.release() == 2U);
+  BOOST_TEST(blocks.empty());
+  BOOST_TEST(drain(fixture.queue) == numbers(4, 2));
+}
+
+BOOST_AUTO_TEST_CASE(what_is_reserved_stalls_nobody) {
+  const QueueFixture fixture;
+  Producer slow{fixture.queue};
+  ReservedBlocks kept = slow.reserve(4);
+  push_numbers(fixture.queue, 1, 8);
+  BOOST_TEST(drain(fixture.queue) == numbers(1, 8));
+  fill_with(kept[0].bytes(), 99);
+  BOOST_TEST(kept.release(1) == 1U);
+  BOOST_TEST(drain(fixture.queue) == numbers(99, 1));
+}
+
+BOOST_AUTO_TEST_CASE(what_a_consumer_keeps_stalls_nobody) {
+  const QueueFixture fixture;
+  push_numbers(fixture.queue, 0, 2);
+  Consumer slow{fixture.queue};
+  TakenBlock kept = slow.take();
+  for (std::uint64_t lap = 0; lap < 10; ++lap) {
+    push_numbers(fixture.queue, 2 + lap * 4, 4);
+    BOOST_TEST(drain(fixture.queue) == (lap == 0 ? numbers(1, 5) : numbers(2 + lap * 4, 4)));
+  }
+  BOOST_TEST(is_whole(kept.bytes()));
+  BOOST_TEST(number_in(kept.bytes()) == 0U);
+  BOOST_TEST(kept.done());
+}
+
+BOOST_AUTO_TEST_CASE(a_full_queue_has_no_room_until_something_is_taken) {
+  const QueueFixture fixture;
+  push_numbers(fixture.queue, 0, 8);
+  Producer producer{fixture.queue, {.timeout = 0ms}};
+  BOOST_TEST((producer.reserve(1).status() == Status::full));
+  BOOST_TEST((producer.reserve_for(1, 5ms).status() == Status::timeout));
+  Consumer consumer{fixture.queue};
+  const TakenBlock held = consumer.take();
+  BOOST_TEST(producer.reserve(8).size() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(a_producer_that_finds_the_ring_full_when_it_releases_keeps_its_block) {
+  const QueueFixture fixture;
+  Producer early{fixture.queue, {.timeout = 0ms}};
+  ReservedBlocks blocks = early.reserve(2);
+  fill_with(blocks[0].bytes(), 7);
+  push_numbers(fixture.queue, 0, 8);
+  BOOST_TEST(blocks.release() == 0U);
+  BOOST_TEST((blocks.status() == Status::timeout));
+  BOOST_TEST(blocks.size() == 2U);
+  BOOST_TEST(drain(fixture.queue) == numbers(0, 8));
+  BOOST_TEST(blocks.release(1) == 1U);
+  BOOST_TEST(drain(fixture.queue) == numbers(7, 1));
+}
+
+BOOST_AUTO_TEST_CASE(a_queue_that_drops_says_how_much_it_took) {
+  const QueueFixture fixture{{.slots = 4, .on_full = OnFull::drop, .block_bytes = 64, .blocks = 16}};
+  Producer early{fixture.queue};
+  ReservedBlocks blocks = early.reserve(3);
+  for (std::size_t i = 0; i < 3; ++i) fill_with(blocks[i].bytes(), 10 + i);
+  push_numbers(fixture.queue, 0, 2);
+  BOOST_TEST(blocks.release() == 2U);
+  BOOST_TEST((blocks.status() == Status::full));
+  BOOST_TEST(blocks.empty());
+  BOOST_TEST(drain(fixture.queue) == (Numbers{0, 1, 10, 11}));
+}
+
+BOOST_AUTO_TEST_CASE(length_and_type_go_with_a_block) {
+  const QueueFixture fixture;
+  Producer producer{fixture.queue};
+  const std::string text = "a job";
+  BOOST_TEST((producer.push(std::as_bytes(std::span{text}), 77) == Status::ok));
+  BOOST_TEST((producer.push(std::vector<std::byte>(65)) == Status::too_large));
+  Consumer consumer{fixture.queue};
+  TakenBlock block = consumer.take();
+  BOOST_TEST(std::string(reinterpret_cast<const char*>(block.bytes().data()), block.bytes().size()) == text);
+  BOOST_TEST(block.type() == 77U);
+  BOOST_TEST(block.deliveries() == 1U);
+  BOOST_TEST(block.room().size() == 64U);
+  BOOST_TEST(block.done());
+  BOOST_TEST(!block.done());
+}
+
+BOOST_AUTO_TEST_CASE(what_is_put_back_comes_before_anything_newer) {
+  const QueueFixture fixture;
+  push_numbers(fixture.queue, 0, 6);
+  Consumer consumer{fixture.queue};
+  TakenBlocks taken = consumer.take(4);
+  BOOST_TEST_REQUIRE(taken.size() == 4U);
+  BOOST_TEST(taken[2].put_back());
+  BOOST_TEST(taken[0].done());
+  { const TakenBlock by_its_destructor = std::move(taken[1]); }
+  Consumer other{fixture.queue};
+  TakenBlocks again = other.take(8);
+  BOOST_TEST_REQUIRE(again.size() == 4U);
+  for (std::size_t i = 0; i < 4; ++i) {
+    BOOST_TEST(number_in(again[i].bytes()) == (Numbers{1, 2, 4, 5})[i]);
+    BOOST_TEST(again[i].deliveries() == (i < 2 ? 2U : 1U));
+    again[i].done();
+  }
+  BOOST_TEST(taken[3].done());
+  BOOST_TEST(drain(fixture.queue).empty());
+}
+
+BOOST_AUTO_TEST_CASE(what_is_put_back_with_a_delay_comes_when_that_is_over) {
+  const QueueFixture fixture;
+  push_numbers(fixture.queue, 0, 2);
+  Consumer consumer{fixture.queue};
+  TakenBlock first = consumer.take();
+  const auto began = std::chrono::steady_clock::now();
+  BOOST_TEST(first.put_back_after(100ms));
+  BOOST_TEST(drain(fixture.queue) == numbers(1, 1));
+  TakenBlocks late = consumer.take_for(1, 10s);
+  BOOST_TEST_REQUIRE(late.size() == 1U);
+  BOOST_TEST(number_in(late[0].bytes()) == 0U);
+  // The clock is coarse.
+  BOOST_TEST((std::chrono::steady_clock::now() - began > 80ms));
+  BOOST_TEST((std::chrono::steady_clock::now() - began < 5s));
+  late[0].done();
+}
+
+BOOST_AUTO_TEST_CASE(what_is_not_due_stays_behind_what_is) {
+  const QueueFixture fixture;
+  push_numbers(fixture.queue, 0, 3);
+  Consumer consumer{fixture.queue};
+  TakenBlocks taken = consumer.take(2);
+  BOOST_TEST(taken[0].put_back_after(1h));
+  BOOST_TEST(taken[1].put_back());
+  BOOST_TEST(drain(fixture.queue) == numbers(1, 2));
+  const std::vector<QueueBlock> left = list_blocks(fixture.queue);
+  BOOST_TEST_REQUIRE(left.size() == 1U);
+  BOOST_TEST(left[0].state == "returned");
+  BOOST_TEST(left[0].due_in_ms > 3'500'000U);
+}
+
+// Who needs buffers takes all that nobody keeps.
+BOOST_AUTO_TEST_CASE(a_queue_keeps_its_blocks_wherever_they_are) {
+  const QueueFixture fixture;
+  const Queue onward = Queue::create(fixture.segment, "onward", {.pool = "jobs.blocks", .slots = 1});
+  push_numbers(fixture.queue, 0, 6);
+  Consumer consumer{fixture.queue};
+  Producer to{onward};
+  BOOST_TEST((consumer.take().pass_to(to) == Status::ok));
+  BOOST_TEST((consumer.take().pass_to(to) == Status::ok));
+  BOOST_TEST(consumer.take().put_back());
+  TakenBlocks held = consumer.take(2);
+  BOOST_TEST_REQUIRE(held.size() == 2U);
+  to.close();
+  BOOST_TEST(count_free_blocks(fixture.pool()) == 32U - 6U);
+  for (TakenBlock& block : held) {
+    BOOST_TEST(is_whole(block.bytes()));
+    BOOST_TEST(block.done());
+  }
+  BOOST_TEST(drain(fixture.queue) == numbers(4, 2));
+  Numbers passed = drain(onward);
+  std::sort(passed.begin(), passed.end());
+  BOOST_TEST(passed == numbers(0, 2));
+  consumer.close();
+  BOOST_TEST(count_free_blocks(fixture.pool()) == 32U);
+}
+
+BOOST_AUTO_TEST_CASE(each_group_gets_everything) {
+  const QueueFixture fixture{{.slots = 8, .groups = 3, .block_bytes = 64, .blocks = 16}};
+  for (std::uint64_t lap = 0; lap < 5; ++lap) {
+    push_numbers(fixture.queue, lap * 8, 8);
+    Producer producer{fixture.queue};
+    for (std::uint32_t group = 0; group < 3; ++group) {
+      BOOST_TEST((producer.reserve(1).status() == Status::full));
+      BOOST_TEST(drain(fixture.queue, group) == numbers(lap * 8, 8));
+    }
+  }
+  BOOST_TEST(count_free_blocks(fixture.pool()) == 32U);
+  BOOST_CHECK_THROW((Consumer{fixture.queue, {.group = 3}}), Error);
+}
+
+BOOST_AUTO_TEST_CASE(after_so_many_deliveries_a_block_is_a_dead_letter) {
+  const QueueFixture fixture{
+      {.slots = 8, .max_deliveries = 2, .dead_letters = "failed", .block_bytes = 64, .blocks = 16}};
+  push_numbers(fixture.queue, 5, 2);
+  Consumer consumer{fixture.queue, {.name = "clumsy"}};
+  for (int delivery = 0; delivery < 2; ++delivery) {
+    TakenBlock block = consumer.take();
+    BOOST_TEST_REQUIRE(number_in(block.bytes()) == 5U);
+    BOOST_TEST(block.put_back());
+  }
+  BOOST_TEST(drain(fixture.queue) == numbers(6, 1));
+  const Queue letters = Queue::open(fixture.segment, "failed");
+  const std::vector<QueueBlock> listed = list_blocks(letters, 8);
+  BOOST_TEST_REQUIRE(listed.size() == 1U);
+  BOOST_TEST(number_in(listed[0].content) == 5U);
+  BOOST_TEST_REQUIRE(listed[0].notes.size() == 2U);
+  for (const DeliveryRecord& note : listed[0].notes) {
+    BOOST_TEST(note.name == "clumsy");
+    BOOST_TEST(note.pid == ::getpid());
+    BOOST_TEST(!note.died);
+  }
+  BOOST_TEST(drain(letters) == numbers(5, 1));
+  BOOST_TEST(count_free_blocks(fixture.pool()) == 32U);
+}
+
+BOOST_AUTO_TEST_CASE(without_a_queue_for_them_dead_letters_stay) {
+  const QueueFixture fixture{{.slots = 8, .max_deliveries = 1, .block_bytes = 64, .blocks = 16}};
+  push_numbers(fixture.queue, 0, 1);
+  Consumer consumer{fixture.queue};
+  BOOST_TEST(consumer.take().put_back());
+  BOOST_TEST(!consumer.take());
+  consumer.close();
+  BOOST_TEST(count_free_blocks(fixture.pool()) == 31U);
+}
+
+BOOST_AUTO_TEST_CASE(a_block_goes_to_another_queue_and_back_with_the_answer_in_it) {
+  const QueueFixture fixture;
+  const Queue answers = Queue::create(fixture.segment, "answers", {.pool = "jobs.blocks", .slots = 8});
+  Producer asks{fixture.queue};
+  Producer answer_to{answers};
+  Consumer server{fixture.queue};
+  Consumer client{answers};
+  for (std::uint64_t number = 0; number < 100; ++number) {
+    BOOST_TEST_REQUIRE((push_number(asks, number) == Status::ok));
+    TakenBlock question = server.take();
+    BOOST_TEST_REQUIRE(static_cast<bool>(question));
+    const std::byte* const there = question.bytes().data();
+    fill_with(question.room(), number * 2);
+    BOOST_TEST_REQUIRE((question.pass_to(answer_to, 16, 3) == Status::ok));
+    BOOST_TEST(!question);
+    TakenBlock answer = client.take();
+    BOOST_TEST_REQUIRE(static_cast<bool>(answer));
+    BOOST_TEST(number_in(answer.bytes()) == number * 2);
+    BOOST_TEST(answer.bytes().data() == there);
+    BOOST_TEST(answer.bytes().size() == 16U);
+    BOOST_TEST(answer.type() == 3U);
+    BOOST_TEST(answer.done());
+  }
+  BOOST_TEST(drain(fixture.queue).empty());
+  asks.close();
+  server.close();
+  client.close();
+  answer_to.close();
+  BOOST_TEST(count_free_blocks(fixture.pool()) == 32U);
+}
+
+BOOST_AUTO_TEST_CASE(a_block_is_passed_on_although_the_other_queue_is_full) {
+  const QueueFixture fixture;
+  const Queue small = Queue::create(fixture.segment, "small", {.pool = "jobs.blocks", .slots = 1});
+  Producer to_small{small};
+  BOOST_TEST((push_number(to_small, 1) == Status::ok));
+  push_numbers(fixture.queue, 2, 1);
+  Consumer consumer{fixture.queue};
+  BOOST_TEST((consumer.take().pass_to(to_small) == Status::ok));
+  Numbers both = drain(small);
+  std::sort(both.begin(), both.end());
+  BOOST_TEST(both == numbers(1, 2));
+}
+
+BOOST_AUTO_TEST_CASE(what_cannot_be_passed_on_stays_with_its_consumer) {
+  const QueueFixture fixture{{.slots = 8, .groups = 2, .block_bytes = 64, .blocks = 16}};
+  const Queue other_pool = Queue::create(fixture.segment, "other", {.slots = 1, .block_bytes = 64});
+  const Queue same_pool = Queue::create(fixture.segment, "same", {.pool = "jobs.blocks", .slots = 1});
+  push_numbers(fixture.queue, 0, 1);
+  Consumer consumer{fixture.queue};
+  TakenBlock block = consumer.take();
+  Producer elsewhere{other_pool};
+  Producer here{same_pool};
+  BOOST_TEST((block.pass_to(elsewhere) == Status::stale));
+  BOOST_TEST((block.pass_to(here) == Status::not_alone));
+  BOOST_TEST(block.done());
+}
+
+BOOST_AUTO_TEST_CASE(blocks_outlive_their_consumer_and_their_producer) {
+  const QueueFixture fixture;
+  ReservedBlocks reserved;
+  {
+    Producer producer{fixture.queue};
+    reserved = producer.reserve(2);
+  }
+  fill_with(reserved[0].bytes(), 1);
+  BOOST_TEST(reserved.release() == 0U);
+  BOOST_TEST((reserved.status() == Status::closed));
+  reserved = {};
+  push_numbers(fixture.queue, 0, 2);
+  TakenBlocks taken;
+  {
+    Consumer consumer{fixture.queue};
+    taken = consumer.take(2);
+  }
+  BOOST_TEST(is_whole(taken[0].bytes()));
+  BOOST_TEST(taken[0].done());
+  BOOST_TEST(inspect(fixture.segment).participants.size() == 1U);
+  taken = {};
+  BOOST_TEST(inspect(fixture.segment).participants.empty());
+  BOOST_TEST(drain(fixture.queue) == numbers(1, 1));
+  BOOST_TEST(count_free_blocks(fixture.pool()) == 32U);
+}
+
+BOOST_AUTO_TEST_CASE(buffers_of_what_is_done_with_are_free_though_the_consumer_does_nothing_more) {
+  const QueueFixture fixture{{.slots = 4, .block_bytes = 64, .blocks = 4}};
+  Consumer consumer{fixture.queue};
+  for (std::uint64_t lap = 0; lap < 8; ++lap) {
+    push_numbers(fixture.queue, lap, 1);
+    consumer.take().done();
+  }
+  BOOST_TEST(count_free_blocks(fixture.pool()) == 8U);
+}
+
+BOOST_AUTO_TEST_CASE(a_consumer_sleeps_until_something_is_released) {
+  const QueueFixture fixture;
+  Consumer consumer{fixture.queue};
+  BOOST_TEST(!consumer.wait_for(1ms));
+  Child late{[&](Link&) {
+    const Queue own = fixture.open_again();
+    const layout::Event& filled = own.core()->group(0).filled;
+    Producer producer{own};
+    if (!eventually([&] { return filled.sleepers.load() != 0; })) _exit(1);
+    const std::uint32_t before = filled.sequence.load();
+    if (push_number(producer, 3) != Status::ok) _exit(2);
+    if (filled.sequence.load() == before) _exit(3);  // it would have slept on
+  }};
+  BOOST_TEST(consumer.wait_for(10s));
+  BOOST_TEST(number_in(consumer.take().bytes()) == 3U);
+  BOOST_TEST(late.wait() == 0);
+  const TakenBlocks nothing = Consumer{fixture.queue}.take_for(1, 1ms);
+  BOOST_TEST((nothing.status() == Status::ok));  // the destructor put it back
+}
+
+// While there is something, so that there is nothing to wait for, either.
+BOOST_AUTO_TEST_CASE(nobody_waits_for_no_block, *boost::unit_test::timeout(60)) {
+  const QueueFixture fixture;
+  Producer producer{fixture.queue};
+  BOOST_TEST((push_number(producer, 1) == Status::ok));
+  Consumer consumer{fixture.queue};
+  const TakenBlocks none = consumer.take_for(0, kForever);
+  BOOST_TEST(none.empty());
+  BOOST_TEST((none.status() == Status::not_found));
+  const ReservedBlocks none_reserved = producer.reserve_for(0, kForever);
+  BOOST_TEST(none_reserved.empty());
+  BOOST_TEST((none_reserved.status() == Status::ok));
+  push_numbers(fixture.queue, 2, 7);
+  BOOST_TEST((producer.reserve_for(0, kForever).status() == Status::full));
+}
+
+// As damaged words may say, or those of a process that can address more of the pool.
+BOOST_AUTO_TEST_CASE(a_block_that_is_out_of_reach_keeps_nobody_awake, *boost::unit_test::timeout(60)) {
+  const QueueFixture fixture{{.slots = 8, .block_bytes = 64, .blocks = 4}};  // the pool may grow to twice as many
+  detail::QueueCore& words = *fixture.queue.core();
+  constexpr std::uint32_t kBeyond = 6;
+  words.state(kBeyond, 0).store(layout::BlockWord::make(0, 1, 0, layout::BlockState::returned).word);
+  words.bits(0, 0).store(std::uint64_t{1} << kBeyond);
+  words.group(0).look_at.store(1);
+  Consumer consumer{fixture.queue};
+  BOOST_TEST(!consumer.wait_for(1ms));
+  BOOST_TEST((consumer.take_for(1, 1ms).status() == Status::timeout));
+  push_numbers(fixture.queue, 0, 1);
+  BOOST_TEST(consumer.take_for(2, 1s).size() == 1);
+}
+
+BOOST_AUTO_TEST_CASE(a_producer_sleeps_until_there_is_room) {
+  const QueueFixture fixture;
+  push_numbers(fixture.queue, 0, 8);
+  Child late{[&](Link&) {
+    const Queue own = fixture.open_again();
+    const layout::Event& room = own.core()->control().room;
+    Consumer consumer{own};
+    if (!eventually([&] { return room.sleepers.load() != 0; })) _exit(1);
+    const std::uint32_t before = room.sequence.load();
+    consumer.take().done();
+    if (room.sequence.load() == before) _exit(3);
+  }};
+  Producer producer{fixture.queue};
+  ReservedBlocks blocks = producer.reserve_for(4, 10s);
+  BOOST_TEST(blocks.size() >= 1U);
+  BOOST_TEST(late.wait() == 0);
+}
+
+BOOST_AUTO_TEST_CASE(a_flag_ends_a_wait) {
+  const QueueFixture fixture;
+  std::atomic<bool> stop{true};
+  Consumer consumer{fixture.queue, {.stop = &stop}};
+  BOOST_TEST((consumer.take_for(1, 10s).status() == Status::stopped));
+  push_numbers(fixture.queue, 0, 8);
+  Producer producer{fixture.queue, {.stop = &stop}};
+  BOOST_TEST((producer.reserve_for(1, 10s).status() == Status::stopped));
+}
+
+BOOST_AUTO_TEST_CASE(two_who_agree_on_the_options_find_the_same_queue) {
+  const QueueFixture fixture;
+  const QueueOptions asked{.slots = 7, .block_bytes = 64, .blocks = 16};
+  BOOST_TEST(fixture.queue.differences(asked).empty());
+  BOOST_TEST(fixture.queue.options().slots == 8U);
+  BOOST_TEST(!Queue::open_or_create(fixture.segment, "jobs", asked).created());
+  BOOST_TEST(fixture.queue.differences({.slots = 16, .groups = 2, .block_bytes = 64, .blocks = 16}).size() == 2U);
+  BOOST_CHECK_THROW(Queue::create(fixture.segment, "jobs"), Error);
+  BOOST_CHECK_THROW(Queue::create(fixture.segment, "x", {.on_full = OnFull::overwrite}), Error);
+  BOOST_CHECK_THROW(Queue::create(fixture.segment, "x", {.dead_letters = "y"}), Error);
+  BOOST_CHECK_THROW(Queue::create(fixture.segment, "x", {.pool = "none"}), Error);
+}
+
+BOOST_AUTO_TEST_CASE(a_queue_goes_with_its_pool_and_not_while_it_is_used) {
+  const QueueFixture fixture;
+  {
+    const Consumer consumer{fixture.queue};
+    BOOST_CHECK_THROW(Queue::remove(fixture.segment, "jobs"), Error);
+  }
+  BOOST_CHECK_THROW(Pool::remove(fixture.segment, "jobs.blocks"), Error);
+  BOOST_TEST(Queue::remove(fixture.segment, "jobs"));
+  BOOST_TEST(!fixture.queue.is_current());
+  BOOST_TEST(!Pool::remove(fixture.segment, "jobs.blocks"));
+  BOOST_CHECK_THROW(Consumer{fixture.queue}, Error);
+}
+
+BOOST_AUTO_TEST_CASE(full_fences_do_as_well) {
+  const QueueFixture fixture{{.slots = 8, .block_bytes = 64, .blocks = 16}, Fences::full};
+  push_numbers(fixture.queue, 0, 8);
+  BOOST_TEST(drain(fixture.queue) == numbers(0, 8));
+}
+
+const QueueSnapshot& find_queue(const Snapshot& snapshot, std::string_view name = "jobs") {
+  return *std::ranges::find(snapshot.facilities, name, [](const auto& one) { return one.info.name; })->queue;
+}
+
+BOOST_AUTO_TEST_CASE(the_ledger_balances) {
+  const QueueFixture fixture{{.slots = 8, .max_deliveries = 2, .block_bytes = 64, .blocks = 16}};
+  const Queue onward = Queue::create(fixture.segment, "onward", {.pool = "jobs.blocks", .slots = 1});
+  push_numbers(fixture.queue, 0, 8);
+  Consumer consumer{fixture.queue, {.name = "worker"}};
+  Producer to{onward};
+  TakenBlocks taken = consumer.take(7);
+  taken[0].done();
+  BOOST_TEST((taken[1].pass_to(to) == Status::ok));
+  BOOST_TEST((taken[2].pass_to(to) == Status::ok));  // beside the ring
+  taken[3].put_back();
+  consumer.take().put_back();  // for the second time
+  taken[4].put_back();
+  const Snapshot snapshot = inspect(fixture.segment);
+  const QueueSnapshot& jobs = find_queue(snapshot);
+  BOOST_TEST(jobs.pushed == 8U);
+  BOOST_TEST(jobs.ended == 3U);
+  BOOST_TEST_REQUIRE(jobs.groups.size() == 1U);
+  BOOST_TEST(jobs.groups[0].queued == 1U);
+  BOOST_TEST(jobs.groups[0].held == 2U);
+  BOOST_TEST(jobs.groups[0].returned == 1U);
+  BOOST_TEST(jobs.groups[0].dead == 1U);
+  BOOST_TEST(jobs.departed.pushed == 8U);
+  BOOST_TEST(jobs.present.taken == 8U);
+  BOOST_TEST(jobs.present.redelivered == 1U);
+  BOOST_TEST(jobs.present.passed == 2U);
+  BOOST_TEST(jobs.present.put_back == 3U);
+  BOOST_TEST(jobs.present.dead_letters == 1U);
+  BOOST_TEST(find_queue(snapshot, "onward").pushed == 2U);
+  const std::vector<QueueBlock> listed = list_blocks(fixture.queue);
+  BOOST_TEST_REQUIRE(listed.size() == 5U);
+  BOOST_TEST(listed[0].state == "dead");
+  BOOST_TEST(listed[2].state == "held");
+  BOOST_TEST(listed[2].holder == "worker");
+}
+
+BOOST_AUTO_TEST_CASE(a_child_made_by_fork_has_no_part_in_it) {
+  const QueueFixture fixture;
+  push_numbers(fixture.queue, 0, 2);
+  Producer producer{fixture.queue};
+  Consumer consumer{fixture.queue};
+  TakenBlock held = consumer.take();
+  Child child{[&](Link&) {
+    if (producer.reserve(1).status() != Status::forked || consumer.take(1).status() != Status::forked) _exit(1);
+    if (held.done()) _exit(2);
+    _exit(0);
+  }};
+  BOOST_TEST(child.wait() == 0);
+  BOOST_TEST(held.done());
+  BOOST_TEST(drain(fixture.queue) == numbers(1, 1));
+}
+
+// Each of them makes the pool first, or finds that of another one.
+BOOST_AUTO_TEST_CASE(several_may_make_the_same_queue_at_once) {
+  const QueueFixture fixture;
+  for (int round = 0; round < 20; ++round) {
+    const std::string name = "at-once-" + std::to_string(round);
+    std::vector<std::unique_ptr<Child>> makers;
+    for (int i = 0; i < 4; ++i) {
+      makers.push_back(std::make_unique<Child>([&](Link& link) {
+        const Segment segment = Segment::open(fixture.name);
+        link.say(1);
+        link.hear();
+        Producer producer{Queue::open_or_create(segment, name, {.slots = 8, .block_bytes = 64, .blocks = 16})};
+        if (push_number(producer, 1) != Status::ok) throw std::runtime_error("not pushed");
+      }));
+      BOOST_TEST_REQUIRE(makers.back()->hear() == 1U);
+    }
+    for (const auto& maker : makers) maker->say(1);
+    for (const auto& maker : makers) BOOST_TEST(maker->wait() == 0);
+    BOOST_TEST(drain(Queue::open(fixture.segment, name)).size() == makers.size());
+    BOOST_TEST(Queue::remove(fixture.segment, name));
+  }
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
+}  // namespace sapbuf::test
