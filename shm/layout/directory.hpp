@@ -33,7 +33,7 @@ struct EntryLife {
 };
 
 // What stands in `kind`. A number is never given to another kind of facility.
-enum class FacilityKind : std::uint64_t { none = 0, stream = 1, pool = 2 };
+enum class FacilityKind : std::uint64_t { none = 0, stream = 1, pool = 2, map = 3, queue = 4, cell = 5 };
 
 inline constexpr std::size_t kFacilityNameBytes = 64;
 inline constexpr std::size_t kChoices = 8;
@@ -59,10 +59,10 @@ struct alignas(kLineBytes) DirectoryEntry {
   //   edge        growth: release, behind the allocation <-> acquire
   //   crash       of who extends: the old size, and pages behind it that the next one finds allocated
   Word bytes;
-  Word most_bytes;     // that it may grow to; as many as `bytes` if it may not
-  Word layout_hash;    // of the kind's own structs
-  Word created_at_ns;  // wall clock
-  Word reserved;
+  Word most_bytes;                    // that it may grow to; as many as `bytes` if it may not
+  Word layout_hash;                   // of the kind's own structs
+  Word created_at_ns;                 // wall clock
+  Word needs;                         // FacilityId of another one, which is not removed before this one; 0: none
   Word name[kFacilityNameBytes / 8];  // UTF-8, padded with zero bytes
   Word choices[kChoices];             // its options, as its kind writes them; zero behind them
 };
@@ -76,7 +76,7 @@ inline constexpr Field kDirectoryEntryFields[] = {
     SAPBUF_FIELD(DirectoryEntry, life),          SAPBUF_FIELD(DirectoryEntry, kind),
     SAPBUF_FIELD(DirectoryEntry, offset),        SAPBUF_FIELD(DirectoryEntry, bytes),
     SAPBUF_FIELD(DirectoryEntry, most_bytes),    SAPBUF_FIELD(DirectoryEntry, layout_hash),
-    SAPBUF_FIELD(DirectoryEntry, created_at_ns), SAPBUF_FIELD(DirectoryEntry, reserved),
+    SAPBUF_FIELD(DirectoryEntry, created_at_ns), SAPBUF_FIELD(DirectoryEntry, needs),
     SAPBUF_FIELD(DirectoryEntry, name),          SAPBUF_FIELD(DirectoryEntry, choices)};
 static_assert(sizeof(DirectoryEntry) == 192 && covers(kDirectoryEntryFields, sizeof(DirectoryEntry)));
 static_assert(sizeof(Directory) % kPageBytes == 0 && kMaxFacilities <= 256);

@@ -72,6 +72,10 @@ struct FrameHeader {
 constexpr std::uint64_t frame_span(std::uint64_t payload_bytes) noexcept {
   return (payload_bytes + 2 * kUnitBytes - 1) & ~(kUnitBytes - 1);
 }
+// The same with the filler behind it that the next payload's alignment takes (StreamGeometry::payload_alignment).
+constexpr std::uint64_t padded_span(std::uint64_t payload_bytes, std::uint64_t alignment) noexcept {
+  return (payload_bytes + kUnitBytes + alignment - 1) & ~(alignment - 1);
+}
 constexpr std::uint64_t FrameHeader::span() const noexcept { return frame_span(payload_bytes()); }
 constexpr FrameHeader FrameHeader::message(std::uint64_t payload_bytes, MessageHead head) noexcept {
   return {std::uint64_t{head.half} << 32 | (payload_bytes & 0xffff'ffffu)};
@@ -86,6 +90,7 @@ static_assert(kMaxParticipants <= 1u << 12);
 static_assert(FrameHeader::nop(kUnitBytes).span() == kUnitBytes);
 static_assert(FrameHeader::nop(kMaxSlabBytes).span() == kMaxSlabBytes);
 static_assert(FrameHeader::message(0, 0).word != 0 && frame_span(0) == 8 && frame_span(1) == 16 && frame_span(8) == 16);
+static_assert(padded_span(1, kUnitBytes) == frame_span(1) && padded_span(56, 64) == 64 && padded_span(57, 64) == 128);
 static_assert(FrameHeader::make(FrameKind::busy, 5, 7, 1023).owner() == 1023);
 static_assert(FrameHeader::message(5, MessageHead::of(7)).word == FrameHeader::message(5, 7).word);
 

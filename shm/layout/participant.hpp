@@ -18,7 +18,16 @@ enum class SlotState : std::uint8_t {
   attaching = 3,  // its owner keeps the facility from being removed, and has nothing in it yet
 };
 // Grows with the facilities; what a role does is its facility's to know.
-enum class SlotRole : std::uint8_t { none = 0, writer = 1, reader = 2, user = 3 };
+enum class SlotRole : std::uint8_t {
+  none = 0,
+  writer = 1,
+  reader = 2,
+  user = 3,
+  viewer = 4,
+  editor = 5,
+  producer = 6,
+  consumer = 7,
+};
 
 //   63                16 15     8 7      0
 //   +-------------------+--------+-------+

@@ -3,7 +3,9 @@
 
 #include <cstdint>
 
-namespace sapbuf {
+#include <sapbuf/abi.hpp>
+
+SAPBUF_BEGIN
 
 // In which order frames are delivered. Chosen when the stream is made.
 enum class Order : std::uint8_t {
@@ -31,4 +33,4 @@ enum class Fences : std::uint8_t {
   full = 1,        // both sides use seq_cst fences: slower, for systems where membarrier is not allowed
 };
 
-}  // namespace sapbuf
+SAPBUF_END

@@ -38,7 +38,13 @@ struct alignas(kLineBytes) StreamControl {
   //   edge        departed-switch: release, behind the record <-> acquire
   //   crash       before it: the record is written once more
   Word departed_selector;
-  Word reserved[5];
+  // Writers that said that no more comes from them; only rises.
+  //   written by  a writer that finishes: fetch_add, behind its last message, before it detaches
+  //   read by     readers that wait for the end, inspect
+  //   edge        finish: release <-> acquire, before the look at the registry and the last look for messages
+  //   crash       before it: nothing was said
+  Word finished_writers;
+  Word reserved[4];
   DepartedRecord departed[2];
 };
 
@@ -49,6 +55,7 @@ inline constexpr Field kStreamControlFields[] = {SAPBUF_FIELD(StreamControl, cur
                                                  SAPBUF_FIELD(StreamControl, closed_through),
                                                  SAPBUF_FIELD(StreamControl, reader_came),
                                                  SAPBUF_FIELD(StreamControl, departed_selector),
+                                                 SAPBUF_FIELD(StreamControl, finished_writers),
                                                  SAPBUF_FIELD(StreamControl, reserved),
                                                  SAPBUF_FIELD(StreamControl, departed)};
 static_assert(covers(kStreamControlFields, sizeof(StreamControl)));

@@ -1,9 +1,12 @@
 #include <sapbuf/layout/stream_geometry.hpp>
 
 #include <algorithm>
+#include <bit>
 
 namespace sapbuf::layout {
 namespace {
+
+constexpr int kDurableReadersShift = 8;  // in the word that the alignment is in, too
 
 std::string number(std::uint64_t value) { return std::to_string(value); }
 
@@ -41,12 +44,17 @@ void write_choices(const StreamGeometry& g, std::uint64_t (&choices)[kChoices]) 
   choices[4] = static_cast<std::uint64_t>(g.on_full);
   choices[5] = g.retain ? 1 : 0;
   choices[6] = g.attachments;
+  const std::uint64_t alignment = g.payload_alignment == kUnitBytes ? 0 : g.payload_alignment;
+  choices[7] = alignment | std::uint64_t{g.durable_readers} << kDurableReadersShift;
 }
 
 std::optional<StreamGeometry> read_choices(const std::uint64_t (&choices)[kChoices]) noexcept {
   StreamGeometry g;
   if (choices[0] > kMaxSlabs || choices[3] > 1 || choices[4] > 2 || choices[5] > 1) return std::nullopt;
-  if (choices[6] > kMaxAttachments || choices[7] != 0) return std::nullopt;
+  const std::uint64_t alignment = choices[7] & ((1u << kDurableReadersShift) - 1);
+  const std::uint64_t durable_readers = choices[7] >> kDurableReadersShift;
+  if (choices[6] > kMaxAttachments || alignment > kMaxPayloadAlignment) return std::nullopt;
+  if (durable_readers > kMaxDurableReaders) return std::nullopt;
   g.slabs = static_cast<std::uint32_t>(choices[0]);
   g.slab_bytes = choices[1];
   g.extent_bytes = choices[2];
@@ -54,6 +62,8 @@ std::optional<StreamGeometry> read_choices(const std::uint64_t (&choices)[kChoic
   g.on_full = static_cast<OnFull>(choices[4]);
   g.retain = choices[5] == 1;
   g.attachments = static_cast<std::uint32_t>(choices[6]);
+  g.payload_alignment = alignment == 0 ? kUnitBytes : static_cast<std::uint32_t>(alignment);
+  g.durable_readers = static_cast<std::uint32_t>(durable_readers);
   return g;
 }
 
@@ -75,6 +85,13 @@ std::optional<std::string> problem_with(const StreamGeometry& g) {
   }
   if (g.attachments < 1 || g.attachments > kMaxAttachments) {
     return outside("the number of buffers that may be attached in a slab", g.attachments, 1, kMaxAttachments);
+  }
+  if (g.payload_alignment < kUnitBytes || g.payload_alignment > kMaxPayloadAlignment ||
+      !std::has_single_bit(g.payload_alignment)) {
+    return "the alignment of payloads is " + number(g.payload_alignment) + "; it must be 8, 16, 32 or 64";
+  }
+  if (g.durable_readers > kMaxDurableReaders) {
+    return outside("the number of durable readers", g.durable_readers, 0, kMaxDurableReaders);
   }
   if (g.extent_bytes < kMinExtentBytes || g.extent_bytes > g.slab_bytes) {
     return outside("the extent size", g.extent_bytes, kMinExtentBytes, g.slab_bytes) +

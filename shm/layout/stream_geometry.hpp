@@ -1,12 +1,12 @@
 // What a stream is made of and where each part begins. Computed from the choices in its directory entry by everybody who
 // opens it, and kept in private memory.
 //
-//   region + head    + control + participants x 256 + slabs x 64  + slabs x granules x 8             page-aligned
-//   +------+---------+---------+--------------------+-------------+----------------+------------------+--------+-----
-//   | head | control | slots   | descriptors                      | extent tables  | attached buffers | slab 0 | ...
-//   +------+---------+---------+--------------------+-------------+----------------+------------------+--------+-----
-//   \_____ mapped read-write by every participant ____________________________________________________/\_ read-only by
-//                                                                                                         readers
+//   region + head    + control + participants x 256 + slabs x 64  + slabs x granules x 8         page-aligned
+//   +------+---------+---------+--------------------+-------------+-----------------+---------------+--------+-----
+//   | head | control | slots   | descriptors | extent tables | attached buffers | durable readers | slab 0 | ...
+//   +------+---------+---------+-------------+---------------+------------------+-----------------+--------+-----
+//   \_____ mapped read-write by every participant ________________________________________________/\_ read-only by
+//                                                                                                     readers
 #pragma once
 
 #include <optional>
@@ -14,6 +14,7 @@
 
 #include <sapbuf/layout/attached_buffers.hpp>
 #include <sapbuf/layout/directory.hpp>
+#include <sapbuf/layout/durable_reader.hpp>
 #include <sapbuf/layout/extent.hpp>
 #include <sapbuf/layout/facility.hpp>
 #include <sapbuf/layout/frame.hpp>
@@ -24,6 +25,8 @@
 
 namespace sapbuf::layout {
 
+inline constexpr std::uint32_t kMaxPayloadAlignment = kLineBytes;
+
 struct StreamGeometry {
   std::uint64_t slab_bytes = 0;
   std::uint64_t extent_bytes = 0;
@@ -33,6 +36,10 @@ struct StreamGeometry {
   OnFull on_full = OnFull::block;
   bool retain = false;            // nothing is reclaimed before a first reader has attached (policy block only)
   std::uint32_t attachments = 0;  // buffers that may be attached to the messages of a slab before it counts as full
+  // Each payload begins at a multiple of it: a power of two, 8 to 64. Filler stands behind frames whose span is no multiple
+  // of it, and in front of the first one.
+  std::uint32_t payload_alignment = kUnitBytes;
+  std::uint32_t durable_readers = 0;  // for which there is room
   // Offsets from the segment's first byte, and the size of the whole region.
   std::uint64_t head_at = 0;
   std::uint64_t control_at = 0;
@@ -40,6 +47,7 @@ struct StreamGeometry {
   std::uint64_t descriptors_at = 0;
   std::uint64_t extents_at = 0;
   std::uint64_t attached_at = 0;
+  std::uint64_t durable_at = 0;
   std::uint64_t slabs_at = 0;
   std::uint64_t bytes = 0;
   // Per-writer order: extents are claimed in multiples of it, and the extent table has a word for each. From
@@ -54,15 +62,32 @@ struct StreamGeometry {
   constexpr std::uint64_t attached_bytes() const noexcept {
     return round_up(sizeof(AttachedBuffers) + attached_places() * sizeof(AttachedBuffer), kLineBytes);
   }
+  // The words of a durable reader's table for a slab, its bytes, and those of a durable reader.
+  constexpr std::uint64_t durable_places() const noexcept { return order == Order::total ? 1 : granules_per_slab(); }
+  constexpr std::uint64_t durable_table_bytes() const noexcept {
+    return round_up((kDurableTableHead + durable_places()) * sizeof(Word), kLineBytes);
+  }
+  constexpr std::uint64_t durable_bytes() const noexcept {
+    return sizeof(DurableReader) + slabs * durable_table_bytes();
+  }
   constexpr std::uint64_t end() const noexcept { return head_at + bytes; }  // of the region
   constexpr std::uint64_t slab_at(std::uint32_t slab) const noexcept { return slabs_at + slab * slab_bytes; }
   // Whether the messages of each generation are counted when it is closed: where readers must learn what they lost, and
   // where the extent table has the number anyway.
   constexpr bool counts_messages() const noexcept { return on_full == OnFull::overwrite || order == Order::per_writer; }
+  // Where the first message's header stands, from the beginning of an extent (per-writer order) or a slab (total order).
+  constexpr std::uint64_t first_header_at() const noexcept {
+    const std::uint64_t in_front = order == Order::total ? 0 : kExtentFrameBytes;
+    return round_up(in_front + kUnitBytes, payload_alignment) - kUnitBytes;
+  }
+  // Where the cursor begins in a slab: claims are the extents, or the messages.
+  constexpr std::uint64_t first_claim_at() const noexcept { return order == Order::total ? first_header_at() : 0; }
+  // Per-writer order: bytes of an extent that no message can have.
+  constexpr std::uint64_t extent_overhead() const noexcept { return first_header_at() + kExtentTailBytes; }
   // The largest payload that a message may have.
   constexpr std::uint64_t max_payload_bytes() const noexcept {
-    return order == Order::total ? slab_bytes - kUnitBytes
-                                 : slab_bytes - kExtentFrameBytes - kUnitBytes - kExtentTailBytes;
+    const std::uint64_t room = slab_bytes - first_header_at() - (order == Order::total ? 0 : kExtentTailBytes);
+    return room / payload_alignment * payload_alignment - kUnitBytes;
   }
 };
 
@@ -87,7 +112,8 @@ constexpr void place(StreamGeometry& g, std::uint64_t region) noexcept {
   g.extents_at = g.descriptors_at + g.slabs * sizeof(SlabDescriptor);
   const std::uint64_t table = g.order == Order::per_writer ? g.slabs * g.granules_per_slab() * sizeof(Word) : 0;
   g.attached_at = round_up(g.extents_at + table, kLineBytes);
-  g.slabs_at = round_up(g.attached_at + g.slabs * g.attached_bytes(), kPageBytes);
+  g.durable_at = round_up(g.attached_at + g.slabs * g.attached_bytes(), kLineBytes);
+  g.slabs_at = round_up(g.durable_at + g.durable_readers * g.durable_bytes(), kPageBytes);
   g.bytes = g.slabs_at + g.slabs * g.slab_bytes - region;
 }
 
@@ -111,6 +137,8 @@ constexpr std::uint64_t stream_layout_hash() noexcept {
       .add(kSlabDescriptorFields, sizeof(SlabDescriptor))
       .add(kAttachedBuffersFields, sizeof(AttachedBuffers))
       .add(kAttachedBufferFields, sizeof(AttachedBuffer))
+      .add(kDurableReaderFields, sizeof(DurableReader))
+      .add(kDurableTableHead)
       .add(kMaxAttachedPlaces)
       .add(kUnitBytes)
       .add(kExtentFrameBytes)

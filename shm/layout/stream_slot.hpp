@@ -1,7 +1,7 @@
 // What others must know of one writer or reader of a stream: an array in the stream's region, by the participant's slot.
 //
 //   line 0       hot          only the owner writes (and repair, once the owner is dead)
-//   line 1       revoked      only others write; the owner reads it at every reserve
+//   line 1       revoked      of a writer, only others write; the owner reads it at every reserve
 //   line 2, 3    ledger       two records, selected by the progress word
 #pragma once
 
@@ -71,19 +71,39 @@ struct alignas(kLineBytes) StreamSlot {
   //   edge        the lock
   //   crash       harmless: it says what the departed record that is still selected says too
   Word counted;
-  Word reserved_for_others[5];
+  // Reader: how far it has come, for those who ask how far it is behind (stream/reader_progress.hpp). `front` is the oldest
+  // generation that it has not finished; 0: the two words behind it do not count, they are being written. Of what it has
+  // gone over (delivered + skipped; read_bytes), modulo 2^64, they say how much is not in generations from `front` on.
+  //   written by  the owner
+  //   read by     inspect
+  //   edge        front: release, behind the two words <-> acquire; and the same once more behind a look at them
+  //   crash       of its owner: as they stand, or unknown
+  Word front;
+  Word messages_before_front;
+  Word bytes_before_front;
+  Word read_bytes;  // payload of the messages delivered or skipped
+  Word reserved_for_others[1];
 
   LedgerRecord records[2];
 };
 
-inline constexpr Field kStreamSlotFields[] = {
-    SAPBUF_FIELD(StreamSlot, progress),      SAPBUF_FIELD(StreamSlot, claim),
-    SAPBUF_FIELD(StreamSlot, claimed_bytes), SAPBUF_FIELD(StreamSlot, hold),
-    SAPBUF_FIELD(StreamSlot, pins),          SAPBUF_FIELD(StreamSlot, delivered),
-    SAPBUF_FIELD(StreamSlot, lost),          SAPBUF_FIELD(StreamSlot, skipped),
-    SAPBUF_FIELD(StreamSlot, revoked),       SAPBUF_FIELD(StreamSlot, base_messages),
-    SAPBUF_FIELD(StreamSlot, counted),       SAPBUF_FIELD(StreamSlot, reserved_for_others),
-    SAPBUF_FIELD(StreamSlot, records)};
+inline constexpr Field kStreamSlotFields[] = {SAPBUF_FIELD(StreamSlot, progress),
+                                              SAPBUF_FIELD(StreamSlot, claim),
+                                              SAPBUF_FIELD(StreamSlot, claimed_bytes),
+                                              SAPBUF_FIELD(StreamSlot, hold),
+                                              SAPBUF_FIELD(StreamSlot, pins),
+                                              SAPBUF_FIELD(StreamSlot, delivered),
+                                              SAPBUF_FIELD(StreamSlot, lost),
+                                              SAPBUF_FIELD(StreamSlot, skipped),
+                                              SAPBUF_FIELD(StreamSlot, revoked),
+                                              SAPBUF_FIELD(StreamSlot, base_messages),
+                                              SAPBUF_FIELD(StreamSlot, counted),
+                                              SAPBUF_FIELD(StreamSlot, front),
+                                              SAPBUF_FIELD(StreamSlot, messages_before_front),
+                                              SAPBUF_FIELD(StreamSlot, bytes_before_front),
+                                              SAPBUF_FIELD(StreamSlot, read_bytes),
+                                              SAPBUF_FIELD(StreamSlot, reserved_for_others),
+                                              SAPBUF_FIELD(StreamSlot, records)};
 static_assert(sizeof(StreamSlot) == 256 && covers(kStreamSlotFields, sizeof(StreamSlot)));
 static_assert(offsetof(StreamSlot, revoked) == 64 && offsetof(StreamSlot, records) == 128);
 

@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include <sapbuf/abi.hpp>
+
 namespace sapbuf::layout {
 
 // Every field that two processes may touch at once is a Word. Plain `std::atomic` would do; the alias is the one place

@@ -13,7 +13,7 @@
 #include "stream/flip_ahead.hpp"
 #include "stream/writer_state.hpp"
 
-namespace sapbuf::detail {
+namespace SAPBUF_DETAIL {
 namespace {
 
 using layout::AttachedLink;
@@ -56,4 +56,4 @@ AttachResult attach(WriterState& writer, Buffer& buffer, const std::byte* header
   return {Status::ok, *place, writer.leaves_slab};
 }
 
-}  // namespace sapbuf::detail
+}  // namespace SAPBUF_DETAIL

@@ -6,7 +6,7 @@
 
 #include "pool/hand_over.hpp"
 
-namespace sapbuf::detail {
+namespace SAPBUF_DETAIL {
 namespace {
 
 using layout::AttachedBuffer;
@@ -98,4 +98,4 @@ void StreamCore::collect_roots(layout::FacilityId pool, std::vector<std::uint64_
   }
 }
 
-}  // namespace sapbuf::detail
+}  // namespace SAPBUF_DETAIL

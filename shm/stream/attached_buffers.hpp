@@ -8,7 +8,7 @@
 
 #include "stream/stream_core.hpp"
 
-namespace sapbuf::detail {
+namespace SAPBUF_DETAIL {
 
 // Whether no more reservations are to be made in the slab: `attachments` entries are taken.
 inline bool is_array_full(const layout::StreamGeometry& geometry, const layout::AttachedBuffers& array) noexcept {
@@ -39,4 +39,4 @@ void let_go_of_all_attached(StreamCore& core, std::uint32_t slab) noexcept;
 // Whether buffers of that pool are attached to messages of the slab.
 bool has_attached(StreamCore& core, std::uint32_t slab, layout::FacilityId pool) noexcept;
 
-}  // namespace sapbuf::detail
+}  // namespace SAPBUF_DETAIL

@@ -9,7 +9,7 @@
 #include "stream/flip_ahead.hpp"
 #include "stream/space_wait.hpp"
 
-namespace sapbuf::detail {
+namespace SAPBUF_DETAIL {
 namespace {
 
 using layout::Claim;
@@ -76,7 +76,7 @@ bool look_at_cursor(WriterState& writer) noexcept {
 Status claim_extent(WriterState& writer, std::uint64_t span) noexcept {
   StreamCore& core = *writer.core;
   const std::uint64_t granule_bytes = core.geometry().granule_bytes;
-  const std::uint64_t least = layout::round_up(kExtentOverhead + span, granule_bytes);
+  const std::uint64_t least = layout::round_up(core.geometry().extent_overhead() + span, granule_bytes);
   Room room;
   for (;;) {
     std::uint64_t bytes = wanted_bytes(writer, span);
@@ -97,7 +97,7 @@ Status claim_extent(WriterState& writer, std::uint64_t span) noexcept {
   std::byte* const first = open_extent(core, writer.extent, room.bytes / granule_bytes, writer.index);
   SAPBUF_KILL_POINT(claim_opened);
   writer.next = first;
-  writer.extent_end = first - layout::kExtentFrameBytes + room.bytes;
+  writer.extent_end = first - core.geometry().first_header_at() + room.bytes;
   writer.end = writer.extent_end - layout::kExtentTailBytes;
   writer.generation = room.generation;
   writer.slot->claim.store(Claim::located(room.generation, room.slab, room.offset).word, std::memory_order_release);
@@ -158,4 +158,4 @@ std::byte* claim_frame(WriterState& writer, std::uint64_t span, Status& status) 
   return header;
 }
 
-}  // namespace sapbuf::detail
+}  // namespace SAPBUF_DETAIL

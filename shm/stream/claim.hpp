@@ -10,7 +10,7 @@
 
 #include "stream/writer_state.hpp"
 
-namespace sapbuf::detail {
+namespace SAPBUF_DETAIL {
 
 // Per-writer order: opens an extent with room for a frame of `span` bytes. The writer is busy, and its claim is none.
 Status claim_extent(WriterState& writer, std::uint64_t span) noexcept;
@@ -19,4 +19,4 @@ Status claim_extent(WriterState& writer, std::uint64_t span) noexcept;
 // address, or null and a status.
 std::byte* claim_frame(WriterState& writer, std::uint64_t span, Status& status) noexcept;
 
-}  // namespace sapbuf::detail
+}  // namespace SAPBUF_DETAIL

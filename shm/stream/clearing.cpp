@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace sapbuf::detail {
+namespace SAPBUF_DETAIL {
 namespace {
 
 constexpr std::uint64_t kTooLarge = 256 * 1024;  // bytes: what is zeroed first would have left the near caches
@@ -41,4 +41,4 @@ void Clearing::choose() noexcept {
   if (prefers_ ? plain < cleared - cleared / 16 : cleared < plain - plain / 16) prefers_ = !prefers_;
 }
 
-}  // namespace sapbuf::detail
+}  // namespace SAPBUF_DETAIL

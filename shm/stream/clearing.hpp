@@ -12,7 +12,9 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace sapbuf::detail {
+#include <sapbuf/abi.hpp>
+
+namespace SAPBUF_DETAIL {
 
 class Clearing {
  public:
@@ -40,4 +42,4 @@ class Clearing {
   bool clears_ = false;  // the extent in hand
 };
 
-}  // namespace sapbuf::detail
+}  // namespace SAPBUF_DETAIL

@@ -4,7 +4,7 @@
 #include "stream/close_extents.hpp"
 #include "stream/close_frames.hpp"
 
-namespace sapbuf::detail {
+namespace SAPBUF_DETAIL {
 namespace {
 
 using layout::FrameHeader;
@@ -48,4 +48,4 @@ void close_ended(StreamCore& core, const ActiveSlab& active) {
   }
 }
 
-}  // namespace sapbuf::detail
+}  // namespace SAPBUF_DETAIL

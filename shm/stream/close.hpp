@@ -13,9 +13,9 @@
 
 #include "stream/slabs.hpp"
 
-namespace sapbuf::detail {
+namespace SAPBUF_DETAIL {
 
 // Closes as many of the ended generations as can be closed now.
 void close_ended(StreamCore& core, const ActiveSlab& active);
 
-}  // namespace sapbuf::detail
+}  // namespace SAPBUF_DETAIL

@@ -4,7 +4,7 @@
 #include "platform/fence.hpp"
 #include "stream/extents.hpp"
 
-namespace sapbuf::detail {
+namespace SAPBUF_DETAIL {
 namespace {
 
 using layout::Claim;
@@ -71,4 +71,4 @@ std::uint64_t count_in_extents(StreamCore& core, SlabGeneration where, std::uint
   return messages;
 }
 
-}  // namespace sapbuf::detail
+}  // namespace SAPBUF_DETAIL

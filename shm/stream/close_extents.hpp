@@ -3,7 +3,7 @@
 
 #include "stream/slabs.hpp"
 
-namespace sapbuf::detail {
+namespace SAPBUF_DETAIL {
 
 // Revokes and closes the open extents of a generation, in the `claimed` bytes of its slab. Returns whether all are
 // closed now, and no claim is without an extent.
@@ -12,4 +12,4 @@ bool close_extents(StreamCore& core, SlabGeneration where, std::uint64_t claimed
 // What the table says of a closed generation.
 std::uint64_t count_in_extents(StreamCore& core, SlabGeneration where, std::uint64_t claimed);
 
-}  // namespace sapbuf::detail
+}  // namespace SAPBUF_DETAIL

@@ -2,7 +2,7 @@
 
 #include "stream/frames.hpp"
 
-namespace sapbuf::detail {
+namespace SAPBUF_DETAIL {
 namespace {
 
 using layout::Claim;
@@ -47,4 +47,4 @@ std::uint64_t count_in_frames(StreamCore& core, SlabGeneration where, std::uint6
   return messages;
 }
 
-}  // namespace sapbuf::detail
+}  // namespace SAPBUF_DETAIL

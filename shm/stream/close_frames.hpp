@@ -3,7 +3,7 @@
 
 #include "stream/slabs.hpp"
 
-namespace sapbuf::detail {
+namespace SAPBUF_DETAIL {
 
 // Whether no writer has a claim or a frame open in a generation that the cursor has left.
 bool no_frame_is_open(StreamCore& core, SlabGeneration where);
@@ -11,4 +11,4 @@ bool no_frame_is_open(StreamCore& core, SlabGeneration where);
 // Walks through a closed generation.
 std::uint64_t count_in_frames(StreamCore& core, SlabGeneration where, std::uint64_t claimed);
 
-}  // namespace sapbuf::detail
+}  // namespace SAPBUF_DETAIL

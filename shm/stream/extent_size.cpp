@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace sapbuf::detail {
+namespace SAPBUF_DETAIL {
 namespace {
 
 constexpr std::uint64_t kLittle = 32;            // part of an extent that may stay empty: 3 %
@@ -29,10 +29,11 @@ bool claimed_last(const WriterState& writer) noexcept {
 std::uint64_t best_fit(const layout::StreamGeometry& geometry, std::uint64_t frames, std::uint64_t span) noexcept {
   const std::uint64_t most = geometry.slab_bytes / kPartOfLone;
   const auto left_over = [&](std::uint64_t count) {
-    return layout::round_up(kExtentOverhead + count * span, geometry.granule_bytes) - count * span;
+    return layout::round_up(geometry.extent_overhead() + count * span, geometry.granule_bytes) - count * span;
   };
   std::uint64_t best = frames;
-  for (; left_over(best) > best * span / kNothing && kExtentOverhead + (frames + 1) * span <= most; ++frames) {
+  for (; left_over(best) > best * span / kNothing && geometry.extent_overhead() + (frames + 1) * span <= most;
+       ++frames) {
     if (left_over(frames + 1) * best < left_over(best) * (frames + 1)) best = frames + 1;
   }
   return best;
@@ -43,13 +44,13 @@ std::uint64_t best_fit(const layout::StreamGeometry& geometry, std::uint64_t fra
 std::uint64_t wanted_bytes(const WriterState& writer, std::uint64_t span) noexcept {
   const layout::StreamGeometry& geometry = writer.core->geometry();
   const std::uint64_t aim = writer.claim_bytes;
-  const std::uint64_t room = aim - kExtentOverhead;
+  const std::uint64_t room = aim - geometry.extent_overhead();
   const bool grown = aim >= geometry.extent_bytes;
   if (span <= room && (!grown || room % span <= aim / kLittle)) return aim;
   const std::uint64_t worthwhile = grown ? std::min(kFramesWorthAClaim, highest_aim(geometry) / span) : 1;
   std::uint64_t frames = std::max((room + span - 1) / span, worthwhile);
   if (grown && claimed_last(writer)) frames = best_fit(geometry, frames, span);
-  return layout::round_up(kExtentOverhead + frames * span, geometry.granule_bytes);
+  return layout::round_up(geometry.extent_overhead() + frames * span, geometry.granule_bytes);
 }
 
 void aim_higher_after_claim(WriterState& writer) noexcept {
@@ -65,4 +66,4 @@ void aim_higher_after_waste(WriterState& writer, std::uint64_t bytes, std::uint6
   writer.claim_bytes = std::min(2 * writer.claim_bytes, highest_aim(geometry));
 }
 
-}  // namespace sapbuf::detail
+}  // namespace SAPBUF_DETAIL

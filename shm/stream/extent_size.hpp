@@ -6,9 +6,7 @@
 
 #include "stream/writer_state.hpp"
 
-namespace sapbuf::detail {
-
-inline constexpr std::uint64_t kExtentOverhead = layout::kExtentFrameBytes + layout::kExtentTailBytes;
+namespace SAPBUF_DETAIL {
 
 // Bytes for the next claim of a writer that has a frame of `span` bytes to place: what it aims at, or so much that
 // frames of this size leave little over. A multiple of the granule, with room for the frame.
@@ -18,4 +16,4 @@ std::uint64_t wanted_bytes(const WriterState& writer, std::uint64_t span) noexce
 void aim_higher_after_claim(WriterState& writer) noexcept;
 void aim_higher_after_waste(WriterState& writer, std::uint64_t bytes, std::uint64_t left_over) noexcept;
 
-}  // namespace sapbuf::detail
+}  // namespace SAPBUF_DETAIL

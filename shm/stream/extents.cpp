@@ -5,7 +5,7 @@
 #include <sapbuf/detail/kill_point.hpp>
 #include "stream/frames.hpp"
 
-namespace sapbuf::detail {
+namespace SAPBUF_DETAIL {
 
 using layout::Claim;
 using layout::Extent;
@@ -41,7 +41,8 @@ ExtentContent walk_extent(const std::byte* begin, std::uint64_t size, std::uint6
   ExtentContent content;
   for_each_frame(begin, size, Unwritten::is_end, [&](std::uint64_t offset, FrameHeader header, std::uint64_t span) {
     const bool message = header.kind() == FrameKind::message;
-    if ((!message && header.kind() != FrameKind::extent) || header.span() > span) return false;
+    const bool filler = header.kind() == FrameKind::extent || header.kind() == FrameKind::nop;
+    if ((!message && !filler) || header.span() > span) return false;
     content.end = offset + span;
     if (!message) return true;
     if (content.messages >= skip) content.bytes_after_skip += header.payload_bytes();
@@ -71,13 +72,16 @@ std::byte* open_extent(StreamCore& core, ExtentLocation location, std::uint64_t 
   std::byte* const begin = address_of(core, location);
   word_at(begin + layout::kUnitBytes).store(owner, relaxed);
   word_at(begin).store(FrameHeader::make(FrameKind::extent, layout::kUnitBytes).word, relaxed);
-  word_at(begin + layout::kExtentFrameBytes).store(0, relaxed);
+  const std::uint64_t first = core.geometry().first_header_at();
+  if (const std::uint64_t filler = first - layout::kExtentFrameBytes; filler != 0)
+    word_at(begin + layout::kExtentFrameBytes).store(FrameHeader::nop(filler).word, relaxed);
+  word_at(begin + first).store(0, relaxed);
   mark_last(core, location, granules, owner);
   SAPBUF_KILL_POINT(extent_written);
-  // extent-open: release, so that who sees the word sees the extent frame and the zero header behind it.
+  // extent-open: release, so that who sees the word sees the extent frame, and filler and the zero header behind it.
   core.extent(location.slab, location.index)
       .store(Extent::make(ExtentState::open, owner, granules).word, std::memory_order_release);
-  return begin + layout::kExtentFrameBytes;
+  return begin + first;
 }
 
 void close_extent(StreamCore& core, ExtentLocation location, Extent open) {
@@ -109,4 +113,4 @@ void close_hole(StreamCore& core, ExtentLocation location, std::uint64_t granule
       .store(Extent::make(ExtentState::closed, 0, granules).word, std::memory_order_release);
 }
 
-}  // namespace sapbuf::detail
+}  // namespace SAPBUF_DETAIL

@@ -5,7 +5,7 @@
 
 #include "stream/slabs.hpp"
 
-namespace sapbuf::detail {
+namespace SAPBUF_DETAIL {
 
 // Where an extent begins. `index` counts granules from the slab's beginning.
 struct ExtentLocation {
@@ -60,4 +60,4 @@ void for_each_extent(StreamCore& core, SlabGeneration where, std::uint64_t claim
   }
 }
 
-}  // namespace sapbuf::detail
+}  // namespace SAPBUF_DETAIL

@@ -5,9 +5,10 @@
 #include <sapbuf/detail/kill_point.hpp>
 #include "segment/event.hpp"
 #include "segment/maintenance_lock.hpp"
+#include "stream/frames.hpp"
 #include "stream/reclaim.hpp"
 
-namespace sapbuf::detail {
+namespace SAPBUF_DETAIL {
 namespace {
 
 using layout::Cursor;
@@ -22,21 +23,23 @@ std::optional<std::uint32_t> find_prepared(StreamCore& core, std::uint64_t gener
   return first_slab(core, [&](SlabLife life) { return life.word == prepared.word; });
 }
 
-void prepare(StreamCore& core, std::uint32_t slab, std::uint64_t generation) noexcept {
+void prepare(StreamCore& core, std::uint32_t slab, std::uint64_t generation) {
+  begin_slab(core.slab_for_writing(slab), core.geometry());
   layout::SlabDescriptor& descriptor = core.descriptor(slab);
   descriptor.limit_bytes.store(0, relaxed);
   descriptor.messages_before.store(0, relaxed);
   descriptor.messages.store(0, relaxed);
   descriptor.closed.store(0, relaxed);
   SAPBUF_KILL_POINT(flip_preparing);
-  // life: release, before the cursor moves here.
+  // life: release, before the cursor moves here, and behind what the slab begins with.
   descriptor.life.store(SlabLife::make(generation, SlabState::active).word, std::memory_order_release);
 }
 
 void move_cursor(StreamCore& core, const ActiveSlab& from, std::uint32_t slab) noexcept {
   layout::Word& cursor = core.control().cursor;
   layout::SlabDescriptor& old = core.descriptor(from.slab);
-  const Cursor next = Cursor::make(from.generation + 1, slab, 0);
+  const std::uint64_t begin = core.geometry().first_claim_at();
+  const Cursor next = Cursor::make(from.generation + 1, slab, begin / layout::kUnitBytes);
   std::uint64_t seen = cursor.load(std::memory_order_acquire);
   do {
     // limit: stored before the cursor leaves; whoever sees the cursor elsewhere sees the final value. Claims that come
@@ -85,4 +88,4 @@ FlipResult flip(StreamCore& core, std::uint64_t generation) noexcept {
   return result;
 }
 
-}  // namespace sapbuf::detail
+}  // namespace SAPBUF_DETAIL

@@ -13,7 +13,7 @@
 
 #include "stream/slabs.hpp"
 
-namespace sapbuf::detail {
+namespace SAPBUF_DETAIL {
 
 enum class FlipResult {
   done,      // the cursor is in a later generation than the one given: by us, or by somebody else
@@ -26,4 +26,4 @@ enum class FlipResult {
 // Moves the stream on from `generation`, in which the caller found no room.
 FlipResult flip(StreamCore& core, std::uint64_t generation) noexcept;
 
-}  // namespace sapbuf::detail
+}  // namespace SAPBUF_DETAIL

@@ -5,7 +5,7 @@
 #include "stream/flip.hpp"
 #include "stream/reclaim.hpp"
 
-namespace sapbuf::detail {
+namespace SAPBUF_DETAIL {
 namespace {
 
 constexpr std::uint64_t kPartOfPool = 4;
@@ -48,4 +48,4 @@ bool end_ahead(StreamCore& core, std::uint32_t slab, std::uint32_t attached, std
   return flip(core, active.generation) == FlipResult::done;
 }
 
-}  // namespace sapbuf::detail
+}  // namespace SAPBUF_DETAIL

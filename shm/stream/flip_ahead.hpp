@@ -3,7 +3,7 @@
 
 #include "stream/reclaim.hpp"
 
-namespace sapbuf::detail {
+namespace SAPBUF_DETAIL {
 
 // Per-writer order: whether the claim from `begin` to `end`, in bytes of a slab, came past the middle. By then those
 // who write have left the slab before.
@@ -31,4 +31,4 @@ void clean_ahead(StreamCore& core) noexcept;
 // it was.
 bool end_ahead(StreamCore& core, std::uint32_t slab, std::uint32_t attached, std::uint64_t buffers) noexcept;
 
-}  // namespace sapbuf::detail
+}  // namespace SAPBUF_DETAIL

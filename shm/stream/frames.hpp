@@ -6,14 +6,22 @@
 #include <cstdint>
 
 #include <sapbuf/layout/frame.hpp>
+#include <sapbuf/layout/stream_geometry.hpp>
 
-namespace sapbuf::detail {
+namespace SAPBUF_DETAIL {
 
 // What an unwritten header (zero) says of the bytes behind it.
 enum class Unwritten {
   is_end,   // an extent: behind it stands what an older generation left, which may look like frames
   is_hole,  // total order: slabs are clean, so nobody has written as far as there are zeros
 };
+
+// Writes what stands in a clean slab before anything is claimed there. Returns its bytes: where the cursor begins.
+inline std::uint64_t begin_slab(std::byte* slab, const layout::StreamGeometry& geometry) noexcept {
+  const std::uint64_t bytes = geometry.first_claim_at();
+  if (bytes != 0) layout::word_at(slab).store(layout::FrameHeader::nop(bytes).word, std::memory_order_relaxed);
+  return bytes;
+}
 
 // How far the zero words at `begin` go, of which the first was seen already: `size` bytes at the most.
 inline std::uint64_t hole_bytes(const std::byte* begin, std::uint64_t size) noexcept {
@@ -47,4 +55,4 @@ void for_each_frame(const std::byte* begin, std::uint64_t size, Unwritten unwrit
 
 static_assert(layout::FrameHeader{}.span() == layout::kUnitBytes);
 
-}  // namespace sapbuf::detail
+}  // namespace SAPBUF_DETAIL

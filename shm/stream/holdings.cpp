@@ -3,11 +3,12 @@
 #include <algorithm>
 
 #include <sapbuf/detail/kill_point.hpp>
+#include "stream/durable_readers.hpp"
 #include "stream/extents.hpp"
 #include "stream/ledger.hpp"
 #include "stream/slabs.hpp"
 
-namespace sapbuf::detail {
+namespace SAPBUF_DETAIL {
 namespace {
 
 using layout::Claim;
@@ -41,18 +42,10 @@ bool keeps(StreamCore& core, std::uint32_t index, SlabGeneration where) noexcept
 }
 
 bool is_kept_by_others(StreamCore& core, SlabGeneration where, std::span<const std::uint32_t> gone) noexcept {
+  if (keeps_durably(core, where.generation)) return true;
   return any_participant(core, [&](std::uint32_t slot, layout::SlotRegistration) {
     return std::find(gone.begin(), gone.end(), slot) == gone.end() && keeps(core, slot, where);
   });
-}
-
-// The newest generation that stands in a slab.
-std::uint64_t newest_generation(StreamCore& core) noexcept {
-  std::uint64_t newest = 0;
-  for_each_slab(core, [&newest](std::uint32_t, SlabLife life) {
-    if (life.readable()) newest = std::max(newest, life.generation());
-  });
-  return newest;
 }
 
 }  // namespace
@@ -95,9 +88,10 @@ bool StreamCore::is_in_the_way(std::uint32_t index, layout::SlotRegistration reg
 void StreamCore::release(std::uint32_t index) noexcept {
   add_to_departed(*this, index);
   SAPBUF_KILL_POINT(recover_departed);
+  leave_durable(*this, index);
   slot(index).pins.store(0, relaxed);
   // hold-release: release, as by the reader itself.
   slot(index).hold.store(layout::kNoHold, std::memory_order_release);
 }
 
-}  // namespace sapbuf::detail
+}  // namespace SAPBUF_DETAIL

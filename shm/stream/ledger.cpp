@@ -4,7 +4,7 @@
 
 #include "segment/departed.hpp"
 
-namespace sapbuf::detail {
+namespace SAPBUF_DETAIL {
 namespace {
 
 using layout::Progress;
@@ -80,4 +80,4 @@ void add_to_departed(StreamCore& core, std::uint32_t index) noexcept {
                });
 }
 
-}  // namespace sapbuf::detail
+}  // namespace SAPBUF_DETAIL

@@ -3,7 +3,7 @@
 
 #include "stream/stream_core.hpp"
 
-namespace sapbuf::detail {
+namespace SAPBUF_DETAIL {
 
 struct LedgerValues {
   std::uint64_t committed = 0;
@@ -25,4 +25,4 @@ void store_ledger(layout::StreamSlot& slot, const LedgerValues& values, bool bus
 // Adds a participant's ledger to the departed totals; once, however often it is repeated. Under the maintenance lock.
 void add_to_departed(StreamCore& core, std::uint32_t slot) noexcept;
 
-}  // namespace sapbuf::detail
+}  // namespace SAPBUF_DETAIL

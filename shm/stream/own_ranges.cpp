@@ -5,7 +5,7 @@
 #include "platform/fork_guard.hpp"
 #include "stream/slabs.hpp"
 
-namespace sapbuf::detail {
+namespace SAPBUF_DETAIL {
 namespace {
 
 RangeOwner* first_owner = nullptr;
@@ -53,4 +53,4 @@ bool is_kept_by_own_range(StreamCore& core) noexcept {
   return false;
 }
 
-}  // namespace sapbuf::detail
+}  // namespace SAPBUF_DETAIL

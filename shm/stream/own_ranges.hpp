@@ -5,7 +5,9 @@
 #include <atomic>
 #include <cstdint>
 
-namespace sapbuf::detail {
+#include <sapbuf/abi.hpp>
+
+namespace SAPBUF_DETAIL {
 
 class StreamCore;
 
@@ -44,4 +46,4 @@ class RangeOwner {
 // whatever reader, and through whatever handle of the segment. False while a slab is free, or on its way to be.
 bool is_kept_by_own_range(StreamCore& core) noexcept;
 
-}  // namespace sapbuf::detail
+}  // namespace SAPBUF_DETAIL

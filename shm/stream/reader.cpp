@@ -9,6 +9,7 @@
 #include "stream/reader_wait.hpp"
 
 namespace sapbuf {
+inline namespace SAPBUF_ABI {
 
 Reader::Reader(const Segment& segment, const ReaderOptions& options) : Reader(Stream::open(segment), options) {}
 
@@ -51,21 +52,33 @@ inline detail::ReaderState& ready(detail::ReaderState* state) {
 bool Reader::wait_for(std::chrono::nanoseconds timeout) {
   detail::ReaderState& reader = ready(state_);
   if (reader.pace.look(reader.walk.bytes(), [&] { return detail::look(reader); })) return true;
-  if (timeout.count() <= 0) return false;
-  const std::uint64_t now = platform::monotonic_ns();
-  const auto wanted = static_cast<std::uint64_t>(timeout.count());
-  return detail::wait(reader, wanted > ~now ? ~std::uint64_t{0} : now + wanted);
+  if (timeout.count() > 0) {
+    const std::uint64_t now = platform::monotonic_ns();
+    const auto wanted = static_cast<std::uint64_t>(timeout.count());
+    if (detail::wait(reader, wanted > ~now ? ~std::uint64_t{0} : now + wanted)) return true;
+  }
+  if (reader.event_fd != nullptr) [[unlikely]]
+    detail::arm_event_fd(reader);
+  return false;
 }
 
 detail::Stretch Reader::begin_walk() {
   detail::ReaderState& reader = ready(state_);
-  if (!detail::pin_message(reader)) return {nullptr, nullptr};
+  if (!detail::pin_message(reader)) {
+    if (reader.event_fd != nullptr) [[unlikely]]
+      detail::arm_event_fd(reader);
+    return {nullptr, nullptr};
+  }
   reader.pins.keep_for_range();
   reader.attachment.core().beat(reader.attachment.index());
   return reader.walk.begin();
 }
 
 std::uint64_t Reader::skip_to_newest() { return detail::skip_to_newest(ready(state_)); }
+
+int Reader::event_fd() { return detail::event_fd(ready(state_)); }
+
+bool Reader::is_finished() { return detail::is_finished(ready(state_)); }
 
 bool Reader::is_current() const noexcept { return state_ != nullptr && state_->attachment.core().is_current(); }
 
@@ -85,8 +98,11 @@ std::optional<std::uint64_t> Reader::missed_before() const noexcept {
   return state_ == nullptr ? std::nullopt : state_->loss.missed_before();
 }
 
+bool Reader::missed_any() const noexcept { return state_ != nullptr && state_->loss.missed_any(); }
+
 std::uint32_t Reader::slot() const noexcept {
   return state_ == nullptr ? ~std::uint32_t{0} : state_->attachment.index();
 }
 
+}  // namespace SAPBUF_ABI
 }  // namespace sapbuf

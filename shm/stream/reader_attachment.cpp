@@ -1,6 +1,6 @@
 #include "stream/reader_attachment.hpp"
 
-namespace sapbuf::detail {
+namespace SAPBUF_DETAIL {
 
 ReaderAttachment::ReaderAttachment(std::shared_ptr<StreamCore> core, Attachment attachment)
     : core_(std::move(core)), attachment_(std::move(attachment)), slot_(core_->slot(attachment_.slot())) {
@@ -22,4 +22,4 @@ void ReaderAttachment::check_usable() const {
 
 void ReaderAttachment::throw_corrupt_frame() const { core_->throw_corrupt("a frame makes no sense"); }
 
-}  // namespace sapbuf::detail
+}  // namespace SAPBUF_DETAIL

@@ -6,7 +6,7 @@
 #include "segment/registry.hpp"
 #include "stream/stream_core.hpp"
 
-namespace sapbuf::detail {
+namespace SAPBUF_DETAIL {
 
 class ReaderAttachment final : ForkHook {
  public:
@@ -45,4 +45,4 @@ class ReaderAttachment final : ForkHook {
   bool corrupt_ = false;
 };
 
-}  // namespace sapbuf::detail
+}  // namespace SAPBUF_DETAIL

@@ -5,7 +5,7 @@
 #include "segment/liveness.hpp"
 #include "segment/registry.hpp"
 
-namespace sapbuf::detail {
+namespace SAPBUF_DETAIL {
 namespace {
 
 using layout::Claim;
@@ -130,4 +130,4 @@ void check_for_gaps(ReaderState& reader) {
       "there is a gap that nobody is going to fill (was one Writer used by two threads at once?)");
 }
 
-}  // namespace sapbuf::detail
+}  // namespace SAPBUF_DETAIL

@@ -7,11 +7,11 @@
 
 #include "stream/reader_state.hpp"
 
-namespace sapbuf::detail {
+namespace SAPBUF_DETAIL {
 
 // Whether something is claimed that this reader cannot pass, so that it may be waiting for the dead.
 bool is_obstructed(const ReaderState& reader) noexcept;
 // Throws Errc::corrupt if the reader stands before something that nobody is going to write any more.
 void check_for_gaps(ReaderState& reader);
 
-}  // namespace sapbuf::detail
+}  // namespace SAPBUF_DETAIL

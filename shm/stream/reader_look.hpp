@@ -3,7 +3,7 @@
 
 #include "stream/reader_state.hpp"
 
-namespace sapbuf::detail {
+namespace SAPBUF_DETAIL {
 
 // As find_message(), for a lossless reader that knows all and has one place only, at next to no cost: for those who
 // spin. In other situations it is unclear.
@@ -47,4 +47,4 @@ inline bool look(ReaderState& reader) {
   return found;
 }
 
-}  // namespace sapbuf::detail
+}  // namespace SAPBUF_DETAIL

@@ -1,16 +1,31 @@
 #include "stream/reader_loss.hpp"
 
-namespace sapbuf::detail {
+namespace SAPBUF_DETAIL {
 namespace {
 
 constexpr auto relaxed = std::memory_order_relaxed;
 
 }  // namespace
 
+std::optional<std::uint64_t> ReaderLoss::messages_before(std::span<const Window> windows) const noexcept {
+  const layout::StreamSlot& slot = attachment_.slot();
+  const std::uint64_t base = slot.base_messages.load(relaxed);
+  if (base == 0) return std::nullopt;
+  std::uint64_t messages = base - 1 + passed_before_ + slot.lost.load(relaxed);
+  for (const Window& window : windows) messages += window.passed.messages;
+  return messages;
+}
+
 std::optional<std::uint64_t> ReaderLoss::missed_before() const noexcept {
+  if (resumes_) return missed_;
   const std::uint64_t base = attachment_.slot().base_messages.load(relaxed);
   if (base == 0) return std::nullopt;
   return base - 1 + left_out_at_start_;
+}
+
+bool ReaderLoss::missed_any() const noexcept {
+  if (const auto missed = missed_before()) return *missed != 0;
+  return resumes_ || first_ > 1 || left_out_at_start_ != 0;
 }
 
 // lost = messages before the first window's generation, less those before our start, less those that we passed or know
@@ -27,4 +42,4 @@ void ReaderLoss::account_for_gap(const Window& first) noexcept {
   if (before > known) slot.lost.store(slot.lost.load(relaxed) + (before - known), relaxed);
 }
 
-}  // namespace sapbuf::detail
+}  // namespace SAPBUF_DETAIL

@@ -3,9 +3,9 @@
 
 #include "stream/reader_state.hpp"
 
-namespace sapbuf::detail {
+namespace SAPBUF_DETAIL {
 
 // See Reader::skip_to_newest.
 std::uint64_t skip_to_newest(ReaderState& reader);
 
-}  // namespace sapbuf::detail
+}  // namespace SAPBUF_DETAIL

@@ -9,7 +9,7 @@
 #include "stream/reader_attachment.hpp"
 #include "stream/reader_windows.hpp"
 
-namespace sapbuf::detail {
+namespace SAPBUF_DETAIL {
 
 class ReaderPace {
  public:
@@ -80,4 +80,4 @@ class ReaderPace {
   int pauses_ = 0;  // before a look
 };
 
-}  // namespace sapbuf::detail
+}  // namespace SAPBUF_DETAIL

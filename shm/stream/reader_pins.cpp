@@ -5,7 +5,7 @@
 
 #include "segment/maintenance_lock.hpp"
 
-namespace sapbuf::detail {
+namespace SAPBUF_DETAIL {
 namespace {
 
 using layout::SlabLife;
@@ -111,4 +111,4 @@ bool ReaderPins::move_to(const Window& window) noexcept {
   return life.generation() == window.generation && life.readable();
 }
 
-}  // namespace sapbuf::detail
+}  // namespace SAPBUF_DETAIL

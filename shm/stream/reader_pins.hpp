@@ -6,7 +6,7 @@
 #include "stream/reader_loss.hpp"
 #include "stream/reader_windows.hpp"
 
-namespace sapbuf::detail {
+namespace SAPBUF_DETAIL {
 
 constexpr std::uint64_t pin_of(std::uint32_t slab) noexcept { return std::uint64_t{1} << slab; }
 
@@ -52,4 +52,4 @@ class ReaderPins {
   const bool one_slab_;  // Keep::frame: of the frame that the walk is at
 };
 
-}  // namespace sapbuf::detail
+}  // namespace SAPBUF_DETAIL

@@ -2,9 +2,10 @@
 
 #include "platform/cancellation.hpp"
 #include "segment/event.hpp"
+#include "stream/durable_readers.hpp"
 #include "stream/reader_start.hpp"
 
-namespace sapbuf::detail {
+namespace SAPBUF_DETAIL {
 
 ReaderState::ReaderState(const std::shared_ptr<StreamCore>& core, const ReaderOptions& options)
     : ReaderState(core, options, attach_reader(*core, options)) {}
@@ -12,12 +13,23 @@ ReaderState::ReaderState(const std::shared_ptr<StreamCore>& core, const ReaderOp
 ReaderState::ReaderState(const std::shared_ptr<StreamCore>& core, const ReaderOptions& options, ReaderStart start)
     : attachment(core, std::move(start.attachment)),
       loss(attachment, start.generations.front().generation),
-      windows(attachment, loss, start.generations),
+      durable(start.durable ? std::optional<DurablePosition>{std::in_place, *core, *start.durable} : std::nullopt),
+      windows(attachment, loss, durable ? &*durable : nullptr, start.generations),
       pins(attachment, windows, loss, options.keep),
       walk(attachment, windows, pins),
       pace(attachment, windows),
-      stop(options.stop) {
-  if (options.from == From::newest) skip_what_is_there(*this);
+      stop(options.stop),
+      until_finished(options.until_finished) {
+  if (start.resumes_from) {
+    resume_position(*this, *start.resumes_from);
+  } else if (options.from == From::newest) {
+    skip_what_is_there(*this);
+  }
+  if (durable) {
+    if (!start.resumes_from) windows.store_durable_position();
+    name_durable(*core, durable->index());
+  }
+  windows.tell_front();
   if (core->geometry().retain) notify(core->control().space);  // writers may have waited for the first reader
 }
 
@@ -28,4 +40,4 @@ void close_reader(ReaderState* state) noexcept {
   if (!state->walk.has_range()) delete state;  // otherwise the range does it, when it goes
 }
 
-}  // namespace sapbuf::detail
+}  // namespace SAPBUF_DETAIL

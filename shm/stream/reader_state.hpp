@@ -4,6 +4,7 @@
 //   ReaderWindows      where it stands in each generation that it has not finished, and what it knows of new ones
 //   ReaderPins         what keeps slabs for it in streams that overwrite
 //   ReaderLoss         how many messages it does not get
+//   DurablePosition    how far a durable one has come, for the next one of its name
 //   ReaderWalk         the walk of one range
 //   ReaderPace         how it keeps its distance from busy writers
 //
@@ -13,7 +14,9 @@
 
 #include <atomic>
 #include <memory>
+#include <optional>
 
+#include "segment/event_fd.hpp"
 #include "stream/reader_attachment.hpp"
 #include "stream/reader_loss.hpp"
 #include "stream/reader_pace.hpp"
@@ -21,7 +24,7 @@
 #include "stream/reader_walk.hpp"
 #include "stream/reader_windows.hpp"
 
-namespace sapbuf::detail {
+namespace SAPBUF_DETAIL {
 
 struct ReaderStart;
 
@@ -32,14 +35,17 @@ struct ReaderState {
 
   ReaderAttachment attachment;
   ReaderLoss loss;
+  std::optional<DurablePosition> durable;
   ReaderWindows windows;
   ReaderPins pins;
   ReaderWalk walk;
   ReaderPace pace;
 
   const std::atomic<bool>* const stop;  // see ReaderOptions
+  const bool until_finished;            // the same
   std::uint64_t recovery_tried_ns = 0;
-  bool closed = false;  // by its Reader, while a range is alive: goes with the range
+  std::unique_ptr<EventFd> event_fd;  // null until somebody asks for it
+  bool closed = false;                // by its Reader, while a range is alive: goes with the range
 
  private:
   ReaderState(const std::shared_ptr<StreamCore>& core, const ReaderOptions& options, ReaderStart start);
@@ -48,4 +54,4 @@ struct ReaderState {
 // Detaches; while a range is alive, when that goes. Null: nothing to do.
 void close_reader(ReaderState* state) noexcept;
 
-}  // namespace sapbuf::detail
+}  // namespace SAPBUF_DETAIL

@@ -10,7 +10,7 @@
 #include "stream/reader_gaps.hpp"
 #include "stream/reader_look.hpp"
 
-namespace sapbuf::detail {
+namespace SAPBUF_DETAIL {
 namespace {
 
 constexpr std::uint64_t kSpinNs = 20'000;              // before a reader goes to sleep
@@ -37,7 +37,39 @@ std::uint64_t longest_nap(const ReaderState& reader, bool obstructed) noexcept {
   return reader.stop != nullptr ? kStoppableNapNs : kLongestSleepNs;
 }
 
+bool ends_with_the_stream(ReaderState& reader) { return reader.until_finished && is_finished(reader); }
+
 }  // namespace
+
+bool is_finished(ReaderState& reader) {
+  StreamCore& core = reader.attachment.core();
+  // finish: acquire, so that who is still attached, and what was committed, are seen as they were then at the least.
+  if (core.control().finished_writers.load(std::memory_order_acquire) == 0) return false;
+  const bool somebody_writes = any_participant(core, [](std::uint32_t, layout::SlotRegistration registration) {
+    return registration.role() == layout::SlotRole::writer;
+  });
+  return !somebody_writes && !look(reader);
+}
+
+int event_fd(ReaderState& reader) {
+  if (reader.event_fd == nullptr) {
+    reader.event_fd = std::make_unique<EventFd>(reader.attachment.core().segment());
+    if (look(reader)) {
+      reader.event_fd->make_readable();
+    } else {
+      arm_event_fd(reader);
+    }
+  }
+  return reader.event_fd->descriptor();
+}
+
+void arm_event_fd(ReaderState& reader) {
+  StreamCore& core = reader.attachment.core();
+  core.check_not_truncated();
+  core.beat(reader.attachment.index());
+  reader.event_fd->arm(core.control().data, Wakers::use_light_fences,
+                       [&] { return look(reader) || ends_with_the_stream(reader); });
+}
 
 bool wait(ReaderState& reader, std::uint64_t deadline_ns) {
   const platform::Uncancellable to_its_end;
@@ -49,7 +81,7 @@ bool wait(ReaderState& reader, std::uint64_t deadline_ns) {
     if (look(reader)) return true;
     core.check_not_truncated();
     const std::uint64_t now = platform::monotonic_ns();
-    if (now >= deadline_ns || is_stopped(reader)) return false;
+    if (now >= deadline_ns || is_stopped(reader) || ends_with_the_stream(reader)) return false;
     core.beat(reader.attachment.index());
     const bool obstructed = is_obstructed(reader);
     ticket.sleep_until(std::min(deadline_ns, now + longest_nap(reader, obstructed)));
@@ -61,4 +93,4 @@ bool wait(ReaderState& reader, std::uint64_t deadline_ns) {
   }
 }
 
-}  // namespace sapbuf::detail
+}  // namespace SAPBUF_DETAIL

@@ -4,7 +4,7 @@
 
 #include "stream/reader_state.hpp"
 
-namespace sapbuf::detail {
+namespace SAPBUF_DETAIL {
 
 using layout::FrameHeader;
 using layout::FrameKind;
@@ -23,17 +23,19 @@ Stretch ReaderWalk::enter_place() noexcept {
 }
 
 // Notes how far the walk came in its place.
-void ReaderWalk::leave_place(const std::byte* at, std::uint64_t handed) noexcept {
+void ReaderWalk::leave_place(const std::byte* at, Handed handed) noexcept {
   Window& window = windows_[window_];
   Place& place = window.places[place_];
   bytes_ += static_cast<std::uint64_t>(at - place.at);
   place.at = at;
-  window.passed += handed;
-  layout::Word& delivered = attachment_.slot().delivered;
-  delivered.store(delivered.load(std::memory_order_relaxed) + handed, std::memory_order_relaxed);
+  const Passed passed{.messages = handed.messages(), .bytes = handed.bytes()};
+  window.passed += passed;
+  layout::StreamSlot& slot = attachment_.slot();
+  slot.delivered.store(slot.delivered.load(std::memory_order_relaxed) + passed.messages, std::memory_order_relaxed);
+  slot.read_bytes.store(slot.read_bytes.load(std::memory_order_relaxed) + passed.bytes, std::memory_order_relaxed);
 }
 
-Stretch ReaderWalk::next(const std::byte* at, std::uint64_t handed) noexcept {
+Stretch ReaderWalk::next(const std::byte* at, Handed handed) noexcept {
   if (is_at_end()) return {nullptr, nullptr};
   leave_place(at, handed);
   const Place& place = windows_[window_].places[place_];
@@ -53,12 +55,13 @@ Stretch ReaderWalk::next(const std::byte* at, std::uint64_t handed) noexcept {
   return enter_place();
 }
 
-void ReaderWalk::end(const std::byte* at, std::uint64_t handed) noexcept {
+void ReaderWalk::end(const std::byte* at, Handed handed) noexcept {
   if (!attachment_.is_current()) {  // the slot is somebody else's
     end_range();
     return;
   }
   if (!is_at_end()) leave_place(at, handed);  // the loop was left early
+  windows_.store_position();
   end_range();
   windows_.trail(false);
   windows_.forget_deferred();  // an extent is left out once, however long its owner fills it
@@ -73,13 +76,13 @@ bool ReaderWalk::keeps_by_range(const StreamCore& stream, std::uint64_t generati
 }
 
 Stretch next_stretch(ReaderState& state, const std::byte* at, std::uint64_t handed) noexcept {
-  return state.walk.next(at, handed);
+  return state.walk.next(at, Handed{handed});
 }
 
 void unpin(ReaderState& state, const std::byte* at, std::uint64_t handed) noexcept {
-  state.walk.end(at, handed);
+  state.walk.end(at, Handed{handed});
   if (state.closed) [[unlikely]]
     close_reader(&state);
 }
 
-}  // namespace sapbuf::detail
+}  // namespace SAPBUF_DETAIL

@@ -8,7 +8,7 @@
 #include "stream/reader_pins.hpp"
 #include "stream/reader_windows.hpp"
 
-namespace sapbuf::detail {
+namespace SAPBUF_DETAIL {
 
 class ReaderWalk final : public RangeOwner {
  public:
@@ -23,9 +23,9 @@ class ReaderWalk final : public RangeOwner {
     if (const Place* const place = windows_.sole_place()) return {place->at, place->stop};
     return enter_place();
   }
-  // `at` is how far it came, and `handed` are messages that are not counted yet.
-  Stretch next(const std::byte* at, std::uint64_t handed) noexcept;
-  void end(const std::byte* at, std::uint64_t handed) noexcept;
+  // `at` is how far it came.
+  Stretch next(const std::byte* at, Handed handed) noexcept;
+  void end(const std::byte* at, Handed handed) noexcept;
 
   // That the walk of the last range went over.
   std::uint64_t bytes() const noexcept { return bytes_; }
@@ -34,7 +34,7 @@ class ReaderWalk final : public RangeOwner {
 
  private:
   Stretch enter_place() noexcept;
-  void leave_place(const std::byte* at, std::uint64_t handed) noexcept;
+  void leave_place(const std::byte* at, Handed handed) noexcept;
   bool is_at_end() const noexcept { return window_ >= windows_.size(); }
   Stretch stop_here() noexcept {
     window_ = windows_.size();
@@ -49,4 +49,4 @@ class ReaderWalk final : public RangeOwner {
   std::uint64_t bytes_ = 0;
 };
 
-}  // namespace sapbuf::detail
+}  // namespace SAPBUF_DETAIL

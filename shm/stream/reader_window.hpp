@@ -9,7 +9,9 @@
 #include <cstdint>
 #include <vector>
 
-namespace sapbuf::detail {
+#include <sapbuf/abi.hpp>
+
+namespace SAPBUF_DETAIL {
 
 struct Place {
   const std::byte* at = nullptr;    // the next header
@@ -28,6 +30,18 @@ struct Granules {
   std::uint64_t end;
 };
 
+// Messages that a reader has gone over: handed out, or left out on the way to the newest.
+struct Passed {
+  std::uint64_t messages = 0;
+  std::uint64_t bytes = 0;  // of payload
+
+  constexpr Passed& operator+=(const Passed& more) noexcept {
+    messages += more.messages;
+    bytes += more.bytes;
+    return *this;
+  }
+};
+
 struct Window {
   std::uint64_t generation = 0;
   std::uint32_t slab = 0;
@@ -35,12 +49,12 @@ struct Window {
   bool ended = false;              // the cursor has left it: no more claims will come
   std::vector<Granules> untraced;  // claimed, and not opened yet when they were looked at
   std::vector<Place> places;       // oldest claim first
-  std::uint64_t passed = 0;        // messages handed out, or left out on the way to the newest
-  bool in_range = true;            // overwrite: the range that is alive goes through it
+  Passed passed;
+  bool in_range = true;  // overwrite: the range that is alive goes through it
 
   bool finished() const noexcept { return ended && untraced.empty() && discovered != 0 && places.empty(); }
   // Total order: its end was not reached, so nothing behind it can be read.
   bool blocks_chain() const noexcept { return !places.empty() && !places.front().finished(); }
 };
 
-}  // namespace sapbuf::detail
+}  // namespace SAPBUF_DETAIL

@@ -4,8 +4,9 @@
 #include <bitset>
 
 #include "segment/event.hpp"
+#include "stream/reader_progress.hpp"
 
-namespace sapbuf::detail {
+namespace SAPBUF_DETAIL {
 namespace {
 
 using layout::Extent;
@@ -16,8 +17,13 @@ using layout::word_at;
 
 }  // namespace
 
-ReaderWindows::ReaderWindows(ReaderAttachment& attachment, ReaderLoss& loss, std::span<const SlabGeneration> start)
-    : attachment_(attachment), core_(attachment.core()), loss_(loss), cursor_(core_.control().cursor) {
+ReaderWindows::ReaderWindows(ReaderAttachment& attachment, ReaderLoss& loss, DurablePosition* durable,
+                             std::span<const SlabGeneration> start)
+    : attachment_(attachment),
+      core_(attachment.core()),
+      loss_(loss),
+      durable_(durable),
+      cursor_(core_.control().cursor) {
   for (const SlabGeneration where : start) add(where);
 }
 
@@ -25,9 +31,10 @@ void ReaderWindows::add(SlabGeneration where) {
   Window window;
   window.generation = where.generation;
   window.slab = where.slab;
+  if (durable_ != nullptr) durable_->enter(window);
   if (attachment_.in_total_order()) {
     const std::byte* const begin = core_.slab_for_reading(where.slab);
-    window.places.push_back({.at = begin, .end = begin + core_.geometry().slab_bytes, .stop = begin});
+    window.places.push_back(placed(window, {.at = begin, .end = begin + core_.geometry().slab_bytes, .stop = begin}));
     window.discovered = 1;
   }
   windows_.push_back(std::move(window));
@@ -169,12 +176,17 @@ void ReaderWindows::add_place(Window& window, Granules row, Extent extent) {
   const std::byte* const end = slab + row.end * granule_bytes;
   const bool deferred = trailing_ && extent.state() == ExtentState::open;
   any_deferred_ = any_deferred_ || deferred;
-  window.places.push_back({.at = slab + row.begin * granule_bytes,
-                           .end = end,
-                           .stop = end,
-                           .extent = row.begin,
-                           .owner = extent.owner(),
-                           .deferred = deferred});
+  window.places.push_back(placed(window, {.at = slab + row.begin * granule_bytes,
+                                          .end = end,
+                                          .stop = end,
+                                          .extent = row.begin,
+                                          .owner = extent.owner(),
+                                          .deferred = deferred}));
+}
+
+Place ReaderWindows::placed(Window& window, Place place) noexcept {
+  if (durable_ != nullptr && !durable_->resume(window, place)) attachment_.set_corrupt(true);
+  return place;
 }
 
 // Deferred is what its owner is filling, and nothing else: not what was closed meanwhile, and not what its owner has
@@ -239,6 +251,7 @@ bool ReaderWindows::forget_finished() noexcept {
     windows_.erase(windows_.begin());
     released = true;
   }
+  if (released) tell_front();
   if (!released || attachment_.overwrites()) return released;
   // hold-release: release, so that whoever reclaims the slab does it behind our last look at it.
   attachment_.slot().hold.store(windows_.front().generation, std::memory_order_release);
@@ -249,6 +262,18 @@ bool ReaderWindows::forget_finished() noexcept {
 void ReaderWindows::lose_first() noexcept {
   loss_.leave_overwritten(windows_.front());
   windows_.erase(windows_.begin());
+  tell_front();
 }
 
-}  // namespace sapbuf::detail
+void ReaderWindows::store_durable_position() noexcept {
+  for (const Window& window : windows_) durable_->store(window);
+  durable_->store_passed(loss_.messages_before(windows_));
+}
+
+void ReaderWindows::tell_front() noexcept {
+  Passed passed;
+  for (const Window& window : windows_) passed += window.passed;
+  store_front(attachment_.slot(), windows_.front().generation, passed);
+}
+
+}  // namespace SAPBUF_DETAIL

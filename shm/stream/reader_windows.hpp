@@ -9,12 +9,13 @@
 #include <span>
 #include <vector>
 
+#include "stream/durable_position.hpp"
 #include "stream/reader_attachment.hpp"
 #include "stream/reader_loss.hpp"
 #include "stream/reader_window.hpp"
 #include "stream/slabs.hpp"
 
-namespace sapbuf::detail {
+namespace SAPBUF_DETAIL {
 
 // What a look found.
 enum class Finding {
@@ -27,7 +28,9 @@ enum class Finding {
 class ReaderWindows {
  public:
   // `start` are the generations that the attachment holds, or has pinned: one at least, the oldest first.
-  ReaderWindows(ReaderAttachment& attachment, ReaderLoss& loss, std::span<const SlabGeneration> start);
+  // `durable` may be null.
+  ReaderWindows(ReaderAttachment& attachment, ReaderLoss& loss, DurablePosition* durable,
+                std::span<const SlabGeneration> start);
 
   // Learns of new generations and extents. Throws Errc::corrupt.
   void refresh();
@@ -68,6 +71,14 @@ class ReaderWindows {
   void add(SlabGeneration where);
   bool forget_finished() noexcept;  // whether a generation was left
   void lose_first() noexcept;       // of several: it was overwritten
+  // Behind what changed a place: a durable reader that dies goes on from here.
+  void store_position() noexcept {
+    if (durable_ != nullptr) [[unlikely]]
+      store_durable_position();
+  }
+  void store_durable_position() noexcept;  // of a durable reader
+  // For onlookers: which window is the first one, and how much was gone over from there on.
+  void tell_front() noexcept;
 
   // Oldest first; never empty.
   std::size_t size() const noexcept { return windows_.size(); }
@@ -75,6 +86,7 @@ class ReaderWindows {
   Window& front() noexcept { return windows_.front(); }
   const Window& front() const noexcept { return windows_.front(); }
   const Window& back() const noexcept { return windows_.back(); }
+  std::span<const Window> all() const noexcept { return windows_; }
   auto begin() noexcept { return windows_.begin(); }
   auto end() noexcept { return windows_.end(); }
   auto begin() const noexcept { return windows_.begin(); }
@@ -88,12 +100,14 @@ class ReaderWindows {
   void trace(Window& window, Granules claimed);
   void distrust(Window& window, Granules rest);
   void add_place(Window& window, Granules row, layout::Extent extent);
+  Place placed(Window& window, Place place) noexcept;  // where a durable reader goes on in it
   void defer_open_only() noexcept;
   bool find_in_places() noexcept;
 
   ReaderAttachment& attachment_;
   StreamCore& core_;
   ReaderLoss& loss_;
+  DurablePosition* const durable_;  // null: the reader is none
   const layout::Word& cursor_;
   std::vector<Window> windows_;
   std::vector<Granules> still_untraced_;  // of the window that is being looked at
@@ -103,4 +117,4 @@ class ReaderWindows {
   bool any_deferred_ = false;
 };
 
-}  // namespace sapbuf::detail
+}  // namespace SAPBUF_DETAIL

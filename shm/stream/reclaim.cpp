@@ -8,8 +8,9 @@
 #include "segment/registry.hpp"
 #include "stream/attached_buffers.hpp"
 #include "stream/close.hpp"
+#include "stream/durable_readers.hpp"
 
-namespace sapbuf::detail {
+namespace SAPBUF_DETAIL {
 namespace {
 
 using layout::SlabLife;
@@ -133,9 +134,9 @@ std::optional<std::uint32_t> find_to_clean(StreamCore& core, const ActiveSlab& a
 
 bool is_held(StreamCore& core, std::uint64_t generation) noexcept {
   // hold-release: acquire, so that what the reader read is behind us when its hold has moved on.
-  return any_reader(core, [&](const layout::StreamSlot& reader) {
-    return reader.hold.load(std::memory_order_acquire) <= generation;
-  });
+  return keeps_durably(core, generation) || any_reader(core, [&](const layout::StreamSlot& reader) {
+           return reader.hold.load(std::memory_order_acquire) <= generation;
+         });
 }
 
 std::optional<std::uint32_t> take_free_slab(StreamCore& core, const ActiveSlab& active, bool& cleaning) {
@@ -183,4 +184,4 @@ bool may_have_free_slab(StreamCore& core) noexcept {
   return !oldest || oldest->generation == newest || !is_held(core, oldest->generation);
 }
 
-}  // namespace sapbuf::detail
+}  // namespace SAPBUF_DETAIL

@@ -3,7 +3,7 @@
 
 #include "stream/slabs.hpp"
 
-namespace sapbuf::detail {
+namespace SAPBUF_DETAIL {
 
 // In total order a slab is cleaned in steps of so many bytes, and the lock is let go between two of them.
 inline constexpr std::uint64_t kCleanAtOnce = std::uint64_t{1} << 20;
@@ -26,4 +26,4 @@ bool have_readers_come_to(StreamCore& core, std::uint64_t generation) noexcept;
 // Whether take_free_slab is worth a try: a cheap look, without the lock, for those who wait.
 bool may_have_free_slab(StreamCore& core) noexcept;
 
-}  // namespace sapbuf::detail
+}  // namespace SAPBUF_DETAIL

@@ -22,7 +22,7 @@
 #include "stream/repair_frames.hpp"
 #include "stream/slabs.hpp"
 
-namespace sapbuf::detail {
+namespace SAPBUF_DETAIL {
 namespace {
 
 using layout::Claim;
@@ -81,4 +81,4 @@ bool StreamCore::repair(std::uint32_t index, RepairTally& tally) {
   return true;
 }
 
-}  // namespace sapbuf::detail
+}  // namespace SAPBUF_DETAIL

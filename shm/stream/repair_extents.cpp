@@ -6,7 +6,7 @@
 #include "stream/extents.hpp"
 #include "stream/ledger.hpp"
 
-namespace sapbuf::detail {
+namespace SAPBUF_DETAIL {
 
 using layout::Extent;
 using layout::ExtentState;
@@ -74,4 +74,4 @@ void repair_extent(StreamCore& core, std::uint32_t dead, RepairTally& tally) {
   }
 }
 
-}  // namespace sapbuf::detail
+}  // namespace SAPBUF_DETAIL

@@ -4,7 +4,7 @@
 
 #include "stream/slabs.hpp"
 
-namespace sapbuf::detail {
+namespace SAPBUF_DETAIL {
 
 // Behind the grace period: closes what of the first `claimed` bytes no extent stands in, and the extents of the dead.
 void repair_table(StreamCore& core, std::uint32_t dead, SlabGeneration where, std::uint64_t claimed,
@@ -13,4 +13,4 @@ void repair_table(StreamCore& core, std::uint32_t dead, SlabGeneration where, st
 // Settles the ledger of a dead writer by what its extent holds, and closes that.
 void repair_extent(StreamCore& core, std::uint32_t dead, RepairTally& tally);
 
-}  // namespace sapbuf::detail
+}  // namespace SAPBUF_DETAIL

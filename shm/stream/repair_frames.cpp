@@ -7,7 +7,7 @@
 #include "stream/frames.hpp"
 #include "stream/ledger.hpp"
 
-namespace sapbuf::detail {
+namespace SAPBUF_DETAIL {
 namespace {
 
 using layout::Claim;
@@ -70,4 +70,4 @@ void repair_busy_frame(StreamCore& core, std::uint32_t dead, RepairTally& tally)
   store_ledger(slot, ledger, false);
 }
 
-}  // namespace sapbuf::detail
+}  // namespace SAPBUF_DETAIL

@@ -4,7 +4,7 @@
 
 #include "stream/slabs.hpp"
 
-namespace sapbuf::detail {
+namespace SAPBUF_DETAIL {
 
 // Behind the grace period: turns holes in the first `claimed` bytes, and busy frames of the dead, to NOP.
 void repair_frames(StreamCore& core, std::uint32_t dead, SlabGeneration where, std::uint64_t claimed,
@@ -13,4 +13,4 @@ void repair_frames(StreamCore& core, std::uint32_t dead, SlabGeneration where, s
 // Turns the frame that a dead writer has open to NOP, and settles its ledger.
 void repair_busy_frame(StreamCore& core, std::uint32_t dead, RepairTally& tally);
 
-}  // namespace sapbuf::detail
+}  // namespace SAPBUF_DETAIL

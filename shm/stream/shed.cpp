@@ -11,7 +11,7 @@
 #include "stream/flip.hpp"
 #include "stream/reclaim.hpp"
 
-namespace sapbuf::detail {
+namespace SAPBUF_DETAIL {
 namespace {
 
 enum class Shed { done, nothing, end_active };
@@ -44,4 +44,4 @@ bool StreamCore::shed(layout::FacilityId pool) {
   return result == FlipResult::done;
 }
 
-}  // namespace sapbuf::detail
+}  // namespace SAPBUF_DETAIL

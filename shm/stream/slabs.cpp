@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace sapbuf::detail {
+namespace SAPBUF_DETAIL {
 
 using layout::Cursor;
 using layout::SlabLife;
@@ -49,6 +49,14 @@ std::optional<SlabGeneration> find_oldest(StreamCore& core, std::uint64_t at_lea
   return oldest;
 }
 
+std::uint64_t newest_generation(StreamCore& core) noexcept {
+  std::uint64_t newest = 0;
+  for_each_slab(core, [&newest](std::uint32_t, SlabLife life) {
+    if (life.readable()) newest = std::max(newest, life.generation());
+  });
+  return newest;
+}
+
 std::uint64_t claimed_bytes(StreamCore& core, const ActiveSlab& active, SlabGeneration where) noexcept {
   const std::uint64_t claimed = where.generation == active.generation
                                     ? active.offset_bytes
@@ -67,4 +75,4 @@ void mend_states(StreamCore& core, const ActiveSlab& active) noexcept {
   });
 }
 
-}  // namespace sapbuf::detail
+}  // namespace SAPBUF_DETAIL

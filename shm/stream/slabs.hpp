@@ -5,7 +5,7 @@
 
 #include "stream/stream_core.hpp"
 
-namespace sapbuf::detail {
+namespace SAPBUF_DETAIL {
 
 // The slab that the cursor points into, with its whole generation. generation 0: the words contradict themselves
 // (corrupt).
@@ -51,6 +51,9 @@ std::optional<SlabGeneration> slab_of(StreamCore& core, layout::Claim claim) noe
 // The oldest generation, from `at_least` on, that can be read.
 std::optional<SlabGeneration> find_oldest(StreamCore& core, std::uint64_t at_least) noexcept;
 
+// The newest one that stands in a slab.
+std::uint64_t newest_generation(StreamCore& core) noexcept;
+
 // Calls `visit` with the readable slabs, oldest generation first: each once at the most, however fast they change.
 template <typename Visit>
 void for_each_readable(StreamCore& core, Visit visit) {
@@ -68,4 +71,4 @@ std::uint64_t claimed_bytes(StreamCore& core, const ActiveSlab& active, SlabGene
 // that say `reclaiming` (nothing of them was cleaned yet), are sealed. Under the lock.
 void mend_states(StreamCore& core, const ActiveSlab& active) noexcept;
 
-}  // namespace sapbuf::detail
+}  // namespace SAPBUF_DETAIL

@@ -1,4 +1,5 @@
 #include "stream/space_wait.hpp"
+#include "stream/durable_readers.hpp"
 
 #include <algorithm>
 
@@ -13,7 +14,7 @@
 #include "stream/own_ranges.hpp"
 #include "stream/reclaim.hpp"
 
-namespace sapbuf::detail {
+namespace SAPBUF_DETAIL {
 namespace {
 
 constexpr auto relaxed = std::memory_order_relaxed;
@@ -102,6 +103,23 @@ class SpaceWait {
 
 }  // namespace
 
+int event_fd(WriterState& writer) {
+  if (writer.event_fd == nullptr) {
+    writer.event_fd = std::make_unique<EventFd>(writer.core->segment());
+    writer.event_fd->make_readable();  // nothing says yet that there is no room
+  }
+  return writer.event_fd->descriptor();
+}
+
+void arm_event_fd(WriterState& writer, std::uint64_t span) noexcept {
+  StreamCore& core = *writer.core;
+  const auto has_room = [&] {
+    const ActiveSlab active = load_active(core);
+    return !active.valid() || active.offset_bytes + span <= core.geometry().slab_bytes || may_have_free_slab(core);
+  };
+  writer.event_fd->arm(core.control().space, Wakers::use_full_fences, has_room, [&] { return next_given_up_ns(core); });
+}
+
 Status look_for_room(WriterState& writer, std::uint64_t least, std::uint64_t& bytes) noexcept {
   StreamCore& core = *writer.core;
   for (;;) {
@@ -118,4 +136,4 @@ Status look_for_room(WriterState& writer, std::uint64_t least, std::uint64_t& by
   }
 }
 
-}  // namespace sapbuf::detail
+}  // namespace SAPBUF_DETAIL

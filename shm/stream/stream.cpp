@@ -1,10 +1,13 @@
 #include <sapbuf/stream.hpp>
 
 #include "platform/cancellation.hpp"
+#include "segment/recovery.hpp"
+#include "stream/durable_readers.hpp"
 #include "stream/stream_core.hpp"
 #include "stream/stream_options.hpp"
 
 namespace sapbuf {
+inline namespace SAPBUF_ABI {
 
 using platform::Uncancellable;
 
@@ -56,9 +59,27 @@ bool Stream::is_current() const { return core()->is_current(); }
 std::size_t Stream::bytes() const { return core()->geometry().bytes; }
 std::size_t Stream::max_message_bytes() const { return core()->geometry().max_payload_bytes(); }
 
+std::vector<DurableReaderInfo> Stream::durable_readers() const {
+  const Uncancellable to_its_end;
+  return core()->segment().unless_truncated([&] {
+    core()->check_not_forked();
+    return detail::list_durable(*core(), detail::CountBehind::yes);
+  });
+}
+
+bool Stream::remove_durable_reader(std::string_view name) const {
+  const Uncancellable to_its_end;
+  return core()->segment().unless_truncated([&] {
+    core()->check_not_forked();
+    detail::recover_core(core()->segment());  // whoever died by that name
+    return detail::remove_durable(*core(), name);
+  });
+}
+
 const std::shared_ptr<detail::StreamCore>& Stream::core() const {
   if (core_ == nullptr) throw Error(Errc::invalid_argument, "this stream handle was moved from");
   return core_;
 }
 
+}  // namespace SAPBUF_ABI
 }  // namespace sapbuf

@@ -5,7 +5,7 @@
 #include "segment/registry.hpp"
 #include "stream/slabs.hpp"
 
-namespace sapbuf::detail {
+namespace SAPBUF_DETAIL {
 namespace {
 
 constexpr auto relaxed = std::memory_order_relaxed;
@@ -86,6 +86,8 @@ void StreamCore::describe(std::vector<SegmentPart>& parts) const {
   const std::uint64_t table = g.order == Order::per_writer ? g.slabs * g.granules_per_slab() * sizeof(layout::Word) : 0;
   part("extent tables", g.extents_at, g.extents_at + table);
   part("attached buffers", g.attached_at, g.attached_at + g.slabs * g.attached_bytes());
+  part(std::to_string(g.durable_readers) + " durable readers", g.durable_at,
+       g.durable_at + g.durable_readers * g.durable_bytes());
   for (std::uint32_t slab = 0; slab < g.slabs; ++slab) {
     part("slab " + std::to_string(slab), g.slab_at(slab), g.slab_at(slab) + g.slab_bytes);
   }
@@ -104,6 +106,8 @@ void StreamCore::prepare(std::uint32_t index) noexcept {
   fresh.skipped.store(0, relaxed);
   fresh.revoked.store(0, relaxed);
   fresh.base_messages.store(0, relaxed);
+  fresh.front.store(0, relaxed);
+  fresh.read_bytes.store(0, relaxed);
   for (layout::LedgerRecord& record : fresh.records) {
     for (layout::Word* word : {&record.committed, &record.committed_bytes, &record.aborted, &record.dropped,
                                &record.abandoned, &record.in_extent}) {
@@ -145,4 +149,4 @@ std::shared_ptr<StreamCore> open_stream(const std::shared_ptr<SegmentCore>& segm
 
 FacilityType stream_type() noexcept { return {layout::FacilityKind::stream, "stream", &open}; }
 
-}  // namespace sapbuf::detail
+}  // namespace SAPBUF_DETAIL

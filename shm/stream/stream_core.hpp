@@ -6,7 +6,7 @@
 
 #include "segment/facility.hpp"
 
-namespace sapbuf::detail {
+namespace SAPBUF_DETAIL {
 
 // Everything that is read from shared memory and decides an address is taken from `geometry()`, a private copy that was
 // validated when the stream was opened.
@@ -39,6 +39,14 @@ class StreamCore final : public Facility {
     return at<layout::AttachedBuffer>(geometry_.attached_at + slab * geometry_.attached_bytes() +
                                       sizeof(layout::AttachedBuffers) + (place - 1) * sizeof(layout::AttachedBuffer));
   }
+  // A durable reader's record; and of its table for a slab, the head (`place` 0) and the words behind it.
+  layout::DurableReader& durable_reader(std::uint32_t index) noexcept {
+    return at<layout::DurableReader>(geometry_.durable_at + index * geometry_.durable_bytes());
+  }
+  layout::Word& durable_word(std::uint32_t index, std::uint32_t slab, std::uint64_t place) noexcept {
+    return at<layout::Word>(geometry_.durable_at + index * geometry_.durable_bytes() + sizeof(layout::DurableReader) +
+                            slab * geometry_.durable_table_bytes() + place * sizeof(layout::Word));
+  }
   // The slabs are mapped when they are first asked for. Throws Error (resource_exhausted).
   std::byte* slab_for_writing(std::uint32_t slab);
   const std::byte* slab_for_reading(std::uint32_t slab);
@@ -69,7 +77,9 @@ class StreamCore final : public Facility {
   bool repair(std::uint32_t slot, RepairTally& tally) override;
   // In stream/holdings.cpp.
   void find_holdings(std::uint32_t slot, std::vector<std::uint64_t>& generations) override;
-  std::uint64_t bytes_of_holding() const noexcept override { return geometry_.slab_bytes; }
+  std::uint64_t bytes_of(std::span<const std::uint64_t> slabs) const noexcept override {
+    return slabs.size() * geometry_.slab_bytes;
+  }
   bool is_in_the_way(std::uint32_t slot, layout::SlotRegistration registration) override;
   void release(std::uint32_t slot) noexcept override;
   std::uint32_t count_released(std::span<const std::uint64_t> generations,
@@ -92,4 +102,4 @@ std::shared_ptr<StreamCore> find_stream(const std::shared_ptr<SegmentCore>& segm
 // Its type, for facilities.cpp.
 FacilityType stream_type() noexcept;
 
-}  // namespace sapbuf::detail
+}  // namespace SAPBUF_DETAIL

@@ -6,7 +6,9 @@
 #include <sapbuf/detail/kill_point.hpp>
 #include <sapbuf/inspect.hpp>
 
-namespace sapbuf::detail {
+#include "stream/frames.hpp"
+
+namespace SAPBUF_DETAIL {
 namespace {
 
 constexpr auto relaxed = std::memory_order_relaxed;
@@ -54,7 +56,8 @@ void initialise(std::byte* region, const layout::StreamGeometry& geometry) {
   auto& descriptor = *reinterpret_cast<layout::SlabDescriptor*>(region + geometry.descriptors_at);
   descriptor.messages_before.store(1, relaxed);
   descriptor.life.store(layout::SlabLife::make(1, layout::SlabState::active).word, relaxed);
-  control.cursor.store(layout::Cursor::make(1, 0, 0).word, relaxed);
+  control.cursor.store(
+      layout::Cursor::make(1, 0, begin_slab(region + geometry.slabs_at, geometry) / layout::kUnitBytes).word, relaxed);
 }
 
 }  // namespace
@@ -67,6 +70,8 @@ layout::StreamGeometry geometry_of(const StreamOptions& options, std::uint32_t p
   geometry.on_full = options.on_full;
   geometry.participants = participants;
   geometry.retain = options.retain;
+  geometry.payload_alignment = options.payload_alignment;
+  geometry.durable_readers = options.durable_readers;
   geometry.extent_bytes = options.extent_bytes != 0 ? options.extent_bytes : default_extent_bytes(options.slab_bytes);
   geometry.attachments = options.attachments != 0 ? options.attachments : default_attachments(options.slab_bytes);
   if (const auto problem = layout::problem_with(geometry)) throw Error(Errc::invalid_argument, *problem);
@@ -81,7 +86,9 @@ StreamOptions options_of(const layout::StreamGeometry& geometry) {
           .extent_bytes = geometry.extent_bytes,
           .on_full = geometry.on_full,
           .retain = geometry.retain,
-          .attachments = geometry.attachments};
+          .attachments = geometry.attachments,
+          .payload_alignment = geometry.payload_alignment,
+          .durable_readers = geometry.durable_readers};
 }
 
 std::vector<std::string> differences(const StreamOptions& there, const StreamOptions& asked) {
@@ -97,6 +104,8 @@ std::vector<std::string> differences(const StreamOptions& there, const StreamOpt
   found.compare("on_full", std::string(to_string(there.on_full)), std::string(to_string(asked.on_full)));
   found.compare("attachments", there.attachments,
                 asked.attachments != 0 ? asked.attachments : default_attachments(there.slab_bytes));
+  found.compare("payload_alignment", there.payload_alignment, asked.payload_alignment);
+  found.compare("durable_readers", there.durable_readers, asked.durable_readers);
   found.compare("retain", std::string(there.retain ? "yes" : "no"), asked.retain ? "yes" : "no");
   return found.all;
 }
@@ -120,7 +129,7 @@ FacilityPlan plan_stream(std::string_view name, const StreamOptions& options, st
   FacilityPlan plan{.kind = layout::FacilityKind::stream,
                     .name = std::string(name),
                     .bytes = geometry.bytes,
-                    .control_bytes = geometry.slabs_at,
+                    .control_bytes = geometry.slabs_at + geometry.first_claim_at(),
                     .layout_hash = layout::stream_layout_hash(),
                     .choices = {},
                     .initialise = [geometry](std::byte* region) { initialise(region, geometry); }};
@@ -128,4 +137,4 @@ FacilityPlan plan_stream(std::string_view name, const StreamOptions& options, st
   return plan;
 }
 
-}  // namespace sapbuf::detail
+}  // namespace SAPBUF_DETAIL

@@ -10,7 +10,7 @@
 
 #include "segment/directory.hpp"
 
-namespace sapbuf::detail {
+namespace SAPBUF_DETAIL {
 
 // At no place yet. Throws Error (invalid_argument) for options that cannot work.
 layout::StreamGeometry geometry_of(const StreamOptions& options, std::uint32_t participants);
@@ -22,4 +22,4 @@ std::vector<std::string> differences(const SegmentOptions& there, const SegmentO
 
 FacilityPlan plan_stream(std::string_view name, const StreamOptions& options, std::uint32_t participants);
 
-}  // namespace sapbuf::detail
+}  // namespace SAPBUF_DETAIL

@@ -7,9 +7,10 @@
 #include "stream/claim.hpp"
 #include "stream/extent_size.hpp"
 #include "stream/ledger.hpp"
+#include "stream/space_wait.hpp"
 #include "stream/writer_state.hpp"
 
-namespace sapbuf::detail {
+namespace SAPBUF_DETAIL {
 namespace {
 
 using layout::Claim;
@@ -99,14 +100,15 @@ void close_own_extent(WriterState& writer) noexcept {
 // For an extent that was just claimed, and behind the look that found it not revoked: one that is revoked before it is
 // located may be closed at once, and its slab be another generation's by now.
 void clear_extent(WriterState& writer) noexcept {
-  const auto bytes = layout::kExtentFrameBytes + static_cast<std::uint64_t>(writer.extent_end - writer.next);
+  const std::uint64_t in_front = writer.core->geometry().first_header_at();
+  const auto bytes = in_front + static_cast<std::uint64_t>(writer.extent_end - writer.next);
   if (!writer.clearing.begin(bytes, platform::ticks())) return;
   // The word at `next` is zero by now, and a reader may be looking at it.
   platform::zero(writer.next + layout::kUnitBytes, static_cast<std::size_t>(writer.end - writer.next));
 }
 
 [[gnu::noinline]] Status reserve_in_extent(WriterState& writer, std::size_t size) noexcept {
-  const std::uint64_t span = layout::frame_span(size);
+  const std::uint64_t span = layout::padded_span(size, writer.alignment);
   set_busy(writer);
   bool fresh = false;
   for (;;) {
@@ -139,7 +141,7 @@ Status reserve_in_total_order(WriterState& writer, std::size_t size) noexcept {
     store_ledger(*writer.slot, load_ledger(*writer.slot), false);
   }
   Status status = Status::ok;
-  const std::uint64_t span = layout::frame_span(size);
+  const std::uint64_t span = layout::padded_span(size, writer.alignment);
   std::byte* const header = claim_frame(writer, span, status);
   if (writer.forked) return end_in_forked_child(writer);
   if (header == nullptr) return end_without_room(writer, status);
@@ -155,13 +157,27 @@ Status reserve(WriterState& writer, std::size_t size) noexcept {
   if (size > writer.max_payload_bytes) return Status::too_large;
   if (Progress{writer.slot->progress.load(relaxed)}.busy()) return Status::already_reserved;
   writer.deadline_ns = 0;
-  return writer.total ? reserve_in_total_order(writer, size) : reserve_in_extent(writer, size);
+  const Status status = writer.total ? reserve_in_total_order(writer, size) : reserve_in_extent(writer, size);
+  if (writer.event_fd != nullptr && (status == Status::timeout || status == Status::full)) [[unlikely]]
+    arm_event_fd(writer, layout::padded_span(size, writer.alignment));
+  return status;
 }
 
 // Total order: the rest of the claim is filler before the messages are released: a reader steps from one to the other.
 void fill_rest_of_claim(const WriterState& writer, std::byte* header, std::byte* next) noexcept {
   std::byte* const end = header + writer.reserved_span;
   if (next < end) word_at(next).store(FrameHeader::nop(static_cast<std::uint64_t>(end - next)).word, relaxed);
+}
+
+// Per-writer order: the header behind the frames from `header` to `next` is zero before they are released, and where the
+// next payload is aligned. Returns its place.
+std::byte* end_frames(const WriterState& writer, std::byte* header, std::byte* next) noexcept {
+  const auto written = static_cast<std::uint64_t>(next - header);
+  const std::uint64_t filler = layout::round_up(written, writer.alignment) - written;
+  // frame-publish: see publish().
+  word_at(next + filler).store(0, relaxed);
+  if (filler != 0) word_at(next).store(FrameHeader::nop(filler).word, relaxed);
+  return next + filler;
 }
 
 // sleep: see publish().
@@ -192,9 +208,7 @@ void publish_slow(WriterState& writer, std::byte* header, std::uint64_t word, st
   if (writer.total) {
     fill_rest_of_claim(writer, header, next);
   } else {
-    // frame-publish: see publish().
-    word_at(next).store(0, relaxed);
-    writer.next = next;
+    writer.next = end_frames(writer, header, next);
   }
   SAPBUF_KILL_POINT(commit_filled);
   // frame-publish: release, so that who sees the header sees the payload, and all frames of a batch.
@@ -204,6 +218,22 @@ void publish_slow(WriterState& writer, std::byte* header, std::uint64_t word, st
   writer.slot->progress.store(progress, std::memory_order_release);
   SAPBUF_KILL_POINT(commit_counted);
   announce_commit(writer);
+}
+
+int event_fd_of(WriterState* writer) {
+  if (writer == nullptr || writer->closed) throw Error(Errc::invalid_argument, "this writer was closed or moved from");
+  writer->core->check_not_forked();
+  return event_fd(*writer);
+}
+
+Status finish_writer(WriterState& writer) noexcept {
+  if (writer.forked) return Status::forked;
+  if (writer.closed) return Status::closed;
+  if (!writer.attachment.is_current()) return Status::declared_dead;
+  if (Progress{writer.slot->progress.load(relaxed)}.busy()) return Status::already_reserved;
+  // finish: release, behind all that this writer committed; it detaches behind it.
+  writer.core->control().finished_writers.fetch_add(1, std::memory_order_release);
+  return Status::ok;
 }
 
 std::uint64_t abort_reserved(WriterState& writer, std::byte* payload, std::uint32_t first_attached) noexcept {
@@ -218,4 +248,4 @@ std::uint64_t abort_reserved(WriterState& writer, std::byte* payload, std::uint3
   return writer.progress_without_busy();
 }
 
-}  // namespace sapbuf::detail
+}  // namespace SAPBUF_DETAIL

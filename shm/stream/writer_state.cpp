@@ -4,7 +4,7 @@
 #include "platform/fence.hpp"
 #include "segment/recovery.hpp"
 
-namespace sapbuf::detail {
+namespace SAPBUF_DETAIL {
 namespace {
 
 using layout::Progress;
@@ -20,6 +20,7 @@ WriterState::WriterState(std::shared_ptr<StreamCore> stream, const WriterOptions
       cursor(core->control().cursor),
       slabs(core->slab_for_writing(0)),
       max_payload_bytes(core->geometry().max_payload_bytes()),
+      alignment(core->geometry().payload_alignment),
       claim_bytes(core->geometry().granule_bytes),
       seen_offset(core->geometry().slab_bytes) {
   core->check_not_forked();
@@ -53,7 +54,7 @@ WriterStart open_writer(const Stream& stream, const WriterOptions& options) {
   const platform::Uncancellable to_its_end;
   const auto attach = [&] { return std::make_unique<WriterState>(stream.core(), options); };
   auto* const state = stream.core()->segment().unless_truncated(attach).release();
-  return {state, state->slot, state->data, state->progress_without_busy()};
+  return {state, state->slot, state->data, state->progress_without_busy(), state->alignment};
 }
 
 bool close_writer(WriterState& writer) noexcept {
@@ -74,4 +75,4 @@ void end_writer(WriterState* state) noexcept {
 
 std::uint32_t slot_of(const WriterState& state) noexcept { return state.closed ? ~std::uint32_t{0} : state.index; }
 
-}  // namespace sapbuf::detail
+}  // namespace SAPBUF_DETAIL

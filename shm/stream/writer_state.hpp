@@ -3,12 +3,13 @@
 
 #include <sapbuf/writer.hpp>
 
+#include "segment/event_fd.hpp"
 #include "segment/registry.hpp"
 #include "stream/clearing.hpp"
 #include "stream/extents.hpp"
 #include "stream/stream_core.hpp"
 
-namespace sapbuf::detail {
+namespace SAPBUF_DETAIL {
 
 struct WriterState final : ForkHook {
   WriterState(std::shared_ptr<StreamCore> stream, const WriterOptions& options);
@@ -17,7 +18,7 @@ struct WriterState final : ForkHook {
   void after_fork_in_child() noexcept override;
 
   // Whether the Writer goes on by itself inside an extent; where not, it never sees one: see WriterHot.
-  bool is_inlined() const noexcept { return !total && !full_fences; }
+  bool is_inlined() const noexcept { return !total && !full_fences && alignment == layout::kUnitBytes; }
   bool has_extent() const noexcept { return end != nullptr; }
   std::uint64_t progress_without_busy() const noexcept {
     return slot->progress.load(std::memory_order_relaxed) & ~layout::Progress::kBusy;
@@ -37,11 +38,13 @@ struct WriterState final : ForkHook {
   layout::Word& cursor;
   std::byte* const slabs;  // mapped for writing
   const std::uint64_t max_payload_bytes;
+  const std::uint64_t alignment;     // of payloads
   Attachment attachment;             // the slot; given back when this goes
   std::uint32_t index = 0;           // of the slot
   std::uint64_t claim_sequence = 0;  // of the last announcement
   std::uint64_t recovery_tried_ns = 0;
-  std::uint64_t deadline_ns = 0;  // of the call in hand; 0 until it is needed, for it takes a look at the clock
+  std::unique_ptr<EventFd> event_fd;  // null until somebody asks for it
+  std::uint64_t deadline_ns = 0;      // of the call in hand; 0 until it is needed, for it takes a look at the clock
   layout::StreamSlot* slot = nullptr;
   layout::Event* data = nullptr;
   bool full_fences = false;
@@ -67,4 +70,4 @@ struct WriterState final : ForkHook {
   bool forked = false;
 };
 
-}  // namespace sapbuf::detail
+}  // namespace SAPBUF_DETAIL

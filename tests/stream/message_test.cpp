@@ -53,6 +53,40 @@ BOOST_DATA_TEST_CASE(nothing_is_read_before_it_is_committed, kEveryStream, order
   BOOST_TEST(stream.reader.wait_for(0ms));
 }
 
+std::vector<FramePosition> positions_of(Reader& reader) {
+  std::vector<FramePosition> positions;
+  for (const Frame& frame : reader.pin()) positions.push_back(frame.position());
+  return positions;
+}
+
+std::vector<FramePosition> positions_in_dump(const Segment& segment) {
+  std::vector<FramePosition> positions;
+  dump(segment, [&](const FrameRecord& frame) {
+    if (frame.kind == "message") positions.push_back({frame.generation, frame.offset});
+  });
+  return positions;
+}
+
+BOOST_DATA_TEST_CASE(a_position_is_where_a_dump_shows_the_message, kEveryStream, order, on_full) {
+  Stream stream{order, on_full};
+  for (const char* text : {"one", "two", "three"}) BOOST_TEST(stream.writer.write(text) == Status::ok);
+  BOOST_CHECK(positions_of(stream.reader) == positions_in_dump(stream.segment));
+  BOOST_CHECK(Frame{}.position() == FramePosition{});
+}
+
+BOOST_DATA_TEST_CASE(positions_of_a_writer_only_grow_also_when_slabs_are_used_again, kEveryStream, order, on_full) {
+  Stream stream{order, on_full, 4096};
+  std::vector<FramePosition> seen;
+  for (std::uint32_t round = 0; round < 20; ++round) {
+    put_until_refused(stream.writer, {1, round * 5}, 5, 200);
+    for (const FramePosition position : positions_of(stream.reader)) seen.push_back(position);
+  }
+  BOOST_TEST(seen.size() == 100U);
+  BOOST_TEST(seen.back().generation > 4U);
+  BOOST_CHECK(std::ranges::is_sorted(seen, std::less{}));
+  BOOST_CHECK(std::ranges::adjacent_find(seen) == seen.end());
+}
+
 BOOST_DATA_TEST_CASE(a_commit_of_fewer_bytes_keeps_the_first_ones, kEveryStream, order, on_full) {
   for (const std::size_t reserved : {1U, 8U, 9U, 16U, 100U}) {
     for (std::size_t kept = 0; kept <= reserved; kept += 1 + kept / 4) {

@@ -1,9 +1,10 @@
 // Attaching a buffer of a pool to a message of a stream: what came of it.
 #pragma once
 
+#include <sapbuf/abi.hpp>
 #include <sapbuf/status.hpp>
 
-namespace sapbuf {
+SAPBUF_BEGIN
 
 class Buffer;
 
@@ -21,4 +22,4 @@ class Attached {
   Status status_;
 };
 
-}  // namespace sapbuf
+SAPBUF_END

@@ -3,7 +3,9 @@
 
 #include <cstdint>
 
-namespace sapbuf {
+#include <sapbuf/abi.hpp>
+
+SAPBUF_BEGIN
 
 // Names one buffer at one time of its life, for whoever is to have it next: it may travel by any means, between processes
 // that have the segment. It keeps nothing. A reference that is stale adopts nothing, and never another's data, until the
@@ -17,4 +19,4 @@ struct BufferReference {
 };
 static_assert(sizeof(BufferReference) == 16);
 
-}  // namespace sapbuf
+SAPBUF_END

@@ -7,7 +7,9 @@
 #include <ratio>
 #include <utility>
 
-namespace sapbuf {
+#include <sapbuf/abi.hpp>
+
+SAPBUF_BEGIN
 
 namespace detail {
 
@@ -39,4 +41,4 @@ struct Milliseconds : std::chrono::milliseconds {
       : std::chrono::milliseconds(detail::saturated<std::chrono::milliseconds>(time)) {}
 };
 
-}  // namespace sapbuf
+SAPBUF_END

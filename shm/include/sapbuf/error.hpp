@@ -4,7 +4,9 @@
 #include <string>
 #include <system_error>
 
-namespace sapbuf {
+#include <sapbuf/abi.hpp>
+
+SAPBUF_BEGIN
 
 enum class Errc {
   not_found = 1,       // no segment of that name, or none in the memory supplied
@@ -41,7 +43,7 @@ class Error : public std::system_error {
   std::string message_;
 };
 
-}  // namespace sapbuf
+SAPBUF_END
 
 template <>
 struct std::is_error_code_enum<sapbuf::Errc> : std::true_type {};

@@ -9,11 +9,14 @@
 #include <string>
 #include <vector>
 
+#include <sapbuf/abi.hpp>
+#include <sapbuf/map.hpp>
 #include <sapbuf/pool.hpp>
+#include <sapbuf/queue.hpp>
 #include <sapbuf/recovery.hpp>
 #include <sapbuf/stream.hpp>
 
-namespace sapbuf {
+SAPBUF_BEGIN
 
 enum class Liveness : std::uint8_t { alive = 0, dead = 1, hung = 2 };
 std::string_view to_string(Liveness liveness) noexcept;
@@ -31,7 +34,13 @@ struct Ledger {
   std::uint64_t skipped = 0;  // by Reader::skip_to_newest()
 };
 
-// The same of a pool's user, in buffers: acquired + adopted = released + held + reclaimed. Exact when nothing is under
+// What a reader of a stream has still to come to: messages that are committed, and stand there.
+struct Lag {
+  std::uint64_t messages = 0;
+  std::uint64_t bytes = 0;  // of payload
+};
+
+// The ledger of a pool's user, in buffers: acquired + adopted = released + held + reclaimed. Exact when nothing is under
 // way, and of one that was killed but for what was: that counts as released, or as held.
 struct PoolLedger {
   std::uint64_t acquired = 0;   // by acquire() and acquire_for()
@@ -47,6 +56,28 @@ struct PoolLedger {
   std::uint64_t waits = 0;      // times
 };
 
+// That of a map's editor.
+struct MapLedger {
+  std::uint64_t flipped = 0;   // values that keys had before
+  std::uint64_t inserted = 0;  // keys
+  std::uint64_t erased = 0;    // keys
+  std::uint64_t waits = 0;     // times that another one had the key to himself
+};
+
+// That of a queue's producer or consumer.
+struct QueueLedger {
+  std::uint64_t pushed = 0;       // blocks that it released
+  std::uint64_t dropped = 0;      // that had no room (policy drop)
+  std::uint64_t taken = 0;        // also those that had been taken before
+  std::uint64_t redelivered = 0;  // of these, that had been
+  std::uint64_t ended =
+      0;  // that left the queue by it: it was done with them, or passed them on, or they were buried elsewhere
+  std::uint64_t put_back = 0;      // by itself, or by recovery
+  std::uint64_t passed = 0;        // on to other queues
+  std::uint64_t dead_letters = 0;  // that it was the last one to have
+  std::uint64_t waits = 0;         // for room
+};
+
 struct SlabSnapshot {
   std::uint32_t index = 0;
   std::uint64_t generation = 0;  // 0: never used
@@ -54,7 +85,8 @@ struct SlabSnapshot {
   std::uint64_t used_bytes = 0;  // claimed
   std::uint64_t capacity_bytes = 0;
   std::vector<std::string>
-      held_by;  // names of readers that hold or pin it, and of writers with an extent or frame open in it
+      held_by;  // names of readers that hold or pin it, durable ones that are away too, and of writers with an extent or
+                // frame open in it
 };
 
 struct ParticipantSnapshot {
@@ -68,12 +100,18 @@ struct ParticipantSnapshot {
   std::uint64_t start_time = 0;     // clock ticks after boot
   std::uint64_t attached_ns = 0;    // wall clock
   Liveness state = Liveness::alive;
-  bool in_operation = false;                    // a reservation or a claim is open, or a range is pinned
-  std::uint64_t heartbeat_age_ms = 0;           // 0 for those in another time namespace, whose clock cannot be compared
-  std::vector<std::uint64_t> held_generations;  // of a pool's user: the numbers of its buffers, from 1
-  std::uint64_t held_bytes = 0;                 // of these slabs, or buffers
+  bool in_operation = false;           // a reservation or a claim is open, or a range is pinned
+  std::uint64_t heartbeat_age_ms = 0;  // 0 for those in another time namespace, whose clock cannot be compared
+  std::vector<std::uint64_t>
+      held_generations;  // of a pool's user, a map's viewer, or a queue's consumer: the numbers of its buffers, from 1
+  std::uint64_t held_bytes = 0;  // of these slabs, or buffers
   Ledger ledger;
-  PoolLedger pool_ledger;  // of a pool's user
+  // Of a stream's reader, whenever it attached. Nothing of others, and while it attaches. In a stream that overwrites, more by
+  // what it has read of a slab that was overwritten in the meantime, until the reader itself looks.
+  std::optional<Lag> lag;
+  PoolLedger pool_ledger;               // of a pool's user
+  std::optional<MapLedger> map_ledger;  // of a map's editor
+  QueueLedger queue_ledger;             // of a queue's producer or consumer
 };
 
 struct JournalRecord {
@@ -106,9 +144,11 @@ struct BackingFile {
 // A stream by itself.
 struct StreamSnapshot {
   StreamOptions options;
-  std::uint64_t generation = 0;      // the active one
-  bool awaits_first_reader = false;  // StreamOptions::retain, and no reader has come yet: nothing is reclaimed
+  std::uint64_t generation = 0;        // the active one
+  bool awaits_first_reader = false;    // StreamOptions::retain, and no reader has come yet: nothing is reclaimed
+  std::uint64_t finished_writers = 0;  // that said that no more comes from them
   std::vector<SlabSnapshot> slabs;
+  std::vector<DurableReaderInfo> durable_readers;
   std::uint64_t departed_participants = 0;
   Ledger departed;
 };
@@ -126,7 +166,15 @@ struct PoolHolder {
   std::uint64_t oldest_ms = 0;
 };
 
-// A pool by itself.
+// The buffers of one size class of a pool, that it has blocks for.
+struct PoolClass {
+  std::uint64_t bytes = 0;    // of each
+  std::uint64_t buffers = 0;  // that there are
+  std::uint64_t free = 0;     // of these
+};
+
+// A pool by itself. With size classes, `count`, `free` and `unbacked` are in pieces of the smallest size (PoolOptions::piece_bytes());
+// what blocks leave over is in none of them.
 struct PoolSnapshot {
   PoolOptions options;
   std::uint64_t count = 0;   // buffers that there are
@@ -135,9 +183,13 @@ struct PoolSnapshot {
   std::uint64_t shared = 0;  // that were shared, and not freed yet: some may be held by nobody
   std::uint64_t free = 0;
   std::uint64_t unbacked = 0;  // of these: their memory is the system's, until somebody needs it (Pool::trim())
-  std::uint64_t acquired = 0;  // so far, by users that are there
-  std::uint64_t waits = 0;     // so far, for a buffer
-  std::uint64_t waiting = 0;   // users that wait now
+  std::uint64_t in_use_bytes = 0;
+  std::uint64_t cached_bytes = 0;
+  std::uint64_t shared_bytes = 0;
+  std::vector<PoolClass> classes;  // by size; empty if there is one
+  std::uint64_t acquired = 0;      // so far, by users that are there
+  std::uint64_t waits = 0;         // so far, for a buffer
+  std::uint64_t waiting = 0;       // users that wait now
   // The most buffers that were not free at a time, those at hand included. It is told in batches, behind what leaves the
   // pool: so it may be too small by what was under way, also when a user was killed.
   std::uint64_t peak = 0;
@@ -148,6 +200,46 @@ struct PoolSnapshot {
   PoolLedger departed;
 };
 
+// A map by itself. What of its values there is, and who keeps old versions, is told by its pool, and its participants.
+struct MapSnapshot {
+  MapOptions options;
+  std::string pool;           // the name of the one that it has its values in
+  std::uint64_t keys = 0;     // that there are
+  std::uint64_t room = 0;     // for so many keys, now
+  std::uint64_t changes = 0;  // so far; one that its editor died of may count twice
+  MapLedger present;          // of all editors that are there
+  std::uint64_t departed_participants = 0;
+  MapLedger departed;  // of all that left or died
+};
+
+// A cell by itself.
+struct CellSnapshot {
+  std::size_t value_bytes = 0;
+  std::uint64_t version = 0;  // values that were stored so far
+};
+
+// What one group of a queue's consumers has before it.
+struct QueueGroupSnapshot {
+  std::uint64_t queued = 0;    // that nobody has taken yet
+  std::uint64_t returned = 0;  // that were put back, or whose consumer died
+  std::uint64_t held = 0;      // by its consumers
+  std::uint64_t dead = 0;      // dead letters that stay here
+};
+
+// A queue by itself. While nobody works in it, groups x pushed = ended + what the groups have before them; each death may leave a
+// block counted in a pass that was under way.
+struct QueueSnapshot {
+  QueueOptions options;
+  std::string pool;          // the name of the one that its blocks are buffers of
+  std::uint64_t pushed = 0;  // blocks that came into the queue, so far
+  std::uint64_t ended = 0;   // that left it, of all groups
+  std::vector<QueueGroupSnapshot> groups;
+  std::uint64_t oldest_ms = 0;  // since the oldest one that is there was released
+  QueueLedger present;          // of all participants that are there
+  std::uint64_t departed_participants = 0;
+  QueueLedger departed;
+};
+
 struct FacilitySnapshot {
   FacilityInfo info;
   std::uint64_t recoveries = 0;        // participants whose things were taken back
@@ -155,6 +247,9 @@ struct FacilitySnapshot {
   std::vector<JournalRecord> journal;  // oldest first
   std::optional<StreamSnapshot> stream;
   std::optional<PoolSnapshot> pool;
+  std::optional<MapSnapshot> map;
+  std::optional<QueueSnapshot> queue;
+  std::optional<CellSnapshot> cell;
 };
 
 // A segment. What it says of slabs, departed and journal is that of its stream `main`, as in `facilities`; empty if it
@@ -181,12 +276,43 @@ struct InspectOptions {
   // A live participant is called hung when it holds something that others may need and made no progress for this long.
   // 0: never. One in another time namespace is never called hung.
   Milliseconds hung_after = std::chrono::seconds{5};
+  // Whether to find out how far readers are behind: that goes through all frames from the slab on that the slowest reader is
+  // in, some milliseconds for a million of them.
+  bool lag = true;
 };
 
 // A snapshot is not atomic: writers go on while it is taken; each figure by itself is true at some moment in between.
 // Throws Errc::corrupt and, for a name, whatever Segment::open may throw; a read-only descriptor is enough.
 Snapshot inspect(const Segment& segment, const InspectOptions& options = {});
 Snapshot inspect(std::string_view name, const InspectOptions& options = {});
+
+// Somebody who had a block, and was not done with it.
+struct DeliveryRecord {
+  bool died = false;  // otherwise it was put back
+  std::int32_t pid = 0;
+  std::string name;
+  std::uint64_t at_ns = 0;  // wall clock
+};
+
+// A block of a queue, as one group has it before itself.
+struct QueueBlock {
+  std::uint32_t group = 0;
+  std::uint64_t position = 0;  // in the queue's order
+  std::string_view state;      // queued, returned, held, dead
+  std::uint32_t deliveries = 0;
+  std::uint16_t type = 0;
+  std::optional<std::uint64_t> key;
+  std::uint64_t bytes = 0;            // that its producer used
+  std::uint64_t age_ms = 0;           // since it was released
+  std::uint64_t due_in_ms = 0;        // of one that was put back with a delay
+  std::string holder;                 // of one that is held
+  std::vector<std::byte> content;     // the beginning of it
+  std::vector<DeliveryRecord> notes;  // oldest first; as many as the queue keeps
+};
+
+// All blocks, by groups, in the queue's order, with up to `content_bytes` of each; takes nothing away from anybody. Throws Errc::corrupt,
+// Errc::forked, Errc::resource_exhausted.
+std::vector<QueueBlock> list_blocks(const Queue& queue, std::size_t content_bytes = 0);
 
 // A part of a segment: the common ones, and those of each facility's region.
 struct SegmentPart {
@@ -224,4 +350,4 @@ void dump(const Segment& segment, const std::function<void(const FrameRecord&)>&
 void dump(std::string_view segment, std::string_view stream, const std::function<void(const FrameRecord&)>& visit);
 void dump(const Stream& stream, const std::function<void(const FrameRecord&)>& visit);
 
-}  // namespace sapbuf
+SAPBUF_END

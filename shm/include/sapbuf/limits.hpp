@@ -5,7 +5,9 @@
 #include <string>
 #include <vector>
 
-namespace sapbuf {
+#include <sapbuf/abi.hpp>
+
+SAPBUF_BEGIN
 
 struct SpaceLimit {
   std::string what;         // "the free space of /dev/shm", "the memory limit of cgroup /system.slice/feed.service"
@@ -19,4 +21,4 @@ struct SpaceLimit {
 // be read is taken for no limit. Creating a segment looks at the same list. Thread-safe.
 std::vector<SpaceLimit> space_limits();
 
-}  // namespace sapbuf
+SAPBUF_END

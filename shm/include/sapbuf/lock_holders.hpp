@@ -7,9 +7,10 @@
 #include <string>
 #include <vector>
 
+#include <sapbuf/abi.hpp>
 #include <sapbuf/duration.hpp>
 
-namespace sapbuf {
+SAPBUF_BEGIN
 
 class Segment;
 
@@ -30,4 +31,4 @@ std::optional<std::vector<LockHolder>> find_lock_holders(const Segment& segment,
 // "pid 12, program; pid 13, other, a lock for reading"; empty for nobody.
 std::string to_string(std::span<const LockHolder> holders);
 
-}  // namespace sapbuf
+SAPBUF_END

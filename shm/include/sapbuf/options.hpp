@@ -5,13 +5,15 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
+#include <sapbuf/abi.hpp>
 #include <sapbuf/duration.hpp>
 #include <sapbuf/layout/policy.hpp>
 
-namespace sapbuf {
+SAPBUF_BEGIN
 
 struct StreamOptions {
   std::uint32_t slabs = 2;             // 2 to 64
@@ -26,6 +28,12 @@ struct StreamOptions {
   // Buffers of pools that may be attached to the messages of one slab, 1 to 7167: then the stream goes on to the next
   // slab. Each takes 16 bytes. 0: one for each KiB, 16 at the least.
   std::uint32_t attachments = 0;
+  // Each payload begins at a multiple of it, in every process: 8, 16, 32 or 64. Above 8 a message takes its payload and a
+  // header of 8 bytes, rounded up to a multiple of it, and a writer's calls are not inlined.
+  std::uint32_t payload_alignment = 8;
+  // Durable readers (ReaderOptions::durable) that there is room for, up to 64. Each takes 8 bytes for each granule of a slab
+  // (256 B to 1 KiB and more), or, in total order, a few lines.
+  std::uint32_t durable_readers = 0;
 };
 
 // The stream that a segment is made with.
@@ -44,6 +52,8 @@ struct SegmentOptions {
   bool retain = false;
   bool main_stream = true;  // false: it is made without a stream, and the options of one say nothing
   std::uint32_t attachments = 0;
+  std::uint32_t payload_alignment = 8;
+  std::uint32_t durable_readers = 0;
 
   // Those of its stream.
   constexpr StreamOptions stream() const noexcept {
@@ -53,7 +63,9 @@ struct SegmentOptions {
             .extent_bytes = extent_bytes,
             .on_full = on_full,
             .retain = retain,
-            .attachments = attachments};
+            .attachments = attachments,
+            .payload_alignment = payload_alignment,
+            .durable_readers = durable_readers};
   }
 };
 
@@ -82,13 +94,30 @@ enum class Keep : std::uint8_t {
   frame,  // until the iterator goes on: one slab is pinned at a time, however many the range goes through
 };
 
+// What a durable reader may keep from others while it is away, in streams that do not overwrite: as the reader says that came
+// last by its name. What goes beyond that is given up when somebody needs it: the reader misses it, and goes on with the oldest message that is there.
+struct DurableOptions {
+  std::uint64_t max_bytes = 0;       // whole slabs, with the one that is being filled; 0: all that there are
+  Milliseconds max_away = kForever;  // since it left, or died
+};
+
 struct ReaderOptions {
-  std::string name{};  // for people; 63 bytes are kept. Empty: the program's name and pid
+  // For people; 63 bytes are kept. Empty: the program's name and pid. Of a durable reader it is what it is known by: it has
+  // 1 to 63 bytes, and at most one live reader.
+  std::string name{};
   From from = From::oldest;
   // A wait for messages ends within milliseconds once this becomes true (set by a signal handler, say): wait_for()
   // returns false, unless there is something to read. Must outlive the reader; null: nothing stops a wait.
   const std::atomic<bool>* stop = nullptr;
   Keep keep = Keep::range;
+  // A wait for messages ends also when no more comes: wait_for() returns false, and Reader::is_finished() is true.
+  bool until_finished = false;
+  // The place that the reader has come to stays in the stream under its name when it detaches or dies, and the next reader
+  // that is durable by that name goes on there (`from` then says nothing): every message comes at least once, and once if
+  // nobody died. What a reader was killed in the middle of, a range, comes again. Needs room (StreamOptions::durable_readers).
+  // Until then the stream keeps for it what it has not read, as far as the options say: see
+  // Stream::durable_readers() and remove_durable_reader().
+  std::optional<DurableOptions> durable{};
 };
 
-}  // namespace sapbuf
+SAPBUF_END

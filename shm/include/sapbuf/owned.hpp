@@ -4,9 +4,10 @@
 #include <new>
 #include <type_traits>
 
+#include <sapbuf/abi.hpp>
 #include <sapbuf/pool.hpp>
 
-namespace sapbuf {
+SAPBUF_BEGIN
 
 // What may live in shared memory: it looks the same in every process, and needs no destructor, for whoever has it may be killed.
 // Pointers and references in it are the caller's business: they mean nothing elsewhere.
@@ -59,4 +60,4 @@ class [[nodiscard]] Owned {
   Status status_ = Status::closed;
 };
 
-}  // namespace sapbuf
+SAPBUF_END

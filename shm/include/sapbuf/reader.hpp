@@ -1,19 +1,26 @@
 // Reading: pin what is there, look at it in place, unpin.
 #pragma once
 
+#include <array>
+#include <bit>
 #include <chrono>
+#include <compare>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <iterator>
 #include <optional>
 #include <span>
+#include <string_view>
+#include <type_traits>
 #include <utility>
 
+#include <sapbuf/abi.hpp>
 #include <sapbuf/buffer_reference.hpp>
 #include <sapbuf/layout/frame.hpp>
 #include <sapbuf/stream.hpp>
 
-namespace sapbuf {
+SAPBUF_BEGIN
 
 namespace detail {
 
@@ -75,6 +82,22 @@ class Attachments {
   std::uint32_t first_place_;
 };
 
+// Where a message stands in its stream. No other message of that stream has, had or will have the same one: a position may be
+// stored, and compared. Positions grow in the order of the stream; in per-writer order, of the messages of each writer.
+struct FramePosition {
+  std::uint64_t generation = 0;  // of the slab; 0: no message has this position
+  std::uint64_t offset = 0;      // of the message's header in the slab, in bytes
+
+  friend auto operator<=>(const FramePosition&, const FramePosition&) = default;
+};
+
+namespace detail {
+template <typename Value>
+concept TriviallyCopyable = std::is_trivially_copyable_v<Value>;
+
+FramePosition position_of(ReaderState& reader, const std::byte* payload) noexcept;
+}  // namespace detail
+
 // One committed message, in place. Valid as long as the range it came from, or as ReaderOptions::keep says.
 class Frame {
  public:
@@ -88,7 +111,20 @@ class Frame {
 
   std::uint16_t type() const noexcept { return type_; }
   std::span<const std::byte> bytes() const noexcept { return {payload_, size_}; }  // aligned to 8 bytes
+  std::string_view text() const noexcept { return {reinterpret_cast<const char*>(payload_), size_}; }
+  // A copy of the value that Writer::write() made this message of; nothing if the message has another size.
+  template <detail::TriviallyCopyable Value>
+  std::optional<Value> as() const noexcept {
+    if (size_ != sizeof(Value)) return std::nullopt;
+    std::array<std::byte, sizeof(Value)> bytes;
+    std::memcpy(bytes.data(), payload_, sizeof(Value));
+    return std::bit_cast<Value>(bytes);
+  }
   Attachments attachments() const noexcept { return {reader_, payload_, first_attached_}; }
+  // As sapbuf::dump and `sapbuf dump` have it. Of a Frame{} that no range handed out: none.
+  FramePosition position() const noexcept {
+    return reader_ == nullptr ? FramePosition{} : detail::position_of(*reader_, payload_);
+  }
 
  private:
   const std::byte* payload_ = nullptr;
@@ -100,12 +136,24 @@ class Frame {
 
 namespace detail {
 
+// Messages that were handed out, and not counted yet: how many in the upper half, and their payload's bytes in the lower
+// one. None of what is counted together leaves a slab, so neither half runs over.
+struct Handed {
+  std::uint64_t word = 0;
+
+  static constexpr std::uint64_t kOneMessage = std::uint64_t{1} << 32;
+
+  constexpr std::uint64_t messages() const noexcept { return word >> 32; }
+  constexpr std::uint64_t bytes() const noexcept { return word & 0xffff'ffffu; }
+};
+static_assert(layout::kMaxSlabBytes <= std::uint64_t{1} << 32);
+
 // Where the walk through a range stands. It lives in the range itself, and what is not inlined takes and returns words:
 // the address of a range that is a local variable never escapes, so a loop that reads keeps all of this in registers.
 struct Walk {
   const std::byte* at = nullptr;   // the next header
   const std::byte* end = nullptr;  // behind the extent (per-writer order) or the slab (total order)
-  std::uint64_t handed = 0;        // messages handed out, and not counted yet
+  std::uint64_t handed = 0;        // see Handed
   ReaderState* state = nullptr;    // null: nothing is pinned
 };
 
@@ -161,7 +209,7 @@ class [[nodiscard]] PinnedRange {
               [[likely]] {
             frame_ = Frame{w.at + layout::kUnitBytes, header, w.state};
             w.at += span;
-            ++w.handed;
+            w.handed += detail::Handed::kOneMessage + header.payload_bytes();
             return;
           }
         }
@@ -188,8 +236,12 @@ class [[nodiscard]] PinnedRange {
     if (walk_.state != nullptr) detail::unpin(*walk_.state, walk_.at, walk_.handed);
   }
 
-  [[gnu::always_inline]] Iterator begin() const noexcept { return Iterator{&walk_}; }
+  [[gnu::always_inline]] Iterator begin() const& noexcept { return Iterator{&walk_}; }
+  Iterator begin() const&& = delete;  // the frames would go with the range, before anybody could look at them
   std::default_sentinel_t end() const noexcept { return {}; }
+
+  // For the library's own parts. Null: there was nothing to read.
+  detail::ReaderState* state() const noexcept { return walk_.state; }
 
  private:
   mutable detail::Walk walk_;  // walking is all that a range is for
@@ -207,7 +259,7 @@ class Reader {
   Reader& operator=(Reader&& other) noexcept;
   ~Reader();
 
-  // Waits until there is something to read: true; or until the time is over, or ReaderOptions::stop is set: false. Any
+  // Waits until there is something to read: true; or until the time is over, or a flag of ReaderOptions ends it: false. Any
   // duration: one that is too long to be counted in nanoseconds is for ever. Spins briefly, then sleeps. A reader that
   // waits for something that a dead process began runs recovery itself. A signal handler that returns does not end the
   // wait, unless it sets the flag. Nor does it end when the segment is removed: see is_current(). Throws Errc::forked,
@@ -217,6 +269,13 @@ class Reader {
   bool wait_for(std::chrono::duration<Rep, Period> timeout) {
     return wait_for(detail::saturated<std::chrono::nanoseconds>(timeout));
   }
+
+  // A descriptor to wait on, for poll, epoll or an event loop: readable when there may be something to read, until a pin() or a
+  // wait_for() finds nothing. The reader's own, as long as that lives: not to be read from or closed. The first call makes it,
+  // with a thread that sleeps in the kernel; it costs writers nothing but a wake when somebody waits. With until_finished it is
+  // readable at the end, too. A look that finds nothing may do recovery no more: the thread does. Throws as pin(), and
+  // Errc::resource_exhausted.
+  int event_fd();
 
   // What can be read now; empty if nothing. In a busy stream, the range behind a wait_for() leaves to the next one what
   // a writer has only begun: reading where it writes would slow both down. One range at a time. Throws Errc::forked,
@@ -232,6 +291,11 @@ class Reader {
   // pin().
   std::uint64_t skip_to_newest();
 
+  // Whether all has been read, and no more comes: a writer said so (Writer::finish()), and none is attached any more, but for
+  // the dead that nobody recovered yet. A writer that comes later, before it has left too, makes it false again. Throws as
+  // pin().
+  bool is_finished();
+
   // Whether the segment still has its name: false once it was removed, also if there is a new one of that name by now.
   // Such a reader gets what the writers that stayed behind with it write, and nothing else. As Segment::is_current();
   // false if this reader was closed or moved from.
@@ -243,8 +307,10 @@ class Reader {
   std::uint64_t lost() const noexcept;       // messages that were overwritten before this reader came to them: exact
   std::uint64_t skipped() const noexcept;    // messages that skip_to_newest() left out
   // Messages committed before this reader attached that it does not get: their slabs were needed again before it came,
-  // or it began with the newest. Nothing if nobody counted them: in total order, unless the stream overwrites.
+  // or it began with the newest. Of one that goes on in the place of a durable reader: those behind that place. Nothing if nobody counted them: in total order, unless the stream overwrites.
   std::optional<std::uint64_t> missed_before() const noexcept;
+  // Whether there were some, also where nobody counted them; false after close().
+  bool missed_any() const noexcept;
   std::uint32_t slot() const noexcept;  // index in the registry
   // Using the reader afterwards throws Errc::invalid_argument. Detaches now and lets go of everything; while a range is
   // alive, what the range keeps stays, and the reader detaches when the range goes.
@@ -257,4 +323,4 @@ class Reader {
   detail::ReaderState* state_;
 };
 
-}  // namespace sapbuf
+SAPBUF_END

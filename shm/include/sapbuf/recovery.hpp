@@ -5,18 +5,30 @@
 #include <string>
 #include <vector>
 
+#include <sapbuf/abi.hpp>
 #include <sapbuf/segment.hpp>
 
-namespace sapbuf {
+SAPBUF_BEGIN
 
-enum class Role : std::uint8_t { none = 0, writer = 1, reader = 2, user = 3 };
+// Of a stream: writer, reader; of a pool: user; of a map: viewer (MapReader), editor (MapWriter); of a queue: producer, consumer;
+// of a cell: viewer (Cell<const T>), editor.
+enum class Role : std::uint8_t {
+  none = 0,
+  writer = 1,
+  reader = 2,
+  user = 3,
+  viewer = 4,
+  editor = 5,
+  producer = 6,
+  consumer = 7,
+};
 std::string_view to_string(Role role) noexcept;
 
 // One participant whose death was proved and whose things were taken back.
 struct DeadParticipant {
   std::uint32_t slot = 0;
   Role role = Role::none;
-  std::string facility;  // name of the stream or pool that it took part in
+  std::string facility;  // name of the stream, pool or map that it took part in
   std::string name;
   std::int32_t pid = 0;
   // "ofd-lock-free": the kernel dropped its liveness lock; "process-ended": no thread of its process will ever run its
@@ -50,4 +62,4 @@ RecoveryReport recover(const Segment& segment);
 // those that nobody would hold any more; nothing is repaired, so `repairs` and `repaired_bytes` stay 0.
 RecoveryReport find_dead(const Segment& segment);
 
-}  // namespace sapbuf
+SAPBUF_END

@@ -8,10 +8,11 @@
 #include <string_view>
 #include <vector>
 
+#include <sapbuf/abi.hpp>
 #include <sapbuf/error.hpp>
 #include <sapbuf/options.hpp>
 
-namespace sapbuf {
+SAPBUF_BEGIN
 
 namespace detail {
 class SegmentCore;
@@ -112,4 +113,4 @@ class Segment {
 // Reader is made.
 void set_slabs_in_core_dumps(bool keep) noexcept;
 
-}  // namespace sapbuf
+SAPBUF_END

@@ -4,12 +4,15 @@
 #include <cstdint>
 #include <string_view>
 
-namespace sapbuf {
+#include <sapbuf/abi.hpp>
+
+SAPBUF_BEGIN
 
 // clang-format off: it takes the attribute for the beginning of a list.
 enum class [[nodiscard]] Status : std::uint8_t{
     ok = 0,
-    full,              // no slab could be had: dropped (policies drop and overwrite; counted in the ledger)
+    full,              // no slab could be had: dropped (policies drop and overwrite; counted in the ledger). Of a map:
+                       // it has as many keys as it can. Of a queue: all its slots wait to be taken
     timeout,           // the same after waiting for the writer's whole timeout (policy block; counted as dropped)
     stopped,           // WriterOptions::stop ended a wait for space; nothing was counted, and the call may be repeated
     would_deadlock,    // policy block: a range that this very thread has pinned keeps the space that it would wait for;
@@ -21,6 +24,11 @@ enum class [[nodiscard]] Status : std::uint8_t{
     stale,             // what a reference names was freed, or is in another pool
     other_segment,     // a buffer was to be attached to a message in another segment than its own
     attachments_full,  // the message's slab has as many attached buffers as it can: abort, and reserve anew
+    not_found,         // the map has no such key; the queue has nothing to be taken
+    exists,            // the map has the key already
+    version_changed,   // flip_if: the key has another version by now
+    not_alone,         // a block that other groups of the queue get, too, cannot be passed on
+    overtaken,         // a map's values were replaced, and freed, before they could be kept, many times in a row
     closed,            // the writer was moved from or closed
     forked,            // the handle was inherited through fork and belongs to the parent: make a new one in the child
     corrupt,           // the segment's bytes contradict themselves
@@ -32,4 +40,4 @@ enum class [[nodiscard]] Status : std::uint8_t{
 
 std::string_view to_string(Status status) noexcept;
 
-}  // namespace sapbuf
+SAPBUF_END

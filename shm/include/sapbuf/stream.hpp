@@ -3,18 +3,32 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include <sapbuf/abi.hpp>
 #include <sapbuf/options.hpp>
 #include <sapbuf/segment.hpp>
 
-namespace sapbuf {
+SAPBUF_BEGIN
 
 namespace detail {
 class StreamCore;
 }
+
+// A reader whose place stays in its stream when it detaches or dies: see ReaderOptions::durable.
+struct DurableReaderInfo {
+  std::string name;
+  std::optional<std::uint32_t> slot;  // of the reader that is attached by that name; nothing: it is away
+  // Since it left or died, in milliseconds. Nothing while it is attached, and on the clock of another time namespace.
+  std::optional<std::uint64_t> away_ms;
+  std::uint64_t kept_bytes = 0;       // of slabs, that are kept for it while it is away
+  std::uint64_t behind_messages = 0;  // that stand there, and that it has still to come to
+  std::uint64_t behind_bytes = 0;     // of their payload
+  DurableOptions limits;
+};
 
 // A shared handle, like Segment: copies refer to the same mapping, which lives until the last copy, and the last Writer
 // or Reader made from it, is gone. Thread-safe. One that was moved from throws Errc::invalid_argument.
@@ -50,6 +64,12 @@ class Stream {
   std::size_t bytes() const;  // of its region
   std::size_t max_message_bytes() const;
 
+  // In no order; nothing is attached, nothing is written. Throws Errc::forked, Errc::resource_exhausted.
+  std::vector<DurableReaderInfo> durable_readers() const;
+  // Forgets where that one is, and lets go of what was kept for it. False if there is none of that name. Throws Errc::busy
+  // if a reader is attached by that name.
+  bool remove_durable_reader(std::string_view name) const;
+
   // For the library's own parts.
   const std::shared_ptr<detail::StreamCore>& core() const;
   Stream(Segment segment, std::shared_ptr<detail::StreamCore> core, bool created) noexcept;
@@ -60,4 +80,4 @@ class Stream {
   bool created_ = false;
 };
 
-}  // namespace sapbuf
+SAPBUF_END

@@ -4,7 +4,9 @@
 #include <string>
 #include <string_view>
 
-namespace sapbuf {
+#include <sapbuf/abi.hpp>
+
+SAPBUF_BEGIN
 
 // One line that steers no terminal and hides nothing: control characters, bytes that are not UTF-8, and characters that
 // cannot be seen or that turn the direction of writing are escaped (\n, \x1b, \u{202e}). Everything else stays as it
@@ -17,4 +19,4 @@ std::string printable(std::string_view text);
 // means another one.
 std::string shell_operand(std::string_view text);
 
-}  // namespace sapbuf
+SAPBUF_END

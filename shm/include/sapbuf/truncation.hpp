@@ -2,9 +2,10 @@
 // somebody handles it.
 #pragma once
 
+#include <sapbuf/abi.hpp>
 #include <sapbuf/segment.hpp>
 
-namespace sapbuf {
+SAPBUF_BEGIN
 
 // From now on this process survives the truncation of any segment that it has open or opens later, of named ones and of
 // memory that came with a descriptor. What it has mapped of that segment becomes private zeros at the same addresses,
@@ -21,4 +22,4 @@ void survive_truncation();
 // Whether that has happened to the segment in this process. Thread-safe.
 bool was_truncated(const Segment& segment);
 
-}  // namespace sapbuf
+SAPBUF_END

@@ -1,7 +1,9 @@
 #pragma once
 
-namespace sapbuf {
+#include <sapbuf/abi.hpp>
+
+SAPBUF_BEGIN
 
 inline constexpr const char* kVersion = "0.1.0";
 
-}  // namespace sapbuf
+SAPBUF_END

@@ -2,13 +2,16 @@
 #pragma once
 
 #include <algorithm>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <span>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 
+#include <sapbuf/abi.hpp>
 #include <sapbuf/attached.hpp>
 #include <sapbuf/detail/checks.hpp>
 #include <sapbuf/detail/kill_point.hpp>
@@ -19,17 +22,35 @@
 #include <sapbuf/status.hpp>
 #include <sapbuf/stream.hpp>
 
-namespace sapbuf {
+SAPBUF_BEGIN
 
 namespace detail {
 
 struct WriterState;
 
+template <typename Message>
+concept TextOrBytes = std::convertible_to<const Message&, std::string_view> ||
+    std::convertible_to<const Message&, std::span<const std::byte>>;
+template <typename Message>
+concept InOnePiece = requires(const Message& message) {
+  std::span{message};
+};
+template <typename Message>
+using ElementOf = typename decltype(std::span{std::declval<const Message&>()})::element_type;
+
+// What stands in one piece, and is no text and no bytes already: its elements are copied.
+template <typename Range>
+concept WritableRange = !TextOrBytes<Range> && InOnePiece<Range> && std::is_trivially_copyable_v<ElementOf<Range>>;
+// What can be copied byte by byte, and means the same in another process as far as a type can tell.
+template <typename Value>
+concept WritableValue = !TextOrBytes<Value> && !InOnePiece<Value> && std::is_trivially_copyable_v<Value> &&
+                        !std::is_pointer_v<Value> && !std::is_member_pointer_v<Value>;
+
 // The part of a writer that the inlined path touches. It lives in the Writer itself, and what is not inlined takes and
 // returns words: the address of a Writer that is a local variable never escapes, so a loop that writes keeps all of
 // this in registers. In memory, each message would wait for the stores of the one before.
 //
-// Inlined are reservations inside an extent, in streams without full fences. In all other cases `end` is null, so that
+// Inlined are reservations inside an extent, in streams without full fences and aligned payloads. In all other cases `end` is null, so that
 // the look for room finds none, and no flag costs every message a look of its own. The slow path finds out why, in this
 // order:
 //
@@ -38,7 +59,8 @@ struct WriterState;
 //   closed amid a reservation   reserve_slow()                               WriterState::closed
 //   forked: this is the child   reserve_slow()                               WriterState::forked
 //   a reservation is open       Writer::open(), until commit or abort        `busy` in the slot's progress word
-//   total order, full fences    reserve_slow(), which never gives one        WriterState::is_inlined()
+//   total order, full fences,   reserve_slow(), which never gives one        WriterState::is_inlined()
+//   aligned payloads
 //   no extent                   a new Writer; reserve_slow(), without room   WriterState::has_extent()
 //
 // Who was closed amid a reservation, forked, or taken for dead has an `end` still, and comes to the slow path because
@@ -50,7 +72,8 @@ struct WriterHot {
   std::uint64_t progress = 0;    // what the slot's progress word says, without the busy flag
   layout::StreamSlot* slot = nullptr;
   layout::Event* data = nullptr;
-  WriterState* state = nullptr;  // null: closed, or moved from
+  WriterState* state = nullptr;                  // null: closed, or moved from
+  std::uint64_t alignment = layout::kUnitBytes;  // of payloads
 #ifdef SAPBUF_CHECKS
   Usage usage;
 #endif
@@ -62,11 +85,14 @@ struct WriterStart {
   layout::StreamSlot* slot;
   layout::Event* data;
   std::uint64_t progress;
+  std::uint64_t alignment;
 };
 WriterStart open_writer(const Stream& stream, const WriterOptions& options);
 // Detaches: true. While a reservation is open, ends the right to make another one, and does nothing else: false.
 bool close_writer(WriterState& state) noexcept;
 void end_writer(WriterState* state) noexcept;  // detaches in any case
+int event_fd_of(WriterState* state);
+Status finish_writer(WriterState& state) noexcept;  // `ok`: it has said so, and is to be ended
 std::uint32_t slot_of(const WriterState& state) noexcept;
 
 // What an attempt to reserve led to, and what the writer goes on with.
@@ -100,9 +126,12 @@ AttachResult attach(WriterState& state, Buffer& buffer, const std::byte* header,
 
 void wake_sleepers(layout::Event& event) noexcept;
 
+// No slab has room for more, whatever their sizes; and these times the span of the largest one is a 64-bit number.
+inline constexpr std::size_t kMostMessages = layout::kPayloadCeiling / layout::kUnitBytes;
+
 // Publishes the frames from `header` to `next`. `word` is the first one's header: it is written last, so whoever sees
 // it sees them all. Then they are counted, `progress` being what the slot is to say; and `end` is the writer's again
-// (null: not inlined, in total order and with full fences).
+// (null: not inlined, in total order, with full fences or aligned payloads).
 [[gnu::always_inline]] inline void publish(WriterHot& writer, std::byte* header, std::uint64_t word, std::byte* next,
                                            std::byte* end, std::uint64_t progress) noexcept {
   if (end == nullptr) [[unlikely]]
@@ -158,9 +187,16 @@ class [[nodiscard]] Reservation {
   explicit operator bool() const noexcept { return status_ == Status::ok; }
   Status status() const noexcept { return status_; }
 
-  // The payload, in place, aligned to 8 bytes; its content is undefined until it is written. Empty after commit or
+  // The payload, in place, aligned as StreamOptions::payload_alignment says; its content is undefined until it is written. Empty after commit or
   // abort.
   std::span<std::byte> bytes() const noexcept { return {payload_, size_}; }
+  // The same for snprintf() and its like. Compilers do not see that it is null where nothing was reserved, for they would warn
+  // of that.
+  std::span<char> chars() const noexcept {
+    auto* begin = reinterpret_cast<char*>(payload_);
+    asm("" : "+r"(begin));
+    return {begin, size_};
+  }
 
   // Attaches a buffer of a pool in the same segment: it lives at least as long as its message can be read. Readers find
   // it by Frame::attachments(), and adopt it if they want it longer. The user that had it has it no more. Several may be
@@ -206,7 +242,7 @@ class [[nodiscard]] Reservation {
   std::byte* payload_ = nullptr;  // null: nothing is open
   std::size_t size_ = 0;
   // The writer's, carried along: a store into the payload may change the Writer for all that a compiler knows.
-  std::byte* end_ = nullptr;  // null: commit is not inlined (total order, full fences)
+  std::byte* end_ = nullptr;  // null: commit is not inlined
   std::uint64_t progress_ = 0;
   layout::MessageHead head_;
   Status status_;
@@ -222,6 +258,7 @@ class [[nodiscard]] Batch {
         first_(std::exchange(other.first_, nullptr)),
         next_(std::exchange(other.next_, nullptr)),
         limit_(std::exchange(other.limit_, nullptr)),
+        padded_limit_(std::exchange(other.padded_limit_, nullptr)),
         end_(other.end_),
         progress_(other.progress_),
         word_(other.word_),
@@ -235,7 +272,7 @@ class [[nodiscard]] Batch {
   explicit operator bool() const noexcept { return status_ == Status::ok; }
   Status status() const noexcept { return status_; }
 
-  // Room for the next message: its payload, aligned to 8 bytes, to be written before commit. A span whose data() is
+  // Room for the next message: its payload, aligned as Reservation::bytes(), to be written before commit. A span whose data() is
   // null if it does not fit any more; then commit, and reserve another batch.
   std::span<std::byte> append(std::size_t size, std::uint16_t type = 0) noexcept;
   std::size_t messages() const noexcept { return messages_; }  // that were appended, and not committed yet
@@ -252,7 +289,7 @@ class [[nodiscard]] Batch {
     SAPBUF_CHECK_CALL(writer_->usage);
     SAPBUF_CHECK(ended);
     messages_ = 0;
-    next_ = limit_ = nullptr;
+    next_ = limit_ = padded_limit_ = nullptr;
     writer_->progress = detail::abort_reserved(*writer_->state, std::exchange(first_, nullptr) + layout::kUnitBytes,
                                                std::exchange(first_attached_, 0));
     writer_->end = end_;
@@ -261,13 +298,16 @@ class [[nodiscard]] Batch {
  private:
   friend class Writer;
 
+  bool pad(std::size_t size, std::uint64_t& span) noexcept;
+
   [[gnu::always_inline]] Batch(detail::WriterHot* writer, Status status) noexcept : writer_(writer), status_(status) {}
   [[gnu::always_inline]] Batch(detail::WriterHot* writer, std::byte* payload, std::size_t size, std::byte* end,
                                std::uint64_t progress, std::uint16_t) noexcept
       : writer_(writer),
         first_(payload - layout::kUnitBytes),
         next_(first_),
-        limit_(first_ + layout::frame_span(size)),
+        limit_(writer->alignment == layout::kUnitBytes ? first_ + layout::frame_span(size) : first_),
+        padded_limit_(limit_ == first_ ? first_ + layout::padded_span(size, writer->alignment) : nullptr),
         end_(end),
         progress_(progress),
         status_(Status::ok) {}
@@ -276,6 +316,8 @@ class [[nodiscard]] Batch {
   std::byte* first_ = nullptr;  // header of the first message; null: nothing is open
   std::byte* next_ = nullptr;   // header of the next one
   std::byte* limit_ = nullptr;
+  // Where payloads are aligned, what `limit_` is elsewhere; there, `limit_` is where `next_` is. Else null.
+  std::byte* padded_limit_ = nullptr;
   std::byte* end_ = nullptr;    // as in Reservation
   std::uint64_t progress_ = 0;  // with what was appended
   std::uint64_t word_ = 0;      // of the first header
@@ -300,6 +342,7 @@ class Writer {
     hot_.slot = start.slot;
     hot_.data = start.data;
     hot_.progress = start.progress;
+    hot_.alignment = start.alignment;
   }
   [[gnu::always_inline]] Writer(Writer&& other) noexcept : hot_(other.release()) {}
   [[gnu::always_inline]] Writer& operator=(Writer&& other) noexcept {
@@ -317,8 +360,8 @@ class Writer {
   Reservation reserve(std::size_t size, std::uint16_t type = 0) noexcept;
 
   // Room for `messages` messages of `payload_bytes` in all, that are published together; a batch counts as one
-  // reservation. As reserve() otherwise: what a batch takes must fit a slab. Each message begins at a multiple of 8
-  // bytes, and how that divides the room is not known beforehand: up to 7 bytes a message are taken for it.
+  // reservation. As reserve() otherwise: what a batch takes must fit a slab. Each payload is aligned, and how that divides
+  // the room is not known beforehand: up to 7 bytes a message are taken for it, or 63 with a payload_alignment of 64.
   Batch reserve_batch(std::size_t messages, std::size_t payload_bytes) noexcept;
   // The same where the sizes are known: takes exactly what messages of these payload sizes need, appended in any order;
   // or `messages` messages of `bytes_each` at most.
@@ -330,6 +373,25 @@ class Writer {
   [[gnu::always_inline]] Status write(std::string_view message, std::uint16_t type = 0) noexcept {
     return write(std::as_bytes(std::span{message.data(), message.size()}), type);
   }
+  // The elements of a vector, an array, or another range that stands in one piece.
+  template <detail::WritableRange Range>
+  [[gnu::always_inline]] Status write(const Range& elements, std::uint16_t type = 0) noexcept {
+    return write(std::as_bytes(std::span{elements}), type);
+  }
+  // A value as it stands in memory, with what lies between its members; Frame::as() has it back.
+  template <detail::WritableValue Value>
+  [[gnu::always_inline]] Status write(const Value& value, std::uint16_t type = 0) noexcept {
+    return write(std::as_bytes(std::span{&value, 1}), type);
+  }
+
+  // Says that no more comes, and detaches: once all writers have left, and readers have read all, Reader::is_finished() is
+  // true. `already_reserved`: commit or abort first; otherwise as reserve(), and then nothing was said.
+  Status finish() noexcept;
+
+  // A descriptor to wait on, as Reader::event_fd(): readable when there may be room, until a reservation finds none
+  // (Status::full, or Status::timeout with a timeout of 0). Throws Errc::forked, Errc::resource_exhausted,
+  // Errc::invalid_argument once closed.
+  int event_fd() const { return detail::event_fd_of(hot_.state); }
 
   // Index in the registry; all ones once closed.
   [[gnu::always_inline]] std::uint32_t slot() const noexcept {
@@ -340,6 +402,10 @@ class Writer {
   [[gnu::always_inline]] void close() noexcept {
     if (hot_.state != nullptr && detail::close_writer(*hot_.state)) hot_ = {};
   }
+
+  // For the library's own parts.
+  detail::WriterHot& hot() noexcept { return hot_; }
+  const detail::WriterHot& hot() const noexcept { return hot_; }
 
  private:
   [[gnu::always_inline]] detail::WriterHot release() noexcept {
@@ -356,6 +422,13 @@ class Writer {
 
   detail::WriterHot hot_;
 };
+
+inline Status Writer::finish() noexcept {
+  if (hot_.state == nullptr) return Status::closed;
+  const Status status = detail::finish_writer(*hot_.state);
+  if (status == Status::ok) end();
+  return status;
+}
 
 template <typename Handle>
 [[gnu::always_inline]] inline Handle Writer::open(std::size_t size, std::uint16_t type) noexcept {
@@ -392,29 +465,27 @@ template <typename Handle>
 }
 
 [[gnu::always_inline]] inline Batch Writer::reserve_batch(std::size_t messages, std::size_t payload_bytes) noexcept {
-  // Each message takes a header and up to 7 bytes of padding; the first header is the reservation's own.
-  constexpr std::size_t kOverhead = 2 * layout::kUnitBytes - 1;
-  const bool fits = messages <= layout::kPayloadCeiling / kOverhead && payload_bytes <= layout::kPayloadCeiling;
+  // Each message takes a header and padding; the first header is the reservation's own.
+  const std::size_t overhead = layout::kUnitBytes + hot_.alignment - 1;
+  const bool fits = messages <= detail::kMostMessages && payload_bytes <= layout::kPayloadCeiling;
   return open<Batch>(
-      fits ? payload_bytes + std::max<std::size_t>(messages, 1) * kOverhead - layout::kUnitBytes : ~std::size_t{0}, 0);
+      fits ? payload_bytes + std::max<std::size_t>(messages, 1) * overhead - layout::kUnitBytes : ~std::size_t{0}, 0);
 }
 
 [[gnu::always_inline]] inline Batch Writer::reserve_batch(std::span<const std::size_t> payload_bytes) noexcept {
   std::size_t span = 0;
   for (const std::size_t bytes : payload_bytes) {
     if (bytes > layout::kPayloadCeiling || span > layout::kPayloadCeiling) return open<Batch>(~std::size_t{0}, 0);
-    span += layout::frame_span(bytes);
+    span += layout::padded_span(bytes, hot_.alignment);
   }
   // The first header is the reservation's own. Without messages there is nothing but that.
   return open<Batch>(std::max<std::size_t>(span, layout::kUnitBytes) - layout::kUnitBytes, 0);
 }
 
 [[gnu::always_inline]] inline Batch Writer::reserve_batch_of(std::size_t messages, std::size_t bytes_each) noexcept {
-  const bool fits =
-      bytes_each <= layout::kPayloadCeiling && messages <= layout::kPayloadCeiling / layout::frame_span(bytes_each);
-  return open<Batch>(
-      fits ? std::max<std::size_t>(messages, 1) * layout::frame_span(bytes_each) - layout::kUnitBytes : ~std::size_t{0},
-      0);
+  const std::size_t span = layout::padded_span(bytes_each, hot_.alignment);
+  const bool fits = messages <= detail::kMostMessages && bytes_each <= layout::kPayloadCeiling;
+  return open<Batch>(fits ? std::max<std::size_t>(messages, 1) * span - layout::kUnitBytes : ~std::size_t{0}, 0);
 }
 
 [[gnu::always_inline]] inline Status Writer::write(std::span<const std::byte> message, std::uint16_t type) noexcept {
@@ -448,9 +519,24 @@ inline Attached Reservation::attach(Buffer&& buffer) noexcept {
   return result.status;
 }
 
+// Where payloads are aligned, makes `limit_` and the next frame's `span` what the frame takes with its filler, which it
+// writes. False: there is no room.
+[[gnu::always_inline]] inline bool Batch::pad(std::size_t size, std::uint64_t& span) noexcept {
+  if (padded_limit_ == nullptr || size > layout::kPayloadCeiling) return false;
+  const std::uint64_t padded = layout::padded_span(size, writer_->alignment);
+  if (padded > static_cast<std::size_t>(padded_limit_ - next_)) return false;
+  if (padded != span)
+    layout::word_at(next_ + span).store(layout::FrameHeader::nop(padded - span).word, std::memory_order_relaxed);
+  span = padded;
+  limit_ = next_ + padded;
+  return true;
+}
+
 [[gnu::always_inline]] inline std::span<std::byte> Batch::append(std::size_t size, std::uint16_t type) noexcept {
-  const std::uint64_t span = layout::frame_span(size);
-  if (size > layout::kPayloadCeiling || span > static_cast<std::size_t>(limit_ - next_)) return {};
+  std::uint64_t span = layout::frame_span(size);
+  if (size > layout::kPayloadCeiling || span > static_cast<std::size_t>(limit_ - next_)) [[unlikely]] {
+    if (!pad(size, span)) return {};
+  }
   const std::uint64_t word = layout::FrameHeader::message(size, type).word;
   if (next_ == first_) {
     word_ = word;
@@ -472,7 +558,7 @@ inline Attached Reservation::attach(Buffer&& buffer) noexcept {
   messages_ = 0;
   std::byte* const first = std::exchange(first_, nullptr);
   detail::publish(*writer_, first, word_, std::exchange(next_, nullptr), end_, progress_);
-  limit_ = nullptr;
+  limit_ = padded_limit_ = nullptr;
   first_attached_ = 0;
 }
 
@@ -497,4 +583,4 @@ inline Attached Batch::attach(Buffer&& buffer) noexcept {
   return Status::ok;
 }
 
-}  // namespace sapbuf
+SAPBUF_END

@@ -9,9 +9,11 @@
 #include <atomic>
 #include <cstdint>
 
+#include <sapbuf/abi.hpp>
 #include <sapbuf/detail/this_thread.hpp>
 
-namespace sapbuf::detail {
+SAPBUF_BEGIN
+namespace detail {
 
 [[noreturn]] void end_misuse(const char* what) noexcept;
 
@@ -54,7 +56,8 @@ inline void check_may_go(const Usage& usage) noexcept {
   if (usage.reserved_by != nullptr) end_misuse("a Writer is moved or destroyed while a reservation of it is open");
 }
 
-}  // namespace sapbuf::detail
+}  // namespace detail
+SAPBUF_END
 
 #define SAPBUF_CHECK_CALL(usage) \
   const ::sapbuf::detail::Call sapbuf_call { usage }

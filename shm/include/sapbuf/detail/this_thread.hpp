@@ -1,7 +1,10 @@
 // Telling threads apart, at the price of a register.
 #pragma once
 
-namespace sapbuf::detail {
+#include <sapbuf/abi.hpp>
+
+SAPBUF_BEGIN
+namespace detail {
 
 // Another address for each thread.
 inline const void* this_thread_mark() noexcept {
@@ -9,4 +12,5 @@ inline const void* this_thread_mark() noexcept {
   return &mark;
 }
 
-}  // namespace sapbuf::detail
+}  // namespace detail
+SAPBUF_END

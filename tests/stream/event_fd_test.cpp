@@ -1,0 +1,256 @@
+// Descriptors of readers and writers, for programs that wait for other things, too.
+#include <boost/test/data/test_case.hpp>
+#include <boost/test/unit_test.hpp>
+
+#include <sys/epoll.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <fstream>
+
+#include "support/child.hpp"
+#include "support/every_stream.hpp"
+#include "support/main_stream.hpp"
+#include "support/readable.hpp"
+#include "support/stream.hpp"
+
+namespace sapbuf::test {
+namespace {
+
+using namespace std::chrono_literals;
+namespace data = boost::unit_test::data;
+
+SegmentOptions options_with(Order order, OnFull on_full, Fences fences = Fences::membarrier) {
+  return {.slab_bytes = 4096,
+          .order = order,
+          .extent_bytes = order == Order::per_writer ? 1024u : 0u,
+          .on_full = on_full,
+          .fences = fences};
+}
+
+std::size_t threads_of_this_process() {
+  std::ifstream status{"/proc/self/status"};
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with("Threads:")) return std::stoul(line.substr(8));
+  }
+  return 0;
+}
+
+std::uint32_t sleepers(const Segment& segment) { return main_stream(segment).control().data.sleepers.load(); }
+
+BOOST_AUTO_TEST_SUITE(event_fd)
+
+BOOST_DATA_TEST_CASE(a_readers_is_readable_until_a_look_finds_nothing, kEveryPath, order, fences) {
+  const HeapSegment segment{options_with(order, OnFull::block, fences)};
+  Writer writer{segment};
+  Reader reader{segment};
+  must_put(writer, {1, 0});
+  const int descriptor = reader.event_fd();
+  BOOST_TEST(reader.event_fd() == descriptor);
+  BOOST_TEST(is_readable(descriptor));  // it came before
+  BOOST_TEST(texts(reader, 1).size() == 1U);
+  BOOST_TEST(texts(reader).empty());
+  BOOST_TEST(!is_readable(descriptor));
+  for (std::uint32_t number = 1; number < 50; ++number) {
+    must_put(writer, {1, number});
+    BOOST_TEST(becomes_readable(descriptor));
+    BOOST_TEST(texts(reader, 1).size() == 1U);
+    BOOST_TEST(!reader.wait_for(0ms));
+    BOOST_TEST(!is_readable(descriptor));
+  }
+}
+
+BOOST_DATA_TEST_CASE(a_writer_in_another_process_makes_it_readable, kEveryStream, order, on_full) {
+  const TestName name;
+  const Segment segment = Segment::create(name, options_with(order, on_full));
+  Reader reader{segment};
+  const int descriptor = reader.event_fd();
+  BOOST_TEST(!is_readable(descriptor));
+  Child writing{[&](Link& link) {
+    Writer writer{Segment::open(name)};
+    for (std::uint32_t number = 0; link.hear() != 0; ++number) must_put(writer, {1, number});
+  }};
+  for (std::uint32_t round = 0; round < 200; ++round) {
+    writing.say(1);
+    BOOST_TEST_REQUIRE(becomes_readable(descriptor));
+    Log log;
+    while (log.read(reader) != 0) {
+    }
+    BOOST_TEST(log.size() == 1U);
+  }
+  writing.say(0);
+  BOOST_TEST(writing.wait() == 0);
+}
+
+// One who writes on and on, and one who reads what there is each time that it is told to: nothing is missed, and nobody sleeps
+// on something that is there.
+BOOST_DATA_TEST_CASE(no_wake_is_lost, kEveryPath, order, fences) {
+  const TestName name;
+  const Segment segment = Segment::create(name, options_with(order, OnFull::block, fences));
+  const std::uint32_t count = kSlow ? 2'000 : 20'000;
+  Reader reader{segment};
+  const int descriptor = reader.event_fd();
+  Child writing{[&](Link&) {
+    Writer writer{Segment::open(name), {.timeout = kPatience}};
+    Dice dice{base_seed()};
+    for (std::uint32_t number = 0; number < count; ++number) {
+      must_put(writer, {1, number});
+      for (std::uint64_t pause = dice.below(2'000); pause > 0; --pause) asm volatile("");
+    }
+  }};
+  Log log;
+  while (log.size() < count) {
+    BOOST_TEST_REQUIRE(becomes_readable(descriptor));
+    log.read(reader);
+  }
+  BOOST_TEST((log.in_order() && log.torn() == 0));
+  BOOST_TEST(writing.wait() == 0);
+}
+
+BOOST_AUTO_TEST_CASE(as_long_as_nobody_found_nothing_nobody_sleeps) {
+  const HeapSegment segment{options_with(Order::per_writer, OnFull::block)};
+  Writer writer{segment};
+  Reader reader{segment};
+  must_put(writer, {1, 0});
+  static_cast<void>(reader.event_fd());
+  BOOST_TEST(sleepers(segment) == 0U);  // so a commit makes no system call
+  texts(reader);
+  texts(reader);
+  BOOST_TEST(sleepers(segment) == 1U);
+  must_put(writer, {1, 1});
+  BOOST_TEST(sleepers(segment) == 0U);
+}
+
+BOOST_DATA_TEST_CASE(a_message_that_death_held_up_makes_it_readable, data::make(kOrders), order) {
+  const TestName name;
+  const Segment segment = Segment::create(name, options_with(order, OnFull::block));
+  Reader reader{segment};
+  Child victim{[&](Link& link) {
+    Writer writer{Segment::open(name)};
+    Reservation open = writer.reserve(100);  // in total order, what comes behind it waits for that
+    link.say(1);
+    link.hear();
+  }};
+  BOOST_TEST(victim.hear() == 1U);
+  Writer writer{segment};
+  must_put(writer, {1, 0});
+  const int descriptor = reader.event_fd();
+  while (!texts(reader).empty()) {
+  }
+  BOOST_TEST(!is_readable(descriptor));
+  victim.kill();  // nobody else recovers
+  if (order == Order::total) {
+    BOOST_TEST(becomes_readable(descriptor));
+    BOOST_TEST(texts(reader).size() == 1U);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_dead_waiter_costs_one_wake) {
+  const TestName name;
+  const Segment segment = Segment::create(name, options_with(Order::per_writer, OnFull::overwrite));
+  Child waiting{[&](Link& link) {
+    Reader reader{Segment::open(name)};
+    static_cast<void>(reader.event_fd());
+    link.say(1);
+    link.hear();
+  }};
+  BOOST_TEST(waiting.hear() == 1U);
+  BOOST_TEST(sleepers(segment) == 1U);
+  waiting.kill();
+  Writer writer{segment};
+  must_put(writer, {1, 0});
+  BOOST_TEST(sleepers(segment) == 0U);
+  BOOST_TEST(eventually([&] { return !recover(segment).pending; }));
+}
+
+BOOST_AUTO_TEST_CASE(the_end_of_the_stream_makes_it_readable_for_those_who_end_with_it) {
+  const HeapSegment segment{options_with(Order::per_writer, OnFull::block)};
+  Writer writer{segment};
+  Reader reader{segment, {.until_finished = true}};
+  const int descriptor = reader.event_fd();
+  BOOST_TEST(!is_readable(descriptor));
+  BOOST_TEST((writer.finish() == Status::ok));
+  BOOST_TEST(becomes_readable(descriptor));
+  BOOST_TEST(texts(reader).empty());
+  BOOST_TEST(reader.is_finished());
+  BOOST_TEST(is_readable(descriptor));
+}
+
+BOOST_DATA_TEST_CASE(a_writers_is_readable_when_there_may_be_room,
+                     data::make(kOrders) * data::make({OnFull::block, OnFull::drop}), order, on_full) {
+  const TestName name;
+  const Segment segment = Segment::create(name, options_with(order, on_full));
+  Writer writer{segment, {.timeout = 0ms}};
+  const int descriptor = writer.event_fd();
+  BOOST_TEST(is_readable(descriptor));
+  Reader reader{segment};
+  for (int round = 0; round < 20; ++round) {
+    Status refusal = Status::ok;
+    put_until_refused(writer, {1, 0}, 10'000, 200, &refusal);
+    BOOST_TEST((refusal == Status::timeout || refusal == Status::full));
+    BOOST_TEST(!is_readable(descriptor));
+    Log log;
+    while (log.read(reader) != 0) {
+    }
+    BOOST_TEST(becomes_readable(descriptor));
+    BOOST_TEST((put(writer, {1, 0}, 200) == Status::ok));
+  }
+}
+
+BOOST_DATA_TEST_CASE(a_writers_is_readable_when_what_was_kept_for_one_away_is_given_up, data::make(kOrders), order) {
+  const TestName name;
+  SegmentOptions options = options_with(order, OnFull::block);
+  options.durable_readers = 1;
+  const Segment segment = Segment::create(name, options);
+  Writer writer{segment, {.timeout = 0ms}};
+  const int descriptor = writer.event_fd();
+  Reader{segment, {.name = "audit", .durable = DurableOptions{.max_away = 300ms}}}.close();
+  put_until_refused(writer, {1, 0}, 10'000, 200);
+  BOOST_TEST(becomes_readable(descriptor));
+  BOOST_TEST((put(writer, {1, 0}, 200) == Status::ok));
+}
+
+BOOST_AUTO_TEST_CASE(its_thread_and_its_descriptor_go_with_the_handle) {
+  const HeapSegment segment{options_with(Order::per_writer, OnFull::block)};
+  const std::size_t before = threads_of_this_process();
+  int descriptor;
+  {
+    Reader reader{segment};
+    descriptor = reader.event_fd();
+    BOOST_TEST(threads_of_this_process() == before + 1);
+  }
+  BOOST_TEST(threads_of_this_process() == before);
+  BOOST_TEST(::fcntl(descriptor, F_GETFD) == -1);
+}
+
+BOOST_AUTO_TEST_CASE(a_child_made_by_fork_lets_go_of_it) {
+  const TestName name;
+  const Segment segment = Segment::create(name, options_with(Order::per_writer, OnFull::block));
+  std::optional<Reader> reader{std::in_place, segment};
+  const int descriptor = reader->event_fd();
+  Child child{[&](Link&) {
+    if (error_of([&] { static_cast<void>(reader->event_fd()); }) != Errc::forked) throw std::runtime_error("it works");
+    reader.reset();
+  }};
+  BOOST_TEST(child.wait() == 0);
+  BOOST_TEST(texts(*reader).empty());
+  Writer writer{segment};
+  must_put(writer, {1, 0});
+  BOOST_TEST(becomes_readable(descriptor));
+}
+
+BOOST_AUTO_TEST_CASE(closed_handles_have_none) {
+  const HeapSegment segment{options_with(Order::per_writer, OnFull::block)};
+  Reader reader{segment};
+  Writer writer{segment};
+  reader.close();
+  Writer elsewhere = std::move(writer);
+  BOOST_TEST((error_of([&] { static_cast<void>(reader.event_fd()); }) == Errc::invalid_argument));
+  BOOST_TEST(
+      (error_of([&] { static_cast<void>(writer.event_fd()); }) == Errc::invalid_argument));  // NOLINT: moved from
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
+}  // namespace sapbuf::test
