@@ -9,6 +9,7 @@
 #include "stream/frames.hpp"
 
 namespace sapbuf {
+inline namespace SAPBUF_ABI {
 namespace detail {
 namespace {
 
@@ -151,4 +152,5 @@ void dump(const Stream& stream, const std::function<void(const FrameRecord&)>& v
   detail::dump_unless_truncated(*stream.core(), visit);
 }
 
+}  // namespace SAPBUF_ABI
 }  // namespace sapbuf

@@ -8,6 +8,7 @@
 #include "segment/facility.hpp"
 
 namespace sapbuf {
+inline namespace SAPBUF_ABI {
 namespace {
 
 std::vector<SegmentPart> layout_of_core(detail::SegmentCore& core) {
@@ -43,4 +44,5 @@ std::vector<SegmentPart> layout_of(std::string_view name) {
   return opened.core->unless_truncated([&] { return layout_of_core(*opened.core); });
 }
 
+}  // namespace SAPBUF_ABI
 }  // namespace sapbuf

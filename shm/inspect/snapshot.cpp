@@ -6,22 +6,25 @@
 
 #include <sapbuf/inspect.hpp>
 
+#include "cell/cell_core.hpp"
+#include "inspect/map_snapshot.hpp"
+#include "inspect/pool_snapshot.hpp"
+#include "inspect/queue_snapshot.hpp"
 #include "platform/cancellation.hpp"
-#include "pool/chunks.hpp"
-#include "pool/figures.hpp"
-#include "pool/idle.hpp"
-#include "pool/pool_options.hpp"
 #include "segment/creation.hpp"
 #include "segment/departed.hpp"
 #include "segment/facility.hpp"
 #include "segment/journal.hpp"
 #include "segment/liveness.hpp"
 #include "segment/registry.hpp"
+#include "stream/durable_readers.hpp"
 #include "stream/ledger.hpp"
+#include "stream/reader_progress.hpp"
 #include "stream/slabs.hpp"
 #include "stream/stream_options.hpp"
 
 namespace sapbuf {
+inline namespace SAPBUF_ABI {
 namespace detail {
 namespace {
 
@@ -70,7 +73,10 @@ ParticipantSnapshot look_at_identity(SegmentCore& core, const DirectoryRecord& r
           .heartbeat_age_ms = clock.age_ns(slot) / 1'000'000,
           .held_generations = {},
           .ledger = {},
-          .pool_ledger = {}};
+          .lag = {},
+          .pool_ledger = {},
+          .map_ledger = {},
+          .queue_ledger = {}};
 }
 
 void look_at_ledger(StreamCore& stream, ParticipantSnapshot& seen) {
@@ -109,15 +115,37 @@ void look_at_participants(SegmentCore& core, const DirectoryRecord& record, Faci
     ParticipantSnapshot seen = look_at_identity(core, record, index, registration, clock);
     if (facility != nullptr) {
       facility->find_holdings(index, seen.held_generations);
-      seen.held_bytes = seen.held_generations.size() * facility->bytes_of_holding();
+      seen.held_bytes = facility->bytes_of(seen.held_generations);
     }
     if (stream != nullptr) look_at_ledger(*stream, seen);
+    if (record.kind == layout::FacilityKind::queue && facility != nullptr) {
+      seen.in_operation = facility->is_in_the_way(index, registration);
+    }
     seen.state = liveness_of(core, seen, active, options);
     // registry: the fence keeps this look behind the others. Who left meanwhile is not shown with a successor's words.
     std::atomic_thread_fence(std::memory_order_acquire);
     if (core.participant(index).registration.load(relaxed) == registration.word)
       participants.push_back(std::move(seen));
   });
+}
+
+// Readers are looked at behind the messages: what comes in between is nobody's lag yet.
+void look_at_lag(StreamCore& stream, std::vector<ParticipantSnapshot>& participants) {
+  std::uint64_t slowest = ~std::uint64_t{0};
+  for (const ParticipantSnapshot& participant : participants) {
+    if (participant.role != Role::reader) continue;
+    if (const auto progress = load_progress(stream.slot(participant.slot)))
+      slowest = std::min(slowest, progress->front);
+  }
+  if (slowest == ~std::uint64_t{0}) return;
+  const std::vector<GenerationContent> standing = count_standing(stream, slowest);
+  for (ParticipantSnapshot& participant : participants) {
+    if (participant.role != Role::reader) continue;
+    const auto progress = load_progress(stream.slot(participant.slot));
+    if (!progress) continue;
+    const Passed left = count_left(standing, *progress);
+    participant.lag = Lag{.messages = left.messages, .bytes = left.bytes};
+  }
 }
 
 void look_at_slabs(StreamCore& stream, const ActiveSlab& active, const std::vector<ParticipantSnapshot>& participants,
@@ -136,6 +164,7 @@ void look_at_slabs(StreamCore& stream, const ActiveSlab& active, const std::vect
           slab.held_by.push_back(participant.name);
         }
       }
+      std::ranges::copy(list_keepers_away(stream, life.generation()), std::back_inserter(slab.held_by));
     }
     snapshot.slabs.push_back(std::move(slab));
   });
@@ -193,135 +222,23 @@ StreamSnapshot look_at_stream(StreamCore& stream, const InspectOptions& options,
                           .generation = active.generation,
                           .awaits_first_reader = stream.geometry().retain &&
                                                  stream.control().reader_came.load(std::memory_order_acquire) == 0,
+                          .finished_writers = stream.control().finished_writers.load(relaxed),
                           .slabs = {},
+                          .durable_readers = list_durable(stream, options.lag ? CountBehind::yes : CountBehind::no),
                           .departed = {}};
   std::vector<ParticipantSnapshot> own;
   look_at_participants(stream.segment(), stream.record(), &stream, &stream, active.generation, options, own);
+  if (options.lag) look_at_lag(stream, own);
   look_at_slabs(stream, active, own, snapshot);
   look_at_departed(stream, snapshot);
   std::move(own.begin(), own.end(), std::back_inserter(participants));
   return snapshot;
 }
 
-void count_buffers(const PoolCore& pool, std::uint32_t chunk, layout::ChunkWord seen, PoolSnapshot& snapshot) {
-  const std::uint32_t end = end_of(pool, chunk);
-  if (seen.state() == layout::ChunkState::whole) snapshot.in_use += end - first_buffer_of(chunk);
-  if (seen.state() == layout::ChunkState::unbacked) snapshot.unbacked += end - first_buffer_of(chunk);
-  if (seen.state() == layout::ChunkState::whole) return;
-  for (std::uint32_t buffer = first_buffer_of(chunk); buffer < end; ++buffer) {
-    switch (layout::BufferWord{pool.word(buffer).load(relaxed)}.state()) {
-      case layout::BufferState::free:
-        ++snapshot.free;
-        break;
-      case layout::BufferState::local:
-        ++snapshot.in_use;
-        break;
-      case layout::BufferState::shared:
-      case layout::BufferState::dying:
-        ++snapshot.shared;
-        break;
-    }
-  }
-}
-
-void look_at_magazines(PoolCore& pool, PoolSnapshot& snapshot) {
-  for_each_participant(pool, [&](std::uint32_t index, layout::SlotRegistration) {
-    const layout::PoolSlot& slot = pool.slot(index);
-    const layout::MagazineState magazine{slot.state.load(relaxed)};
-    snapshot.acquired += magazine.acquired();
-    snapshot.cached += count_idle(pool, index);
-    if (slot.request.load(relaxed) != 0) ++snapshot.waiting;
-  });
-  // Of words and magazines that change meanwhile.
-  snapshot.cached = std::min(snapshot.cached, snapshot.in_use);
-  snapshot.in_use -= snapshot.cached;
-}
-
-void look_at_departed(PoolCore& pool, PoolSnapshot& snapshot) {
-  const layout::PoolControl& control = pool.control();
-  read_departed(control.departed_selector, control.departed, [&](const layout::DepartedUsers& record) {
-    const std::uint64_t acquired = record.acquired.load(relaxed);
-    snapshot.departed_users = record.participants.load(relaxed);
-    snapshot.departed = {.acquired = acquired,
-                         .hits = acquired - std::min(record.misses.load(relaxed), acquired),
-                         .adopted = record.adopted.load(relaxed),
-                         .released = record.released.load(relaxed),
-                         .attached = record.attached.load(relaxed),
-                         .reclaimed = record.reclaimed.load(relaxed),
-                         .refills = record.refills.load(relaxed),
-                         .stolen = record.stolen.load(relaxed),
-                         .grown = record.grown.load(relaxed),
-                         .waits = record.waits.load(relaxed)};
-  });
-}
-
-// What `peak` was told lags behind the words; these, at least, are out.
-std::uint64_t peak_of(PoolCore& pool, const PoolSnapshot& snapshot) noexcept {
-  const std::uint64_t out = snapshot.in_use + snapshot.cached + snapshot.shared;
-  return std::clamp(pool.control().peak.load(relaxed), out, snapshot.count);
-}
-
-PoolSnapshot look_at_pool(PoolCore& pool) {
-  pool.check();
-  PoolSnapshot snapshot{
-      .options = options_of(pool.geometry()), .count = pool.count(), .holders = {}, .present = {}, .departed = {}};
-  for_each_chunk(pool,
-                 [&](std::uint32_t chunk, layout::ChunkWord seen) { count_buffers(pool, chunk, seen, snapshot); });
-  look_at_magazines(pool, snapshot);
-  look_at_departed(pool, snapshot);
-  snapshot.waits = pool.control().next_ticket.load(relaxed);
-  snapshot.peak = peak_of(pool, snapshot);
-  snapshot.grown = snapshot.count - std::min(snapshot.options.count, snapshot.count);
-  return snapshot;
-}
-
-void look_at_figures(PoolCore& pool, ParticipantSnapshot& seen) {
-  const PoolFigures figures = load_figures(pool.slot(seen.slot));
-  seen.pool_ledger = {.acquired = figures.acquired,
-                      .hits = figures.acquired - figures.misses,
-                      .adopted = figures.adopted,
-                      .released = figures.released,
-                      .attached = figures.attached,
-                      .held = seen.held_generations.size() + pool.count_repeats(seen.slot),
-                      .refills = figures.refills,
-                      .stolen = figures.stolen,
-                      .grown = figures.grown,
-                      .waits = figures.waits};
-}
-
-void add(PoolLedger& sum, const PoolLedger& more) {
-  for (const auto figure :
-       {&PoolLedger::acquired, &PoolLedger::hits, &PoolLedger::adopted, &PoolLedger::released, &PoolLedger::attached,
-        &PoolLedger::held, &PoolLedger::refills, &PoolLedger::stolen, &PoolLedger::grown, &PoolLedger::waits}) {
-    sum.*figure += more.*figure;
-  }
-}
-
-std::uint32_t since_of(PoolCore& pool, std::uint32_t buffer) noexcept {
-  const std::uint32_t chunk = chunk_of(buffer);
-  const bool is_whole = layout::ChunkWord{pool.chunk(chunk).load(relaxed)}.state() == layout::ChunkState::whole;
-  return pool.since(is_whole ? first_buffer_of(chunk) : buffer).load(relaxed);
-}
-
-PoolHolder look_at_holder(PoolCore& pool, const ParticipantSnapshot& user) {
-  PoolHolder holder{
-      .slot = user.slot, .name = user.name, .buffers = user.held_generations.size(), .bytes = user.held_bytes};
-  if (!HeartbeatClock{}.is_comparable(pool.segment().participant(user.slot))) return holder;
-  for (const std::uint64_t number : user.held_generations) {
-    const std::uint32_t since = since_of(pool, static_cast<std::uint32_t>(number - 1));
-    // Behind the look: the clock is not before what it said then.
-    holder.oldest_ms = std::max<std::uint64_t>(holder.oldest_ms, pool.now_ms() - since);
-  }
-  return holder;
-}
-
-// `users` are the pool's own.
-void look_at_users(PoolCore& pool, std::vector<ParticipantSnapshot>& users, PoolSnapshot& snapshot) {
-  for (ParticipantSnapshot& user : users) {
-    look_at_figures(pool, user);
-    add(snapshot.present, user.pool_ledger);
-    if (!user.held_generations.empty()) snapshot.holders.push_back(look_at_holder(pool, user));
-  }
+CellSnapshot look_at_cell(CellCore& cell) {
+  cell.check();
+  return {.value_bytes = cell.geometry().value_bytes,
+          .version = layout::CellCurrent{cell.control().current.load(relaxed)}.version()};
 }
 
 FacilitySnapshot look_at_facility(Facility& facility, const InspectOptions& options, Snapshot& snapshot) {
@@ -331,14 +248,22 @@ FacilitySnapshot look_at_facility(Facility& facility, const InspectOptions& opti
                         .released = facility.head().released.load(relaxed),
                         .journal = look_at_journal(facility.head()),
                         .stream = {},
-                        .pool = {}};
+                        .pool = {},
+                        .map = {},
+                        .queue = {},
+                        .cell = {}};
   if (record.kind == layout::FacilityKind::stream) {
     seen.stream = look_at_stream(static_cast<StreamCore&>(facility), options, snapshot.participants);
     return seen;
   }
   std::vector<ParticipantSnapshot> own;
   if (record.kind == layout::FacilityKind::pool) seen.pool = look_at_pool(static_cast<PoolCore&>(facility));
+  if (record.kind == layout::FacilityKind::map) seen.map = look_at_map(static_cast<MapCore&>(facility));
+  if (record.kind == layout::FacilityKind::queue) seen.queue = look_at_queue(static_cast<QueueCore&>(facility));
+  if (record.kind == layout::FacilityKind::cell) seen.cell = look_at_cell(static_cast<CellCore&>(facility));
   look_at_participants(facility.segment(), record, &facility, nullptr, 0, options, own);
+  if (seen.map) look_at_editors(static_cast<MapCore&>(facility), own, *seen.map);
+  if (seen.queue) look_at_ends(static_cast<QueueCore&>(facility), own, *seen.queue);
   if (seen.pool) look_at_users(static_cast<PoolCore&>(facility), own, *seen.pool);
   std::move(own.begin(), own.end(), std::back_inserter(snapshot.participants));
   return seen;
@@ -379,7 +304,8 @@ Snapshot inspect_core(const std::shared_ptr<SegmentCore>& core, unsigned mode, c
     if (facility) {
       snapshot.facilities.push_back(look_at_facility(*facility, options, snapshot));
     } else {
-      snapshot.facilities.push_back({.info = info_of(record), .journal = {}, .stream = {}, .pool = {}});
+      snapshot.facilities.push_back(
+          {.info = info_of(record), .journal = {}, .stream = {}, .pool = {}, .map = {}, .queue = {}, .cell = {}});
       look_at_participants(*core, record, nullptr, nullptr, 0, options, snapshot.participants);
     }
     const FacilitySnapshot& seen = snapshot.facilities.back();
@@ -430,4 +356,5 @@ Snapshot inspect(std::string_view name, const InspectOptions& options) {
   return opened.core->unless_truncated([&] { return detail::inspect_core(opened.core, opened.mode, options); });
 }
 
+}  // namespace SAPBUF_ABI
 }  // namespace sapbuf

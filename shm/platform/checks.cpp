@@ -9,7 +9,7 @@
 #include <cstdlib>
 #include <cstring>
 
-namespace sapbuf::detail {
+namespace SAPBUF_DETAIL {
 
 void end_misuse(const char* what) noexcept {
   // Perhaps in a signal handler: nothing but write(2).
@@ -19,4 +19,4 @@ void end_misuse(const char* what) noexcept {
   std::abort();
 }
 
-}  // namespace sapbuf::detail
+}  // namespace SAPBUF_DETAIL

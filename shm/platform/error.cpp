@@ -3,6 +3,7 @@
 #include <sapbuf/text.hpp>
 
 namespace sapbuf {
+inline namespace SAPBUF_ABI {
 namespace {
 
 class Category final : public std::error_category {
@@ -81,6 +82,16 @@ std::string_view to_string(Status status) noexcept {
       return "other_segment";
     case Status::attachments_full:
       return "attachments_full";
+    case Status::not_found:
+      return "not_found";
+    case Status::exists:
+      return "exists";
+    case Status::version_changed:
+      return "version_changed";
+    case Status::not_alone:
+      return "not_alone";
+    case Status::overtaken:
+      return "overtaken";
     case Status::closed:
       return "closed";
     case Status::forked:
@@ -93,4 +104,5 @@ std::string_view to_string(Status status) noexcept {
   return "unknown";
 }
 
+}  // namespace SAPBUF_ABI
 }  // namespace sapbuf

@@ -7,6 +7,7 @@
 #include <sstream>
 
 namespace sapbuf {
+inline namespace SAPBUF_ABI {
 
 std::string to_string(std::span<const LockHolder> holders) {
   std::string text;
@@ -17,7 +18,10 @@ std::string to_string(std::span<const LockHolder> holders) {
   return text;
 }
 
-namespace platform {
+}  // namespace SAPBUF_ABI
+}  // namespace sapbuf
+
+namespace sapbuf::platform {
 namespace {
 
 namespace fs = std::filesystem;
@@ -94,5 +98,4 @@ std::string named_holders_of(const FileIdentity& file, std::uint64_t offset) noe
   }
 }
 
-}  // namespace platform
-}  // namespace sapbuf
+}  // namespace sapbuf::platform

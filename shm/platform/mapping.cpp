@@ -24,6 +24,33 @@ std::size_t smallest_mapping(int descriptor) noexcept {
   return std::max(page_bytes(), static_cast<std::size_t>(information.st_blksize) / page_bytes() * page_bytes());
 }
 
+// Returns MAP_FAILED, and sets errno.
+void* map_shared(void* place, int how, int descriptor, int protection, std::uint64_t offset,
+                 std::uint64_t bytes) noexcept {
+  return ::mmap(place, bytes, protection, MAP_SHARED | how, descriptor, static_cast<off_t>(offset));
+}
+
+// The same for more than the system aligns by itself: addresses are reserved, and what lies beside the file's is given back.
+void* map_aligned(int descriptor, int protection, std::uint64_t offset, std::uint64_t bytes,
+                  std::uint64_t alignment) noexcept {
+  const std::uint64_t whole = (bytes + page_bytes() - 1) / page_bytes() * page_bytes();
+  void* const reserved =
+      ::mmap(nullptr, whole + alignment, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (reserved == MAP_FAILED) return MAP_FAILED;
+  std::byte* const begin = static_cast<std::byte*>(reserved);
+  const std::uint64_t before = -reinterpret_cast<std::uintptr_t>(begin) & (alignment - 1);
+  void* const address = map_shared(begin + before, MAP_FIXED, descriptor, protection, offset, bytes);
+  if (address == MAP_FAILED) {
+    const int error = errno;
+    ::munmap(reserved, whole + alignment);
+    errno = error;
+    return MAP_FAILED;
+  }
+  if (before != 0) ::munmap(begin, before);
+  ::munmap(begin + before + whole, alignment - before);
+  return address;
+}
+
 }  // namespace
 
 Anchor::~Anchor() {
@@ -63,12 +90,14 @@ Mapping::~Mapping() {
   section.forget(*this);
 }
 
-void Mapping::map(int descriptor, FileAccess access, std::uint64_t offset, std::uint64_t bytes, Dump dump) {
+void Mapping::map(int descriptor, FileAccess access, std::uint64_t offset, std::uint64_t bytes, Dump dump,
+                  std::uint64_t alignment) {
   NoFork section;
   section.watch(*this);
   watched_ = true;
   const int protection = access == FileAccess::read_only ? PROT_READ : PROT_READ | PROT_WRITE;
-  void* const address = ::mmap(nullptr, bytes, protection, MAP_SHARED, descriptor, static_cast<off_t>(offset));
+  void* const address = alignment <= page_bytes() ? map_shared(nullptr, 0, descriptor, protection, offset, bytes)
+                                                  : map_aligned(descriptor, protection, offset, bytes, alignment);
   if (address == MAP_FAILED) {
     const int error = errno;
     section.forget(*this);

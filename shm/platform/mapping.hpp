@@ -43,8 +43,9 @@ class Mapping final : public ForkWatcher {
   Mapping& operator=(const Mapping&) = delete;
   ~Mapping();
 
-  // Throws Error.
-  void map(int descriptor, FileAccess access, std::uint64_t offset, std::uint64_t bytes, Dump dump);
+  // Its address is a multiple of `alignment`, a power of two. Throws Error.
+  void map(int descriptor, FileAccess access, std::uint64_t offset, std::uint64_t bytes, Dump dump,
+           std::uint64_t alignment = 1);
   // Memory that the caller mapped and will unmap.
   void adopt(std::byte* address, std::uint64_t bytes);
 

@@ -12,6 +12,7 @@
 #include "platform/file_facts.hpp"
 
 namespace sapbuf {
+inline namespace SAPBUF_ABI {
 namespace {
 
 using platform::kShmDirectory;
@@ -83,4 +84,5 @@ std::vector<SpaceLimit> space_limits() {
   return limits;
 }
 
+}  // namespace SAPBUF_ABI
 }  // namespace sapbuf

@@ -5,6 +5,7 @@
 #include <iterator>
 
 namespace sapbuf {
+inline namespace SAPBUF_ABI {
 namespace {
 
 // What text begins with: one character, or one byte that belongs to none.
@@ -129,4 +130,5 @@ std::string shell_operand(std::string_view text) {
   return ahead + (printable(text) == text ? single_quoted(text) : dollar_quoted(text));
 }
 
+}  // namespace SAPBUF_ABI
 }  // namespace sapbuf

@@ -1,8 +1,10 @@
 // Whether slabs go into core files: see <sapbuf/segment.hpp>.
 #pragma once
 
-namespace sapbuf::detail {
+#include <sapbuf/abi.hpp>
+
+namespace SAPBUF_DETAIL {
 
 bool slabs_in_core_dumps() noexcept;
 
-}  // namespace sapbuf::detail
+}  // namespace SAPBUF_DETAIL

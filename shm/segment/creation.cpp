@@ -11,7 +11,7 @@
 #include "platform/file_error.hpp"
 #include "segment/segment_header.hpp"
 
-namespace sapbuf::detail {
+namespace SAPBUF_DETAIL {
 namespace {
 
 using layout::SegmentHeader;
@@ -192,4 +192,4 @@ Obtained create_named(std::string_view name, const SegmentOptions& options, std:
   throw Error(Errc::busy, quoted_segment(name) + " is made and removed again all the time by somebody else");
 }
 
-}  // namespace sapbuf::detail
+}  // namespace SAPBUF_DETAIL

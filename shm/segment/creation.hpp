@@ -21,7 +21,7 @@
 #include "segment/directory.hpp"
 #include "segment/segment_core.hpp"
 
-namespace sapbuf::detail {
+namespace SAPBUF_DETAIL {
 
 enum class IfExists { fail, open };
 
@@ -43,4 +43,4 @@ std::shared_ptr<SegmentCore> open_in_memory(Memory memory);
 // Of what concerns all of the segment. Throws Error (invalid_argument) for options that cannot work.
 layout::SegmentGeometry geometry_of(const SegmentOptions& options);
 
-}  // namespace sapbuf::detail
+}  // namespace SAPBUF_DETAIL

@@ -11,7 +11,7 @@
 #include "segment/creation.hpp"
 #include "segment/segment_header.hpp"
 
-namespace sapbuf::detail {
+namespace SAPBUF_DETAIL {
 namespace {
 
 using layout::SegmentHeader;
@@ -127,4 +127,4 @@ std::shared_ptr<SegmentCore> open_in_memory(Memory memory) {
   return core_in_memory(memory, copy.header);
 }
 
-}  // namespace sapbuf::detail
+}  // namespace SAPBUF_DETAIL

@@ -7,7 +7,7 @@
 #include <sapbuf/detail/kill_point.hpp>
 #include <sapbuf/layout/word.hpp>
 
-namespace sapbuf::detail {
+namespace SAPBUF_DETAIL {
 
 // Who was in a slot, as the departed record names it.
 struct Occupant {
@@ -59,4 +59,4 @@ void read_departed(const layout::Word& selector, const Record (&records)[2], Rea
   }
 }
 
-}  // namespace sapbuf::detail
+}  // namespace SAPBUF_DETAIL

@@ -12,7 +12,7 @@
 #include "segment/recovery.hpp"
 #include "segment/words.hpp"
 
-namespace sapbuf::detail {
+namespace SAPBUF_DETAIL {
 namespace {
 
 using layout::Directory;
@@ -73,6 +73,7 @@ std::optional<DirectoryRecord> read_entry(SegmentCore& core, std::uint32_t index
                          .most_bytes = entry.most_bytes.load(relaxed),
                          .layout_hash = entry.layout_hash.load(relaxed),
                          .created_at_ns = entry.created_at_ns.load(relaxed),
+                         .needs = {entry.needs.load(relaxed)},
                          .choices = {}};
   for (std::size_t i = 0; i < layout::kChoices; ++i) record.choices[i] = entry.choices[i].load(relaxed);
   std::atomic_thread_fence(std::memory_order_acquire);
@@ -160,6 +161,14 @@ DirectoryEntry* find_free(Directory& directory) noexcept {
   return nullptr;
 }
 
+// Under the directory's lock: so nothing that needs it is being made meanwhile.
+void refuse_if_needed(SegmentCore& core, const Facility& facility) {
+  for (const DirectoryRecord& other : directory::list(core)) {
+    if (other.needs != facility.id()) continue;
+    throw Error(Errc::busy, facility.title() + " is needed by '" + other.name + "': remove that first");
+  }
+}
+
 // Settles the dead among those who use it, or are about to; the first live one is named.
 //   remove: acquire, behind the fence
 void refuse_if_used(SegmentCore& core, const Facility& facility) {
@@ -205,6 +214,7 @@ void directory::write_entry(DirectoryEntry& entry, const FacilityPlan& plan, std
   entry.most_bytes.store(most_bytes, relaxed);
   entry.layout_hash.store(plan.layout_hash, relaxed);
   entry.created_at_ns.store(platform::wall_clock_ns(), relaxed);
+  entry.needs.store(plan.needs.word, relaxed);
   store_text(entry.name, plan.name);
   for (std::size_t i = 0; i < layout::kChoices; ++i) entry.choices[i].store(plan.choices[i], relaxed);
 }
@@ -257,6 +267,9 @@ DirectoryRecord directory::make(SegmentCore& core, const FacilityPlan& plan) {
     settle(core, directory);  // first: one that somebody died removing is there again
     if (find_by_name(core, plan.name)) {
       throw Error(Errc::exists, title_of(core) + " has a facility named '" + plan.name + "' already");
+    }
+    if (plan.needs.word != 0 && !is_ready(core, plan.needs)) {
+      throw Error(Errc::not_found, "what '" + plan.name + "' needs was removed from " + title_of(core));
     }
     DirectoryEntry* const entry = find_free(directory);
     if (entry == nullptr) {
@@ -327,6 +340,7 @@ bool directory::remove(SegmentCore& core, std::string_view name) {
       throw Error(Errc::incompatible, title_of(core) + " has a facility '" + std::string(name) +
                                           "' of a kind that this library does not know: use the version that made it");
     }
+    refuse_if_needed(core, *facility);
     DirectoryEntry& entry = directory.entries[record->id.index()];
     // remove: seq_cst, before the slots are looked at.
     set_state(entry, EntryState::closing, std::memory_order_seq_cst);
@@ -347,4 +361,4 @@ bool directory::remove(SegmentCore& core, std::string_view name) {
   return removed;
 }
 
-}  // namespace sapbuf::detail
+}  // namespace SAPBUF_DETAIL

@@ -27,7 +27,7 @@
 #include <sapbuf/layout/directory.hpp>
 #include <sapbuf/layout/header.hpp>
 
-namespace sapbuf::detail {
+namespace SAPBUF_DETAIL {
 
 class SegmentCore;
 class Facility;
@@ -42,6 +42,7 @@ struct DirectoryRecord {
   std::uint64_t most_bytes = 0;
   std::uint64_t layout_hash = 0;
   std::uint64_t created_at_ns = 0;
+  layout::FacilityId needs{};
   std::uint64_t choices[layout::kChoices] = {};
 };
 
@@ -54,6 +55,7 @@ struct FacilityPlan {
   std::uint64_t most_bytes = 0;
   std::uint64_t control_bytes = 0;  // of these, from the beginning, what is written when it is made
   std::uint64_t layout_hash = 0;
+  layout::FacilityId needs{};  // another one, which cannot be removed before this one; 0: none
   std::uint64_t choices[layout::kChoices] = {};
   std::function<void(std::byte* region)> initialise;  // of zeroed memory
 };
@@ -79,16 +81,17 @@ std::vector<layout::FacilityId> list_in_use(SegmentCore& core);
 //   remove: seq_cst, behind the store of a registration
 bool is_ready(SegmentCore& core, layout::FacilityId id) noexcept;
 
-// Throws Error: exists, no_space, busy (somebody else is at it, and does not come to an end).
+// Throws Error: exists, no_space, busy (somebody else is at it, and does not come to an end), not_found (what it needs is
+// not there any more).
 DirectoryRecord make(SegmentCore& core, const FacilityPlan& plan);
 // Extends the region to at least `bytes`, rounded up to pages; one that is as large already stays as it is. Throws
 // Errc::no_space where it may grow no further, or the system has no room (the region stays as it was), not_found, busy
 // (somebody else is at the directory, and did not come to an end while this had patience).
 void grow(SegmentCore& core, layout::FacilityId id, std::uint64_t bytes, std::chrono::milliseconds patience);
-// False if there is none of that name. Throws Errc::busy while live participants use it, or as make. The dead
-// are settled first.
+// False if there is none of that name. Throws Errc::busy while live participants use it, or another facility needs it, or
+// as make. The dead are settled first.
 bool remove(SegmentCore& core, std::string_view name);
 
 }  // namespace directory
 
-}  // namespace sapbuf::detail
+}  // namespace SAPBUF_DETAIL

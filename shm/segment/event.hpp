@@ -20,7 +20,7 @@
 #include "platform/fence.hpp"
 #include "platform/futex.hpp"
 
-namespace sapbuf::detail {
+namespace SAPBUF_DETAIL {
 
 // Nobody sleeps longer than this without looking: a waker may die between its change and its wake.
 inline constexpr std::uint64_t kLongestSleepNs = 50'000'000;
@@ -39,6 +39,9 @@ class SleepTicket {
       std::atomic_thread_fence(std::memory_order_seq_cst);
     }
   }
+  // For somebody else who sleeps in this one's place.
+  std::uint32_t sequence() const noexcept { return sequence_; }
+  std::uint64_t longest_ns() const noexcept { return longest_ns_; }
   void sleep_until(std::uint64_t deadline_ns) const noexcept {
     platform::futex_wait(event_.sequence, sequence_, std::min(deadline_ns, platform::monotonic_ns() + longest_ns_));
   }
@@ -57,4 +60,4 @@ inline void notify(layout::Event& event) noexcept {
   if (event.sleepers.load(std::memory_order_relaxed) != 0) wake_sleepers(event);
 }
 
-}  // namespace sapbuf::detail
+}  // namespace SAPBUF_DETAIL

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace sapbuf::detail {
+namespace SAPBUF_DETAIL {
 
 using platform::Dump;
 using platform::NoFork;
@@ -60,9 +60,16 @@ void Facility::after_fork_in_child() noexcept {
   for (ForkHook* hook : hooks_) hook->after_fork_in_child();
 }
 
+void Facility::complete() noexcept {
+  complete_ = true;
+  // Either the handler saw that, or it is seen here that there was one.
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  if (segment_.truncated()) static_cast<void>(on_truncation());
+}
+
 bool Facility::on_truncation() noexcept { return control_range_.replace_by_zeros(); }
 
-std::uint64_t Facility::bytes_of_holding() const noexcept { return 0; }
+std::uint64_t Facility::bytes_of(std::span<const std::uint64_t>) const noexcept { return 0; }
 
 void Facility::collect_roots(layout::FacilityId, std::vector<std::uint64_t>&) {}
 
@@ -116,6 +123,7 @@ std::shared_ptr<Facility> find_facility(SegmentCore& segment, layout::FacilityId
   const FacilityType* const type = type_of(record->kind);
   if (type == nullptr) return nullptr;
   std::shared_ptr<Facility> opened = type->open(segment, *record);
+  opened->complete();
   open.insert_or_assign(id.index(), opened);
   return opened;
 }
@@ -133,4 +141,4 @@ std::optional<std::vector<std::shared_ptr<Facility>>> all_facilities(SegmentCore
   }
 }
 
-}  // namespace sapbuf::detail
+}  // namespace SAPBUF_DETAIL

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -17,7 +18,7 @@
 #include "segment/directory.hpp"
 #include "segment/segment_core.hpp"
 
-namespace sapbuf::detail {
+namespace SAPBUF_DETAIL {
 
 // A handle of a facility, as far as fork is concerned.
 class ForkHook {
@@ -98,8 +99,8 @@ class Facility : public platform::ForkWatcher {
   virtual void prepare(std::uint32_t slot) noexcept = 0;
   // What the slot's participant keeps from others, by numbers of the facility's own, in their order. Changes nothing.
   virtual void find_holdings(std::uint32_t slot, std::vector<std::uint64_t>& holdings) = 0;
-  // Of memory that one holding keeps from others.
-  virtual std::uint64_t bytes_of_holding() const noexcept;
+  // Of memory that these holdings keep from others.
+  virtual std::uint64_t bytes_of(std::span<const std::uint64_t> holdings) const noexcept;
   // Whether somebody may be waiting for the slot's participant. Changes nothing.
   virtual bool is_in_the_way(std::uint32_t slot, layout::SlotRegistration registration) = 0;
   // Ends all that the slot's participant had begun. Its owner is dead, or calls this itself. False: a live participant
@@ -126,10 +127,15 @@ class Facility : public platform::ForkWatcher {
   virtual void describe(std::vector<SegmentPart>& parts) const = 0;
 
   // The file was truncated: private zeros take the place of what this facility has mapped, at the same addresses, and
-  // the words that every step begins with say so. Async-signal-safe. False if the system refuses.
-  virtual bool on_truncation() noexcept;
+  // the words that every step begins with say so. Async-signal-safe. False if the system refuses. Of one whose
+  // constructor is still at it, only the control part is there, and nothing else may be asked.
+  bool tell_of_truncation() noexcept { return complete_ ? on_truncation() : control_range_.replace_by_zeros(); }
+  // Behind the constructor: what happened before that is made up for.
+  void complete() noexcept;
 
  protected:
+  // See tell_of_truncation().
+  virtual bool on_truncation() noexcept;
   // The word or struct at an offset from the segment's first byte, in the control part.
   template <typename T>
   T& at(std::uint64_t offset) const noexcept {
@@ -143,6 +149,7 @@ class Facility : public platform::ForkWatcher {
   const DirectoryRecord record_;
   const std::uint64_t control_bytes_;
   MappedRange control_range_;
+  std::atomic<bool> complete_{false};
   std::byte* control_ = nullptr;
   std::vector<ForkHook*> hooks_;  // changed within NoFork sections
 };
@@ -250,4 +257,4 @@ FacilityInfo info_of(const DirectoryRecord& record);
 // The facilities that a segment with these options is made with; defined in facilities.cpp.
 std::vector<FacilityPlan> plans_of(const SegmentOptions& options);
 
-}  // namespace sapbuf::detail
+}  // namespace SAPBUF_DETAIL

@@ -4,7 +4,7 @@
 #include "platform/clock.hpp"
 #include "segment/registry.hpp"
 
-namespace sapbuf::detail {
+namespace SAPBUF_DETAIL {
 namespace {
 
 constexpr auto relaxed = std::memory_order_relaxed;
@@ -83,4 +83,4 @@ void finish_entry(layout::JournalEntry& entry, std::uint32_t released) noexcept 
   entry.finished_ns.store(platform::wall_clock_ns(), std::memory_order_release);
 }
 
-}  // namespace sapbuf::detail
+}  // namespace SAPBUF_DETAIL

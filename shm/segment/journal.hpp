@@ -4,7 +4,7 @@
 #include "segment/facility.hpp"
 #include "segment/liveness.hpp"
 
-namespace sapbuf::detail {
+namespace SAPBUF_DETAIL {
 
 // Opens the entry for a death, or finds the one that a recoverer before us opened and could not finish: then its proof
 // stands there.
@@ -21,4 +21,4 @@ void note_repaired(layout::JournalEntry& entry, const RepairTally& tally) noexce
 
 void finish_entry(layout::JournalEntry& entry, std::uint32_t released) noexcept;
 
-}  // namespace sapbuf::detail
+}  // namespace SAPBUF_DETAIL

@@ -8,7 +8,7 @@
 #include "segment/facility.hpp"
 #include "segment/registry.hpp"
 
-namespace sapbuf::detail {
+namespace SAPBUF_DETAIL {
 namespace {
 
 using layout::ParticipantSlot;
@@ -97,4 +97,4 @@ void find_ended(SegmentCore& core) {
   }
 }
 
-}  // namespace sapbuf::detail
+}  // namespace SAPBUF_DETAIL

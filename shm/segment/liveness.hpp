@@ -5,7 +5,7 @@
 
 #include "segment/facility.hpp"
 
-namespace sapbuf::detail {
+namespace SAPBUF_DETAIL {
 
 enum class Proof {
   none,           // alive, or not in use
@@ -37,4 +37,4 @@ bool needs_settling(SegmentCore& core, std::uint32_t slot, layout::SlotRegistrat
 // LivenessSweep says from then on.
 void find_ended(SegmentCore& core);
 
-}  // namespace sapbuf::detail
+}  // namespace SAPBUF_DETAIL

@@ -10,6 +10,7 @@
 #include "platform/lock_holders.hpp"
 
 namespace sapbuf {
+inline namespace SAPBUF_ABI {
 
 namespace {
 constexpr std::chrono::hours kLongestPatience{1};
@@ -68,4 +69,5 @@ void SegmentLock::throw_not_held(const std::string& title, const char* what) con
 }
 
 }  // namespace detail
+}  // namespace SAPBUF_ABI
 }  // namespace sapbuf

@@ -11,7 +11,7 @@
 
 #include "segment/facility.hpp"
 
-namespace sapbuf::detail {
+namespace SAPBUF_DETAIL {
 
 class SegmentLock {
  public:
@@ -63,4 +63,4 @@ class DirectoryLock : public SegmentLock {
   const std::string& name_;
 };
 
-}  // namespace sapbuf::detail
+}  // namespace SAPBUF_DETAIL

@@ -14,6 +14,7 @@
 #include "segment/registry.hpp"
 
 namespace sapbuf {
+inline namespace SAPBUF_ABI {
 
 std::string_view to_string(Role role) noexcept {
   switch (role) {
@@ -25,6 +26,14 @@ std::string_view to_string(Role role) noexcept {
       return "reader";
     case Role::user:
       return "user";
+    case Role::viewer:
+      return "viewer";
+    case Role::editor:
+      return "editor";
+    case Role::producer:
+      return "producer";
+    case Role::consumer:
+      return "consumer";
   }
   return "unknown";
 }
@@ -106,7 +115,7 @@ std::vector<std::uint64_t> holdings_of(Facility& facility, std::uint32_t slot) {
 DeadParticipant describe(Facility& facility, const Candidate& candidate) {
   const layout::ParticipantSlot& slot = facility.segment().participant(candidate.slot);
   std::vector<std::uint64_t> held = holdings_of(facility, candidate.slot);
-  const std::uint64_t held_bytes = held.size() * facility.bytes_of_holding();
+  const std::uint64_t held_bytes = facility.bytes_of(held);
   return {.slot = candidate.slot,
           .role = static_cast<Role>(candidate.registration.role()),
           .facility = facility.record().name,
@@ -294,4 +303,5 @@ void settle_own(Facility& facility, std::uint32_t slot, SlotRegistration leaving
 }
 
 }  // namespace detail
+}  // namespace SAPBUF_ABI
 }  // namespace sapbuf

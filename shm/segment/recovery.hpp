@@ -16,7 +16,7 @@
 
 #include "segment/facility.hpp"
 
-namespace sapbuf::detail {
+namespace SAPBUF_DETAIL {
 
 // Looks at all participants of the segment. Throws Errc::corrupt if a facility that is open in this process, or that a
 // dead participant used, contradicts itself.
@@ -40,4 +40,4 @@ void recover_while_waiting(SegmentCore& core, std::uint64_t& last_try_ns, Sweepe
 void settle_own(Facility& facility, std::uint32_t slot, layout::SlotRegistration leaving,
                 std::chrono::milliseconds patience) noexcept;
 
-}  // namespace sapbuf::detail
+}  // namespace SAPBUF_DETAIL

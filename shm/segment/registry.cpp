@@ -6,7 +6,7 @@
 #include "segment/maintenance_lock.hpp"
 #include "segment/recovery.hpp"
 
-namespace sapbuf::detail {
+namespace SAPBUF_DETAIL {
 namespace {
 
 using layout::ParticipantSlot;
@@ -170,4 +170,4 @@ bool HeartbeatClock::is_comparable(const layout::ParticipantSlot& slot) const no
   return slot.time_namespace.load(relaxed) == time_namespace_;
 }
 
-}  // namespace sapbuf::detail
+}  // namespace SAPBUF_DETAIL

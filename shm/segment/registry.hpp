@@ -21,7 +21,7 @@
 #include "segment/facility.hpp"
 #include "segment/words.hpp"
 
-namespace sapbuf::detail {
+namespace SAPBUF_DETAIL {
 
 // A slot, as long as this exists.
 class Attachment {
@@ -82,4 +82,4 @@ class HeartbeatClock {
   std::uint64_t time_namespace_;
 };
 
-}  // namespace sapbuf::detail
+}  // namespace SAPBUF_DETAIL

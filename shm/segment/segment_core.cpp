@@ -9,7 +9,7 @@
 #include "platform/system_error.hpp"
 #include "segment/facility.hpp"
 
-namespace sapbuf::detail {
+namespace SAPBUF_DETAIL {
 
 namespace {
 
@@ -29,6 +29,19 @@ void forbid_writing_to_header(std::byte* base, std::uint64_t bytes) {
   }
 }
 
+// A stray close() in another thread may meet the descriptor between the look at it and its use: then it is opened anew.
+template <typename Map>
+void map_through(const platform::LockFile& file, Map map) {
+  constexpr int kTries = 3;
+  for (int tries = 1;; ++tries) {
+    try {
+      return file.with_descriptor(map);
+    } catch (const Error& error) {
+      if (error.errc() != Errc::system || tries == kTries) throw;
+    }
+  }
+}
+
 }  // namespace
 
 using platform::Dump;
@@ -36,12 +49,13 @@ using platform::FileAccess;
 using platform::NoFork;
 
 std::byte* MappedRange::map(SegmentCore& segment, FileAccess access, std::uint64_t offset, std::uint64_t bytes,
-                            Dump dump) {
+                            Dump dump, std::uint64_t alignment) {
   if (std::byte* const there = segment.supplied(offset)) {
     bytes_ = bytes;
     return there;
   }
-  segment.locks().with_descriptor([&](int descriptor) { mapping_.map(descriptor, access, offset, bytes, dump); });
+  map_through(segment.locks(),
+              [&](int descriptor) { mapping_.map(descriptor, access, offset, bytes, dump, alignment); });
   bytes_ = bytes;
   address_.store(mapping_.data(), std::memory_order_release);
   guard_.watch(mapping_.data(), bytes, segment);
@@ -49,12 +63,12 @@ std::byte* MappedRange::map(SegmentCore& segment, FileAccess access, std::uint64
 }
 
 std::byte* MappedRange::map_growing(SegmentCore& segment, FileAccess access, std::uint64_t offset, std::uint64_t bytes,
-                                    std::uint64_t most_bytes, Dump dump) {
+                                    std::uint64_t most_bytes, Dump dump, std::uint64_t alignment) {
   try {
-    return map(segment, access, offset, most_bytes, dump);
+    return map(segment, access, offset, most_bytes, dump, alignment);
   } catch (const Error& error) {  // RLIMIT_AS, mlockall, huge pages
     if (most_bytes == bytes || error.errc() != Errc::resource_exhausted) throw;
-    return map(segment, access, offset, bytes, dump);
+    return map(segment, access, offset, bytes, dump, alignment);
   }
 }
 
@@ -209,10 +223,10 @@ bool SegmentCore::on_truncation() noexcept {
   bool done = supplied_ ? replace_by_private_zeros(base_, supplied_bytes_)
                         : replace_by_private_zeros(base_, geometry_.regions_at);
   for (const std::atomic<Facility*>& place : told_) {
-    if (Facility* const facility = place.load()) done = facility->on_truncation() && done;
+    if (Facility* const facility = place.load()) done = facility->tell_of_truncation() && done;
   }
   telling_.fetch_sub(1);
   return done;
 }
 
-}  // namespace sapbuf::detail
+}  // namespace SAPBUF_DETAIL

@@ -21,7 +21,7 @@
 #include "platform/shared_file.hpp"
 #include "platform/truncation_guard.hpp"
 
-namespace sapbuf::detail {
+namespace SAPBUF_DETAIL {
 
 class Facility;
 class SegmentCore;
@@ -29,16 +29,16 @@ class SegmentCore;
 // A part of a segment that this process has mapped, or that stands in memory which the caller supplied.
 class MappedRange {
  public:
-  // Throws Error (resource_exhausted).
+  // At a multiple of `alignment`; supplied memory is where it is. Throws Error (resource_exhausted).
   std::byte* map(SegmentCore& segment, platform::FileAccess access, std::uint64_t offset, std::uint64_t bytes,
-                 platform::Dump dump);
+                 platform::Dump dump, std::uint64_t alignment = 1);
   // The same, with addresses for the `most_bytes` that the range may grow to: pages behind the end of the file become
   // valid when it is extended. Where the system refuses so many addresses, it is mapped as it is: see reach().
   std::byte* map_growing(SegmentCore& segment, platform::FileAccess access, std::uint64_t offset, std::uint64_t bytes,
-                         std::uint64_t most_bytes, platform::Dump dump);
+                         std::uint64_t most_bytes, platform::Dump dump, std::uint64_t alignment = 1);
   // Bytes from its beginning that this process can address.
   std::uint64_t reach() const noexcept { return bytes_; }
-  // See Facility::on_truncation. Async-signal-safe.
+  // See Facility::tell_of_truncation. Async-signal-safe.
   bool replace_by_zeros() noexcept;
 
  private:
@@ -198,4 +198,4 @@ class SegmentCore final : public platform::ForkWatcher, platform::TruncationTarg
   std::map<std::uint32_t, std::shared_ptr<Facility>> facilities_;  // by their places in the directory
 };
 
-}  // namespace sapbuf::detail
+}  // namespace SAPBUF_DETAIL

@@ -9,7 +9,7 @@
 #include "platform/clock.hpp"
 #include "platform/system_error.hpp"
 
-namespace sapbuf::detail {
+namespace SAPBUF_DETAIL {
 namespace {
 
 using layout::InitState;
@@ -126,4 +126,4 @@ void header::initialise(std::byte* base, const layout::SegmentGeometry& geometry
   header.init_state.store(static_cast<std::uint64_t>(InitState::ready), std::memory_order_release);
 }
 
-}  // namespace sapbuf::detail
+}  // namespace SAPBUF_DETAIL

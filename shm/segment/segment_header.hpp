@@ -10,7 +10,7 @@
 #include "platform/shared_file.hpp"
 #include "segment/directory.hpp"
 
-namespace sapbuf::detail {
+namespace SAPBUF_DETAIL {
 
 // The header as the file or the memory has it; all zero where there is less than a header. Nothing in shared memory is
 // looked at twice.
@@ -42,4 +42,4 @@ void initialise(std::byte* base, const layout::SegmentGeometry& geometry, std::s
 
 }  // namespace header
 
-}  // namespace sapbuf::detail
+}  // namespace SAPBUF_DETAIL

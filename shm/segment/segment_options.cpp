@@ -1,7 +1,7 @@
 // What of a segment's options concerns all of it.
 #include "segment/creation.hpp"
 
-namespace sapbuf::detail {
+namespace SAPBUF_DETAIL {
 
 layout::SegmentGeometry geometry_of(const SegmentOptions& options) {
   layout::SegmentGeometry geometry;
@@ -12,4 +12,4 @@ layout::SegmentGeometry geometry_of(const SegmentOptions& options) {
   return geometry;
 }
 
-}  // namespace sapbuf::detail
+}  // namespace SAPBUF_DETAIL

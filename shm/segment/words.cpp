@@ -4,7 +4,7 @@
 
 #include <sapbuf/text.hpp>
 
-namespace sapbuf::detail {
+namespace SAPBUF_DETAIL {
 namespace {
 
 constexpr auto relaxed = std::memory_order_relaxed;
@@ -39,4 +39,4 @@ std::string load_text(const layout::Word* words) {
 
 std::string load_name(const layout::Word* words) { return printable(load_text(words)); }
 
-}  // namespace sapbuf::detail
+}  // namespace SAPBUF_DETAIL

@@ -6,7 +6,7 @@
 
 #include <sapbuf/layout/word.hpp>
 
-namespace sapbuf::detail {
+namespace SAPBUF_DETAIL {
 
 inline constexpr std::size_t kTextBytes = 64;  // of each such text: 63 bytes at the most, and a zero
 
@@ -17,4 +17,4 @@ std::string load_text(const layout::Word* words);
 // Printable, whatever stands there: for people.
 std::string load_name(const layout::Word* words);
 
-}  // namespace sapbuf::detail
+}  // namespace SAPBUF_DETAIL
