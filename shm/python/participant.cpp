@@ -1,0 +1,38 @@
+#include "participant.hpp"
+
+namespace sapbuf::python {
+
+Participant::Call::Call(Participant& participant) : participant_(participant) {
+  participant_.check_ready();
+  participant_.in_call_ = true;
+}
+
+Participant::Call::~Call() {
+  participant_.in_call_ = false;
+  participant_.dropped_.clear();
+  if (participant_.closed_) participant_.detach();
+}
+
+void Participant::check_ready() const {
+  check_not_forked();
+  const auto this_one = [this] { return std::string{"this "} + what_; };
+  if (closed_) raise("Closed", this_one() + " was closed");
+  if (in_call_) raise("Busy", this_one() + " is used by another thread at this moment: make one for each thread");
+}
+
+void Participant::check_not_forked() const {
+  if (epoch_ == fork_epoch()) return;
+  raise("Forked",
+        std::string{"this "} + what_ +
+            " was inherited through fork and belongs to the parent process: open the segment again, and make a "
+            "new one");
+}
+
+void Participant::close() {
+  if (closed_) return;
+  closed_ = true;
+  stop_.store(true, std::memory_order_relaxed);
+  if (!in_call_) detach();
+}
+
+}  // namespace sapbuf::python

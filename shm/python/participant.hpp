@@ -1,0 +1,94 @@
+// What all participants have in common, whether they write, read or take.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <sapbuf/status.hpp>
+
+#include "errors.hpp"
+#include "waits.hpp"
+
+namespace sapbuf::python {
+
+// The library gives a participant to one thread at a time. Here threads take turns by the interpreter's lock, except
+// during waits: then the participant is `in a call`, other threads are told that it is busy, and what they drop of its
+// things is kept until the call is over. Everything but the stop flag is guarded by the interpreter's lock.
+class Participant : public std::enable_shared_from_this<Participant> {
+ public:
+  explicit Participant(const char* what) : what_(what) {}
+  Participant(const Participant&) = delete;
+  Participant& operator=(const Participant&) = delete;
+  virtual ~Participant() = default;
+
+  // One call, from its beginning to its end. Throws Forked, Closed, Busy.
+  class Call {
+   public:
+    explicit Call(Participant& participant);
+    Call(const Call&) = delete;
+    Call& operator=(const Call&) = delete;
+    ~Call();
+
+   private:
+    Participant& participant_;
+  };
+
+  // Throws Forked in a child that inherited it.
+  void check_not_forked() const;
+  bool is_closed() const noexcept { return closed_; }
+  // Detaches; a call that waits in another thread ends within milliseconds, and detaches then.
+  void close();
+
+  // Behind the end of something that kept a closed participant from detaching.
+  void settle() noexcept {
+    if (closed_ && !in_call_) detach();
+  }
+
+  std::atomic<bool>& stop() noexcept { return stop_; }
+  // Destroys a thing of this participant's now, or when the call in hand is over.
+  template <typename Thing>
+  void let_go(Thing thing) {
+    if (in_call_) dropped_.push_back(std::make_shared<Thing>(std::move(thing)));
+  }
+
+  // Calls `attempt`, which returns a Status, until it says something else than that it was stopped: at first so that it
+  // does not wait, then without the interpreter's lock. `stop` must be the flag that ends its waits, and it must end by
+  // itself with the deadline where that is no more than a slice away, and on other threads than the main one.
+  template <typename Attempt>
+  Status until_done(const Deadline& deadline, Attempt attempt) {
+    stop_.store(true, std::memory_order_relaxed);
+    Status status = attempt();
+    const bool needs_alarms = status == Status::stopped && is_main_thread() && deadline.left() > kSlice;
+    while (status == Status::stopped && !closed_) {
+      if (deadline.is_over()) return Status::timeout;
+      stop_.store(false, std::memory_order_relaxed);
+      std::optional<Alarm> alarm;
+      if (needs_alarms) alarm.emplace(stop_, std::min(deadline.left(), kSlice));
+      status = without_gil(attempt);
+      if (status == Status::stopped) run_signal_handlers();
+    }
+    return status;
+  }
+
+ protected:
+  // May be called more than once.
+  virtual void detach() noexcept = 0;
+
+ private:
+  void check_ready() const;
+
+  const char* what_;
+  std::atomic<bool> stop_{false};
+  bool in_call_ = false;
+  bool closed_ = false;
+  std::uint64_t epoch_ = fork_epoch();
+  std::vector<std::shared_ptr<void>> dropped_;
+};
+
+}  // namespace sapbuf::python
