@@ -38,7 +38,10 @@ class Stack {
 class Managed {
  public:
   explicit Managed(std::size_t bytes) : bytes_(bytes), memory_(buffers_of(bytes), bytes) {}
-  std::byte* acquire() noexcept { return static_cast<std::byte*>(memory_.segment().allocate(bytes_, std::nothrow)); }
+  std::byte* acquire() noexcept { return acquire(bytes_); }
+  std::byte* acquire(std::size_t bytes) noexcept {
+    return static_cast<std::byte*>(memory_.segment().allocate(bytes, std::nothrow));
+  }
   static std::byte* at(std::byte* held) noexcept { return held; }
   void release(std::byte* held) noexcept { memory_.segment().deallocate(held); }
 
@@ -51,6 +54,13 @@ class Managed {
 
 Calls calls_of_boost(Pattern pattern, std::size_t bytes) {
   return {call_of<Stack>(kStack, pattern, bytes), call_of<Managed>(kManaged, pattern, bytes)};
+}
+
+Calls mixed_calls_of_boost() {
+  return {{kManaged, [](benchmark::State& state) {
+             Managed allocator{kLargestMixed};
+             replace_mixed(state, allocator);
+           }}};
 }
 
 std::vector<Loop> loops_of_boost(std::size_t bytes) {

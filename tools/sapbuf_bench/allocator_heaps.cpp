@@ -15,7 +15,8 @@ namespace {
 class Malloc {
  public:
   explicit Malloc(std::size_t bytes) : bytes_(bytes) {}
-  std::byte* acquire() const noexcept { return static_cast<std::byte*>(std::malloc(bytes_)); }
+  std::byte* acquire() const noexcept { return acquire(bytes_); }
+  static std::byte* acquire(std::size_t bytes) noexcept { return static_cast<std::byte*>(std::malloc(bytes)); }
   static std::byte* at(std::byte* held) noexcept { return held; }
   static void release(std::byte* held) noexcept { std::free(held); }
 
@@ -32,7 +33,8 @@ class Mimalloc {
       : bytes_(bytes),
         malloc_(reinterpret_cast<decltype(&::mi_malloc)>(found("mi_malloc"))),
         free_(reinterpret_cast<decltype(&::mi_free)>(found("mi_free"))) {}
-  std::byte* acquire() const noexcept { return static_cast<std::byte*>(malloc_(bytes_)); }
+  std::byte* acquire() const noexcept { return acquire(bytes_); }
+  std::byte* acquire(std::size_t bytes) const noexcept { return static_cast<std::byte*>(malloc_(bytes)); }
   static std::byte* at(std::byte* held) noexcept { return held; }
   void release(std::byte* held) const noexcept { free_(held); }
 
@@ -68,7 +70,24 @@ class InUse : public Heap {
   std::array<std::byte*, 8> held_;
 };
 
+template <typename Heap>
+Call mixed_call_of(std::string column) {
+  return {std::move(column), [](benchmark::State& state) {
+            const Heap heap{0};
+            replace_mixed(state, heap);
+          }};
+}
+
 }  // namespace
+
+Calls mixed_calls_of_heaps() {
+  Calls calls;
+#ifdef SAPBUF_BENCH_MIMALLOC
+  calls.push_back(mixed_call_of<Mimalloc>("mimalloc"));
+#endif
+  calls.push_back(mixed_call_of<Malloc>("malloc"));
+  return calls;
+}
 
 Calls calls_of_heaps(Pattern pattern, std::size_t bytes) {
   Calls calls;

@@ -58,6 +58,29 @@ void acquire_and_release(benchmark::State& state, Pattern pattern, Allocator& al
   pattern == Pattern::singly ? acquire_singly(state, allocator) : acquire_bursts(state, allocator);
 }
 
+// Of any size: so many are held, and one after the other is released, and one of another size acquired in its place, as in a heap that
+// is in use. The allocator's acquire() takes the size.
+inline constexpr std::size_t kHeldAtOnce = 256;
+inline constexpr std::size_t kLargestMixed = 4096;
+const std::vector<std::size_t>& mixed_sizes();  // the same for all; as many small as large ones, by powers of two
+
+template <typename Allocator>
+void replace_mixed(benchmark::State& state, Allocator& allocator) {
+  const std::vector<std::size_t>& sizes = mixed_sizes();
+  std::vector<decltype(allocator.acquire(0))> held(kHeldAtOnce);
+  for (std::size_t i = 0; i < kHeldAtOnce; ++i) held[i] = allocator.acquire(sizes[i]);
+  std::size_t next = 0;
+  for (auto _ : state) {
+    auto& one = held[next % kHeldAtOnce];
+    allocator.release(one);
+    one = allocator.acquire(sizes[next++ % sizes.size()]);
+    std::byte* at = allocator.at(one);
+    benchmark::DoNotOptimize(at);
+    if (at == nullptr) return state.SkipWithError("no buffer");
+  }
+  for (auto& one : held) allocator.release(one);
+}
+
 // With an allocator that is there as long as the call.
 template <typename Allocator, typename... Arguments>
 Call call_of(std::string column, Pattern pattern, Arguments&&... arguments) {
@@ -99,5 +122,7 @@ Loop loop_of_rte_mempool(std::size_t bytes);                     // with cache; 
 Calls calls_of_heaps(Pattern pattern, std::size_t bytes);        // malloc; mimalloc with SAPBUF_BENCH_MIMALLOC
 Calls calls_of_boost(Pattern pattern, std::size_t bytes);        // lockfree::stack, and a managed segment
 std::vector<Loop> loops_of_boost(std::size_t bytes);
+Calls mixed_calls_of_heaps();
+Calls mixed_calls_of_boost();
 
 }  // namespace sapbuf::bench

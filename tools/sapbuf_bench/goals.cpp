@@ -136,6 +136,28 @@ void add_goals_of_streams(Goals& goals) {
   }
 }
 
+void add_goals_of_maps(Goals& goals) {
+  goals.at_most("map: 64 B read, against LMDB", 0.1,
+                goals.ratio({"map-read", 64, "sapbuf map"}, {"map-read", 64, "LMDB"}));
+  goals.at_most("map: 64 B read, against a seqlock", 1.5,
+                goals.ratio({"map-read", 64, "sapbuf map"}, {"map-read", 64, "seqlock (limit)"}));
+  goals.at_most("map: 64 B replaced, against LMDB without sync", 0.2,
+                goals.ratio({"map-write", 64, "sapbuf map"}, {"map-write", 64, "LMDB"}));
+  goals.at_most("map: read beside a writer that never stops, against alone", 1.25,
+                goals.ratio({"map-readers", 0, "sapbuf map, a writer"}, {"map-readers", 0, "sapbuf map, alone"}));
+}
+
+void add_goals_of_queues(Goals& goals) {
+  goals.at_least("queue: 16 B from one to one, against rte_ring MP/MC", 1.2,
+                 goals.ratio({"queue", 16, "sapbuf queue"}, {"queue", 16, "DPDK rte_ring MP/MC"}));
+  goals.at_least("queue: 1024 B from one to one, against rte_ring MP/MC", 1.2,
+                 goals.ratio({"queue", 1024, "sapbuf queue"}, {"queue", 1024, "DPDK rte_ring MP/MC"}));
+  goals.at_least("queue: batches of 32, 16 B, against rte_ring bulk", 1.0,
+                 goals.ratio({"queue", 16, "sapbuf queue batch 32"}, {"queue", 16, "DPDK rte_ring MP/MC bulk 32"}));
+  goals.at_least("queue: batches of 32, 1024 B, against rte_ring bulk", 1.0,
+                 goals.ratio({"queue", 1024, "sapbuf queue batch 32"}, {"queue", 1024, "DPDK rte_ring MP/MC bulk 32"}));
+}
+
 void add_goals_of_pools(Goals& goals) {
   constexpr const char* kPool = "sapbuf pool, 64 users";
   for (const auto& [scenario, how] : {std::pair{"pool-singly", "singly"}, std::pair{"pool-bursts", "in bursts"}}) {
@@ -189,6 +211,8 @@ std::vector<Goal> goals_of(const Report& report) {
   Goals goals{report};
   add_goals_of_streams(goals);
   add_goals_of_pools(goals);
+  add_goals_of_maps(goals);
+  add_goals_of_queues(goals);
   return goals.take();
 }
 

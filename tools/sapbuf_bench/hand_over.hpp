@@ -42,8 +42,14 @@ std::unique_ptr<Peer> make_lockfree(const Load& load);
 std::unique_ptr<Peer> make_mutex();
 std::unique_ptr<Peer> make_pipe();
 std::unique_ptr<Peer> make_unix_socket();
-std::unique_ptr<Peer> make_rte_ring(unsigned batch);  // messages a call; SAPBUF_BENCH_DPDK
-std::unique_ptr<Peer> make_zeromq();                  // SAPBUF_BENCH_ZEROMQ
+std::unique_ptr<Peer> make_queue(unsigned batch);  // messages a call
+std::unique_ptr<Peer> make_posix_mq();
+// Whether a ring knows that it has one producer, or consumer, only; in the head-tail-synchronised mode of many, nobody begins before the
+// one before has ended.
+enum class Ends { as_there_are, many, many_hts };
+std::unique_ptr<Peer> make_rte_ring(unsigned batch,
+                                    Ends ends = Ends::as_there_are);  // messages a call; SAPBUF_BENCH_DPDK
+std::unique_ptr<Peer> make_zeromq();                                  // SAPBUF_BENCH_ZEROMQ
 
 // Ways to bring bytes from one core to another, for what the machine itself allows. One producer only.
 enum class Copying { stores, memcpy, rep_movsb, streaming_stores };

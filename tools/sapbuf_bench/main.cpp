@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "common/reference.hpp"
 #include "goals.hpp"
 #include "pictures.hpp"
 #include "scenarios.hpp"
@@ -69,6 +70,7 @@ int run(int argc, char** argv) {
       ->type_name("PROGRAM")
       ->capture_default_str();
   app.add_flag("--list", list, "Name the scenarios and leave");
+  if (const auto printed = tools::print_reference(app, argc, argv)) return *printed;
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -13,7 +13,9 @@ class OneOfUsers {
   OneOfUsers(const Pool& pool, unsigned users) : user_(pool) {
     for (unsigned i = 1; i < users; ++i) others_.emplace_back(pool);
   }
-  Buffer acquire() noexcept { return user_.acquire(); }
+  // As it is where the pool itself is called.
+  [[gnu::always_inline]] Buffer acquire() noexcept { return user_.acquire(); }
+  Buffer acquire(std::size_t bytes) noexcept { return user_.acquire(bytes); }
   static std::byte* at(const Buffer& held) noexcept { return held.bytes().data(); }
   static void release(Buffer& held) noexcept { held.release(); }
 

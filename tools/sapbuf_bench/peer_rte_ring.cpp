@@ -13,7 +13,7 @@ namespace {
 
 class RteRingPeer final : public Peer {
  public:
-  explicit RteRingPeer(unsigned batch) : batch_(batch) {}
+  RteRingPeer(unsigned batch, Ends ends) : batch_(batch), ends_(ends) {}
 
   void prepare(const Load& load) override {
     unsigned count = 64;
@@ -22,9 +22,7 @@ class RteRingPeer final : public Peer {
     if (bytes < 0) throw std::runtime_error("rte_ring does not take elements of this size");
     memory_ = SharedMemory{kHeadBytes + static_cast<std::size_t>(bytes)};
     new (memory_.get()) std::atomic<std::uint64_t>{0};
-    const unsigned producers = load.producers == 1 ? RING_F_SP_ENQ : 0;
-    const unsigned consumers = load.consumers == 1 ? RING_F_SC_DEQ : 0;
-    if (rte_ring_init(ring(), "bench", count, producers | consumers) != 0) {
+    if (rte_ring_init(ring(), "bench", count, flags_for(load)) != 0) {
       throw std::runtime_error("rte_ring_init failed");
     }
   }
@@ -69,6 +67,12 @@ class RteRingPeer final : public Peer {
  private:
   static constexpr std::size_t kHeadBytes = 4096;
 
+  unsigned flags_for(const Load& load) const noexcept {
+    if (ends_ == Ends::many) return 0;
+    if (ends_ == Ends::many_hts) return RING_F_MP_HTS_ENQ | RING_F_MC_HTS_DEQ;
+    return (load.producers == 1 ? RING_F_SP_ENQ : 0) | (load.consumers == 1 ? RING_F_SC_DEQ : 0);
+  }
+
   std::atomic<std::uint64_t>& seen_by_all() const noexcept {
     return *reinterpret_cast<std::atomic<std::uint64_t>*>(memory_.get());
   }
@@ -83,11 +87,12 @@ class RteRingPeer final : public Peer {
   }
 
   const unsigned batch_;
+  const Ends ends_;
   SharedMemory memory_;
 };
 
 }  // namespace
 
-std::unique_ptr<Peer> make_rte_ring(unsigned batch) { return std::make_unique<RteRingPeer>(batch); }
+std::unique_ptr<Peer> make_rte_ring(unsigned batch, Ends ends) { return std::make_unique<RteRingPeer>(batch, ends); }
 
 }  // namespace sapbuf::bench

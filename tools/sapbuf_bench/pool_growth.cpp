@@ -19,6 +19,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::uint64_t kBufferBytes = 64 << 10;
 constexpr std::uint64_t kAtFirst = 16;
+constexpr std::chrono::seconds kPatience{10};
 
 // Acquires and releases until it is told to end. The longest time from one buffer to the next, in nanoseconds; where
 // somebody else took the one that it released, that of getting another one counts.
@@ -37,11 +38,12 @@ std::uint64_t longest_pause(const Pool& pool, const std::atomic<bool>& end, cons
   return static_cast<std::uint64_t>(std::chrono::nanoseconds{longest}.count());
 }
 
+// Waits where the other process is about to let the pool grow itself, or has taken what is new.
 void grow_to(const Pool& pool, std::uint64_t count) {
   PoolUser user{pool};
   std::vector<Buffer> all;
   while (pool.count() < count) {
-    all.push_back(user.acquire());
+    all.push_back(user.acquire_for(kPatience));
     if (!all.back()) throw std::runtime_error("the pool did not grow: " + std::string(to_string(all.back().status())));
   }
 }

@@ -1,6 +1,8 @@
 // What a buffer costs that is at hand: acquired and released by one user, while others are registered.
 #include <fmt/format.h>
 
+#include <random>
+
 #include "allocators.hpp"
 #include "one_of_users.hpp"
 #include "scenarios.hpp"
@@ -45,7 +47,37 @@ void measure_sizes(Report& report) {
               run_calls(calls, report.options(), 1)});
 }
 
+constexpr std::uint64_t kRoom = 16 << 20;  // of a pool with size classes
+
 }  // namespace
+
+const std::vector<std::size_t>& mixed_sizes() {
+  static const std::vector<std::size_t> sizes = [] {
+    std::mt19937 random{1};
+    std::vector<std::size_t> all(1021);  // a prime: each place gets all sizes in turn
+    for (std::size_t& size : all) {
+      const std::size_t most = std::size_t{16} << (1 + random() % 8);
+      size = most / 2 + random() % (most / 2) + 1;
+    }
+    return all;
+  }();
+  return sizes;
+}
+
+void measure_pool_any_size(Report& report) {
+  const PoolPlace place{PoolOptions::for_sizes(16, kLargestMixed, kRoom)};
+  const Pool pool = place.pool();
+  std::vector<Call> calls{{"sapbuf pool", [=](benchmark::State& state) {
+                             OneOfUsers allocator{pool, 2};
+                             replace_mixed(state, allocator);
+                           }}};
+  const auto add = [&](Calls more) { calls.insert(calls.end(), more.begin(), more.end()); };
+  add(mixed_calls_of_boost());
+  add(mixed_calls_of_heaps());
+  report.add({"pool-any-size",
+              fmt::format("acquire + release, 16 to {} bytes by chance, {} held", kLargestMixed, kHeldAtOnce), "ns",
+              run_calls(calls, report.options(), 1)});
+}
 
 void measure_pool_hits(Report& report) {
   for (const Pattern pattern : {Pattern::singly, Pattern::in_bursts}) {

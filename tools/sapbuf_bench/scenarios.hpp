@@ -15,6 +15,7 @@ struct Scenario {
 std::span<const Scenario> scenarios();
 
 void measure_calls(Report& report);                           // calls.cpp
+void measure_c_calls(Report& report);                         // c_calls.cpp
 void measure_registries(Report& report);                      //
 void measure_upkeep(Report& report);                          //
 void measure_throughput(Report& report, unsigned producers);  // throughput.cpp
@@ -26,8 +27,10 @@ void measure_readers(Report& report);                         //
 void measure_slabs(Report& report);                           //
 void measure_latency(Report& report);                         // latency.cpp
 void measure_tails(Report& report);                           //
+void measure_waking(Report& report);                          // waking.cpp
 void measure_recovery(Report& report);                        // recovery_time.cpp
 void measure_pool_hits(Report& report);                       // pool_hit.cpp
+void measure_pool_any_size(Report& report);                   // pool_hit.cpp
 void measure_pool_runs(Report& report);                       // pool_runs.cpp
 void measure_pool_hand_over(Report& report);                  // pool_hand_over.cpp
 void measure_pool_adopt(Report& report);                      // pool_adopt.cpp
@@ -36,6 +39,11 @@ void measure_pool_starving(Report& report);                   // pool_mishaps.cp
 void measure_pool_death(Report& report);                      //
 void measure_pool_growth(Report& report);                     // pool_growth.cpp
 void measure_pool_memory(Report& report);                     //
+void measure_map_reading(Report& report);                     // map.cpp
+void measure_map_readers(Report& report);                     //
+void measure_map_writing(Report& report);                     //
+void measure_cells(Report& report);                           //
+void measure_queue(Report& report);                           // queue.cpp
 void measure_waste(Report& report);                           // waste.cpp
 void measure_idleness(Report& report);                        // idleness.cpp
 void measure_memory(Report& report);                          //

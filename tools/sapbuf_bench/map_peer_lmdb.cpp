@@ -1,0 +1,130 @@
+// LMDB in /dev/shm: a read transaction that is reset and renewed for each reading, and a write transaction for each value,
+// committed without a sync.
+#include <lmdb.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <stdexcept>
+
+#include "map_peers.hpp"
+
+namespace sapbuf::bench {
+namespace {
+
+void must(int status) {
+  if (status != 0) throw std::runtime_error(std::string("LMDB: ") + mdb_strerror(status));
+}
+
+MDB_val key_of(std::uint64_t& key) noexcept { return {sizeof key, &key}; }
+
+// An environment must not be inherited: each process opens it.
+class Environment {
+ public:
+  Environment(const std::string& folder, const MapShape& shape) {
+    must(mdb_env_create(&environment_));
+    // While a reader does not get on, amid a transaction, the writer needs new pages for all that it writes. They are taken
+    // when they are touched.
+    must(mdb_env_set_mapsize(environment_, (shape.keys * (shape.value_bytes + 256) + (256u << 20)) * 4));
+    must(mdb_env_open(environment_, folder.c_str(), MDB_NOSYNC | MDB_WRITEMAP, 0600));
+    MDB_txn* transaction;
+    must(mdb_txn_begin(environment_, nullptr, 0, &transaction));
+    must(mdb_dbi_open(transaction, nullptr, MDB_INTEGERKEY | MDB_CREATE, &table_));
+    must(mdb_txn_commit(transaction));
+  }
+  Environment(const Environment&) = delete;
+  Environment& operator=(const Environment&) = delete;
+  ~Environment() { mdb_env_close(environment_); }
+  MDB_env* get() const noexcept { return environment_; }
+  MDB_dbi table() const noexcept { return table_; }
+
+  void put(std::uint64_t key, std::size_t bytes, std::uint64_t word) {
+    MDB_txn* transaction;
+    must(mdb_txn_begin(environment_, nullptr, 0, &transaction));
+    MDB_val name = key_of(key);
+    MDB_val value{bytes, nullptr};
+    must(mdb_put(transaction, table_, &name, &value, MDB_RESERVE));
+    fill(static_cast<std::byte*>(value.mv_data), bytes, word);
+    must(mdb_txn_commit(transaction));
+  }
+
+ private:
+  MDB_env* environment_ = nullptr;
+  MDB_dbi table_ = 0;
+};
+
+class Place {
+ public:
+  explicit Place(const MapShape& shape) : shape_(shape) {
+    std::string name = "/dev/shm/sapbuf-bench-lmdb.XXXXXX";
+    if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("no folder for LMDB");
+    folder_ = name;
+    Environment environment{folder_, shape_};
+    for (std::uint64_t key = 0; key < shape.keys; ++key) environment.put(key, shape.value_bytes, 0);
+  }
+  Place(const Place&) = delete;
+  Place& operator=(const Place&) = delete;
+  ~Place() {
+    std::error_code ignored;
+    std::filesystem::remove_all(folder_, ignored);
+  }
+  std::unique_ptr<Environment> open() const { return std::make_unique<Environment>(folder_, shape_); }
+  const MapShape& shape() const noexcept { return shape_; }
+
+ private:
+  const MapShape shape_;
+  std::string folder_;
+};
+
+class Reading final : public MapReading {
+ public:
+  explicit Reading(const Place& place) : environment_(place.open()), keys_(place.shape().keys) {
+    must(mdb_txn_begin(environment_->get(), nullptr, MDB_RDONLY, &transaction_));
+    mdb_txn_reset(transaction_);
+  }
+  ~Reading() override { mdb_txn_abort(transaction_); }
+  std::uint64_t read(std::uint64_t first, std::uint64_t times) override {
+    std::uint64_t sum = 0;
+    std::uint64_t key = first % keys_;
+    for (std::uint64_t i = 0; i < times; ++i) {
+      must(mdb_txn_renew(transaction_));
+      MDB_val name = key_of(key);
+      MDB_val value;
+      must(mdb_get(transaction_, environment_->table(), &name, &value));
+      sum += sum_of(static_cast<const std::byte*>(value.mv_data), value.mv_size);
+      mdb_txn_reset(transaction_);
+      key = (key + kKeyStep) % keys_;
+    }
+    return sum;
+  }
+
+ private:
+  const std::unique_ptr<Environment> environment_;
+  const std::uint64_t keys_;
+  MDB_txn* transaction_ = nullptr;
+};
+
+class Writing final : public MapWriting {
+ public:
+  explicit Writing(const Place& place) : environment_(place.open()), shape_(place.shape()) {}
+  void write(std::uint64_t first, std::uint64_t times) override {
+    std::uint64_t key = first % shape_.keys;
+    for (std::uint64_t i = 0; i < times; ++i) {
+      environment_->put(key, shape_.value_bytes, i);
+      key = (key + kKeyStep) % shape_.keys;
+    }
+  }
+
+ private:
+  const std::unique_ptr<Environment> environment_;
+  const MapShape shape_;
+};
+
+}  // namespace
+
+MapPeer map_peer_lmdb(const MapShape& shape) {
+  const auto place = std::make_shared<const Place>(shape);
+  return {"LMDB", [=] { return std::make_unique<Reading>(*place); }, [=] { return std::make_unique<Writing>(*place); }};
+}
+
+}  // namespace sapbuf::bench
