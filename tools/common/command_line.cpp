@@ -4,14 +4,15 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
-#include <array>
 #include <cctype>
 #include <charconv>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "common/closest_word.hpp"
 #include "common/exit_code.hpp"
+#include "common/reference.hpp"
 
 namespace sapbuf::tools {
 
@@ -28,17 +29,16 @@ std::optional<Number> parse_whole(std::string_view text, int base) noexcept {
   return value;
 }
 
-// "0" to "63" for the power of two that a unit stands for.
-std::optional<unsigned> shift_of(std::string unit) noexcept {
+// How many bytes a unit stands for.
+std::optional<std::uint64_t> bytes_of_unit(std::string unit) {
   std::transform(unit.begin(), unit.end(), unit.begin(), [](unsigned char c) { return std::tolower(c); });
-  if (unit.empty() || unit == "b") return 0;
-  static constexpr std::array<std::pair<char, unsigned>, 4> kPrefixes{{{'k', 10}, {'m', 20}, {'g', 30}, {'t', 40}}};
-  for (const auto& [letter, shift] : kPrefixes) {
-    if (unit[0] != letter) continue;
-    const std::string rest = unit.substr(1);
-    if (rest.empty() || rest == "b" || rest == "ib") return shift;
-  }
-  return std::nullopt;
+  if (unit.empty() || unit == "b") return 1;
+  const std::size_t power = std::string_view{"kmgt"}.find(unit[0]);
+  const std::string rest = unit.substr(1);
+  if (power == std::string_view::npos || (!rest.empty() && rest != "b" && rest != "ib")) return std::nullopt;
+  std::uint64_t bytes = 1;
+  for (std::size_t step = 0; step <= power; ++step) bytes *= rest == "b" ? 1000 : 1024;
+  return bytes;
 }
 
 CLI::Option* add_text(CLI::App& app, const std::string& name, const std::string& description, const char* type,
@@ -49,27 +49,69 @@ CLI::Option* add_text(CLI::App& app, const std::string& name, const std::string&
   return option;
 }
 
+// The command that the command line came to.
+struct Reached {
+  const CLI::App* app;
+  std::string prefix;  // the names of those above it
+
+  std::string name() const { return prefix.empty() ? app->get_name() : prefix + " " + app->get_name(); }
+};
+
+Reached reached_command(const CLI::App& app) {
+  Reached reached{&app, {}};
+  while (!reached.app->get_subcommands().empty()) {
+    reached.prefix = reached.name();
+    reached.app = reached.app->get_subcommands()[0];
+  }
+  return reached;
+}
+
+// What nobody knows: an option if there is one, for what stands behind it may have been its value.
+std::string first_unknown(const std::vector<std::string>& remaining) {
+  const auto option =
+      std::find_if(remaining.begin(), remaining.end(), [](const std::string& word) { return word.starts_with('-'); });
+  if (option != remaining.end()) return option->substr(0, option->find('='));
+  return remaining.empty() ? std::string{} : remaining[0];
+}
+
+// "; did you mean 'status'?", or nothing.
+std::string suggestion(const CLI::App& app, const std::string& unknown) {
+  std::vector<std::string> known;
+  if (unknown.starts_with('-')) {
+    for (const CLI::Option* const option : app.get_options()) {
+      for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
+    }
+  } else {
+    for (const CLI::App* const command : app.get_subcommands([](const CLI::App*) { return true; })) {
+      known.push_back(command->get_name());
+    }
+  }
+  const std::optional<std::string> meant = closest_word(unknown, known);
+  return meant ? fmt::format("; did you mean '{}'?", *meant) : "";
+}
+
 }  // namespace
 
 std::optional<int> parse_command_line(CLI::App& app, int argc, char** argv) {
+  if (const auto printed = print_reference(app, argc, argv)) return printed;
   try {
     app.parse(argc, argv);
     return std::nullopt;
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
-    std::string command = app.get_name();
-    const CLI::App* deepest = &app;
-    while (!deepest->get_subcommands().empty()) {
-      deepest = deepest->get_subcommands()[0];
-      command += " " + deepest->get_name();
-    }
-    // CLI11 misses a command where it should say that it does not know this one.
+    const Reached reached = reached_command(app);
     const std::vector<std::string> remaining = app.remaining(true);
-    const bool unknown = !remaining.empty() && dynamic_cast<const CLI::RequiredError*>(&error) != nullptr &&
-                         deepest->get_require_subcommand_min() != 0;
-    spdlog::error("{} (see {} --help)",
-                  unknown ? fmt::format("'{}' is neither a command nor an option", remaining[0]) : error.what(),
-                  command);
+    // CLI11 misses a command where it should say that it does not know this one.
+    const bool misses_command =
+        dynamic_cast<const CLI::RequiredError*>(&error) != nullptr && reached.app->get_require_subcommand_min() != 0;
+    if (misses_command && remaining.empty()) {
+      fmt::print(stderr, "{}", reached.app->help(reached.prefix));
+      return kUsage;
+    }
+    const std::string unknown = first_unknown(remaining);
+    spdlog::error("{}{} (see {} --help)",
+                  misses_command ? fmt::format("'{}' is neither a command nor an option", unknown) : error.what(),
+                  suggestion(*reached.app, unknown), reached.name());
     return kUsage;
   }
 }
@@ -78,12 +120,12 @@ std::optional<std::uint64_t> parse_count(std::string_view text) noexcept {
   return parse_whole<std::uint64_t>(text, 10);
 }
 
-std::optional<std::uint64_t> parse_size(std::string_view text) noexcept {
+std::optional<std::uint64_t> parse_size(std::string_view text) {
   const std::size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
   const auto number = parse_count(text.substr(0, digits));
-  const auto shift = shift_of(std::string{text.substr(digits)});
-  if (!number || !shift || *number > UINT64_MAX >> *shift) return std::nullopt;
-  return *number << *shift;
+  const auto unit = bytes_of_unit(std::string{text.substr(digits)});
+  if (!number || !unit || *number > UINT64_MAX / *unit) return std::nullopt;
+  return *number * *unit;
 }
 
 std::optional<unsigned> parse_mode(std::string_view text) noexcept {
@@ -109,7 +151,9 @@ CLI::Option* add_size(CLI::App& app, const std::string& name, const std::string&
                       std::function<void(std::uint64_t)> set, const std::string& shown_default) {
   return add_text(app, name, description, "SIZE", shown_default, [=](const std::string& text) {
     const auto value = parse_size(text);
-    if (!value) throw CLI::ValidationError(name, fmt::format("'{}' is not a size such as 4096, 64KiB or 1MiB", text));
+    if (!value)
+      throw CLI::ValidationError(
+          name, fmt::format("'{}' is not a size such as 4096, 64KiB (of 1024 bytes) or 64KB (of 1000)", text));
     set(*value);
   });
 }

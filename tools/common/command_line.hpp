@@ -15,13 +15,15 @@
 namespace sapbuf::tools {
 
 // Parses the command line. Nothing: go on. Otherwise the tool is over, with this exit status: help or version were
-// printed to standard output, or the reason why the command line is wrong to standard error.
+// printed to standard output; or to standard error, the help where a command is missing, and the reason where something is
+// wrong, with what may have been meant.
 std::optional<int> parse_command_line(CLI::App& app, int argc, char** argv);
 
 // Whole numbers without a sign, decimal; nothing if `text` is anything else or too large.
 std::optional<std::uint64_t> parse_count(std::string_view text) noexcept;
-// Bytes: "4096", "64KiB", "1MiB", "1GiB"; also "64K" and "64kb", which mean the same.
-std::optional<std::uint64_t> parse_size(std::string_view text) noexcept;
+// Bytes, with units as those of dd and truncate: 64KiB and 64K are 64 x 1024, 64KB is 64 x 1000; so M, G and T. Capitals
+// make no difference.
+std::optional<std::uint64_t> parse_size(std::string_view text);
 // Permission bits, octal: "0640" or "640".
 std::optional<unsigned> parse_mode(std::string_view text) noexcept;
 

@@ -21,6 +21,36 @@ const FacilitySnapshot* find_pool(const Snapshot& snapshot, std::string_view nam
   return found != nullptr && found->pool ? found : nullptr;
 }
 
+const FacilitySnapshot* find_map(const Snapshot& snapshot, std::string_view name) noexcept {
+  const FacilitySnapshot* const found = find_facility(snapshot, name);
+  return found != nullptr && found->map ? found : nullptr;
+}
+
+const FacilitySnapshot* find_queue(const Snapshot& snapshot, std::string_view name) noexcept {
+  const FacilitySnapshot* const found = find_facility(snapshot, name);
+  return found != nullptr && found->queue ? found : nullptr;
+}
+
+const FacilitySnapshot* find_cell(const Snapshot& snapshot, std::string_view name) noexcept {
+  const FacilitySnapshot* const found = find_facility(snapshot, name);
+  return found != nullptr && found->cell ? found : nullptr;
+}
+
+std::vector<DurableReaderInfo> kept_for(const StreamSnapshot& stream) {
+  std::vector<DurableReaderInfo> away;
+  std::ranges::copy_if(stream.durable_readers, std::back_inserter(away),
+                       [](const DurableReaderInfo& reader) { return !reader.slot && reader.kept_bytes != 0; });
+  return away;
+}
+
+std::vector<DurableReaderInfo> kept_for(const Snapshot& snapshot) {
+  std::vector<DurableReaderInfo> away;
+  for (const FacilitySnapshot& facility : snapshot.facilities) {
+    if (facility.stream) std::ranges::copy(kept_for(*facility.stream), std::back_inserter(away));
+  }
+  return away;
+}
+
 std::vector<ParticipantSnapshot> participants_of(const Snapshot& snapshot, std::string_view facility) {
   std::vector<ParticipantSnapshot> found;
   std::copy_if(snapshot.participants.begin(), snapshot.participants.end(), std::back_inserter(found),
@@ -33,7 +63,8 @@ Attached count_attached(const std::vector<ParticipantSnapshot>& participants) no
   for (const ParticipantSnapshot& participant : participants) {
     if (participant.state == Liveness::dead) {
       ++attached.dead;
-    } else if (participant.role == Role::writer) {
+    } else if (participant.role == Role::writer || participant.role == Role::editor ||
+               participant.role == Role::producer) {
       ++attached.writers;
     } else if (participant.role == Role::user) {
       ++attached.users;

@@ -12,11 +12,17 @@ namespace sapbuf::tools {
 const FacilitySnapshot* find_facility(const Snapshot& snapshot, std::string_view name) noexcept;
 const FacilitySnapshot* find_stream(const Snapshot& snapshot, std::string_view name) noexcept;
 const FacilitySnapshot* find_pool(const Snapshot& snapshot, std::string_view name) noexcept;
+const FacilitySnapshot* find_map(const Snapshot& snapshot, std::string_view name) noexcept;
+const FacilitySnapshot* find_queue(const Snapshot& snapshot, std::string_view name) noexcept;
+const FacilitySnapshot* find_cell(const Snapshot& snapshot, std::string_view name) noexcept;
+// Durable readers of a stream, or of all in a segment, that are away, and for which something is kept.
+std::vector<DurableReaderInfo> kept_for(const StreamSnapshot& stream);
+std::vector<DurableReaderInfo> kept_for(const Snapshot& snapshot);
 std::vector<ParticipantSnapshot> participants_of(const Snapshot& snapshot, std::string_view facility);
 
 struct Attached {
-  std::uint64_t writers = 0;  // alive
-  std::uint64_t readers = 0;  // alive
+  std::uint64_t writers = 0;  // of streams and maps, and producers of queues; alive
+  std::uint64_t readers = 0;  // the same, and consumers
   std::uint64_t users = 0;    // of pools; alive
   std::uint64_t dead = 0;     // not recovered yet
 };

@@ -17,7 +17,7 @@ std::string three_digits(double value) {
   return fmt::format("{:.0f}", value);
 }
 
-const char* noun_of(Role role) { return role == Role::user ? "buffer" : "generation"; }
+const char* noun_of(Role role) { return holds_buffers(role) ? "buffer" : "generation"; }
 
 }  // namespace
 
@@ -74,6 +74,11 @@ std::string counted(std::uint64_t count, std::string_view noun) {
   return fmt::format("{} {}{}", human_count(count), noun, count == 1 ? "" : "s");
 }
 
+bool holds_buffers(Role role) noexcept {
+  return role == Role::user || role == Role::viewer || role == Role::editor || role == Role::producer ||
+         role == Role::consumer;
+}
+
 std::string holdings(Role role, const std::vector<std::uint64_t>& numbers) {
   if (numbers.empty()) return "nothing";
   std::string text;
@@ -95,7 +100,7 @@ std::string holdings(Role role, std::uint64_t first, std::uint64_t last) {
 }
 
 std::string holdings_in_bytes(Role role, std::uint64_t count, std::uint64_t bytes) {
-  if (role != Role::user || count == 0) return "";
+  if (!holds_buffers(role) || count == 0) return "";
   return fmt::format(" ({}, {})", counted(count, noun_of(role)), human_bytes(bytes));
 }
 

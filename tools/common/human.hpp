@@ -18,8 +18,9 @@ std::string human_duration(std::chrono::nanoseconds duration);    // "3.2 ms", "
 std::string human_time(std::uint64_t epoch_ns);                   // local wall clock, to the millisecond
 std::string counted(std::uint64_t count, std::string_view noun);  // "1 slab", "2 slabs"
 
-// What a participant of this role keeps from others: "generation 4", "buffers 3-5, 7" for ascending numbers; "nothing" if
-// there are none.
+// Whether what a participant of this role keeps are buffers of a pool, not generations of a stream.
+bool holds_buffers(Role role) noexcept;
+// What it keeps from others: "generation 4", "buffers 3-5, 7" for ascending numbers; "nothing" if there are none.
 std::string holdings(Role role, const std::vector<std::uint64_t>& numbers);
 // The same for all from the first to the last; 0, 0 for none.
 std::string holdings(Role role, std::uint64_t first, std::uint64_t last);

@@ -1,5 +1,6 @@
 #include "common/process.hpp"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -7,9 +8,13 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <charconv>
 #include <fstream>
+#include <memory>
 #include <sstream>
 #include <string>
+#include <string_view>
 
 namespace sapbuf::tools {
 
@@ -26,6 +31,20 @@ void keep_standard_descriptors() {
   int descriptor = 0;
   while (descriptor >= 0 && descriptor <= STDERR_FILENO) descriptor = ::open("/dev/null", O_RDWR | O_CLOEXEC);
   if (descriptor >= 0) ::close(descriptor);
+}
+
+std::vector<pid_t> all_processes() {
+  std::vector<pid_t> processes;
+  const std::unique_ptr<DIR, int (*)(DIR*)> directory{::opendir("/proc"), ::closedir};
+  while (const dirent* const entry = directory ? ::readdir(directory.get()) : nullptr) {
+    const std::string_view text{entry->d_name};
+    pid_t pid = 0;
+    if (std::from_chars(text.data(), text.data() + text.size(), pid).ptr == text.data() + text.size()) {
+      processes.push_back(pid);
+    }
+  }
+  std::sort(processes.begin(), processes.end());
+  return processes;
 }
 
 std::uint64_t own_pid_namespace() {

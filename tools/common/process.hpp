@@ -8,6 +8,7 @@
 #include <optional>
 #include <sapbuf/inspect.hpp>
 #include <utility>
+#include <vector>
 
 namespace sapbuf::tools {
 
@@ -30,6 +31,9 @@ class Descriptor {
 // Opens /dev/null in place of the standard descriptors that are closed: a segment that got one of their numbers would
 // be written over by what is printed there.
 void keep_standard_descriptors();
+
+// Those that /proc shows, in ascending order.
+std::vector<pid_t> all_processes();
 
 // Inode number of this process's own pid namespace; 0 if unknown.
 std::uint64_t own_pid_namespace();

@@ -150,7 +150,7 @@ std::vector<CLI::Option*> add_stream_options(CLI::App& command, SegmentOptions& 
   return {
       add_count(
           command, "--slabs", "Slabs, 2 to 64; two are double buffering",
-          [&segment](std::uint64_t value) { segment.slabs = static_cast<std::uint32_t>(value); }, "2", 0, UINT32_MAX),
+          [&segment](std::uint64_t value) { segment.slabs = static_cast<std::uint32_t>(value); }, "2", 2, 64),
       add_size(
           command, "--slab-bytes", "Size of each slab, 4KiB to 4GiB, a multiple of 4096",
           [&segment](std::uint64_t value) { segment.slab_bytes = value; }, "1MiB"),
@@ -167,7 +167,15 @@ std::vector<CLI::Option*> add_stream_options(CLI::App& command, SegmentOptions& 
       add_count(
           command, "--attachments", "Buffers of pools attached to the messages of one slab, 1 to 7167",
           [&segment](std::uint64_t value) { segment.attachments = static_cast<std::uint32_t>(value); },
-          "one for each KiB", 0, UINT32_MAX),
+          "one for each KiB", 1, 7167),
+      add_count(
+          command, "--payload-alignment", "What each payload's address is a multiple of: 8, 16, 32 or 64",
+          [&segment](std::uint64_t value) { segment.payload_alignment = static_cast<std::uint32_t>(value); }, "8", 8,
+          64),
+      add_count(
+          command, "--durable-readers",
+          "Readers whose place stays in the stream when they end, that there is room for, up to 64",
+          [&segment](std::uint64_t value) { segment.durable_readers = static_cast<std::uint32_t>(value); }, "0", 0, 64),
       command.add_flag("--retain", segment.retain,
                        "Keep what is written until a first reader has come: until then, writers wait when it is full"),
   };
@@ -180,8 +188,7 @@ std::vector<CLI::Option*> add_segment_options(CLI::App& command, CreateOptions& 
       add_count(
           command, "--participants",
           "Writers and readers of all streams of the segment, and users of its pools, attached at once, 1 to 1024",
-          [&segment](std::uint64_t value) { segment.participants = static_cast<std::uint32_t>(value); }, "64", 0,
-          UINT32_MAX),
+          [&segment](std::uint64_t value) { segment.participants = static_cast<std::uint32_t>(value); }, "64", 1, 1024),
       add_mode(command, segment.mode),
       add_choice<Fences>(command, "--fences", segment.fences,
                          {{"membarrier", Fences::membarrier}, {"full", Fences::full}},

@@ -29,8 +29,8 @@ const char* word(Mark mark) {
 }
 
 std::vector<Finding> check_everything() {
-  std::vector<Finding> findings{check_shared_memory(), check_space(), check_remove_ipc(), check_liveness_locks(),
-                                check_membarrier()};
+  std::vector<Finding> findings{check_shared_memory(),  check_space(),      check_remove_ipc(),
+                                check_liveness_locks(), check_membarrier(), check_watchdog()};
   for (auto* const check : {check_segments, check_left_behind}) {
     for (Finding& finding : check()) findings.push_back(std::move(finding));
   }

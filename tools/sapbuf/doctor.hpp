@@ -24,6 +24,7 @@ Finding check_space();  // what bounds the size of a new stream
 Finding check_remove_ipc();
 Finding check_liveness_locks();
 Finding check_membarrier();
+Finding check_watchdog();  // whether one runs
 // One or more for each segment.
 std::vector<Finding> check_segments();
 // One for each stream that was removed, and is still kept.

@@ -1,5 +1,4 @@
 // Processes that still have a stream whose name was taken away: whoever uses that name now does not reach them.
-#include <dirent.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <sys/stat.h>
@@ -16,6 +15,7 @@
 #include <optional>
 
 #include "common/human.hpp"
+#include "common/process.hpp"
 #include "common/segment_file.hpp"
 #include "sapbuf/doctor.hpp"
 
@@ -70,20 +70,6 @@ std::optional<std::string> removed_name(const Mapping& mapping, std::string_view
   return name.substr(0, name.size() - kDeleted.size());
 }
 
-std::vector<pid_t> all_processes() {
-  std::vector<pid_t> processes;
-  const std::unique_ptr<DIR, int (*)(DIR*)> directory{::opendir("/proc"), ::closedir};
-  while (const dirent* const entry = directory ? ::readdir(directory.get()) : nullptr) {
-    const std::string_view text{entry->d_name};
-    pid_t pid = 0;
-    if (std::from_chars(text.data(), text.data() + text.size(), pid).ptr == text.data() + text.size()) {
-      processes.push_back(pid);
-    }
-  }
-  std::sort(processes.begin(), processes.end());
-  return processes;
-}
-
 std::map<ino_t, Removed> find_removed() {
   struct stat directory {};
   if (::stat(kShmDirectory, &directory) != 0) return {};
@@ -121,7 +107,7 @@ Finding describe(const Removed& removed) {
     who.push_back(describe_process(pid));
   }
   const bool replaced = identify_segment(removed.name).has_value();
-  return {"removed stream " + printable_name(removed.name), Mark::warning,
+  return {"removed segment " + printable_name(removed.name), Mark::warning,
           fmt::format("was removed{}, but is still kept by {}: they reach each other, and nobody else",
                       replaced ? " and made anew" : "", fmt::join(who, ", ")),
           "restart them"};
@@ -133,7 +119,7 @@ std::vector<Finding> check_left_behind() {
   std::vector<Finding> findings;
   for (const auto& [inode, removed] : find_removed()) findings.push_back(describe(removed));
   if (findings.empty()) {
-    findings.push_back({"removed streams",
+    findings.push_back({"removed segments",
                         Mark::ok,
                         ::geteuid() == 0 ? "nobody has one any more" : "none of this user's processes has one",
                         {}});

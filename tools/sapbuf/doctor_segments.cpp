@@ -5,17 +5,19 @@
 #include <optional>
 #include <sapbuf/sapbuf.hpp>
 
+#include "common/facility_view.hpp"
 #include "common/human.hpp"
 #include "common/segment_file.hpp"
 #include "common/stream_name.hpp"
 #include "sapbuf/doctor.hpp"
+#include "sapbuf/durable_text.hpp"
 
 namespace sapbuf::tools {
 
 namespace {
 
 Finding describe_trouble(const std::string& name, const Error& error) {
-  Finding finding{"stream " + printable_name(name), Mark::bad, error.what(), {}};
+  Finding finding{"segment " + printable_name(name), Mark::bad, error.what(), {}};
   if (error.errc() == Errc::permission_denied) {
     finding.mark = Mark::warning;  // nothing may be wrong with it: it is somebody else's
   } else if (error.errc() == Errc::corrupt || error.errc() == Errc::incompatible) {
@@ -26,7 +28,7 @@ Finding describe_trouble(const std::string& name, const Error& error) {
 }
 
 Finding describe(const std::string& name, const Snapshot& snapshot) {
-  Finding finding{"stream " + printable_name(name), Mark::ok, {}, {}};
+  Finding finding{"segment " + printable_name(name), Mark::ok, {}, {}};
   const auto in_state = [&](Liveness state) {
     return static_cast<std::uint64_t>(std::count_if(snapshot.participants.begin(), snapshot.participants.end(),
                                                     [&](const auto& it) { return it.state == state; }));
@@ -46,6 +48,10 @@ Finding describe(const std::string& name, const Snapshot& snapshot) {
                                 hung == 1 ? "1 of them holds" : fmt::format("{} of them hold", hung));
     finding.remedy = fmt::format(
         "sapbuf-watchdog --hung-after MS --on-hung kill acts on it; to see who: sapbuf status {}", shell_operand(name));
+  } else if (const auto away = kept_for(snapshot); !away.empty()) {
+    finding.text +=
+        fmt::format("; keeps {} for durable reader{} {}, away now: sapbuf readers ls {}", human_bytes(kept_bytes(away)),
+                    away.size() == 1 ? "" : "s", names_of(away), shell_operand(name));
   } else if (live == 0) {
     finding.text += "; if it is a leftover: sapbuf rm " + shell_operand(name);
   }
@@ -72,14 +78,14 @@ std::optional<Finding> check_mode(const std::string& name) {
   const auto file = find_segment_file(name);
   const std::string problem = file && file->regular ? problem_with_mode(file->mode) : "";
   if (problem.empty()) return std::nullopt;
-  return Finding{"stream " + printable_name(name), Mark::warning, problem,
+  return Finding{"segment " + printable_name(name), Mark::warning, problem,
                  fmt::format("chmod {:04o} {}", without_readers_alone(file->mode), shell_operand(segment_path(name)))};
 }
 
 std::optional<Finding> check_lock(const std::string& name, const Segment& segment) {
   const auto holders = find_lock_holders(segment);
   if (!holders) return std::nullopt;
-  return Finding{"stream " + printable_name(name), Mark::bad,
+  return Finding{"segment " + printable_name(name), Mark::bad,
                  "stands still: the lock that writers, readers and recovery need is held by " + holder_text(*holders),
                  holders->empty() ? fmt::format("as root, to see who: sapbuf doctor")
                                   : fmt::format("continue or end it: kill -CONT {0}; kill {0}", holders->front().pid)};
@@ -88,7 +94,7 @@ std::optional<Finding> check_lock(const std::string& name, const Segment& segmen
 void check_segment(const std::string& name, std::vector<Finding>& findings) {
   try {
     const Segment segment = Segment::open(name);  // a snapshot alone needs less: a read-only descriptor is enough
-    const Snapshot snapshot = inspect(segment);
+    const Snapshot snapshot = inspect(segment, {.lag = false});
     findings.push_back(describe(name, snapshot));
     const auto add = [&](const std::optional<Finding>& finding) {
       if (finding) findings.push_back(*finding);
@@ -106,7 +112,7 @@ void check_segment(const std::string& name, std::vector<Finding>& findings) {
 std::vector<Finding> check_segments() {
   std::vector<Finding> findings;
   for (const std::string& name : Segment::list()) check_segment(name, findings);
-  if (findings.empty()) findings.push_back({"streams", Mark::ok, "none on this host", {}});
+  if (findings.empty()) findings.push_back({"segments", Mark::ok, "none on this host", {}});
   return findings;
 }
 

@@ -66,7 +66,7 @@ Finding check_shared_memory() {
                              human_bytes(available), human_bytes(size));
   if ((space.f_flag & ST_RDONLY) != 0) {
     finding.mark = Mark::bad;
-    finding.text += "; mounted read-only: no stream can be made or used";
+    finding.text += "; mounted read-only: no segment can be made or used";
     finding.remedy = "mount -o remount,rw /dev/shm";
   } else if (::access(kShmDirectory, W_OK | X_OK) != 0) {
     finding.mark = Mark::bad;
@@ -99,7 +99,7 @@ Finding check_space() {
   for (const SpaceLimit& limit : limits) {
     list += fmt::format("{}{} by {}", list.empty() ? "" : "; ", human_bytes(limit.bytes), limit.what);
   }
-  Finding finding{"space", Mark::ok, "a new stream may have at most " + list, {}};
+  Finding finding{"space", Mark::ok, "a new segment may have at most " + list, {}};
   if (limits.front().bytes < Segment::bytes_needed({})) {
     finding.mark = Mark::bad;
     finding.text += fmt::format("; one with the default options needs {}", human_bytes(Segment::bytes_needed({})));
@@ -118,7 +118,7 @@ Finding check_liveness_locks() {
 Finding check_membarrier() {
   constexpr long kNeeded = MEMBARRIER_CMD_GLOBAL_EXPEDITED | MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED;
   const std::string remedy =
-      "use Linux 4.16 or later; in a sandbox, allow membarrier; or make streams with sapbuf create --fences full";
+      "use Linux 4.16 or later; in a sandbox, allow membarrier; or make segments with sapbuf create --fences full";
   const long commands = ::syscall(SYS_membarrier, MEMBARRIER_CMD_QUERY, 0, 0);
   if (commands < 0) {
     return {"membarrier", Mark::bad, fmt::format("is refused ({}): writers cannot attach", std::strerror(errno)),

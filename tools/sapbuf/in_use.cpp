@@ -2,8 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <iterator>
+
 #include "common/exit_code.hpp"
 #include "common/human.hpp"
+#include "sapbuf/durable_text.hpp"
 
 namespace sapbuf::tools {
 
@@ -27,6 +31,17 @@ void refuse_if_in_use(const std::string& title, const std::vector<ParticipantSna
                       const std::string& advice) {
   const std::string live = list_live(participants);
   if (!live.empty()) throw Failure(kFailure, fmt::format("{} is in use by {}; {}", title, live, advice));
+}
+
+void refuse_if_kept(const std::string& title, const std::vector<DurableReaderInfo>& kept_for) {
+  std::vector<DurableReaderInfo> missed;
+  std::ranges::copy_if(kept_for, std::back_inserter(missed),
+                       [](const DurableReaderInfo& reader) { return reader.behind_messages != 0; });
+  if (missed.empty()) return;
+  throw Failure(kFailure,
+                fmt::format("{} keeps messages for durable reader{} {}, which {} away; use --force, or forget "
+                            "them first with sapbuf readers rm",
+                            title, missed.size() == 1 ? "" : "s", names_of(missed), missed.size() == 1 ? "is" : "are"));
 }
 
 }  // namespace sapbuf::tools

@@ -11,4 +11,7 @@ namespace sapbuf::tools {
 void refuse_if_in_use(const std::string& title, const std::vector<ParticipantSnapshot>& participants,
                       const std::string& advice);
 
+// Throws Failure if messages are kept for durable readers that are away: what they would read goes with it.
+void refuse_if_kept(const std::string& title, const std::vector<DurableReaderInfo>& kept_for);
+
 }  // namespace sapbuf::tools

@@ -1,11 +1,7 @@
 #include "sapbuf/line_source.hpp"
 
-#include <poll.h>
-#include <unistd.h>
-
-#include <cerrno>
-
 #include "common/stop.hpp"
+#include "sapbuf/input_read.hpp"
 
 namespace sapbuf::tools {
 
@@ -13,7 +9,8 @@ namespace {
 constexpr std::size_t kFirstBytes = std::size_t{256} << 10;
 }
 
-LineSource::LineSource(std::size_t longest) : buffer_(kFirstBytes), longest_(longest) {}
+LineSource::LineSource(std::size_t longest, char delimiter)
+    : buffer_(kFirstBytes), longest_(longest), delimiter_(delimiter) {}
 
 void LineSource::open(int fd) noexcept {
   fd_ = fd;
@@ -27,18 +24,11 @@ LineSource::Next LineSource::next_slow(std::string_view& line) {
     if (at_end_) return last(line);
     if (stop_requested()) return Next::stopped;
     make_room();
-    const ssize_t got = ::read(fd_, buffer_.data() + filled_, buffer_.size() - filled_);
-    if (got > 0) {
-      filled_ += static_cast<std::size_t>(got);
-      if (std::memchr(buffer_.data() + scanned_, '\n', filled_ - scanned_) != nullptr) return next(line);
-    } else if (got == 0) {
-      at_end_ = true;
-    } else if (errno == EAGAIN) {
-      pollfd input{fd_, POLLIN, 0};
-      ::poll(&input, 1, static_cast<int>(kStopSlice.count()));
-    } else if (errno != EINTR) {
-      return Next::failed;
-    }
+    const InputRead read = read_input(fd_, buffer_.data() + filled_, buffer_.size() - filled_);
+    if (read.outcome == InputRead::Outcome::failed) return Next::failed;
+    at_end_ = read.outcome == InputRead::Outcome::end;
+    filled_ += read.bytes;
+    if (std::memchr(buffer_.data() + scanned_, delimiter_, filled_ - scanned_) != nullptr) return next(line);
   }
 }
 

@@ -1,7 +1,9 @@
 // sapbuf ls: the segments on this host, and what is in them.
 #include <fmt/format.h>
+#include <fnmatch.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -12,6 +14,7 @@
 #include "common/json.hpp"
 #include "common/output.hpp"
 #include "common/table.hpp"
+#include "common/terminal.hpp"
 #include "sapbuf/commands.hpp"
 
 namespace sapbuf::tools {
@@ -24,11 +27,19 @@ struct Entry {
   std::string problem;  // why there is no snapshot
 };
 
-std::vector<Entry> look_at_all() {
+// * and ? stand for anything.
+bool is_named(const std::string& name, const std::vector<std::string>& patterns) {
+  return patterns.empty() || std::ranges::any_of(patterns, [&](const std::string& pattern) {
+           return ::fnmatch(pattern.c_str(), name.c_str(), 0) == 0;
+         });
+}
+
+std::vector<Entry> look_at(const std::vector<std::string>& patterns) {
   std::vector<Entry> entries;
   for (const std::string& name : Segment::list()) {
+    if (!is_named(name, patterns)) continue;
     try {
-      entries.push_back({name, inspect(name), {}});
+      entries.push_back({name, inspect(name, {.lag = false}), {}});
     } catch (const Error& error) {
       if (error.errc() == Errc::not_found) continue;  // removed meanwhile
       entries.push_back({name, std::nullopt, error.what()});
@@ -109,12 +120,12 @@ class ShortTable {
   const Table& table() const noexcept { return table_; }
 
  private:
-  Table table_{{{"NAME"},
+  Table table_{{{"NAME", Table::Align::left, {.cut = Table::Cut::middle}},
                 {"SIZE", Table::Align::right},
-                {"ORDER"},
-                {"ON-FULL"},
-                {"SLABS", Table::Align::right},
-                {"GENERATION", Table::Align::right},
+                {"ORDER", Table::Align::left, {.leave_out = 2}},
+                {"ON-FULL", Table::Align::left, {.leave_out = 3}},
+                {"SLABS", Table::Align::right, {.leave_out = 4}},
+                {"GENERATION", Table::Align::right, {.leave_out = 1}},
                 {"WRITERS", Table::Align::right},
                 {"READERS", Table::Align::right},
                 {"USERS", Table::Align::right},
@@ -137,13 +148,13 @@ class LongTable {
   const Table& table() const noexcept { return table_; }
 
  private:
-  Table table_{{{"NAME"},
+  Table table_{{{"NAME", Table::Align::left, {.cut = Table::Cut::middle}},
                 {"KIND"},
                 {"SIZE", Table::Align::right},
-                {"ORDER"},
-                {"ON-FULL"},
-                {"SLABS", Table::Align::right},
-                {"GENERATION", Table::Align::right},
+                {"ORDER", Table::Align::left, {.leave_out = 2}},
+                {"ON-FULL", Table::Align::left, {.leave_out = 3}},
+                {"SLABS", Table::Align::right, {.leave_out = 4}},
+                {"GENERATION", Table::Align::right, {.leave_out = 1}},
                 {"WRITERS", Table::Align::right},
                 {"READERS", Table::Align::right},
                 {"USERS", Table::Align::right},
@@ -164,20 +175,22 @@ std::string for_people(const std::vector<Entry>& entries, Lines lines) {
 }
 
 struct LsOptions {
+  std::vector<std::string> patterns;  // of names; empty: all
   bool json = false;
   bool is_long = false;
 };
 
 int ls(const LsOptions& options) {
-  const std::vector<Entry> entries = look_at_all();
+  const std::vector<Entry> entries = look_at(options.patterns);
   if (options.json) {
     Json segments = Json::array();
     for (const Entry& entry : entries) segments.push_back(to_json(entry));
     print(json_line({{"schema_version", kSchemaVersion}, {"segments", segments}}));
     return kDone;
   }
-  if (entries.empty()) spdlog::info("no segments on this host");
-  print(options.is_long ? for_people(entries, LongTable{}) : for_people(entries, ShortTable{}));
+  if (entries.empty()) spdlog::info("no segments {}", options.patterns.empty() ? "on this host" : "of that name");
+  const std::string text = options.is_long ? for_people(entries, LongTable{}) : for_people(entries, ShortTable{});
+  print(wrapped(text, output_width()));
   return kDone;
 }
 
@@ -186,6 +199,12 @@ int ls(const LsOptions& options) {
 void add_ls(CLI::App& app, Action& chosen) {
   auto options = std::make_shared<LsOptions>();
   CLI::App* command = app.add_subcommand("ls", "List the segments on this host, and with -l what is in them");
+  command
+      ->add_option("--filter", options->patterns,
+                   "Only segments of that name (* and ? stand for anything); several: any of them")
+      ->type_name("PATTERN")
+      ->expected(1)
+      ->take_all();
   command->add_flag("-l,--long", options->is_long, "Below each segment, all that is in it");
   command->add_flag("--json", options->json, "One JSON object, for programs; always in full");
   command->callback([options, &chosen] { chosen = [options] { return ls(*options); }; });

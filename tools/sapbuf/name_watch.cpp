@@ -24,7 +24,7 @@ bool NameWatch::is_gone() {
 
 std::size_t count_participants(const Stream& stream, Role role) {
   recover(stream.segment());
-  const Snapshot snapshot = inspect(stream.segment());
+  const Snapshot snapshot = inspect(stream.segment(), {.lag = false});
   return static_cast<std::size_t>(std::count_if(
       snapshot.participants.begin(), snapshot.participants.end(),
       [&](const auto& participant) { return participant.facility == stream.name() && participant.role == role; }));

@@ -6,15 +6,15 @@
 
 #include "common/exit_code.hpp"
 #include "common/human.hpp"
+#include "sapbuf/facility_name.hpp"
 #include "sapbuf/pool_commands.hpp"
-#include "sapbuf/pool_name.hpp"
 
 namespace sapbuf::tools {
 
 namespace {
 
-int trim(const PoolName& name) {
-  const Pool pool = Pool::open(Segment::open(name.segment), name.pool);
+int trim(const FacilityName& name) {
+  const Pool pool = Pool::open(Segment::open(name.segment), name.name);
   spdlog::info("gave {} of {} back", human_bytes(pool.trim()), name.text());
   return kDone;
 }

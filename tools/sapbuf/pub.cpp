@@ -1,4 +1,4 @@
-// sapbuf pub: publishes lines, each one message.
+// sapbuf pub: publishes what it reads: each line a message, or each part of the input that a delimiter ends or a length begins.
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
@@ -15,15 +15,15 @@
 #include "common/stop.hpp"
 #include "common/stream_name.hpp"
 #include "sapbuf/commands.hpp"
-#include "sapbuf/line_source.hpp"
+#include "sapbuf/message_input.hpp"
 #include "sapbuf/publisher.hpp"
 
 namespace sapbuf::tools {
 
 namespace {
 
-constexpr std::uint64_t kBadLinesTold = 10;
-constexpr std::uint64_t kLinesBetweenLooks = 8192;
+constexpr std::uint64_t kBadMessagesTold = 10;
+constexpr std::uint64_t kMessagesBetweenLooks = 8192;
 
 // One run over the files, as often as asked.
 class Run {
@@ -31,11 +31,12 @@ class Run {
   Run(const Stream& stream, const PubOptions& options)
       : options_(options),
         max_message_bytes_(stream.max_message_bytes()),
-        lines_(max_message_bytes_),
+        input_(options.framing, max_message_bytes_),
         publisher_(stream, options) {}
 
   ExitCode all() {
     const ExitCode code = publish_files();
+    if (options_.finish && !stop_requested()) publisher_.finish();
     publisher_.show_summary();
     if (!publisher_.nobody_left()) return code;
     spdlog::error("{} was removed, and nobody is left in it to read what comes", options_.stream);
@@ -77,38 +78,43 @@ class Run {
         return true;
       }
     }
-    lines_.open(opened ? opened.get() : STDIN_FILENO);
-    return publish_lines(file == "-" ? "standard input" : file);
+    input_.open(opened ? opened.get() : STDIN_FILENO);
+    return publish_all_of(file == "-" ? "standard input" : file);
   }
 
-  bool publish_lines(const std::string& file) {
-    std::string_view line;
+  bool publish_all_of(const std::string& file) {
+    std::string_view message;
+    std::uint16_t type = options_.type;
     for (std::uint64_t number = 1;; ++number) {
-      if (number % kLinesBetweenLooks == 0) {
+      if (number % kMessagesBetweenLooks == 0) {
         publisher_.show_progress();
         if (stop_requested()) return false;
       }
-      switch (lines_.next(line)) {
-        case LineSource::Next::line:
-          if (!publish(line, file, number)) return false;
+      switch (input_.next(message, type)) {
+        case MessageInput::Next::message:
+          if (!publish(message, type, file, number)) return false;
           break;
-        case LineSource::Next::too_long:
+        case MessageInput::Next::too_large:
           publisher_.count_too_large();
           tell_too_large(file, number);
           break;
-        case LineSource::Next::end:
+        case MessageInput::Next::end:
           return true;
-        case LineSource::Next::stopped:
+        case MessageInput::Next::cut_off:
+          spdlog::error("{}:{}: the input ends within this message, which is not published", file, number);
+          failed_ = true;
+          return true;
+        case MessageInput::Next::stopped:
           return false;
-        case LineSource::Next::failed:
+        case MessageInput::Next::failed:
           give_up_on(file);
           return true;
       }
     }
   }
 
-  bool publish(std::string_view line, const std::string& file, std::uint64_t number) {
-    switch (publisher_.publish(line)) {
+  bool publish(std::string_view message, std::uint16_t type, const std::string& file, std::uint64_t number) {
+    switch (publisher_.publish(message, type)) {
       case Publisher::Result::taken:
         return true;
       case Publisher::Result::too_large:
@@ -127,15 +133,15 @@ class Run {
 
   void tell_too_large(const std::string& file, std::uint64_t number) {
     const std::uint64_t so_far = publisher_.totals().too_large;
-    if (so_far > kBadLinesTold) return;
-    spdlog::error("{}:{}: the line is too large: {} takes messages of {} bytes at most{}", file, number,
-                  options_.stream, human_count(max_message_bytes_),
-                  so_far == kBadLinesTold ? "; further ones are only counted" : "");
+    if (so_far > kBadMessagesTold) return;
+    spdlog::error("{}:{}: the {} is too large: {} takes messages of {} bytes at most{}", file, number,
+                  options_.framing == Framing::lines ? "line" : "message", options_.stream,
+                  human_count(max_message_bytes_), so_far == kBadMessagesTold ? "; further ones are only counted" : "");
   }
 
   const PubOptions& options_;
   std::size_t max_message_bytes_;
-  LineSource lines_;
+  MessageInput input_;
   Publisher publisher_;
   std::vector<std::string> unreadable_;
   bool failed_ = false;
@@ -154,12 +160,19 @@ int pub(PubOptions options) {
 
 void add_pub(CLI::App& app, Action& chosen) {
   auto options = std::make_shared<PubOptions>();
-  CLI::App* command = app.add_subcommand("pub", "Publish lines: each line, without its newline, is one message");
+  CLI::App* command =
+      app.add_subcommand("pub", "Publish what comes in: each line, without its newline, is one message");
   command->add_option("NAME", options->stream, "The stream: NAME or NAME/STREAM")->required();
   command->add_option("FILE", options->files, "Files to publish, one after the other; - or none: standard input");
   command->add_option("--name", options->name, "The writer's name, for people")
       ->type_name("ID")
       ->default_str("program and pid");
+  const FramingFlags framing = add_framing(*command, options->framing);
+  add_count(
+      *command, "--type", "The messages' type, a number that readers see",
+      [options](std::uint64_t value) { options->type = static_cast<std::uint16_t>(value); }, "0", 0, UINT16_MAX)
+      ->excludes(framing.length_prefix);
+  command->add_flag("--finish", options->finish, "Say at the end that no more comes: sub --until-finished ends then");
   add_count(
       *command, "--repeat", "Go over the files so many times",
       [options](std::uint64_t value) { options->repeat = value; }, "1", 1);

@@ -17,16 +17,16 @@ namespace sapbuf::tools {
 namespace {
 
 struct Audience {
-  std::uint64_t readers = 0;    // attached and alive
+  std::uint64_t readers = 0;    // attached and alive, or durable and away
   std::uint64_t delivered = 0;  // messages, by all readers that there ever were
   bool is_awaited = false;      // the stream keeps everything for its first reader
 };
 
 Audience audience_of(const Stream& stream) {
-  const Snapshot snapshot = inspect(stream.segment());
+  const Snapshot snapshot = inspect(stream.segment(), {.lag = false});
   Audience audience;
   if (const FacilitySnapshot* const found = find_stream(snapshot, stream.name())) {
-    audience = {0, found->stream->departed.delivered, found->stream->awaits_first_reader};
+    audience = {kept_for(*found->stream).size(), found->stream->departed.delivered, found->stream->awaits_first_reader};
   }
   for (const ParticipantSnapshot& participant : participants_of(snapshot, stream.name())) {
     if (participant.role != Role::reader) continue;
@@ -67,6 +67,12 @@ Publisher::Result Publisher::publish_slow(Status status) {
       return Result::stopped;
     default:
       throw Failure(kFailure, fmt::format("the stream takes no more messages: {}", to_string(status)));
+  }
+}
+
+void Publisher::finish() {
+  if (const Status status = writer_.finish(); status != Status::ok) {
+    throw Failure(kFailure, fmt::format("cannot say that no more comes: {}", to_string(status)));
   }
 }
 

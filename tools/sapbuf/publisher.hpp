@@ -1,4 +1,4 @@
-// What `sapbuf pub` does with one line, and the account it gives of all.
+// What `sapbuf pub` does with one message, and the account it gives of all.
 #pragma once
 
 #include <chrono>
@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "sapbuf/framing.hpp"
 #include "sapbuf/name_watch.hpp"
 #include "sapbuf/room_watch.hpp"
 
@@ -18,7 +19,10 @@ struct PubOptions {
   std::string stream;  // as it was typed
   std::string name;
   std::vector<std::string> files;
+  Framing framing = Framing::lines;
+  std::uint16_t type = 0;  // where the input says none
   std::uint64_t repeat = 1;
+  bool finish = false;
   std::optional<std::chrono::milliseconds> timeout;  // for one message, in a stream that blocks; nothing: wait for ever
 };
 
@@ -41,19 +45,22 @@ class Publisher {
   // Warns if nobody reads. Throws sapbuf::Error.
   Publisher(const Stream& stream, const PubOptions& options);
 
+  // Says that no more comes. Throws Failure.
+  void finish();
+
   // Throws Failure where there is no way to go on.
-  Result publish(std::string_view line) {
+  Result publish(std::string_view message, std::uint16_t type) {
     room_watch_.enter();
-    const Status status = writer_.write(line);
+    const Status status = writer_.write(message, type);
     room_watch_.leave(status == Status::ok);
     if (status == Status::ok) [[likely]] {
       ++totals_.messages;
-      totals_.bytes += line.size();
+      totals_.bytes += message.size();
       return Result::taken;
     }
     return publish_slow(status);
   }
-  // A line that was not even looked at, because it is longer than any message.
+  // One that was not even looked at, because it is longer than any message may be.
   void count_too_large() noexcept { ++totals_.too_large; }
 
   const PubTotals& totals() const noexcept { return totals_; }

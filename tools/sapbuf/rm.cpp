@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <memory>
 
 #include "common/exit_code.hpp"
@@ -22,18 +23,35 @@ struct RmOptions {
 void remove_segment(const RmOptions& options) {
   // Whether one that cannot be read is in use nobody can tell: only --force takes it away.
   if (!options.force) {
-    refuse_if_in_use(options.name, inspect(options.name).participants, "stop them first, or use --force");
+    const Snapshot snapshot = inspect(options.name);
+    refuse_if_in_use(options.name, snapshot.participants, "stop them first, or use --force");
+    refuse_if_kept(options.name, kept_for(snapshot));
   }
   if (!Segment::remove(options.name)) throw Failure(kNoSegment, fmt::format("there is no segment '{}'", options.name));
+}
+
+// What goes with a pool of its own takes that with it.
+bool remove_from(const Segment& segment, const std::string& name) {
+  const std::vector<FacilityInfo> all = segment.facilities();
+  const auto found = std::ranges::find(all, name, &FacilityInfo::name);
+  if (found != all.end() && found->kind == "map") return Map::remove(segment, name);
+  if (found != all.end() && found->kind == "queue") return Queue::remove(segment, name);
+  return Stream::remove(segment, name);
 }
 
 // Its memory goes back to the system, so it must not be in use: other than a segment's name, which --force takes away
 // from those who stay with what they have.
 void remove_stream(const StreamName& name, bool force) {
   const Segment segment = Segment::open(name.segment);
-  if (!force) refuse_if_in_use(name.text(), participants_of(inspect(segment), name.stream), "stop them first");
+  if (!force) {
+    const Snapshot snapshot = inspect(segment);
+    refuse_if_in_use(name.text(), participants_of(snapshot, name.stream), "stop them first");
+    if (const FacilitySnapshot* const found = find_stream(snapshot, name.stream)) {
+      refuse_if_kept(name.text(), kept_for(*found->stream));
+    }
+  }
   try {
-    if (Stream::remove(segment, name.stream)) return;
+    if (remove_from(segment, name.stream)) return;
   } catch (const Error& error) {
     if (error.errc() != Errc::busy || !force) throw;
     throw Failure(kFailure, fmt::format("{}; --force does not take a stream from those who use it", error.what()));
@@ -52,15 +70,17 @@ int rm(const RmOptions& options) {
 
 void add_rm(CLI::App& app, Action& chosen) {
   auto options = std::make_shared<RmOptions>();
-  CLI::App* command =
-      app.add_subcommand("rm", "Remove a segment that nobody uses (NAME), or a stream or pool in it (NAME/STREAM)");
+  CLI::App* command = app.add_subcommand(
+      "rm", "Remove a segment that nobody uses (NAME), or a stream, pool, map, queue or cell in it (NAME/STREAM)");
   command
-      ->add_option("NAME", options->name,
-                   "NAME: the segment, with all that is in it; NAME/STREAM: that stream or pool alone")
+      ->add_option(
+          "NAME", options->name,
+          "NAME: the segment, with all that is in it; NAME/STREAM: that stream, pool, map, queue or cell alone")
       ->required();
   command->add_flag("--force", options->force,
                     "Remove a segment even if live participants are attached (they keep what they have until they "
-                    "end), or if it cannot be read; a stream or pool that is in use stays all the same");
+                    "end), or if it cannot be read; and what is kept for durable readers that are away. What is in a "
+                    "segment and in use stays all the same");
   command->callback([options, &chosen] { chosen = [options] { return rm(*options); }; });
 }
 

@@ -46,7 +46,7 @@ std::vector<std::string> keepers(const StreamSnapshot& stream) {
 }
 
 std::string what_keeps(const Stream& stream) {
-  const Snapshot segment = inspect(stream.segment());
+  const Snapshot segment = inspect(stream.segment(), {.lag = false});
   const FacilitySnapshot* const found = find_stream(segment, stream.name());
   const StreamSnapshot snapshot = found != nullptr ? *found->stream : StreamSnapshot{};
   if (snapshot.awaits_first_reader) return "it keeps everything until a first reader comes";

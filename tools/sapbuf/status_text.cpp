@@ -10,12 +10,19 @@
 #include "common/human.hpp"
 #include "common/stream_name.hpp"
 #include "common/table.hpp"
+#include "sapbuf/durable_text.hpp"
+#include "sapbuf/map_status.hpp"
+#include "sapbuf/participant_cells.hpp"
+#include "sapbuf/pool_text.hpp"
+#include "sapbuf/queue_text.hpp"
 
 namespace sapbuf::tools {
 
 namespace {
 
 using Align = Table::Align;
+
+constexpr std::size_t kHoldersNamed = 8;
 
 // "[##########..........]  52 %"
 std::string bar(std::uint64_t used, std::uint64_t capacity) {
@@ -35,8 +42,10 @@ std::string delivery(const StreamSnapshot& stream) {
   const StreamOptions& options = stream.options;
   const std::string extents =
       options.order == Order::per_writer ? fmt::format(" (extents of {})", human_bytes(options.extent_bytes)) : "";
-  return fmt::format("{} order{}, on full: {}{}", to_string(options.order), extents, to_string(options.on_full),
-                     retention(stream));
+  const std::string alignment =
+      options.payload_alignment > 8 ? fmt::format(", payloads at multiples of {}", options.payload_alignment) : "";
+  return fmt::format("{} order{}{}, on full: {}{}", to_string(options.order), extents, alignment,
+                     to_string(options.on_full), retention(stream));
 }
 
 std::string slabs_in_short(const StreamOptions& options) {
@@ -67,58 +76,65 @@ std::string stream_head(const Snapshot& snapshot, const FacilitySnapshot& facili
          progress(facility);
 }
 
+std::string names_of(const std::vector<std::string>& holders) {
+  std::string text;
+  for (std::size_t at = 0; at < std::min(holders.size(), kHoldersNamed); ++at) {
+    text += (at == 0 ? "" : ", ") + printable_name(holders[at]);
+  }
+  return holders.size() <= kHoldersNamed ? text : fmt::format("{} and {} more", text, holders.size() - kHoldersNamed);
+}
+
 std::string slabs(const StreamSnapshot& stream) {
   Table table({{"SLAB", Align::right},
                {"GENERATION", Align::right},
                {"STATE"},
                {"OCCUPANCY"},
                {"USED", Align::right},
-               {"HELD BY"}});
+               {"HELD BY", Align::left, {.cut = Table::Cut::end}}});
   for (const SlabSnapshot& slab : stream.slabs) {
-    std::string holders;
-    for (const std::string& name : slab.held_by) holders += (holders.empty() ? "" : ", ") + printable_name(name);
     table.row({std::to_string(slab.index), slab.generation == 0 ? "-" : human_count(slab.generation), slab.state,
-               bar(slab.used_bytes, slab.capacity_bytes), human_bytes(slab.used_bytes), holders});
+               bar(slab.used_bytes, slab.capacity_bytes), human_bytes(slab.used_bytes), names_of(slab.held_by)});
   }
   return table.text();
 }
 
-std::vector<std::string> ledger_cells(Role role, const Ledger& ledger) {
+std::vector<std::string> ledger_cells(Role role, const Ledger& ledger, const std::optional<Lag>& lag) {
   const auto of_writers = [&](std::uint64_t value) { return role == Role::reader ? "-" : human_count(value); };
   const auto of_readers = [&](std::uint64_t value) { return role == Role::writer ? "-" : human_count(value); };
-  return {of_writers(ledger.committed), role == Role::reader ? "-" : human_bytes(ledger.committed_bytes),
-          of_writers(ledger.aborted),   of_writers(ledger.dropped),
-          of_writers(ledger.abandoned), of_readers(ledger.delivered),
-          of_readers(ledger.lost),      of_readers(ledger.skipped)};
+  return {of_writers(ledger.committed),
+          role == Role::reader ? "-" : human_bytes(ledger.committed_bytes),
+          of_writers(ledger.aborted),
+          of_writers(ledger.dropped),
+          of_writers(ledger.abandoned),
+          of_readers(ledger.delivered),
+          of_readers(ledger.lost),
+          of_readers(ledger.skipped),
+          lag ? human_count(lag->messages) : "-",
+          lag ? human_bytes(lag->bytes) : "-"};
 }
 
-std::string participants(const std::vector<ParticipantSnapshot>& attached, const StreamSnapshot& stream) {
-  Table table({{"SLOT", Align::right},
-               {"ROLE"},
-               {"NAME"},
-               {"PID", Align::right},
-               {"STATE"},
-               {"PROGRESS", Align::right},
-               {"COMMITTED", Align::right},
-               {"BYTES", Align::right},
-               {"ABORTED", Align::right},
-               {"DROPPED", Align::right},
-               {"ABANDONED", Align::right},
-               {"DELIVERED", Align::right},
-               {"LOST", Align::right},
-               {"SKIPPED", Align::right}});
-  const auto add = [&](std::vector<std::string> who, Role role, const Ledger& ledger) {
-    for (std::string& cell : ledger_cells(role, ledger)) who.push_back(std::move(cell));
+std::string participants(const std::vector<ParticipantSnapshot>& attached, const StreamSnapshot& stream,
+                         const ParticipantFilter& filter) {
+  Table table(participant_columns({{"COMMITTED", Align::right},
+                                   {"BYTES", Align::right},
+                                   {"ABORTED", Align::right},
+                                   {"DROPPED", Align::right},
+                                   {"ABANDONED", Align::right},
+                                   {"DELIVERED", Align::right, {.begins_part = true}},
+                                   {"LOST", Align::right},
+                                   {"SKIPPED", Align::right},
+                                   {"LAG", Align::right},
+                                   {"LAG BYTES", Align::right}}));
+  const auto add = [&](std::vector<std::string> who, Role role, const Ledger& ledger, const std::optional<Lag>& lag) {
+    for (std::string& cell : ledger_cells(role, ledger, lag)) who.push_back(std::move(cell));
     table.row(std::move(who));
   };
-  for (const ParticipantSnapshot& participant : attached) {
-    add({std::to_string(participant.slot), std::string{to_string(participant.role)}, printable_name(participant.name),
-         std::to_string(participant.pid), std::string{to_string(participant.state)},
-         human_duration(std::chrono::milliseconds{participant.heartbeat_age_ms}) + " ago"},
-        participant.role, participant.ledger);
+  const ShownParticipants chosen = choose_shown(attached, filter);
+  for (const ParticipantSnapshot& participant : chosen.shown) {
+    add(participant_cells(participant), participant.role, participant.ledger, participant.lag);
   }
-  add({"", "departed", human_count(stream.departed_participants), "", "", ""}, Role::none, stream.departed);
-  return table.text();
+  add(departed_cells(stream.departed_participants), Role::none, stream.departed, {});
+  return chosen.text(table, "");
 }
 
 std::string journal_line(const JournalRecord& record) {
@@ -134,80 +150,32 @@ std::string journal_line(const JournalRecord& record) {
       record.slot, holdings(record.role, record.held_first, record.held_last),
       holdings_in_bytes(record.role, record.held_count, record.held_bytes),
       human_duration(std::chrono::milliseconds{record.heartbeat_age_ms}), counted(record.repairs, "repair"),
-      human_bytes(record.repaired_bytes), counted(record.released, record.role == Role::user ? "buffer" : "slab"),
+      human_bytes(record.repaired_bytes), counted(record.released, holds_buffers(record.role) ? "buffer" : "slab"),
       record.proof, end);
 }
 
-std::string body(const Snapshot& snapshot, const FacilitySnapshot& facility) {
+std::string body(const Snapshot& snapshot, const FacilitySnapshot& facility, const ParticipantFilter& filter) {
   std::string text = '\n' + slabs(*facility.stream) + '\n' +
-                     participants(participants_of(snapshot, facility.info.name), *facility.stream);
+                     participants(participants_of(snapshot, facility.info.name), *facility.stream, filter);
+  if (!facility.stream->durable_readers.empty()) {
+    text += "\nDURABLE READERS\n" + durable_table(facility.stream->durable_readers);
+  }
   if (!facility.journal.empty()) text += "\nJOURNAL\n";
   for (const JournalRecord& record : facility.journal) text += journal_line(record);
   return text;
 }
 
-std::string buffers(const PoolSnapshot& pool) {
-  const std::string more =
-      pool.options.max_count == pool.count ? "" : fmt::format(" (up to {})", human_count(pool.options.max_count));
-  const std::string waiting = pool.waiting == 0 ? "" : fmt::format("; {} waiting", counted(pool.waiting, "user"));
-  const std::string given_back = pool.unbacked == 0 ? "" : fmt::format(" ({} given back)", human_count(pool.unbacked));
-  return fmt::format("{} of {}{}; {} in use, {} shared, {} free{}, {} at hand{}", counted(pool.count, "buffer"),
-                     human_bytes(pool.options.buffer_bytes), more, human_count(pool.in_use), human_count(pool.shared),
-                     human_count(pool.free), given_back, human_count(pool.cached), waiting);
-}
-
-// "1.5 s", for how long the participant has had its oldest buffer.
-std::string oldest(const PoolSnapshot& pool, std::uint32_t slot) {
-  const auto holder = std::ranges::find(pool.holders, slot, &PoolHolder::slot);
-  return holder == pool.holders.end() ? "-" : human_duration(std::chrono::milliseconds{holder->oldest_ms});
-}
-
-std::vector<std::string> pool_ledger_cells(const PoolLedger& ledger) {
-  return {human_count(ledger.acquired), human_count(ledger.hits),     human_count(ledger.adopted),
-          human_count(ledger.released), human_count(ledger.attached), human_count(ledger.reclaimed),
-          human_count(ledger.refills),  human_count(ledger.stolen),   human_count(ledger.grown),
-          human_count(ledger.waits)};
-}
-
-std::string users(const std::vector<ParticipantSnapshot>& attached, const PoolSnapshot& pool) {
-  Table table({{"SLOT", Align::right},
-               {"ROLE"},
-               {"NAME"},
-               {"PID", Align::right},
-               {"STATE"},
-               {"PROGRESS", Align::right},
-               {"BUFFERS", Align::right},
-               {"BYTES", Align::right},
-               {"OLDEST", Align::right},
-               {"ACQUIRED", Align::right},
-               {"HITS", Align::right},
-               {"ADOPTED", Align::right},
-               {"RELEASED", Align::right},
-               {"ATTACHED", Align::right},
-               {"RECLAIMED", Align::right},
-               {"REFILLS", Align::right},
-               {"STOLEN", Align::right},
-               {"GROWN", Align::right},
-               {"WAITS", Align::right}});
-  const auto add = [&](std::vector<std::string> who, const PoolLedger& ledger) {
-    for (std::string& cell : pool_ledger_cells(ledger)) who.push_back(std::move(cell));
-    table.row(std::move(who));
-  };
-  for (const ParticipantSnapshot& user : attached) {
-    add({std::to_string(user.slot), std::string{to_string(user.role)}, printable_name(user.name),
-         std::to_string(user.pid), std::string{to_string(user.state)},
-         human_duration(std::chrono::milliseconds{user.heartbeat_age_ms}) + " ago",
-         human_count(user.held_generations.size()), human_bytes(user.held_bytes), oldest(pool, user.slot)},
-        user.pool_ledger);
-  }
-  add({"", "departed", human_count(pool.departed_users), "", "", "", "-", "-", "-"}, pool.departed);
-  return table.text();
+std::string cell_in_short(const CellSnapshot& cell) {
+  return fmt::format("a value of {}, {} so far", human_bytes(cell.value_bytes), counted(cell.version, "store"));
 }
 
 std::string facility_line(const Snapshot& snapshot, const FacilitySnapshot& facility) {
   const std::string kind = printable(facility.info.kind);
   const std::string title = printable(title_of(snapshot.name, facility.info.name));
-  if (facility.pool) return fmt::format("{} {}: {}\n", kind, title, buffers(*facility.pool));
+  if (facility.pool) return fmt::format("{} {}: {}\n", kind, title, pool_in_short(*facility.pool));
+  if (facility.map) return fmt::format("{} {}: {}\n", kind, title, map_in_short(*facility.map));
+  if (facility.queue) return fmt::format("{} {}: {}\n", kind, title, queue_in_short(*facility.queue));
+  if (facility.cell) return fmt::format("{} {}: {}\n", kind, title, cell_in_short(*facility.cell));
   if (!facility.stream) return fmt::format("{} {}: {}\n", kind, title, human_bytes(facility.info.bytes));
   const StreamSnapshot& stream = *facility.stream;
   const Attached attached = count_attached(participants_of(snapshot, facility.info.name));
@@ -219,9 +187,9 @@ std::string facility_line(const Snapshot& snapshot, const FacilitySnapshot& faci
 
 }  // namespace
 
-std::string segment_text(const Snapshot& snapshot) {
+std::string segment_text(const Snapshot& snapshot, const ParticipantFilter& filter) {
   const FacilitySnapshot* const main = find_stream(snapshot, kMainStream);
-  std::string text = main != nullptr ? segment_head(snapshot, *main) + body(snapshot, *main)
+  std::string text = main != nullptr ? segment_head(snapshot, *main) + body(snapshot, *main, filter)
                                      : fmt::format("{}: no stream '{}'\n{}", printable_name(snapshot.name), kMainStream,
                                                    room(snapshot));
   bool first = true;
@@ -233,20 +201,56 @@ std::string segment_text(const Snapshot& snapshot) {
   return text;
 }
 
-std::string pool_text(const Snapshot& snapshot, const FacilitySnapshot& pool) {
+std::string pool_text(const Snapshot& snapshot, const FacilitySnapshot& pool, const ParticipantFilter& filter) {
   std::string text =
       fmt::format("{}: {}\n{} in all; made {}; {} taken back from the dead; at most {} were not free at a time\n\n",
-                  printable(title_of(snapshot.name, pool.info.name)), buffers(*pool.pool), human_bytes(pool.info.bytes),
-                  human_time(pool.info.created_ns), counted(pool.released, "buffer"), human_count(pool.pool->peak)) +
-      users(participants_of(snapshot, pool.info.name), *pool.pool);
+                  printable(title_of(snapshot.name, pool.info.name)), pool_in_short(*pool.pool),
+                  human_bytes(pool.info.bytes), human_time(pool.info.created_ns), counted(pool.released, "buffer"),
+                  human_count(pool.pool->peak)) +
+      pool_tables(choose_shown(participants_of(snapshot, pool.info.name), filter), *pool.pool);
   if (!pool.journal.empty()) text += "\nJOURNAL\n";
   for (const JournalRecord& record : pool.journal) text += journal_line(record);
   return text;
 }
 
-std::string stream_text(const Snapshot& snapshot, std::string_view stream) {
+std::string map_text(const Snapshot& snapshot, const FacilitySnapshot& map, const ParticipantFilter& filter) {
+  std::string text =
+      fmt::format("{}: {}\n{} in all, without its pool; made {}; {} taken back from the dead\n\n",
+                  printable(title_of(snapshot.name, map.info.name)), map_in_short(*map.map),
+                  human_bytes(map.info.bytes), human_time(map.info.created_ns), counted(map.released, "buffer")) +
+      map_table(choose_shown(participants_of(snapshot, map.info.name), filter), *map.map);
+  if (!map.journal.empty()) text += "\nJOURNAL\n";
+  for (const JournalRecord& record : map.journal) text += journal_line(record);
+  return text;
+}
+
+std::string queue_text(const Snapshot& snapshot, const FacilitySnapshot& queue, const ParticipantFilter& filter) {
+  std::string text =
+      fmt::format("{}: {}\n{} in all, without its pool; made {}; {} taken back from the dead\n\n",
+                  printable(title_of(snapshot.name, queue.info.name)), queue_in_short(*queue.queue),
+                  human_bytes(queue.info.bytes), human_time(queue.info.created_ns), counted(queue.released, "block")) +
+      queue_tables(choose_shown(participants_of(snapshot, queue.info.name), filter), *queue.queue);
+  if (!queue.journal.empty()) text += "\nJOURNAL\n";
+  for (const JournalRecord& record : queue.journal) text += journal_line(record);
+  return text;
+}
+
+std::string cell_text(const Snapshot& snapshot, const FacilitySnapshot& cell, const ParticipantFilter& filter) {
+  std::string text =
+      fmt::format("{}: {}\n{} in all; made {}\n\n", printable(title_of(snapshot.name, cell.info.name)),
+                  cell_in_short(*cell.cell), human_bytes(cell.info.bytes), human_time(cell.info.created_ns));
+  Table table(participant_columns({}));
+  const ShownParticipants chosen = choose_shown(participants_of(snapshot, cell.info.name), filter);
+  for (const ParticipantSnapshot& one : chosen.shown) table.row(participant_cells(one));
+  text += chosen.text(table, "nobody reads or writes it\n");
+  if (!cell.journal.empty()) text += "\nJOURNAL\n";
+  for (const JournalRecord& record : cell.journal) text += journal_line(record);
+  return text;
+}
+
+std::string stream_text(const Snapshot& snapshot, std::string_view stream, const ParticipantFilter& filter) {
   const FacilitySnapshot& facility = *find_stream(snapshot, stream);
-  return stream_head(snapshot, facility) + body(snapshot, facility);
+  return stream_head(snapshot, facility) + body(snapshot, facility, filter);
 }
 
 }  // namespace sapbuf::tools

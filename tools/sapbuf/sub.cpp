@@ -1,4 +1,4 @@
-// sapbuf sub: writes what comes in to standard output, each message on a line.
+// sapbuf sub: writes what comes in to standard output: each message on a line, or as other programs like it.
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
@@ -6,15 +6,23 @@
 #include <algorithm>
 #include <memory>
 #include <optional>
+#include <utility>
 
 #include "common/command_line.hpp"
 #include "common/exit_code.hpp"
 #include "common/human.hpp"
+#include "common/json.hpp"
 #include "common/output.hpp"
 #include "common/stop.hpp"
 #include "common/stream_name.hpp"
 #include "sapbuf/commands.hpp"
+#include "sapbuf/durable_option.hpp"
+#include "sapbuf/framing.hpp"
+#include "sapbuf/from_option.hpp"
+#include "sapbuf/length_prefix.hpp"
+#include "sapbuf/missed.hpp"
 #include "sapbuf/name_watch.hpp"
+#include "sapbuf/wait_for_stream.hpp"
 
 namespace sapbuf::tools {
 
@@ -31,6 +39,8 @@ struct SubOptions {
   bool hold = false;
   bool follow = false;
   bool newest_only = false;
+  bool wait = false;
+  Framing framing = Framing::lines;
 
   bool is_idle(Clock::time_point since) const { return idle_exit && Clock::now() - since >= *idle_exit; }
 };
@@ -56,6 +66,33 @@ struct Account {
   }
 };
 
+std::string json_of(const Frame& frame) {
+  const FramePosition position = frame.position();
+  Json json{{"generation", position.generation},
+            {"offset", position.offset},
+            {"type", frame.type()},
+            {"size", frame.bytes().size()}};
+  add_bytes(json, "payload", frame.text());
+  return json_line(json);
+}
+
+void put_frame(Output& output, Framing framing, const Frame& frame) {
+  switch (framing) {
+    case Framing::lines:
+      return output.line(frame.bytes());
+    case Framing::null:
+      output.put(frame.text());
+      return output.put({"\0", 1});
+    case Framing::length_prefix: {
+      const auto prefix = LengthPrefix{static_cast<std::uint32_t>(frame.bytes().size()), frame.type()}.bytes();
+      output.put({prefix.data(), prefix.size()});
+      return output.put(frame.text());
+    }
+    case Framing::json:
+      return output.put(json_of(frame));
+  }
+}
+
 class Subscription {
  public:
   enum class End {
@@ -64,7 +101,12 @@ class Subscription {
   };
 
   Subscription(const Stream& stream, const SubOptions& options, Account& account)
-      : options_(options), account_(account), stream_(stream), name_(stream), reader_(stream, options.reader) {
+      : options_(options),
+        account_(account),
+        stream_(stream),
+        name_(stream),
+        resumes_(will_resume(stream, options.reader)),
+        reader_(stream, options.reader) {
     tell_missed();
   }
 
@@ -76,6 +118,10 @@ class Subscription {
       throw;
     }
     account_.output.flush();
+    if (options_.reader.durable && account_.output.closed()) {
+      spdlog::warn(
+          "the output was closed: what was written to it last may not have been taken, and does not come again");
+    }
     tell_lost(true);
     account_.delivered += reader_.delivered();
     account_.lost += reader_.lost();
@@ -101,10 +147,9 @@ class Subscription {
 
  private:
   void tell_missed() const {
-    const std::uint64_t missed = reader_.missed_before().value_or(0);
-    if (options_.reader.from == From::newest || missed == 0) return;
-    spdlog::warn("{} {} before this reader came: their slabs were needed again", counted(missed, "message"),
-                 missed == 1 ? "was gone" : "were gone");
+    const std::string missed = missed_text(reader_);
+    if ((options_.reader.from == From::newest && !resumes_) || missed.empty()) return;
+    spdlog::warn("{}: their slabs were needed again", missed);
   }
 
   void follow_to_the_end() {
@@ -121,14 +166,19 @@ class Subscription {
     const std::uint64_t before = account.written;
     if (before == 0) account.first_at = Clock::now();
     if (options_.newest_only) reader_.skip_to_newest();
-    for (const Frame& frame : reader_.pin()) {
-      account.output.line(frame.bytes());
-      account.bytes += frame.bytes().size();
-      ++account.written;
-      // Nothing is pinned while a slow output takes the buffer.
-      if (account.written == options_.count || account.output.nearly_full() || stop_requested()) [[unlikely]] {
-        break;
+    {
+      const PinnedRange range = reader_.pin();
+      for (const Frame& frame : range) {
+        put_frame(account.output, options_.framing, frame);
+        account.bytes += frame.bytes().size();
+        ++account.written;
+        // Nothing is pinned while a slow output takes the buffer.
+        if (account.written == options_.count || account.output.nearly_full() || stop_requested()) [[unlikely]] {
+          break;
+        }
       }
+      // Behind the range, a durable reader's place has passed these: what is not out by then would not come again.
+      if (options_.reader.durable) account.output.flush();
     }
     if (account.output.nearly_full()) account.output.flush();
     tell_lost(false);
@@ -149,6 +199,7 @@ class Subscription {
       }
       if (reader_.wait_for(slice)) return true;
       if (options_.is_idle(account_.idle_since)) return false;
+      if (options_.reader.until_finished && reader_.is_finished()) return false;
     }
     return false;
   }
@@ -173,7 +224,7 @@ class Subscription {
   }
 
   std::string held_generations() const {
-    for (const ParticipantSnapshot& participant : inspect(stream_.segment()).participants) {
+    for (const ParticipantSnapshot& participant : inspect(stream_.segment(), {.lag = false}).participants) {
       if (participant.slot == reader_.slot() && !participant.held_generations.empty()) {
         return holdings(participant.role, participant.held_generations);
       }
@@ -185,6 +236,7 @@ class Subscription {
   Account& account_;
   const Stream stream_;
   NameWatch name_;
+  const bool resumes_;
   Reader reader_;
   std::uint64_t lost_told_ = 0;
   Clock::time_point told_at_{};
@@ -201,22 +253,12 @@ Subscription::End run(const Stream& stream, const SubOptions& options, Account& 
   }
 }
 
-// The next stream of that name. Nothing if it is time to end before there is one.
-std::optional<Stream> wait_for_next(const SubOptions& options, Account& account) {
-  while (!stop_requested() && !account.output.look_if_closed() && !options.is_idle(account.idle_since)) {
-    try {
-      return open_stream(parse_stream_name(options.stream));
-    } catch (const Error& error) {
-      if (error.errc() != Errc::not_found) throw;
-    }
-    sleep_unless_stopped(kStopSlice);
-  }
-  return std::nullopt;
-}
-
 int sub(SubOptions options) {
   Account account;
-  auto stream = std::make_optional(open_stream(parse_stream_name(options.stream)));
+  const auto is_over = [&] { return account.output.look_if_closed() || options.is_idle(account.idle_since); };
+  std::optional<Stream> stream = options.wait ? wait_for_stream(options.stream, is_over)
+                                              : std::make_optional(open_stream(parse_stream_name(options.stream)));
+  if (!stream) return kDone;
   account.idle_since = Clock::now();
   while (run(*stream, options, account) == Subscription::End::gone) {
     if (!options.follow) {
@@ -225,7 +267,7 @@ int sub(SubOptions options) {
       return kNoSegment;
     }
     stream.reset();
-    stream = wait_for_next(options, account);
+    stream = wait_for_stream(options.stream, is_over);
     if (!stream) break;
     spdlog::info("going on with the new {}", options.stream);
     options.reader.from = From::oldest;  // all of it is new
@@ -234,27 +276,21 @@ int sub(SubOptions options) {
   return kDone;
 }
 
-From parse_from(const std::string& text) {
-  if (text == "oldest") return From::oldest;
-  if (text == "newest") return From::newest;
-  throw CLI::ValidationError("--from", fmt::format("'{}' is none of oldest|newest", text));
-}
-
 }  // namespace
 
 void add_sub(CLI::App& app, Action& chosen) {
   auto options = std::make_shared<SubOptions>();
   CLI::App* command = app.add_subcommand("sub", "Follow a stream: each message and a newline to standard output");
   command->add_option("NAME", options->stream, "The stream: NAME or NAME/STREAM")->required();
-  command->add_option("--name", options->reader.name, "The reader's name, for people")
-      ->type_name("ID")
-      ->default_str("program and pid");
-  command
-      ->add_option_function<std::string>(
-          "--from", [options](const std::string& text) { options->reader.from = parse_from(text); },
-          "Begin with what still stands in the stream, or with what comes from now on")
-      ->type_name("oldest|newest")
-      ->default_str("oldest");
+  CLI::Option* const name = command->add_option("--name", options->reader.name, "The reader's name, for people")
+                                ->type_name("ID")
+                                ->default_str("program and pid");
+  add_from(*command, options->reader.from);
+  add_durable(*command, options->reader, name);
+  CLI::Option* const json = command->add_flag_callback(
+      "--json", [options] { options->framing = Framing::json; },
+      "One JSON object for each message and line: position, type, size, payload (payload_hex where it is not UTF-8)");
+  add_framing(*command, options->framing, json);
   auto* count = add_count(
       *command, "--count", "End after so many messages", [options](std::uint64_t value) { options->count = value; },
       "follow until stopped");
@@ -268,6 +304,10 @@ void add_sub(CLI::App& app, Action& chosen) {
         options->reader.keep = Keep::frame;
       },
       "Show how things are: skip whatever is older than the newest message (of each writer, in per-writer order)");
+  command->add_flag(
+      "--until-finished", options->reader.until_finished,
+      "End when all has been read, and no more comes: a writer said so (pub --finish), and all have left");
+  command->add_flag("--wait", options->wait, "Where there is no such stream yet, wait for one instead of ending");
   command->add_flag("--follow", options->follow,
                     "When the stream was removed, go on with the next one of that name instead of ending");
   command->add_flag("--hold", options->hold, "Pin the oldest slab and sleep until a signal comes, to try recovery out")

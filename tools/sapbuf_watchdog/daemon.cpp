@@ -180,7 +180,7 @@ void raise_descriptor_limit() {
 int run_daemon(const WatchdogOptions& options) {
   raise_descriptor_limit();
   keep_needed_capabilities(options.on_hung == OnHung::kill);
-  spdlog::info("watching {}{}, every {}", options.all ? "every stream" : counted(options.names.size(), "stream"),
+  spdlog::info("watching {}{}, every {}", options.all ? "every segment" : counted(options.names.size(), "segment"),
                options.dry_run ? " without touching anything" : "", human_duration(options.interval));
   return Daemon{options}.run();
 }

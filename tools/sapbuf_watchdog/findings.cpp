@@ -74,7 +74,7 @@ std::string who(const ParticipantSnapshot& participant) {
 std::string who(const JournalRecord& record) { return describe(record.role, record.name, record.pid, record.slot); }
 
 std::string counted_released(const RecoveryReport& report) {
-  const auto users = std::ranges::count(report.dead, Role::user, &DeadParticipant::role);
+  const auto users = std::ranges::count_if(report.dead, holds_buffers, &DeadParticipant::role);
   if (users == 0) return counted(report.released, "slab");
   if (static_cast<std::size_t>(users) == report.dead.size()) return counted(report.released, "buffer");
   return fmt::format("{} slabs and buffers", report.released);
@@ -101,7 +101,7 @@ void log_foreign_recovery(const std::string& title, const JournalRecord& record)
                title, who(record), holdings(record.role, record.held_first, record.held_last),
                holdings_in_bytes(record.role, record.held_count, record.held_bytes), ago(record.heartbeat_age_ms),
                counted(record.repairs, "repair"), human_bytes(record.repaired_bytes), record.proof,
-               counted(record.released, record.role == Role::user ? "buffer" : "slab"));
+               counted(record.released, holds_buffers(record.role) ? "buffer" : "slab"));
 }
 
 void log_hung(const std::string& segment, const HungParticipant& hung) {

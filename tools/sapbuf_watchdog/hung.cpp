@@ -33,7 +33,7 @@ std::string kill_hung(const Segment& segment, const WatchdogOptions& options, co
   }
   process = open_process(participant);
   if (!process) return "not killed: its process cannot be identified";
-  const Snapshot now = inspect(segment, {.hung_after = options.hung_after});
+  const Snapshot now = inspect(segment, {.hung_after = options.hung_after, .lag = false});
   if (!hangs_in(now, participant)) {
     hung.spared = true;
     return "not killed: it goes on again";

@@ -42,7 +42,8 @@ void recover_patiently(const Segment& segment, Findings& findings) {
 
 // The snapshot also shows whether the segment makes sense at all: recovery alone looks at no more than it needs.
 void look_for_hung(const Segment& segment, const WatchdogOptions& options, Findings& findings) {
-  for (const ParticipantSnapshot& participant : inspect(segment, {.hung_after = options.hung_after}).participants) {
+  for (const ParticipantSnapshot& participant :
+       inspect(segment, {.hung_after = options.hung_after, .lag = false}).participants) {
     if (participant.state != Liveness::hung) continue;
     Descriptor process;
     findings.hung.push_back(act_on_hung(segment, options, participant, process));

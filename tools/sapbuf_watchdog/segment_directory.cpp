@@ -49,11 +49,11 @@ Listing list_streams() {
 
 void LeftOut::tell(const Listing& listing) {
   if (listing.foreign != 0 && !foreign_told_) {
-    spdlog::info("not watched, because only other users may open them: {}", counted(listing.foreign, "stream"));
+    spdlog::info("not watched, because only other users may open them: {}", counted(listing.foreign, "segment"));
   }
   if (listing.too_many != 0 && !too_many_told_) {
-    spdlog::warn("not watched, because one user has more than {}: {}", counted(kMostOfOneUser, "stream"),
-                 counted(listing.too_many, "stream"));
+    spdlog::warn("not watched, because one user has more than {}: {}", counted(kMostOfOneUser, "segment"),
+                 counted(listing.too_many, "segment"));
   }
   foreign_told_ = listing.foreign != 0;
   too_many_told_ = listing.too_many != 0;

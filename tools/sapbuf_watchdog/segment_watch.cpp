@@ -9,7 +9,7 @@ namespace sapbuf::tools {
 namespace {
 
 // While something is pending: a live participant is in the middle of a step that will be over in a moment.
-constexpr std::chrono::milliseconds kRetryAfter{2};
+constexpr std::chrono::milliseconds kLookAgainAfter{2};
 constexpr int kQuickRetries = 5;
 // A segment that makes trouble is looked at less often.
 constexpr std::chrono::seconds kAfterTrouble{1};
@@ -43,7 +43,7 @@ void SegmentWatch::look_or_throw() {
   if (!pending_) {
     quick_retries_ = 0;
   } else if (quick_retries_++ < kQuickRetries) {
-    next_due_ = std::min(next_due_, Clock::now() + kRetryAfter);
+    next_due_ = std::min(next_due_, Clock::now() + kLookAgainAfter);
   } else if (quick_retries_ == kQuickRetries + 1) {
     spdlog::warn("{}: recovery waits: {}", name_, why_pending(*segment_));
   }
@@ -109,7 +109,7 @@ RecoveryReport SegmentWatch::recover_now() {
 }
 
 void SegmentWatch::refresh() {
-  const Snapshot snapshot = inspect(*segment_, {.hung_after = options_.hung_after});
+  const Snapshot snapshot = inspect(*segment_, {.hung_after = options_.hung_after, .lag = false});
   processes_.update(snapshot);
   journal_.tell_news(name_, snapshot);
   Findings findings;

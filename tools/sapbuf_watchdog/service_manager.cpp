@@ -16,7 +16,7 @@ namespace sapbuf::tools {
 namespace {
 
 // After a sweep that was not completed, or could not be told of.
-constexpr std::chrono::milliseconds kRetryAfter{100};
+constexpr std::chrono::milliseconds kTellAgainAfter{100};
 // Pings in the time after which the manager takes the daemon for stuck: a sweep takes some time itself.
 constexpr int kPingsInTime = 3;
 
@@ -69,7 +69,7 @@ void ServiceManager::connect(std::string address) {
 void ServiceManager::swept(bool completed, const std::string& status) {
   const std::string what = ready_told_ ? "WATCHDOG=1" : "READY=1";
   if (!completed || !send(what + "\nSTATUS=" + status)) {
-    next_sweep_ = Clock::now() + kRetryAfter;
+    next_sweep_ = Clock::now() + kTellAgainAfter;
     return;
   }
   ready_told_ = true;

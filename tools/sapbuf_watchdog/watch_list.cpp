@@ -17,7 +17,7 @@ constexpr std::chrono::seconds kSweepPatience{1};
 // A look takes microseconds, and milliseconds where it waits for a lock.
 constexpr std::chrono::milliseconds kSlow{500};
 // Where the system has no thread to give.
-constexpr std::chrono::milliseconds kRetryAfter{100};
+constexpr std::chrono::milliseconds kOpenAgainAfter{100};
 constexpr std::uint64_t kNamedLanes = std::uint64_t{1} << 32;  // user ids have 32 bits
 
 }  // namespace
@@ -88,7 +88,7 @@ void WatchList::start(Watched& watched) {
   }
   watched.state = State::idle;
   sweep_completed_ = false;
-  make_due(watched, Clock::now() + kRetryAfter);
+  make_due(watched, Clock::now() + kOpenAgainAfter);
 }
 
 WatchList::Clock::time_point WatchList::next_due() const {
@@ -150,7 +150,7 @@ void WatchList::tell_slow() {
   for (Watched* const watched : started_) {
     if (watched->slow_told || now < watched->since + kSlow) continue;
     watched->slow_told = true;
-    spdlog::warn("{}: this look takes long; the other streams do not wait for it", watched->watch.name());
+    spdlog::warn("{}: this look takes long; the other segments do not wait for it", watched->watch.name());
   }
 }
 
@@ -175,7 +175,7 @@ std::string WatchList::status() const {
     return std::count_if(watched_.begin(), watched_.end(), [&](const auto& entry) { return property(*entry.second); });
   };
   std::string text =
-      "watching " + counted(static_cast<std::uint64_t>(those([](const Watched& it) { return it.is_open; })), "stream");
+      "watching " + counted(static_cast<std::uint64_t>(those([](const Watched& it) { return it.is_open; })), "segment");
   if (const auto pending = those([](const Watched& it) { return it.is_recovery_pending; })) {
     text += fmt::format("; recovery pending in {}", pending);
   }

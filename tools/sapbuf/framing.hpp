@@ -1,0 +1,22 @@
+// How messages are told from each other in a sequence of bytes: what `sub` writes, and `pub` reads.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+namespace sapbuf::tools {
+
+enum class Framing {
+  lines,          // a newline behind each
+  null,           // a byte 0 behind each
+  length_prefix,  // length_prefix.hpp
+  json,           // an object a line; only written
+};
+
+// --null and --length-prefix, which exclude each other, and one more if it is given: `other`.
+struct FramingFlags {
+  CLI::Option* null;
+  CLI::Option* length_prefix;
+};
+FramingFlags add_framing(CLI::App& command, Framing& framing, CLI::Option* other = nullptr);
+
+}  // namespace sapbuf::tools

@@ -1,0 +1,12 @@
+#include "sapbuf/from_option.hpp"
+
+#include "common/command_line.hpp"
+
+namespace sapbuf::tools {
+
+void add_from(CLI::App& command, From& from) {
+  add_choice<From>(command, "--from", from, {{"newest", From::newest}, {"oldest", From::oldest}},
+                   "Begin with what still stands in the stream, or with what comes from now on", "oldest");
+}
+
+}  // namespace sapbuf::tools

@@ -1,0 +1,78 @@
+// sapbuf map put: standard input becomes a key's value.
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <memory>
+#include <optional>
+#include <sapbuf/sapbuf.hpp>
+
+#include "common/command_line.hpp"
+#include "common/exit_code.hpp"
+#include "common/human.hpp"
+#include "common/stop.hpp"
+#include "sapbuf/facility_name.hpp"
+#include "sapbuf/map_commands.hpp"
+#include "sapbuf/map_text.hpp"
+
+namespace sapbuf::tools {
+
+namespace {
+
+struct MapPutOptions {
+  std::string name;
+  std::string key;
+  std::optional<std::uint64_t> if_version;
+  std::chrono::milliseconds timeout{5000};
+};
+
+// Up to its end; nothing if a signal came before.
+std::optional<std::string> read_input(std::size_t most) {
+  std::string value;
+  char part[65536];
+  while (value.size() <= most) {
+    if (stop_requested()) return std::nullopt;
+    const ssize_t got = ::read(STDIN_FILENO, part, sizeof part);
+    if (got == 0) return value;
+    if (got > 0) {
+      value.append(part, static_cast<std::size_t>(got));
+    } else if (errno != EINTR) {
+      throw Failure(kFailure, fmt::format("cannot read standard input: {}", std::strerror(errno)));
+    }
+  }
+  throw Failure(kFailure, fmt::format("the value is larger than the {} that this map takes", human_bytes(most)));
+}
+
+int put(const MapPutOptions& options) {
+  const FacilityName name = parse_map_name(options.name);
+  const Map map = Map::open(Segment::open(name.segment), name.name);
+  const std::optional<std::string> value = read_input(map.max_value_bytes());
+  if (!value) return kFailure;
+  MapWriter writer{map, {.timeout = options.timeout}};
+  MapDraft draft = writer.prepare(options.key, value->size());
+  if (!draft) throw no_value(name, options.key, draft.status());
+  std::memcpy(draft.bytes().data(), value->data(), value->size());
+  const Status status = options.if_version ? draft.flip_if(*options.if_version) : draft.flip();
+  if (status != Status::ok) throw no_value(name, options.key, status);
+  return kDone;
+}
+
+}  // namespace
+
+void add_map_put(CLI::App& map, Action& chosen) {
+  auto options = std::make_shared<MapPutOptions>();
+  CLI::App* command = map.add_subcommand("put", "Make standard input, up to its end, a key's value");
+  command->add_option("SEGMENT/MAP", options->name, "The segment, and the map's name in it")->required();
+  command->add_option("KEY", options->key, "The key; it is inserted if it is not there")->required();
+  add_count(
+      *command, "--if-version", "Only if the key has this version still; 0: only if it is not there",
+      [options](std::uint64_t value) { options->if_version = value; }, "", 0, UINT64_MAX);
+  add_milliseconds(
+      *command, "--timeout", "How long to wait for another writer of the key, or for room",
+      [options](std::chrono::milliseconds time) { options->timeout = time; }, "5000");
+  command->callback([options, &chosen] { chosen = [options] { return put(*options); }; });
+}
+
+}  // namespace sapbuf::tools

@@ -1,0 +1,20 @@
+// What the subcommands of `sapbuf map` say of keys and values.
+#pragma once
+
+#include <sapbuf/sapbuf.hpp>
+#include <string>
+#include <string_view>
+
+#include "common/exit_code.hpp"
+#include "common/json.hpp"
+#include "sapbuf/facility_name.hpp"
+
+namespace sapbuf::tools {
+
+// Why a key has no value, or could not get one: exit status 1.
+Failure no_value(const FacilityName& map, std::string_view key, Status status);
+
+// {"key", "version", "flipped_ns", "bytes", "value"}; what is not UTF-8 is replaced.
+Json value_json(std::string_view key, const MapValue& value);
+
+}  // namespace sapbuf::tools

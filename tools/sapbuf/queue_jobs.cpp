@@ -1,0 +1,134 @@
+#include "sapbuf/queue_jobs.hpp"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <stdexcept>
+
+#include "common/exit_code.hpp"
+#include "common/human.hpp"
+
+namespace sapbuf::tools {
+
+namespace {
+
+std::string filled_in(std::string_view command, std::string_view text) {
+  const std::string word = quoted_for_shell(text);
+  std::string filled;
+  for (std::size_t at = 0; at < command.size();) {
+    if (command.substr(at, 2) == "{}") {
+      filled += word;
+      at += 2;
+    } else {
+      filled += command[at++];
+    }
+  }
+  return filled;
+}
+
+// In the child. A command does not outlive the one that has the block: another one is about to get it then.
+[[noreturn]] void become(const char* command, pid_t parent, const sigset_t& mask) {
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (::getppid() != parent) ::_exit(125);
+  for (const int signal : {SIGINT, SIGTERM, SIGPIPE}) std::signal(signal, SIG_DFL);
+  ::sigprocmask(SIG_SETMASK, &mask, nullptr);
+  ::execl("/bin/sh", "sh", "-c", command, static_cast<char*>(nullptr));
+  ::_exit(126);
+}
+
+sigset_t child_ended() {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGCHLD);
+  return set;
+}
+
+constexpr std::chrono::seconds kLongestWait{1};
+
+}  // namespace
+
+std::string quoted_for_shell(std::string_view text) {
+  std::string quoted = "'";
+  for (const char byte : text) {
+    if (byte == '\'') {
+      quoted += "'\\''";
+    } else {
+      quoted += byte;
+    }
+  }
+  return quoted + "'";
+}
+
+Jobs::Jobs(std::string command, std::size_t most, std::chrono::milliseconds retry_after)
+    : command_(std::move(command)), most_(most), retry_after_(retry_after) {
+  const sigset_t ended = child_ended();
+  ::sigprocmask(SIG_BLOCK, &ended, &mask_before_);
+}
+
+Jobs::~Jobs() {
+  while (!is_idle()) settle(kLongestWait);
+  ::sigprocmask(SIG_SETMASK, &mask_before_, nullptr);
+}
+
+void Jobs::start(TakenBlock&& block) {
+  const std::string_view text{reinterpret_cast<const char*>(block.bytes().data()), block.bytes().size()};
+  if (text.find('\0') != std::string_view::npos) {
+    spdlog::error("a block has a zero byte in it, which no command line can have: put back");
+    ++failed_;
+    block.put_back_after(retry_after_);
+    return;
+  }
+  const std::string command = filled_in(command_, text);
+  const pid_t parent = ::getpid();
+  const pid_t child = ::fork();
+  if (child == 0) become(command.c_str(), parent, mask_before_);
+  if (child < 0) throw Failure(kFailure, fmt::format("cannot begin a process: {}", std::strerror(errno)));
+  running_.emplace(child, std::move(block));
+}
+
+void Jobs::settle_one(TakenBlock& block, int status) {
+  if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
+    ++succeeded_;
+    block.done();
+    return;
+  }
+  const std::string why = WIFSIGNALED(status) ? fmt::format("signal {}", WTERMSIG(status))
+                                              : fmt::format("exit status {}", WEXITSTATUS(status));
+  const std::string_view text{reinterpret_cast<const char*>(block.bytes().data()), block.bytes().size()};
+  spdlog::warn("'{}' failed ({}, delivery {}): put back", excerpt(text, 80), why, block.deliveries());
+  ++failed_;
+  block.put_back_after(retry_after_);
+}
+
+std::size_t Jobs::settle_ended() {
+  std::size_t settled = 0;
+  while (!running_.empty()) {
+    int status = 0;
+    const pid_t child = ::waitpid(-1, &status, WNOHANG);
+    if (child <= 0) break;
+    const auto found = running_.find(child);
+    if (found == running_.end()) continue;
+    settle_one(found->second, status);
+    running_.erase(found);
+    ++settled;
+  }
+  return settled;
+}
+
+std::size_t Jobs::settle(std::chrono::milliseconds longest) {
+  const std::size_t settled = settle_ended();
+  if (settled != 0 || running_.empty() || longest.count() == 0) return settled;
+  const auto whole = std::chrono::duration_cast<std::chrono::seconds>(longest);
+  const timespec time{.tv_sec = whole.count(), .tv_nsec = std::chrono::nanoseconds{longest - whole}.count()};
+  const sigset_t ended = child_ended();  // one that ended in between is pending
+  ::sigtimedwait(&ended, nullptr, &time);
+  return settle_ended();
+}
+
+}  // namespace sapbuf::tools

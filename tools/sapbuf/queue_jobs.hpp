@@ -1,0 +1,47 @@
+// Commands that work on blocks: a block is done with when its command succeeds, and put back when that fails or dies.
+#pragma once
+
+#include <chrono>
+#include <csignal>
+#include <map>
+#include <sapbuf/sapbuf.hpp>
+#include <string>
+
+namespace sapbuf::tools {
+
+// `text` as one word for a shell.
+std::string quoted_for_shell(std::string_view text);
+
+class Jobs {
+ public:
+  // Keeps the end of children to itself (SIGCHLD is blocked) as long as it lives.
+  Jobs(std::string command, std::size_t most, std::chrono::milliseconds retry_after);
+  Jobs(const Jobs&) = delete;
+  Jobs& operator=(const Jobs&) = delete;
+  ~Jobs();  // waits for all
+
+  bool is_full() const noexcept { return running_.size() >= most_; }
+  bool is_idle() const noexcept { return running_.empty(); }
+  // With `{}` in the command replaced by the block's text.
+  void start(TakenBlock&& block);
+  // Settles those that have ended; where none has, waits so long for one, or until a signal comes. Returns how many that
+  // were.
+  std::size_t settle(std::chrono::milliseconds longest);
+
+  std::uint64_t succeeded() const noexcept { return succeeded_; }
+  std::uint64_t failed() const noexcept { return failed_; }
+
+ private:
+  std::size_t settle_ended();
+  void settle_one(TakenBlock& block, int status);
+
+  const std::string command_;
+  const std::size_t most_;
+  const std::chrono::milliseconds retry_after_;
+  sigset_t mask_before_{};
+  std::map<int, TakenBlock> running_;  // by process
+  std::uint64_t succeeded_ = 0;
+  std::uint64_t failed_ = 0;
+};
+
+}  // namespace sapbuf::tools

@@ -1,0 +1,161 @@
+// sapbuf queue pop: takes blocks, and writes them to standard output or runs a command for each.
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <sapbuf/sapbuf.hpp>
+
+#include "common/command_line.hpp"
+#include "common/exit_code.hpp"
+#include "common/human.hpp"
+#include "common/output.hpp"
+#include "common/stop.hpp"
+#include "sapbuf/facility_name.hpp"
+#include "sapbuf/queue_commands.hpp"
+#include "sapbuf/queue_jobs.hpp"
+
+namespace sapbuf::tools {
+
+namespace {
+
+using std::chrono::milliseconds;
+using Clock = std::chrono::steady_clock;
+
+constexpr std::size_t kBatch = 64;
+constexpr milliseconds kLookAfterJobs{10};  // while there is room for another one
+constexpr milliseconds kBeat{1000};         // while there is none: who looks after its commands does not hang
+
+struct QueuePopOptions {
+  std::string name;
+  std::optional<std::string> command;
+  std::uint64_t jobs = 1;
+  std::uint64_t count = UINT64_MAX;
+  std::optional<milliseconds> idle_exit;
+  milliseconds retry_after{1000};
+  ConsumerOptions consumer;
+};
+
+// How long nothing came, and whether that is long enough to end.
+class Idleness {
+ public:
+  explicit Idleness(std::optional<milliseconds> longest) : longest_(longest) {}
+  void something_came() { since_ = Clock::now(); }
+  bool is_over() const { return longest_ && Clock::now() - since_ >= *longest_; }
+  milliseconds slice(milliseconds most) const {
+    if (!longest_) return most;
+    const auto idle = std::chrono::duration_cast<milliseconds>(Clock::now() - since_);
+    return std::clamp(*longest_ - idle, milliseconds{0}, most);
+  }
+
+ private:
+  const std::optional<milliseconds> longest_;
+  Clock::time_point since_ = Clock::now();
+};
+
+void check(const QueuePopOptions& options, Status status) {
+  if (status == Status::ok || status == Status::timeout || status == Status::stopped || status == Status::not_found)
+    return;
+  throw Failure(kFailure, fmt::format("{}: {}", options.name, to_string(status)));
+}
+
+// A block is done with once it was written.
+void print_all(const QueuePopOptions& options, Consumer& consumer) {
+  Output output;
+  Idleness idleness{options.idle_exit};
+  std::uint64_t left = options.count;
+  while (left != 0 && !stop_requested() && !output.look_if_closed()) {
+    TakenBlocks taken = consumer.take_for(std::min<std::uint64_t>(left, kBatch), idleness.slice(kStopSlice));
+    check(options, taken.status());
+    for (const TakenBlock& block : taken) output.line(block.bytes());
+    output.flush();
+    if (output.closed()) break;
+    for (TakenBlock& block : taken) block.done();
+    left -= taken.size();
+    if (taken) {
+      idleness.something_came();
+    } else if (idleness.is_over()) {
+      break;
+    }
+  }
+}
+
+// Until one of the commands has ended, or a signal came, or it is time for a sign of life. Returns how many have.
+std::size_t look_after(Jobs& jobs, Consumer& consumer) {
+  const std::size_t settled = jobs.settle(kBeat);
+  static_cast<void>(consumer.wait_for(milliseconds{0}));  // the sign
+  return settled;
+}
+
+void run_all(const QueuePopOptions& options, Consumer& consumer, Jobs& jobs) {
+  Idleness idleness{options.idle_exit};
+  std::uint64_t left = options.count;
+  while (left != 0 && !stop_requested()) {
+    if ((jobs.is_full() ? look_after(jobs, consumer) : jobs.settle(milliseconds{0})) != 0) idleness.something_came();
+    if (jobs.is_full()) continue;
+    const milliseconds slice = jobs.is_idle() ? idleness.slice(kStopSlice) : kLookAfterJobs;
+    TakenBlocks taken = consumer.take_for(1, slice);
+    check(options, taken.status());
+    if (taken) {
+      idleness.something_came();
+      --left;
+      jobs.start(std::move(taken[0]));
+    } else if (jobs.is_idle() && idleness.is_over()) {
+      break;
+    }
+  }
+  while (!jobs.is_idle()) look_after(jobs, consumer);
+}
+
+int pop(const QueuePopOptions& options) {
+  const FacilityName name = parse_queue_name(options.name);
+  Consumer consumer{Queue::open(Segment::open(name.segment), name.name), options.consumer};
+  if (!options.command) {
+    print_all(options, consumer);
+    return kDone;
+  }
+  Jobs jobs{*options.command, options.jobs, options.retry_after};
+  run_all(options, consumer, jobs);
+  spdlog::info("{} done, {} put back", counted(jobs.succeeded(), "block"), human_count(jobs.failed()));
+  return jobs.failed() == 0 ? kDone : kFailure;
+}
+
+}  // namespace
+
+void add_queue_pop(CLI::App& queue, Action& chosen) {
+  auto options = std::make_shared<QueuePopOptions>();
+  CLI::App* command = queue.add_subcommand(
+      "pop", "Take blocks, and write each as a line, or run a command for each; goes on until it is stopped");
+  command->add_option("SEGMENT/QUEUE", options->name, "The segment, and the queue's name in it")->required();
+  command->add_option("--name", options->consumer.name, "This consumer's name, for people");
+  add_count(
+      *command, "--group", "Its group",
+      [options](std::uint64_t value) { options->consumer.group = static_cast<std::uint32_t>(value); }, "0", 0, 7);
+  CLI::Option* exec = command->add_option_function<std::string>(
+      "--exec", [options](const std::string& text) { options->command = text; },
+      "A command for /bin/sh, in which {} is the block's text, quoted: the block is done with if it succeeds, and put "
+      "back if it fails or dies");
+  add_count(
+      *command, "--jobs", "Commands that run at once", [options](std::uint64_t value) { options->jobs = value; }, "1",
+      1, 1024)
+      ->needs(exec);
+  add_milliseconds(
+      *command, "--retry-after", "When a block whose command failed is handed out again",
+      [options](milliseconds time) { options->retry_after = time; }, "1000")
+      ->needs(exec);
+  add_count(
+      *command, "--count", "End after so many blocks", [options](std::uint64_t value) { options->count = value; },
+      "for ever", 1);
+  add_milliseconds(
+      *command, "--idle-exit", "End when nothing came for so long; 0: take what is there and end",
+      [options](milliseconds value) { options->idle_exit = value; }, "wait for ever");
+  command->callback([options, &chosen] {
+    chosen = [options] {
+      options->consumer.stop = &detail::stop_flag;
+      return pop(*options);
+    };
+  });
+}
+
+}  // namespace sapbuf::tools

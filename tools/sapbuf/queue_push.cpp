@@ -1,0 +1,166 @@
+// sapbuf queue push: each line of standard input becomes a block.
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <memory>
+#include <optional>
+#include <sapbuf/sapbuf.hpp>
+
+#include "common/command_line.hpp"
+#include "common/exit_code.hpp"
+#include "common/human.hpp"
+#include "common/stop.hpp"
+#include "sapbuf/facility_name.hpp"
+#include "sapbuf/line_source.hpp"
+#include "sapbuf/queue_commands.hpp"
+
+namespace sapbuf::tools {
+
+namespace {
+
+struct QueuePushOptions {
+  std::string name;
+  std::uint64_t type = 0;
+  std::optional<std::uint64_t> key;
+  std::uint64_t key_field = 0;  // from 1; 0: none
+  ProducerOptions producer;
+  std::chrono::milliseconds timeout = kForever;
+};
+
+// What stands between the blanks before the `number`th field and those behind it; nothing where there is none.
+std::string_view field_of(std::string_view line, std::uint64_t number) {
+  constexpr std::string_view kBlanks = " \t";
+  for (;;) {
+    const std::size_t begin = line.find_first_not_of(kBlanks);
+    if (begin == std::string_view::npos) return {};
+    line.remove_prefix(begin);
+    const std::size_t end = std::min(line.find_first_of(kBlanks), line.size());
+    if (--number == 0) return line.substr(0, end);
+    line.remove_prefix(end);
+  }
+}
+
+// FNV-1a: the same text is the same key, also of another producer.
+std::uint64_t key_of_text(std::string_view text) {
+  std::uint64_t key = 0xcbf29ce484222325u;
+  for (const char byte : text) key = (key ^ static_cast<unsigned char>(byte)) * 0x100000001b3u;
+  return key;
+}
+
+std::optional<std::uint64_t> key_of(std::string_view line, const QueuePushOptions& options) {
+  if (options.key_field == 0) return options.key;
+  const std::string_view field = field_of(line, options.key_field);
+  return field.empty() ? std::nullopt : std::optional(key_of_text(field));
+}
+
+// A line is released before the next one is waited for.
+class Pusher {
+ public:
+  Pusher(const Queue& queue, const QueuePushOptions& options) : options_(options), producer_(queue, options.producer) {}
+
+  // False: a signal came while there was no room.
+  bool push(std::string_view line) {
+    ReservedBlocks block = producer_.reserve_for(1, options_.timeout);
+    if (!block) return end(block.status());
+    std::memcpy(block[0].bytes().data(), line.data(), line.size());
+    block[0].resize(line.size());
+    block[0].set_type(static_cast<std::uint16_t>(options_.type));
+    if (const auto key = key_of(line, options_)) block[0].set_key(*key);
+    if (block.release() == 1) {
+      ++pushed_;
+    } else if (block.empty()) {
+      ++dropped_;
+    } else {
+      return end(block.status());
+    }
+    return true;
+  }
+  void tell() const {
+    const std::string dropped = dropped_ == 0 ? "" : fmt::format(", {} dropped", human_count(dropped_));
+    spdlog::info("pushed {}{}", counted(pushed_, "block"), dropped);
+  }
+
+ private:
+  bool end(Status status) const {
+    if (status == Status::stopped) return false;
+    tell();
+    if (status != Status::timeout) throw Failure(kFailure, fmt::format("{}: {}", options_.name, to_string(status)));
+    throw Failure(kFailure,
+                  fmt::format("no room for {} in {}, or no free buffer ('sapbuf status {}' shows who has them)",
+                              human_duration(options_.timeout), options_.name, shell_operand(options_.name)));
+  }
+
+  const QueuePushOptions& options_;
+  Producer producer_;
+  std::uint64_t pushed_ = 0;
+  std::uint64_t dropped_ = 0;
+};
+
+int push(const QueuePushOptions& options) {
+  const FacilityName name = parse_queue_name(options.name);
+  const Queue queue = Queue::open(Segment::open(name.segment), name.name);
+  if ((options.key || options.key_field != 0) && queue.options().keys == 0) {
+    throw Failure(kFailure, fmt::format("keys mean nothing to {}: it was made without --keys", options.name));
+  }
+  Pusher pusher{queue, options};
+  LineSource lines{queue.block_bytes()};
+  lines.open(STDIN_FILENO);
+  std::uint64_t too_long = 0;
+  for (std::string_view line;;) {
+    switch (lines.next(line)) {
+      case LineSource::Next::line:
+        if (line.size() > queue.block_bytes()) {
+          ++too_long;
+        } else if (!pusher.push(line)) {
+          break;
+        }
+        continue;
+      case LineSource::Next::too_long:
+        ++too_long;
+        continue;
+      case LineSource::Next::failed:
+        throw Failure(kFailure, fmt::format("cannot read standard input: {}", std::strerror(errno)));
+      case LineSource::Next::end:
+      case LineSource::Next::stopped:
+        break;
+    }
+    break;
+  }
+  pusher.tell();
+  if (too_long == 0) return kDone;
+  spdlog::error("{} of more than {} left out", counted(too_long, "line"), human_bytes(queue.block_bytes()));
+  return kFailure;
+}
+
+}  // namespace
+
+void add_queue_push(CLI::App& queue, Action& chosen) {
+  auto options = std::make_shared<QueuePushOptions>();
+  CLI::App* command = queue.add_subcommand("push", "Make each line of standard input a block");
+  command->add_option("SEGMENT/QUEUE", options->name, "The segment, and the queue's name in it")->required();
+  command->add_option("--name", options->producer.name, "This producer's name, for people");
+  add_count(
+      *command, "--type", "The blocks' type, a number that consumers see",
+      [options](std::uint64_t value) { options->type = value; }, "0", 0, 65535);
+  CLI::Option* key = add_count(
+      *command, "--key", "The blocks' key, a number: blocks of one key are worked on one after the other",
+      [options](std::uint64_t value) { options->key = value; }, "none");
+  add_count(
+      *command, "--key-field", "Which field of a line, between blanks, is its key; a line without it has none",
+      [options](std::uint64_t value) { options->key_field = value; }, "none", 1)
+      ->excludes(key);
+  add_milliseconds(*command, "--timeout", "How long to wait for room; unless given, for ever",
+                   [options](std::chrono::milliseconds time) { options->timeout = options->producer.timeout = time; });
+  command->callback([options, &chosen] {
+    chosen = [options] {
+      options->producer.stop = &detail::stop_flag;
+      return push(*options);
+    };
+  });
+}
+
+}  // namespace sapbuf::tools
