@@ -46,12 +46,14 @@ build() {
 }
 
 # run_tests DIRECTORY [PRESET]: all that was built there, or what a preset names of it; says at the end what the surroundings did not allow
-# to be tried. Two tests at a time, but only where each has a /dev/shm of its own: one may fill it.
+# to be tried. Two tests at a time, but only where each has a /dev/shm of its own: one may fill it. Without those whose names match the
+# regular expression SKIP_TESTS, if the environment says so.
 run_tests() {
   local jobs=1 status=0
   if "$root/tests/support/own_shm.sh" --possible; then jobs=2; fi
   local -a which=(--test-dir "$1")
   if (($# > 1)); then which=(--preset "$2"); fi
+  if [[ -n ${SKIP_TESTS-} ]]; then which+=(--exclude-regex "$SKIP_TESTS"); fi
   ctest "${which[@]}" --parallel "$jobs" --output-on-failure --no-tests=error || status=$?
   tell_skipped "$1"
   return "$status"

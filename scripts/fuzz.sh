@@ -23,11 +23,11 @@ parse_arguments() {
     targets=("${@:2}")
   fi
   [[ $seconds =~ ^[0-9]+$ ]] || fail "$seconds is no number of seconds"
-  if ((${#targets[@]} == 0)); then targets=(open inspect recover reader writer live named pool); fi
+  if ((${#targets[@]} == 0)); then targets=(open inspect recover reader writer live named pool queue map); fi
 }
 
 build_targets() {
-  configure "$directory" -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_CXX_COMPILER=clang++ -DSAPBUF_FUZZ=ON \
+  configure "$directory" -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_CXX_FLAGS_RELWITHDEBINFO="-O1 -g1 -DNDEBUG" -DCMAKE_CXX_COMPILER=clang++ -DSAPBUF_FUZZ=ON \
     -DSAPBUF_TOOLS=OFF -DSAPBUF_BENCH=OFF >/dev/null
   build "$directory" "${targets[@]/#/fuzz_}" >/dev/null
 }

@@ -1,17 +1,20 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that building, testing and the demo need, if they are missing; says what it is doing.
 #   scripts/setup.sh             what scripts/test.sh and scripts/demo.sh need
-#   scripts/setup.sh --ci        also what .ci/run needs: clang, its sanitizer runtimes, clang-format
+#   scripts/setup.sh --ci        also what .ci/run needs: clang, its sanitizer runtimes, clang-format, abidiff
 #   scripts/setup.sh --aarch64   also what scripts/test_aarch64.sh needs: a cross compiler and qemu-user
 #   scripts/setup.sh --bench     also what scripts/bench.sh needs: the peers that it measures
+#   scripts/setup.sh --packages  also what scripts/package.sh needs, and the tests of what it makes
 #   scripts/setup.sh --models    only what scripts/check_models.sh needs: spin and a C compiler
 set -euo pipefail
 
 packages=(g++ cmake ninja-build libboost-dev libboost-test-dev libspdlog-dev libfmt-dev libcli11-dev nlohmann-json3-dev
-          libbenchmark-dev jq)
-ci_packages=(clang clang-format libclang-rt-14-dev)
+          libbenchmark-dev libcpp-httplib-dev libzstd-dev zlib1g-dev pkg-config jq tmux
+          pybind11-dev python3-dev python3-pytest python3-numpy)
+ci_packages=(abigail-tools clang clang-format libclang-rt-14-dev prometheus)
 aarch64_packages=(g++-aarch64-linux-gnu qemu-user)
-bench_packages=(pkg-config libdpdk-dev libmimalloc-dev libzmq3-dev)
+bench_packages=(libdpdk-dev liblmdb-dev libmimalloc-dev libzmq3-dev)
+package_packages=(doxygen dpkg-dev file lintian man-db meson)
 model_packages=(spin gcc libc6-dev)
 tell_every_s=5
 
@@ -26,8 +29,9 @@ parse_arguments() {
     --ci) packages+=("${ci_packages[@]}") ;;
     --aarch64) packages+=("${aarch64_packages[@]}") ;;
     --bench) packages+=("${bench_packages[@]}") ;;
+    --packages) packages+=("${package_packages[@]}") ;;
     --models) packages=("${model_packages[@]}") ;;
-    *) fail "unknown option $1 (known: --ci, --aarch64, --bench, --models)" ;;
+    *) fail "unknown option $1 (known: --ci, --aarch64, --bench, --packages, --models)" ;;
   esac
 }
 

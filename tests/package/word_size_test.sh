@@ -34,7 +34,7 @@ struct alignas(sizeof(T)) atomic {
 END
 printf '#include "%s/shm/layout/word.hpp"\n' "$source_tree" >"$directory/user.cpp"
 
-compile() { "$compiler" -std=c++20 -nostdinc -nostdinc++ -I"$directory" -fsyntax-only "$@" "$directory/user.cpp"; }
+compile() { "$compiler" -std=c++20 -nostdinc -nostdinc++ -I"$directory" -I"$source_tree/shm/include" -fsyntax-only "$@" "$directory/user.cpp"; }
 
 if ! compile 2>"$directory/err"; then
   printf 'the header does not compile at all:\n%s\n' "$(cat "$directory/err")"
