@@ -27,6 +27,7 @@ struct Setting {
   Order order;
   OnFull on_full;
   bool batches = false;  // the victim writes these
+  std::uint32_t payload_alignment = 8;
 };
 std::ostream& operator<<(std::ostream& out, const Setting& setting) { return out << setting.name; }
 
@@ -37,6 +38,8 @@ const Setting kSettings[] = {
     {"total, overwrite", Order::total, OnFull::overwrite},
     {"per_writer, block, batches", Order::per_writer, OnFull::block, true},
     {"total, block, batches", Order::total, OnFull::block, true},
+    {"per_writer, block, aligned", Order::per_writer, OnFull::block, false, 64},
+    {"total, block, batches, aligned", Order::total, OnFull::block, true, 32},
 };
 
 // Small slabs, so that a few messages flip several times.
@@ -46,7 +49,8 @@ Segment make_segment(std::string_view name, const Setting& setting) {
                                 .order = setting.order,
                                 .extent_bytes = setting.order == Order::per_writer ? 512u : 0u,
                                 .on_full = setting.on_full,
-                                .participants = 8});
+                                .participants = 8,
+                                .payload_alignment = setting.payload_alignment});
 }
 
 template <typename T>

@@ -187,10 +187,10 @@ BOOST_AUTO_TEST_CASE(the_limit_of_descriptors_is_named) {
 }
 
 BOOST_AUTO_TEST_CASE(the_limit_of_address_space_is_named) {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-  BOOST_TEST_MESSAGE("skipped: a sanitizer takes all address space");
-  return;
-#endif
+  if (kUnderSanitizer) {
+    BOOST_TEST_MESSAGE("skipped: a sanitizer takes all address space");
+    return;
+  }
   const TestName name;
   const Segment segment = Segment::create(name, {.slab_bytes = 8 << 20});
   Child child{[&](Link&) {

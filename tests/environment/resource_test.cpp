@@ -247,10 +247,10 @@ void limit_address_space(rlim_t more) {
 }
 
 BOOST_AUTO_TEST_CASE(what_cannot_be_mapped_is_an_error_and_leaves_nothing_behind) {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-  skip("a sanitizer takes all address space");
-  return;
-#endif
+  if (kUnderSanitizer) {
+    skip("a sanitizer takes all address space");
+    return;
+  }
   // The extent tables alone take 1 MiB.
   const SegmentOptions wide{.slabs = 64, .slab_bytes = 512 << 10, .extent_bytes = 256};
   if (shm_room() < Segment::bytes_needed(wide) + (16 << 20)) {

@@ -5,7 +5,7 @@
 #include "stream/stream_core.hpp"
 #include "stream/stream_options.hpp"
 
-namespace sapbuf::detail {
+namespace SAPBUF_DETAIL {
 
 namespace {
 
@@ -31,4 +31,4 @@ std::vector<FacilityPlan> plans_of(const SegmentOptions& options) {
   return plans;
 }
 
-}  // namespace sapbuf::detail
+}  // namespace SAPBUF_DETAIL

@@ -179,6 +179,21 @@ BOOST_AUTO_TEST_CASE(it_is_removed_when_nobody_uses_it_and_its_place_is_anothers
   BOOST_TEST(Counter::find(segment, "more")->total() == 1U);
 }
 
+// What another one keeps its values in, say.
+BOOST_AUTO_TEST_CASE(what_another_one_needs_is_removed_behind_that) {
+  const TestName name;
+  const Segment segment = Segment::create(name, kSmall);
+  detail::SegmentCore& core = *segment.core();
+  detail::FacilityPlan plan = Counter::plan("upper", kSmall.participants);
+  plan.needs = Counter::find(segment, "clicks")->id();
+  detail::directory::make(core, plan);
+  BOOST_TEST(error_of([&] { detail::directory::remove(core, "clicks"); }) == Errc::busy);
+  CounterUser{segment, "clicks", "user"}.count();  // it is as it was
+  BOOST_TEST(detail::directory::remove(core, "upper"));
+  BOOST_TEST(detail::directory::remove(core, "clicks"));
+  BOOST_TEST(error_of([&] { detail::directory::make(core, plan); }) == Errc::not_found);
+}
+
 // A newer version's: this one leaves it alone, says so, and looks after what it knows.
 BOOST_AUTO_TEST_CASE(the_dead_of_an_unknown_kind_are_left_alone) {
   const TestName name;

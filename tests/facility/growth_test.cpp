@@ -152,10 +152,10 @@ BOOST_AUTO_TEST_CASE(where_the_system_has_no_room_it_stays_as_it_was) {
 
 // A process that cannot have so many addresses uses what there was when it came.
 BOOST_AUTO_TEST_CASE(a_process_without_addresses_for_all_of_it_uses_what_there_is) {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-  skip("a sanitizer takes all address space");
-  return;
-#endif
+  if (kUnderSanitizer) {
+    skip("a sanitizer takes all address space");
+    return;
+  }
   const TestName name;
   const Segment segment = Segment::create(name, kSmall);
   Tape::make(segment, "tape", 3, kMany);

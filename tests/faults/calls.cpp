@@ -34,6 +34,7 @@ const std::vector<Facts>& all_facts() {
   static const std::vector<Facts> all{
       {Call::allocate, "operator new", {ENOMEM}},
       {Call::close, "close", {EINTR, EIO}},
+      {Call::eventfd, "eventfd", {EMFILE, ENFILE, ENOMEM}},
       {Call::fchmod, "fchmod", {EPERM, EIO}},
       {Call::fence, "membarrier", {EPERM, ENOSYS}},
       {Call::fstat, "fstat", {EIO, ENOMEM}},
@@ -223,6 +224,11 @@ int __wrap_madvise(void* begin, std::size_t bytes, int advice) {
   return pass(Call::madvise, [&] { return __real_madvise(begin, bytes, advice); });
 }
 
+int __real_eventfd(unsigned count, int flags);
+int __wrap_eventfd(unsigned count, int flags) {
+  return pass(Call::eventfd, [&] { return __real_eventfd(count, flags); });
+}
+
 int __real_memfd_create(const char* name, unsigned flags);
 int __wrap_memfd_create(const char* name, unsigned flags) {
   return pass(Call::memfd_create, [&] { return __real_memfd_create(name, flags); });
@@ -305,8 +311,10 @@ long __real_syscall(long number, ...);
 long __wrap_syscall(long number, ...) {
   std::va_list list;
   va_start(list, number);
-  long a[6];
-  for (long& argument : a) argument = va_arg(list, long);
+  long a[6]{};
+  // A sixth one would be on the caller's stack, where those who pass none have something else.
+  const int arguments = number == SYS_futex ? 6 : 5;
+  for (int i = 0; i < arguments; ++i) a[i] = va_arg(list, long);
   va_end(list);
   const auto real = [&] { return __real_syscall(number, a[0], a[1], a[2], a[3], a[4], a[5]); };
   switch (number) {
@@ -314,6 +322,8 @@ long __wrap_syscall(long number, ...) {
       return pass(a[0] == MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED ? Call::register_fences : Call::fence, real);
     case SYS_futex:
       return pass((a[1] & FUTEX_CMD_MASK) == FUTEX_WAKE ? Call::futex_wake : Call::futex_wait, real);
+    case 449:  // futex_waitv
+      return pass(Call::futex_wait, real);
     default:
       std::abort();  // not known here: say what can go wrong with it
   }

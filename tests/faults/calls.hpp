@@ -13,6 +13,7 @@ namespace sapbuf::test {
 enum class Call {
   allocate,
   close,
+  eventfd,
   fchmod,
   fence,
   fstat,

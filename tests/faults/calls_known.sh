@@ -11,7 +11,7 @@ wrapped=("${@:3}")
 # second time (pthread_atfork, sigaction: once in a process's life), how a process ends (abort, raise, and what is written
 # before), and what asks nothing of the system.
 harmless='clock_gettime closedir getegid geteuid getgroups getpid getrlimit munmap pthread_mutex_lock pthread_mutex_unlock
-  pthread_once pthread_setcancelstate pthread_sigmask sigaddset sigemptyset sigfillset sigismember sigpending sigtimedwait
+  pthread_once pthread_setcancelstate pthread_setname_np pthread_sigmask sigaddset sigdelset sigemptyset sigfillset sigismember sigpending sigtimedwait
   shmdt sysconf sysinfo
   pthread_atfork sigaction
   abort raise write

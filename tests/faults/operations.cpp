@@ -6,6 +6,7 @@
 
 #include "stream/stream_core.hpp"
 #include "support/main_stream.hpp"
+#include "support/readable.hpp"
 
 namespace sapbuf::test {
 namespace {
@@ -217,6 +218,11 @@ std::vector<Operation> make_operations() {
       {.name = "close_the_extent_of_an_idle_writer", .options = small(), .before = let_idle, .act = write_over_flips});
   all.push_back({.name = "wait_for_a_message", .options = small(), .before = attach_both, .act = [](World& world) {
                    static_cast<void>(world.reader->wait_for(2ms));
+                 }});
+  all.push_back({.name = "wait_by_descriptor", .options = small(), .before = attach_both, .act = [](World& world) {
+                   const int descriptor = world.reader->event_fd();
+                   write_some(world, 1);
+                   if (!becomes_readable(descriptor)) throw std::runtime_error("the descriptor is never readable");
                  }});
   all.push_back({.name = "wake_a_sleeper", .options = small(), .before = attach_both, .act = [](World& world) {
                    main_stream(*world.segment).control().data.sleepers.store(1);

@@ -9,7 +9,7 @@ own_shm=$SAPBUF_SOURCE/tests/support/own_shm.sh
 
 needs_own() { "$own_shm" --possible || skip "this process may not have a /dev/shm of its own"; }
 
-watches_all() { grep --quiet --no-messages 'every stream' "$directory/$1.err"; }
+watches_all() { grep --quiet --no-messages 'every segment' "$directory/$1.err"; }
 
 # As root in a container: it may not mount.
 without_mounts() { setpriv --bounding-set=-sys_admin --inh-caps=-sys_admin "$@"; }

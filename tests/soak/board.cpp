@@ -28,13 +28,12 @@ void Diary::complain(std::string_view text) noexcept {
   troubled.store(true, std::memory_order_release);
 }
 
-SharedBoard::SharedBoard() {
-  void* const memory = ::mmap(nullptr, sizeof(Board), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+void* map_shared(std::size_t bytes) {
+  void* const memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) throw std::system_error(errno, std::generic_category(), "mmap");
-  // All of a board's words mean "nothing yet" when they are zero, as new memory is.
-  board_ = static_cast<Board*>(memory);
+  return memory;
 }
 
-SharedBoard::~SharedBoard() { ::munmap(board_, sizeof(Board)); }
+void unmap_shared(void* memory, std::size_t bytes) noexcept { ::munmap(memory, bytes); }
 
 }  // namespace sapbuf::soak

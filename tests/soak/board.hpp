@@ -99,18 +99,23 @@ struct Board {
   std::array<ReaderDiary, kReaders> readers;
 };
 
-// A board that children made by fork share.
-class SharedBoard {
+void* map_shared(std::size_t bytes);  // zeros; throws std::system_error
+void unmap_shared(void* memory, std::size_t bytes) noexcept;
+
+// A board that children made by fork share. All of its words mean "nothing yet" when they are zero, as new memory is.
+template <typename T>
+class SharedBoardOf {
  public:
-  SharedBoard();
-  SharedBoard(const SharedBoard&) = delete;
-  SharedBoard& operator=(const SharedBoard&) = delete;
-  ~SharedBoard();
-  Board& operator*() const noexcept { return *board_; }
-  Board* operator->() const noexcept { return board_; }
+  SharedBoardOf() : board_(static_cast<T*>(map_shared(sizeof(T)))) {}
+  SharedBoardOf(const SharedBoardOf&) = delete;
+  SharedBoardOf& operator=(const SharedBoardOf&) = delete;
+  ~SharedBoardOf() { unmap_shared(board_, sizeof(T)); }
+  T& operator*() const noexcept { return *board_; }
+  T* operator->() const noexcept { return board_; }
 
  private:
-  Board* board_;
+  T* const board_;
 };
+using SharedBoard = SharedBoardOf<Board>;
 
 }  // namespace sapbuf::soak

@@ -1,28 +1,16 @@
 #include "soak/pool_crew.hpp"
 
 #include <fmt/format.h>
-#include <signal.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <cerrno>
 #include <cstring>
 #include <stdexcept>
-#include <system_error>
 
 #include "soak/board.hpp"
-#include "soak/clock.hpp"
 #include "support/pool_invariants.hpp"
 #include "support/possessions.hpp"
 
 namespace sapbuf::soak {
-
-struct PoolBoard : Diary {
-  Shared<bool> finish;
-  Shared<std::uint64_t> filled;
-  Shared<std::uint64_t> adopted;
-};
 
 namespace {
 
@@ -34,12 +22,6 @@ constexpr std::string_view kCarrier = "carrier";  // the stream
 constexpr std::uint64_t kMostBuffers = 64;
 constexpr std::size_t kSenders = 2;
 constexpr std::size_t kReceivers = 2;
-
-PoolBoard* make_board() {
-  void* const memory = ::mmap(nullptr, sizeof(PoolBoard), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-  if (memory == MAP_FAILED) throw std::system_error(errno, std::generic_category(), "mmap");
-  return static_cast<PoolBoard*>(memory);  // zeros: nothing yet
-}
 
 // What a process has, and what must stand in it until it lets go.
 class Kept {
@@ -164,93 +146,30 @@ class Receiver {
 }  // namespace
 
 PoolCrew::PoolCrew(std::string segment, const Plan& plan, RoundResult& result)
-    : segment_(std::move(segment)), plan_(plan), result_(result), dice_(mix(plan.seed)), board_(make_board()) {
+    : segment_(std::move(segment)),
+      result_(result),
+      crew_(plan, result, &RoundResult::pool_kills, *board_,
+            {{"a pool's sender", kSenders,
+              [this](std::uint32_t who, Dice dice) {
+                Sender{segment_, *board_, who, dice}.run();
+              }},
+             {"a pool's receiver", kReceivers, [this](std::uint32_t, Dice dice) {
+                Receiver{segment_, *board_, dice}.run();
+              }}}) {
+  Dice dice{mix(plan.seed)};
   const Segment own = Segment::open(segment_);
   Stream::create(own, kCarrier,
                  {.slabs = 2,
                   .slab_bytes = 16384,
                   .order = plan.options.order,
                   .on_full = plan.options.on_full,
-                  .attachments = dice_.one_of({0u, 6u, 16u})});
-  Pool::create(own, kFrames, {.buffer_bytes = 512, .count = dice_.one_of({8u, 48u}), .max_count = kMostBuffers});
-}
-
-PoolCrew::~PoolCrew() { ::munmap(board_, sizeof(PoolBoard)); }
-
-void PoolCrew::send_in(bool sends) {
-  const std::uint32_t who = next_who_++;
-  const Dice dice{mix(plan_.seed ^ std::uint64_t{who} << 40)};
-  Process process{[this, sends, who, dice] {
-    try {
-      sends ? Sender{segment_, *board_, who, dice}.run() : Receiver{segment_, *board_, dice}.run();
-    } catch (const std::exception& error) {
-      board_->complain(error.what());
-      throw;
-    }
-  }};
-  members_.push_back({.sends = sends, .who = who, .process = std::move(process)});
-}
-
-void PoolCrew::start() {
-  for (std::size_t i = 0; i < kSenders; ++i) send_in(true);
-  for (std::size_t i = 0; i < kReceivers; ++i) send_in(false);
-}
-
-void PoolCrew::event() {
-  if (members_.empty()) return;
-  Member& member = members_[dice_.below(members_.size())];
-  if (member.killed) return;
-  if (!plan_.stops || dice_.one_in(2)) {
-    member.killed = true;
-    member.process.send(SIGKILL);
-    ++result_.pool_kills;
-  } else if (member.continue_ns == 0) {
-    member.continue_ns = now_ns() + dice_.between(1, 100) * kMillisecond;
-    member.process.send(SIGSTOP);
-    ++result_.stops;
-  }
-}
-
-void PoolCrew::continue_due(std::uint64_t now) {
-  for (Member& member : members_) {
-    if (member.continue_ns == 0 || member.continue_ns > now) continue;
-    member.process.send(SIGCONT);
-    member.continue_ns = 0;
-  }
-}
-
-void PoolCrew::reap(bool replace) {
-  std::vector<bool> gone;
-  std::erase_if(members_, [&](Member& member) {
-    const auto status = member.process.reap();
-    if (!status) return false;
-    if (!member.killed && *status != 0) {
-      result_.violations.push_back(fmt::format("a pool's {} ended with status {}: {}",
-                                               member.sends ? "sender" : "receiver", *status,
-                                               board_->troubled.load() ? board_->trouble.data() : "no reason given"));
-    }
-    gone.push_back(member.sends);
-    return true;
-  });
-  if (!replace) return;
-  for (const bool sends : gone) send_in(sends);
-}
-
-void PoolCrew::look() {
-  continue_due(now_ns());
-  reap(true);
+                  .attachments = dice.one_of({0u, 6u, 16u})});
+  Pool::create(own, kFrames, {.buffer_bytes = 512, .count = dice.one_of({8u, 48u}), .max_count = kMostBuffers});
 }
 
 void PoolCrew::await_end() {
   board_->finish.store(true);
-  continue_due(~std::uint64_t{0});
-  for (const std::uint64_t until = now_ns() + kPatience; !members_.empty() && now_ns() < until; ::usleep(500)) {
-    reap(false);
-  }
-  for (const Member& member : members_) {
-    result_.violations.push_back(fmt::format("a pool's {} (pid {}) does not come to its end",
-                                             member.sends ? "sender" : "receiver", member.process.pid()));
-  }
+  crew_.await_end();
   result_.buffers_filled += board_->filled.load();
   result_.buffers_adopted += board_->adopted.load();
 }

@@ -96,12 +96,19 @@ void add_times(const Report& report, std::vector<Line>& table) {
 void Report::add(const Plan& plan, RoundResult&& round) {
   ++rounds;
   ++rounds_of[fmt::format("{}, {}", to_string(plan.options.order), to_string(plan.options.on_full))];
-  for (const auto counter :
-       {&RoundResult::producer_kills, &RoundResult::reader_kills, &RoundResult::watchdog_kills, &RoundResult::stops,
-        &RoundResult::restarts, &RoundResult::departures, &RoundResult::written, &RoundResult::bytes,
-        &RoundResult::delivered, &RoundResult::dropped, &RoundResult::aborted, &RoundResult::abandoned,
-        &RoundResult::overwritten, &RoundResult::lost, &RoundResult::pool_kills, &RoundResult::buffers_filled,
-        &RoundResult::buffers_adopted, &RoundResult::buffers_leaked}) {
+  for (const auto counter : {&RoundResult::producer_kills,   &RoundResult::reader_kills,
+                             &RoundResult::watchdog_kills,   &RoundResult::stops,
+                             &RoundResult::restarts,         &RoundResult::departures,
+                             &RoundResult::written,          &RoundResult::bytes,
+                             &RoundResult::delivered,        &RoundResult::dropped,
+                             &RoundResult::aborted,          &RoundResult::abandoned,
+                             &RoundResult::overwritten,      &RoundResult::lost,
+                             &RoundResult::pool_kills,       &RoundResult::buffers_filled,
+                             &RoundResult::buffers_adopted,  &RoundResult::buffers_leaked,
+                             &RoundResult::map_kills,        &RoundResult::values_written,
+                             &RoundResult::values_read,      &RoundResult::queue_kills,
+                             &RoundResult::jobs_released,    &RoundResult::jobs_taken,
+                             &RoundResult::jobs_redelivered, &RoundResult::jobs_lost}) {
     sum.*counter += round.*counter;
   }
   sum.cut_short |= round.cut_short;
@@ -140,6 +147,13 @@ std::vector<Line> lines(const Report& report) {
       {"kills of users of the pool", human_count(sum.pool_kills)},
       {"buffers filled, adopted",
        fmt::format("{}, {}", human_count(sum.buffers_filled), human_count(sum.buffers_adopted))},
+      {"kills of readers and writers of the map", human_count(sum.map_kills)},
+      {"values written, read", fmt::format("{}, {}", human_count(sum.values_written), human_count(sum.values_read))},
+      {"kills of producers and consumers of queues", human_count(sum.queue_kills)},
+      {"blocks released, taken, of these once more",
+       fmt::format("{}, {}, {}", human_count(sum.jobs_released), human_count(sum.jobs_taken),
+                   human_count(sum.jobs_redelivered))},
+      {"blocks lost", human_count(sum.jobs_lost)},
       {"buffers leaked", human_count(sum.buffers_leaked)},
       {"lost by readers of block and drop", human_count(sum.lost)},
       {"dropped by writers, and counted", human_count(sum.dropped)},
@@ -187,8 +201,16 @@ std::string as_json(const Report& report) {
        {{"producers", sum.producer_kills},
         {"readers", sum.reader_kills},
         {"watchdogs", sum.watchdog_kills},
-        {"pool_users", sum.pool_kills}}},
+        {"pool_users", sum.pool_kills},
+        {"map_users", sum.map_kills},
+        {"queue_users", sum.queue_kills}}},
       {"buffers", {{"filled", sum.buffers_filled}, {"adopted", sum.buffers_adopted}, {"leaked", sum.buffers_leaked}}},
+      {"values", {{"written", sum.values_written}, {"read", sum.values_read}}},
+      {"blocks",
+       {{"released", sum.jobs_released},
+        {"taken", sum.jobs_taken},
+        {"redelivered", sum.jobs_redelivered},
+        {"lost", sum.jobs_lost}}},
       {"stops", sum.stops},
       {"departures", sum.departures},
       {"restarts", sum.restarts},

@@ -13,7 +13,9 @@
 #include "common/json.hpp"
 #include "soak/clock.hpp"
 #include "soak/crew.hpp"
+#include "soak/map_crew.hpp"
 #include "soak/pool_crew.hpp"
+#include "soak/queue_crew.hpp"
 #include "soak/verdict.hpp"
 #include "support/invariants.hpp"
 
@@ -99,6 +101,8 @@ class Round {
         scene_(scene_of(plan, *board_)),
         crew_(scene_, dice_, result_),
         pool_crew_(scene_.stream, plan_, result_),
+        map_crew_(scene_.stream, plan_, result_),
+        queue_crew_(scene_.stream, plan_, result_),
         keeper_(options.watchdog_program, scene_.stream) {}
   Round(const Round&) = delete;
   Round& operator=(const Round&) = delete;
@@ -139,7 +143,9 @@ class Round {
     if (plan_.watchdog) keeper_.start();
     for (std::uint32_t i = 0; i < plan_.producers; ++i) crew_.start(Role::writer, i == 0);
     if (!wait_until("the producers to attach", [&] { return crew_.all_attached(); })) return false;
-    pool_crew_.start();
+    pool_crew_.crew().start();
+    map_crew_.crew().start();
+    queue_crew_.crew().start();
     return watchdog_is_up();
   }
 
@@ -160,11 +166,15 @@ class Round {
       crew_.reap();
       crew_.fill_vacancies();
       crew_.continue_due();
-      pool_crew_.look();
+      pool_crew_.crew().look();
+      map_crew_.crew().look();
+      queue_crew_.crew().look();
       look_after_watchdog(now);
       if (now >= next_event) {
         event();
-        if (dice_.one_in(2)) pool_crew_.event();
+        if (dice_.one_in(2)) pool_crew_.crew().event();
+        if (dice_.one_in(2)) map_crew_.crew().event();
+        if (dice_.one_in(2)) queue_crew_.crew().event();
         next_event = now + dice_.below(2 * plan_.event_every_ns);
       }
       if (now >= next_journal) {
@@ -235,6 +245,8 @@ class Round {
 
   bool settle_all() {
     pool_crew_.await_end();
+    map_crew_.await_end();
+    queue_crew_.await_end();
     board_->finish.store(true);
     if (!crew_.await_end(Role::writer)) return false;
     collect_journal();
@@ -267,6 +279,8 @@ class Round {
     const std::string broken = test::broken_invariant(Segment::open(scene_.stream));
     if (!broken.empty()) complain(broken);
     pool_crew_.audit();
+    map_crew_.audit();
+    queue_crew_.audit();
     Process prober{[this] {
       try {
         probe(scene_);
@@ -385,6 +399,8 @@ class Round {
   Scene scene_;
   Crew crew_;
   PoolCrew pool_crew_;
+  MapCrew map_crew_;
+  QueueCrew queue_crew_;
   WatchdogKeeper keeper_;
   Process idler_;
   Journal journal_;

@@ -187,6 +187,8 @@ Tally sweep_operation(const Operation& operation, const Options& options, Chance
 std::vector<Operation> all_operations() {
   std::vector<Operation> all = stream_operations();
   for (Operation& operation : pool_operations()) all.push_back(std::move(operation));
+  for (Operation& operation : map_operations()) all.push_back(std::move(operation));
+  for (Operation& operation : queue_operations()) all.push_back(std::move(operation));
   return all;
 }
 

@@ -45,6 +45,8 @@ struct Operation {
 
 std::vector<Operation> stream_operations();
 std::vector<Operation> pool_operations();
+std::vector<Operation> map_operations();
+std::vector<Operation> queue_operations();
 
 // Creation and removal, of segments, streams and pools: they are checked by what comes after them.
 struct Lifecycle {

@@ -171,6 +171,8 @@ Tally explore(const Options& options, const Stage& stage, Chance& chance) {
 std::vector<Stage> all_stages() {
   std::vector<Stage> all = stream_stages();
   for (Stage& stage : pool_stages()) all.push_back(std::move(stage));
+  for (Stage& stage : map_stages()) all.push_back(std::move(stage));
+  for (Stage& stage : queue_stages()) all.push_back(std::move(stage));
   return all;
 }
 

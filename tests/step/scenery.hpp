@@ -56,5 +56,7 @@ struct Stage {
 
 std::vector<Stage> stream_stages();
 std::vector<Stage> pool_stages();
+std::vector<Stage> map_stages();
+std::vector<Stage> queue_stages();
 
 }  // namespace sapbuf::test

@@ -1,5 +1,7 @@
 #include "step/stream_acts.hpp"
 
+#include "step/stream_world.hpp"
+
 #include <algorithm>
 #include <stdexcept>
 
@@ -22,11 +24,11 @@ bool write_number(const Turn& turn, std::uint32_t number) {
 }
 
 template <typename Handle, typename Options>
-std::function<void()> attach(const Scene& scene) {
+std::function<void()> attach(const Scene& scene, const Options& options) {
   auto* const segment = leak<Segment>(Segment::open(scene.name));
-  return [segment] {
+  return [segment, options] {
     try {
-      leak<Handle>(*segment, Options{.name = "victim"});
+      leak<Handle>(*segment, options);
     } catch (const Error& error) {
       if (error.errc() != Errc::busy) throw;  // somebody who is stopped holds the maintenance lock
     }
@@ -52,6 +54,31 @@ Part reader_that(std::function<void(Reader&)> act) {
     return [=] { act(*reader); };
   };
 }
+
+Part durable_reader_that(std::function<void(Reader&, Diary&)> act) {
+  return [=](const Scene& scene) -> std::function<void()> {
+    auto* const segment = leak<Segment>(Segment::open(scene.name));
+    auto* const reader = leak<Reader>(*segment, kDurableVictim);
+    return [=, &diary = scene.diary] { act(*reader, diary); };
+  };
+}
+
+std::uint32_t read_messages_of_peer(Reader& reader, std::uint32_t most) {
+  std::uint32_t count = 0;
+  for (const Frame& frame : reader.pin()) {
+    const auto tag = tag_of(frame.bytes());
+    if (!tag) throw std::runtime_error("a torn message was delivered");
+    count += tag->writer == kPeerId ? 1 : 0;
+    if (count == most) break;
+  }
+  return count;
+}
+
+void read_durable_ranges(Reader& reader, Diary& diary) {
+  for (int range = 0; range < 3; ++range) diary.passed.fetch_add(read_messages_of_peer(reader, kDurableRange));
+}
+
+void close_durable(Reader& reader, Diary&) { reader.close(); }
 
 Act write_several(std::size_t count) {
   return [=](const Turn& turn) {
@@ -111,8 +138,13 @@ void read_all(Reader& reader) {
 void wait_shortly(Reader& reader) { reader.wait_for(1us); }
 void close_reader(Reader& reader) { reader.close(); }
 
-std::function<void()> attach_writer(const Scene& scene) { return attach<Writer, WriterOptions>(scene); }
-std::function<void()> attach_reader(const Scene& scene) { return attach<Reader, ReaderOptions>(scene); }
+std::function<void()> attach_writer(const Scene& scene) {
+  return attach<Writer>(scene, WriterOptions{.name = "victim"});
+}
+std::function<void()> attach_reader(const Scene& scene) {
+  return attach<Reader>(scene, ReaderOptions{.name = "victim"});
+}
+std::function<void()> attach_durable(const Scene& scene) { return attach<Reader>(scene, kDurableVictim); }
 
 std::function<void()> run_recovery(const Scene& scene) {
   auto* const segment = leak<Segment>(Segment::open(scene.name));

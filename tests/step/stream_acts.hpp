@@ -45,6 +45,18 @@ void only_reserve(const Turn& turn);
 void reserve_and_abort(const Turn& turn);
 void close_writer(const Turn& turn);
 
+// Of the stepped durable reader.
+inline const ReaderOptions kDurableVictim{.name = "victim", .durable = DurableOptions{}};
+// A range that ends with the last message that is there, or with the `most`-th of the peer's. Returns how many of the peer's
+// messages there were.
+std::uint32_t read_messages_of_peer(Reader& reader, std::uint32_t most);
+inline constexpr std::uint32_t kDurableRange = 3;  // of the peer's messages, in a range of those below
+std::function<void()> attach_durable(const Scene& scene);
+Part durable_reader_that(std::function<void(Reader&, Diary&)> act);
+// In several ranges; the diary is told behind each.
+void read_durable_ranges(Reader& reader, Diary& diary);
+void close_durable(Reader& reader, Diary& diary);
+
 void pin_and_unpin(Reader& reader);
 // Throws if what is pinned does not stay as it is.
 void pin_and_compare(Reader& reader);

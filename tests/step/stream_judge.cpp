@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "step/stream_acts.hpp"
 #include "support/invariants.hpp"
 
 namespace sapbuf::test {
@@ -48,7 +49,11 @@ std::string beside_the_stopped(StreamWorld& world, Healer healer) {
 
 std::string let_bystander_go_on(StreamWorld& world) {
   world.bystander->resume();
-  if (!world.audience->read_until([&] { return world.bystander->has_ended(); })) {
+  const auto has_ended = [&] {
+    if (world.read_durably_before) world.successor.read(world.segment);  // or what is kept for it leaves no room
+    return world.bystander->has_ended();
+  };
+  if (!world.audience->read_until(has_ended)) {
     return "the bystander does not come to its end" + describe(inspect(world.segment));
   }
   const bool well = world.bystander->wait() == 0;
@@ -69,6 +74,29 @@ std::string write_afresh(StreamWorld& world) {
     if (!world.audience->read_until(write)) return "a fresh writer cannot write" + describe(inspect(world.segment));
   }
   return {};
+}
+
+// The next durable reader of the victim's name gets what no finished range gave, and nothing else. Then none is left, and
+// nothing is kept for one. Where the name is the victim's own, it may never have been known.
+std::string check_durable_reader(StreamWorld& world, std::span<const Departed> departed) {
+  if (!world.read_durably_before) return {};
+  std::uint64_t passed = *world.read_durably_before;
+  for (const Departed& one : departed) passed += one.diary->passed.load();
+  world.successor.read(world.segment);
+  world.successor.reader.reset();
+  if (!Stream::open(world.segment).remove_durable_reader(kDurableVictim.name)) return "the durable reader is gone";
+  const Log& log = world.successor.log;
+  if (log.torn() != 0) return "a torn message was delivered to the next durable reader";
+  const std::vector<std::uint32_t> got = log.numbers_of(kPeerId);
+  for (std::size_t i = 1; i < got.size(); ++i) {
+    if (got[i] <= got[i - 1]) return "messages came twice or out of order to the next durable reader";
+  }
+  if (!got.empty() && got.front() < passed) return "the next durable reader got a message of a finished range";
+  if (inspect(world.segment).options.on_full == OnFull::overwrite || !world.knows_durable_reader) return {};
+  if (got.empty()) return world.peer_number <= passed + kDurableRange ? "" : "the next durable reader got nothing";
+  if (got.front() > passed + kDurableRange) return "the next durable reader missed messages";
+  if (got.size() != got.back() - got.front() + 1) return "the next durable reader found a gap";
+  return got.back() + 1 == world.peer_number ? "" : "the next durable reader did not come to the last message";
 }
 
 std::string check_messages(StreamWorld& world, std::span<const Departed> departed) {
@@ -122,6 +150,8 @@ std::string judge(StreamWorld& world, std::span<const Departed> departed, Healer
     return "recovery never ends" + describe(inspect(world.segment));
   }
   if (healer == Healer::recoverer) problem = check_words(world, Motion::none, "after the recovery");
+  if (!problem.empty()) return problem;
+  problem = check_durable_reader(world, departed);
   if (!problem.empty()) return problem;
   problem = write_afresh(world);
   if (!problem.empty()) return problem;

@@ -63,6 +63,21 @@ void wounded_reader(StreamWorld& world) {
   world.wound_reader();
 }
 
+// Some are unread, and those behind them come later.
+void durable_reader_left(StreamWorld& world) {
+  world.write(8);
+  world.read_durably(3);
+  world.write(4);
+}
+void durable_reader_is_new(StreamWorld& world) {
+  world.write(8);
+  world.read_durably_before = 0;
+}
+void durable_reader_died(StreamWorld& world) {
+  world.write(8);
+  world.wound_durable_reader(3);
+}
+
 // Messages that take more than one slab, and less than two: nobody reads meanwhile.
 constexpr std::size_t kIntoBothSlabs = 24;
 // Messages that pass the middle of a slab.
@@ -119,6 +134,20 @@ std::vector<StreamOperation> make_operations() {
       {"release_generation", per_writer, block, peer_wrote(20), reader_that(read_all)},
       {"release_generation_total", total, block, peer_wrote(20), reader_that(read_all)},
       {"wait", per_writer, block, nothing, reader_that(wait_shortly)},
+
+      {"attach_durable", per_writer, block, durable_reader_is_new, attach_durable},
+      {"attach_durable_total", total, block, durable_reader_is_new, attach_durable},
+      {"resume_durable", per_writer, block, durable_reader_left, attach_durable},
+      {"resume_durable_total", total, block, durable_reader_left, attach_durable},
+      {"resume_durable_overwrite", per_writer, overwrite, durable_reader_left, attach_durable},
+      {"read_durable", per_writer, block, durable_reader_left, durable_reader_that(read_durable_ranges)},
+      {"read_durable_total", total, block, durable_reader_left, durable_reader_that(read_durable_ranges)},
+      {"read_durable_overwrite", total, overwrite, durable_reader_left, durable_reader_that(read_durable_ranges)},
+      {"detach_durable", per_writer, block, durable_reader_left, durable_reader_that(close_durable)},
+      {"detach_durable_overwrite", per_writer, overwrite, durable_reader_left, durable_reader_that(close_durable)},
+      {"recover_durable", per_writer, block, durable_reader_died, run_recovery},
+      {"recover_durable_overwrite", total, overwrite, durable_reader_died, run_recovery},
+
       {"wake", per_writer, block, audience_sleeps, writer_that(1, write_one)},
 
       {"recover_open_extent", per_writer, block, wounded_at(KillPoint::commit_published, 3), run_recovery},

@@ -3,6 +3,7 @@
 #include <csignal>
 #include <stdexcept>
 
+#include "step/stream_acts.hpp"
 #include "stream/stream_core.hpp"
 #include "support/main_stream.hpp"
 
@@ -16,7 +17,8 @@ StreamWorld::StreamWorld(Order order, OnFull on_full)
                                      .order = order,
                                      .extent_bytes = 512,
                                      .on_full = on_full,
-                                     .participants = 8})),
+                                     .participants = 8,
+                                     .durable_readers = 1})),
       audience(std::make_unique<Audience>(segment)),
       peer(std::make_unique<Writer>(segment, WriterOptions{.name = "peer", .timeout = 10ms})) {}
 
@@ -65,6 +67,37 @@ void StreamWorld::wound(KillPoint kill_point, unsigned nth) {
   if (!audience->read_until([&] { return victim.has_ended(); }, patience()) || victim.wait() != -SIGKILL) {
     throw std::runtime_error("the wounded lives");
   }
+}
+
+void DurableSuccessor::read(const Segment& segment) {
+  try {
+    if (!reader) reader.emplace(segment, kDurableVictim);
+    while (log.read(*reader) != 0) {
+    }
+  } catch (const Error& error) {
+    if (error.errc() != Errc::busy) throw;
+  }
+}
+
+void StreamWorld::read_durably(std::uint32_t count) {
+  Reader reader{segment, kDurableVictim};
+  if (count != 0 && read_messages_of_peer(reader, count) != count)
+    throw std::runtime_error("too little to read durably");
+  read_durably_before = count;
+  knows_durable_reader = true;
+}
+
+void StreamWorld::wound_durable_reader(std::uint32_t count) {
+  read_durably(count);
+  Child victim{[&](Link&) {
+    Reader reader{Segment::open(name), kDurableVictim};
+    const auto range = reader.pin();
+    for (const Frame& frame : range) {
+      static_cast<void>(frame);
+      kill_self();
+    }
+  }};
+  if (victim.wait() != -SIGKILL) throw std::runtime_error("the wounded reader found nothing to hold");
 }
 
 void StreamWorld::wound_reader() {

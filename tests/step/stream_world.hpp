@@ -22,6 +22,15 @@ inline constexpr std::uint32_t kBystanderMessages = 30;
 
 struct StreamWorld;
 
+// The next durable reader of the victim's name, and what it got.
+struct DurableSuccessor {
+  // What is there now. Nothing, as long as somebody who is stopped holds the lock, or its forerunner is not settled.
+  void read(const Segment& segment);
+
+  std::optional<Reader> reader;
+  Log log{scripted_size};
+};
+
 struct StreamStopPoint {
   std::string_view name;
   bool holds_lock = false;  // the maintenance lock: until it goes on, nobody can flip or recover
@@ -44,6 +53,9 @@ struct StreamWorld {
   void wound(KillPoint kill_point, unsigned nth);
   // A reader that dies with a range pinned.
   void wound_reader();
+  // A durable reader, of the victim's name, has so many of the peer's messages, and leaves; or dies, amid its next range.
+  void read_durably(std::uint32_t count);
+  void wound_durable_reader(std::uint32_t count);
   // False if it came to its end without stopping: that point does not belong to this kind of stream.
   bool admit_bystander(const StreamStopPoint& point);
 
@@ -56,6 +68,10 @@ struct StreamWorld {
   std::unique_ptr<Writer> peer;  // stays attached, idle, with an extent open if it wrote
   std::uint32_t peer_number = 0;
   std::uint32_t wounded = 0;
+  // Of the peer's messages, that durable readers of the victim's name had before the victim begins. Nothing: none comes.
+  std::optional<std::uint32_t> read_durably_before;
+  bool knows_durable_reader = false;  // its name is in the stream before the victim begins
+  DurableSuccessor successor;
   const StreamStopPoint* stopped_at = nullptr;
   std::unique_ptr<Child> bystander;
 };

@@ -7,6 +7,7 @@
 
 #include <sapbuf/recovery.hpp>
 
+#include "stream/durable_readers.hpp"
 #include "stream/ledger.hpp"
 #include "support/main_stream.hpp"
 #include "support/slab_content.hpp"
@@ -46,6 +47,7 @@ class Inspection {
     if (still_) look_for_dead();
     for (std::uint32_t slot = 0; slot < g_.participants; ++slot) look_at_slot(slot);
     if (still_) look_at_ledger();
+    look_at_durable_readers();
   }
 
  private:
@@ -71,6 +73,21 @@ class Inspection {
       const std::uint64_t number = entry.number.load();
       if (number > last) broken("journal entry ", number, " is behind the last one, ", last);
       if (number != 0 && entry.finished_ns.load() == 0) broken("journal entry ", number, " was never finished");
+    }
+  }
+
+  // What one that is away, and has no limits, has not read stands there.
+  void look_at_durable_readers() {
+    for (std::uint32_t index = 0; index < g_.durable_readers; ++index) {
+      const layout::DurableReader& record = core_.durable_reader(index);
+      if (record.state.load() > 2) broken("durable reader ", index, " is in state ", record.state.load());
+      if (!detail::is_named(core_, index) || detail::reader_of(core_, index)) continue;
+      const std::uint64_t hold = record.hold.load();
+      if (hold > active_.generation) broken("durable reader ", index, " keeps generation ", hold, ", which is to come");
+      const bool has_limits = record.max_bytes.load() != 0 || record.max_away_ns.load() != 0;
+      if (is_lossless() && !has_limits && !can_be_read(hold)) {
+        broken("generation ", hold, ", which durable reader ", index, " keeps, is not there");
+      }
     }
   }
 
@@ -198,7 +215,8 @@ class Inspection {
   void look_at_free_slot(std::uint32_t index, const StreamSlot& slot) {
     if (slot.claim.load() != 0) broken("slot ", index, " is free, and has a claim");
     if (Progress{slot.progress.load()}.busy()) broken("slot ", index, " is free, and busy");
-    if (slot.pins.load() != 0) broken("slot ", index, " is free, and pins slabs");
+    // Of one who died while he attached (he has no front yet) nobody believes them.
+    if (slot.pins.load() != 0 && slot.front.load() != 0) broken("slot ", index, " is free, and pins slabs");
   }
 
   void look_at_writer(std::uint32_t index, const StreamSlot& slot) {

@@ -32,7 +32,8 @@ SegmentOptions options(Order order, OnFull on_full) {
           .order = order,
           .extent_bytes = order == Order::per_writer ? 512u : 0u,
           .on_full = on_full,
-          .participants = 8};
+          .participants = 8,
+          .durable_readers = 1};
 }
 
 // A segment in the midst of things: two generations or more are over, one at least is closed; a reservation is open. In
@@ -196,7 +197,22 @@ const Break kBreaks[] = {
      }},
     {"is free, and has a claim", kPer, kBlock, [](Victim& v) { v.core().slot(6).claim = Claim::claiming(1).word; }},
     {"is free, and busy", kPer, kBlock, [](Victim& v) { v.core().slot(6).progress = layout::Progress::kBusy; }},
-    {"is free, and pins slabs", kPer, kBlock, [](Victim& v) { v.core().slot(6).pins = 1; }},
+    {"is free, and pins slabs", kPer, kBlock,
+     [](Victim& v) {
+       v.core().slot(6).front = 1;
+       v.core().slot(6).pins = 1;
+     }},
+    {"durable reader 0 is in state 7", kPer, kBlock, [](Victim& v) { v.core().durable_reader(0).state = 7; }},
+    {"durable reader 0 keeps generation", kPer, kBlock,
+     [](Victim& v) {
+       v.core().durable_reader(0).state = static_cast<std::uint64_t>(layout::DurableState::named);
+       v.core().durable_reader(0).hold = v.active().generation + 1;
+     }},
+    {"which durable reader 0 keeps, is not there", kTotal, kBlock,
+     [](Victim& v) {
+       v.core().durable_reader(0).state = static_cast<std::uint64_t>(layout::DurableState::named);
+       v.core().durable_reader(0).hold = 0;
+     }},
     {"is claiming for ever", kPer, kBlock, [](Victim& v) { v.slot_of(v.first).claim = Claim::claiming(1).word; }},
     {"a claim that another writer has, too", kTotal, kBlock,
      [](Victim& v) { v.slot_of(v.first).claim = v.slot_of(v.second).claim.load(); }},

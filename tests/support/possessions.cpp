@@ -58,6 +58,7 @@ Status Hand::accept(Buffer buffer) {
 }
 
 Status Hand::take() { return accept(user_.acquire()); }
+Status Hand::take(std::uint64_t bytes) { return accept(user_.acquire(bytes)); }
 Status Hand::take_for(std::chrono::nanoseconds timeout) { return accept(user_.acquire_for(timeout)); }
 void Hand::take_all() {
   while (take() == Status::ok) {
@@ -135,7 +136,7 @@ std::string broken_possession(const Pool& pool, const std::vector<const Possessi
       if (noted != 0 && (word != noted || (word & Possessions::kShared) == 0)) return which + " is two users' own";
       noted = word;
       const std::byte* const begin = pool.core()->buffers() + buffer * geometry.stride_bytes;
-      const auto there = content_of({begin, geometry.buffer_bytes});
+      const auto there = content_of({begin, pool.core()->buffer_bytes(buffer)});
       if (!there || *there != Possessions::content_of(word)) return which + " was changed under its holder";
     }
   }

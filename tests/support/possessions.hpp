@@ -12,7 +12,7 @@
 
 namespace sapbuf::test {
 
-inline constexpr std::uint32_t kMostBuffers = 160;  // of a pool whose users take notes
+inline constexpr std::uint32_t kMostBuffers = 320;  // of a pool whose users take notes
 
 // Who filled a buffer, and when in his life. Never 0.
 struct Content {
@@ -60,6 +60,8 @@ class Hand {
   Hand(const Pool& pool, Possessions& notes, std::uint32_t who, PoolUserOptions options = {});
 
   Status take();
+  // Of so many bytes.
+  Status take(std::uint64_t bytes);
   Status take_for(std::chrono::nanoseconds timeout);
   // Until there is no more.
   void take_all();

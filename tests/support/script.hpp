@@ -20,6 +20,7 @@ struct Diary {
   std::atomic<std::uint64_t> begun{0};      // attempts that were begun
   std::atomic<std::uint64_t> committed{0};  // messages whose commits returned
   std::atomic<std::uint64_t> at_once{1};    // messages of the commit that may be under way
+  std::atomic<std::uint64_t> passed{0};     // messages of the peer, in ranges that a durable reader finished
   std::atomic<std::uint64_t> passages{0};   // kill points that were passed
   std::atomic<bool> done{false};
 };

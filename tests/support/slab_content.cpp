@@ -116,7 +116,9 @@ class SlabWalk {
       const FrameHeader header = header_at(at);
       if (header.kind() == FrameKind::none) return messages;
       if (header.kind() == FrameKind::nop && header.span() == end - at) return messages;
+      if (header.kind() == FrameKind::nop && header.span() < g_.payload_alignment) continue;
       if (header.kind() != FrameKind::message || header.span() >= end - at) wrong(at, "no message of an open extent");
+      if ((at + layout::kUnitBytes) % g_.payload_alignment != 0) wrong(at, "a payload that is not aligned");
       ++messages;
     }
     wrong(at, "an open extent has no room for a header");
@@ -183,9 +185,10 @@ std::optional<std::uint64_t> messages_in_own_extent(StreamCore& core, std::uint3
   const std::byte* const begin = core.slab_for_reading(claim.slab()) + claim.offset_bytes();
   std::uint64_t messages = 0;
   const std::uint64_t size = extent.granules() * g.granule_bytes;
-  for (std::uint64_t at = layout::kExtentFrameBytes; at < size; ++messages) {
+  for (std::uint64_t at = layout::kExtentFrameBytes; at < size;) {
     const FrameHeader header{word_at(begin + at).load()};
-    if (header.kind() != FrameKind::message) break;
+    if (header.kind() != FrameKind::message && header.kind() != FrameKind::nop) break;
+    messages += header.kind() == FrameKind::message ? 1 : 0;
     at += header.span();
   }
   return messages;
@@ -200,7 +203,10 @@ void check_clean(StreamCore& core, std::uint32_t slab) {
     return;
   }
   const std::byte* const bytes = core.slab_for_reading(slab);
-  for (std::uint64_t at = 0; at < g.slab_bytes; at += layout::kUnitBytes) {
+  // Whoever was to make it active may have died on the way.
+  const std::uint64_t begun = g.first_claim_at();
+  const bool is_begun = begun != 0 && word_at(bytes).load() == FrameHeader::nop(begun).word;
+  for (std::uint64_t at = is_begun ? layout::kUnitBytes : 0; at < g.slab_bytes; at += layout::kUnitBytes) {
     if (word_at(bytes + at).load() != 0) broken("slab ", slab, " is free, and written at ", at);
   }
 }

@@ -92,8 +92,8 @@ BOOST_DATA_TEST_CASE(a_blocked_writer_comes_to_the_end_of_its_wait, data::make(k
   segment.core()->locks().unlock(layout::kMaintenanceLocks);
 }
 
-// Somebody waits, and somebody else has the pool's lock: so whoever acquires or releases tries to serve, and waits for the
-// lock; and so does the last buffer of a user that is closed, which detaches it.
+// Somebody waits, and somebody else has the pool's lock: so whoever acquires or releases tries to serve, and waits for
+// the lock; and so does the last buffer of a user that is closed, which detaches it.
 BOOST_AUTO_TEST_CASE(calls_of_pools_come_to_their_end) {
   const TestName name;
   const Segment segment = Segment::create(name, {.slab_bytes = 4096});

@@ -104,7 +104,7 @@ test_writes_pictures_and_a_page() {
 }
 
 test_leaves_no_stream_behind() {
-  expect "$done" "$SAPBUF_BENCH" --quick upkeep idleness --watchdog ''
+  expect "$done" "$SAPBUF_BENCH" --quick upkeep idleness waking --watchdog ''
   local left
   left=$(compgen -G '/dev/shm/sapbuf.bench.*' || true)
   equal "$left" '' 'streams left behind'

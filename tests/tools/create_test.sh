@@ -144,6 +144,8 @@ test_refuses_what_cannot_work() {
   refuses "$stream" --participants 0
   refuses "$stream" --participants 1025
   refuses "$stream" --attachments 7168
+  refuses "$stream" --payload-alignment 24
+  refuses "$stream" --payload-alignment 128
   refuses "$stream" --mode 0999
   refuses "$stream" --mode rw
   refuses "$stream" --no-such-option
@@ -165,8 +167,71 @@ test_fails_where_there_is_no_space_and_leaves_nothing() {
   expect "$done" "$sapbuf" create "$stream"
 }
 
-test_unknown_commands_are_usage_errors() {
+test_units_are_those_of_other_tools() {
+  local size
+  for size in 64KiB 64K 64k 65536; do
+    expect "$done" "$sapbuf" create "$stream" --slab-bytes "$size"
+    equal "$(status '.slabs[0].capacity_bytes')" 65536 "of $size"
+    expect "$done" "$sapbuf" rm "$stream"
+  done
+  expect "$done" "$sapbuf" create "$stream" --slab-bytes 512KB
+  equal "$(status '.slabs[0].capacity_bytes')" 512000 'of 512KB'
+  expect "$usage" "$sapbuf" create "$stream.other" --slab-bytes 1MB
+  said '1000000 bytes.* 1003520 would do'
+}
+
+test_payloads_may_be_aligned() {
+  expect "$done" "$sapbuf" create "$stream" --payload-alignment 64
+  equal "$(status '.payload_alignment')" 64 'in JSON'
+  expect "$done" "$sapbuf" status "$stream"
+  printed 'payloads at multiples of 64'
+  seq 1000 | "$sapbuf" pub "$stream" 2>/dev/null
+  equal "$("$sapbuf" sub "$stream" --idle-exit 0 2>/dev/null | tail -n 1)" 1000 'the last line'
+}
+
+test_ranges_in_messages_are_those_that_count() {
+  expect "$usage" "$sapbuf" create "$stream" --slabs many
+  said 'from 2 to 64'
+  expect "$usage" "$sapbuf" create "$stream" --participants 1025
+  said 'from 1 to 1024'
+  expect "$usage" "$sapbuf" create "$stream" --attachments 0
+  said 'from 1 to 7167'
+  expect "$usage" "$sapbuf" map create "$stream/m" --key-bytes 256
+  said 'from 1 to 255'
+  expect "$usage" "$sapbuf" map create "$stream/m" --keys 0
+  said 'from 1 to 268435456'
+  expect "$usage" "$sapbuf" queue create "$stream/q" --slots 16777217
+  said 'from 1 to 16777216'
+  expect "$usage" "$sapbuf" pool create "$stream/p" --count none
+  said 'from 1 to 2147483648'
+}
+
+test_says_what_may_have_been_meant() {
+  expect "$usage" "$sapbuf" statsu "$stream"
+  said "'statsu' is neither a command nor an option; did you mean 'status'?"
+  expect "$usage" "$sapbuf" create "$stream" --slab-byte 64KiB
+  said "did you mean '--slab-bytes'?"
+  expect "$usage" "$sapbuf" sub "$stream" --idel-exit=0
+  said "did you mean '--idle-exit'?"
+  expect "$usage" "$sapbuf" pool grwo "$stream/frames" 8
+  said "did you mean 'grow'?"
+  expect "$usage" "$watchdog" --intervall 10 "$stream"
+  said "did you mean '--interval'?"
+  expect "$usage" "$sapbuf" conjure
+  if grep --quiet 'did you mean' "$directory/err"; then die 'nothing is like it'; fi
+}
+
+test_without_a_command_there_is_help_and_no_success() {
   expect "$usage" "$sapbuf"
+  said 'Usage: sapbuf'
+  said '  status '
+  printed_nothing
+  expect "$usage" "$sapbuf" pool
+  said 'Usage: sapbuf pool'
+  said '  grow '
+}
+
+test_unknown_commands_are_usage_errors() {
   expect "$usage" "$sapbuf" conjure "$stream"
   expect "$done" "$sapbuf" --help
   printed create

@@ -8,7 +8,7 @@ about_stream() {
   "$sapbuf" doctor --json >"$directory/out" 2>"$directory/err" || status=$?
   if ((status != done && status != problems)); then die "exit status $status"; fi
   equal "$(json .healthy)" "$( ((status == done)) && echo true || echo false)" 'healthy, by the exit status'
-  json ".checks[] | select(.check == \"stream $stream\").state"
+  json ".checks[] | select(.check == \"segment $stream\").state"
 }
 
 test_looks_at_the_system() {
@@ -33,6 +33,22 @@ test_says_what_bounds_a_new_stream() {
     "$sapbuf" doctor --json >"$directory/out" || (($? == problems)) || die "doctor failed"
   )
   json_holds '.checks[] | select(.check == "space") | .finding | test("1 GiB by .*ulimit -f")'
+}
+
+test_says_whether_a_watchdog_runs() {
+  expect "$done" "$sapbuf" create "$stream"
+  start watchdog "$watchdog" "$stream"
+  seen() {
+    "$sapbuf" doctor --json 2>/dev/null |
+      jq --exit-status ".checks[] | select(.check == \"watchdog\").finding | test(\"runs .*\\\\b${process[watchdog]}\\\\b\")" >/dev/null
+  }
+  eventually seen
+  local pid=${process[watchdog]}
+  signal TERM watchdog
+  ends watchdog "$done"
+  process[watchdog]=$pid
+  if seen; then die 'it was still seen'; fi
+  unset 'process[watchdog]'
 }
 
 test_a_stream_in_order_is_ok() {
@@ -76,7 +92,7 @@ test_remedies_are_safe_to_paste() {
 test_a_mode_that_lets_others_read_alone_is_a_warning() {
   about_mode() {
     "$sapbuf" doctor --json >"$directory/out" 2>"$directory/err" || true
-    json ".checks[] | select(.check == \"stream $stream\" and (.finding | contains(\"read locks\"))).remedy"
+    json ".checks[] | select(.check == \"segment $stream\" and (.finding | contains(\"read locks\"))).remedy"
   }
   local mode
   expect "$done" "$sapbuf" create "$stream"
@@ -107,7 +123,7 @@ test_more_readers_than_an_overwriting_stream_has_slabs_for_are_a_warning() {
 test_those_who_keep_a_removed_stream_are_found() {
   about_removed() {
     "$sapbuf" doctor --json >"$directory/out" 2>"$directory/err" || true
-    json ".checks[] | select(.check == \"removed stream $stream\") | .state, .finding"
+    json ".checks[] | select(.check == \"removed segment $stream\") | .state, .finding"
   }
   expect "$done" "$sapbuf" create "$stream"
   start_attached reader "$sapbuf" sub "$stream" --name reader
@@ -128,7 +144,7 @@ test_a_stream_that_is_there_was_not_removed() {
   attached() { [[ $("$sapbuf" status "$stream. (deleted)" --json | jq '.participants | length') == 1 ]]; }
   eventually attached
   "$sapbuf" doctor --json >"$directory/out" 2>"$directory/err" || true
-  json_holds "all(.checks[]; .check != \"removed stream $stream.\")"
+  json_holds "all(.checks[]; .check != \"removed segment $stream.\")"
 }
 
 # Whoever may read the file can do that to the lock that all others need.
@@ -142,7 +158,7 @@ test_who_stops_a_stream_is_named() {
   start locker perl -e "$lock_and_stay" "/dev/shm/sapbuf.$stream" "$lock"
   eventually test -s "$directory/locker.out"
   "$sapbuf" doctor --json >"$directory/out" 2>"$directory/err" || true
-  json_holds "any(.checks[]; .check == \"stream $stream\" and .state == \"bad\" and
+  json_holds "any(.checks[]; .check == \"segment $stream\" and .state == \"bad\" and
     (.finding | contains(\"stands still\") and contains(\"pid ${process[locker]}, perl, a lock for reading\")) and
     (.remedy | endswith(\"kill ${process[locker]}\")))"
   kill_hard archiver

@@ -20,7 +20,7 @@ harmless() {
 says() {
   expect "$@"
   harmless "$directory/out" "$directory/err"
-  cat "$directory/out" "$directory/err" | grep --quiet --fixed-strings '\nforged line\x1b[2K\u{9b}1A\x9b\u{202e}' ||
+  grep --quiet --fixed-strings '\nforged line\x1b[2K\u{9b}1A\x9b\u{202e}' "$directory/out" "$directory/err" ||
     die 'the name is not there'
 }
 

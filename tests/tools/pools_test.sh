@@ -88,6 +88,10 @@ test_create_says_what_is_wrong_with_the_text_of_a_pool() {
   refuses_pool 'frames:64KiB:0' "the count '0' is not a whole number of 1 or more"
   refuses_pool 'frames:64KiB:8:many' "the most that it may grow to, 'many' is not a whole number of 1 or more"
   refuses_pool 'frames:64KiB:8:4' 'it may grow to 4, and has 8 at first'
+  refuses_pool 'frames:16-1MiB' 'the count is missing'
+  refuses_pool 'frames:16-:1MiB' "the size '16-' is not one such as 4096, 64KiB or 1MiB"
+  refuses_pool 'frames:16-1MiB:many' "its room 'many' is not a size such as 16MiB"
+  refuses_pool 'frames:16-1MiB:4MiB:1MiB' 'it may grow to 1048576, and has 4194304 at first'
   refuses_pool 'good:64KiB:8' "another one is named 'good', too"
 }
 
@@ -151,6 +155,45 @@ test_what_is_given_goes_before_a_preset_wherever_it_stands() {
   expect "$done" "$sapbuf" pool create "$(frames)" --buffer-bytes 1KiB --count 3 --preset vectors --alignment 4096 \
     --max-count 5
   pool_is '.buffer_bytes == 1024 and .count == 3 and .max_count == 5 and .alignment == 4096'
+}
+
+# ---- size classes
+
+test_a_pool_for_all_sizes() {
+  pool_of 16-64KiB:1MiB:2MiB
+  said "created $(frames): 1 MiB for buffers of 16 B to 64 KiB, growing up to 2 MiB, "
+  pool_is '.min_bytes == 16 and .max_bytes == 65536 and .piece_bytes == 16 and .alignment == 16 and
+             .count == 65536 and .max_count == 131072 and .classes == []'
+  expect "$done" "$sapbuf" pool ls "$stream"
+  printed '^frames  *16 B to 64 KiB  *1 MiB (2 MiB)  *0  *0  *1 MiB  *0  *0  *[0-9.]* MiB$'
+  start_user camera 3 2
+  pool_is '.in_use == 3 and .shared == 2 and .in_use_bytes == 48 and .shared_bytes == 32 and .classes[0].bytes == 16'
+  json_holds '.pools[0].holders[0] | .buffers == 5 and .bytes == 80'
+  expect "$done" "$sapbuf" status "$(frames)"
+  printed ': 1 MiB for buffers of 16 B to 64 KiB (up to 2 MiB); 3 in use (48 B), 2 shared (32 B), 1.00 MiB free, '
+  printed '^ *16 B  *64  *5[0-9]$'
+}
+
+test_pool_create_takes_a_range_of_sizes() {
+  expect "$done" "$sapbuf" create "$stream" --no-stream
+  expect "$done" "$sapbuf" pool create "$(frames)" --sizes 100-4KiB --room 1MiB --max-room 3MiB --grow nobody
+  pool_is '.min_bytes == 100 and .max_bytes == 4096 and .piece_bytes == 128 and .count == 8192 and .max_count == 24576 and
+             .grow == "nobody"'
+  expect "$done" "$sapbuf" pool create "$stream/vectors" --sizes 1-4KiB --alignment 4096
+  json_line=$("$sapbuf" pool ls "$stream" --json)
+  [[ $json_line == *'"piece_bytes":4096'* ]] || die 'not aligned'
+  expect "$done" "$sapbuf" pool grow "$(frames)" 24576
+  said "$(frames) has 3 MiB for buffers of 100 B to 4 KiB now"
+  expect "$usage" "$sapbuf" pool create "$stream/p" --sizes 16
+  said "--sizes: '16' is not a range of sizes such as 16-1MiB"
+  expect "$usage" "$sapbuf" pool create "$stream/p" --sizes 64-16
+  said 'the largest buffer is 16; it must be from 64 to'
+  expect "$usage" "$sapbuf" pool create "$stream/p" --sizes 64-16MiB --room 1MiB
+  said 'the pool may grow to 1048576 bytes; for buffers of 16777216 bytes it must be 16777216'
+  expect "$usage" "$sapbuf" pool create "$stream/p" --sizes 16-1MiB --count 3
+  said '--sizes'
+  expect "$usage" "$sapbuf" pool create "$stream/p" --room 1MiB
+  said '--sizes'
 }
 
 test_names_of_pools() {
@@ -221,7 +264,7 @@ test_grow_lets_a_pool_grow_ahead_of_need() {
   pool_is '.count == 8 and .free == 0 and .grow == "nobody"'
   expect "$done" "$sapbuf" pool grow "$(frames)" 2500
   printed_nothing
-  said "$(frames) has 2,[0-9]* buffers now"
+  said "$(frames) has 2,[0-9]* buffers of 4 KiB now"
   pool_is '.count >= 2500 and .in_use == 8'
   expect "$usage" "$sapbuf" pool grow "$(frames)" 3001
   said 'may grow to 3000 buffers, not to 3001'
@@ -319,7 +362,7 @@ test_ls_shows_the_same_figures() {
 
 test_a_wrong_command_is_told_with_where_its_help_is() {
   expect "$usage" "$sapbuf" pool
-  said 'see sapbuf pool --help'
+  said 'Usage: sapbuf pool '
   expect "$usage" "$sapbuf" pool conjure
   said "'conjure' is neither a command nor an option (see sapbuf pool --help)"
   expect "$usage" "$sapbuf" pool create "$(frames)" --no-such-option

@@ -127,6 +127,27 @@ test_a_line_that_can_never_fit_is_left_out_and_told() {
   equal "$(status .departed.committed)" 2 committed
 }
 
+test_input_that_ends_within_a_message_is_a_failure() {
+  expect "$done" "$sapbuf" create "$stream"
+  printf '\x02\0\0\0\x07\0ab' >"$directory/whole"
+  local cut
+  for cut in 1 5 7; do
+    { cat "$directory/whole"; head -c "$cut" "$directory/whole"; } >"$directory/in"
+    expect "$failure" "$sapbuf" pub "$stream" --length-prefix "$directory/in"
+    said "in:2: the input ends within"
+    said 'published 1 message'
+  done
+}
+
+test_a_prefixed_message_that_can_never_fit_is_left_out_and_told() {
+  expect "$done" "$sapbuf" create "$stream" --slab-bytes 4KiB
+  { printf '\x10\x27\0\0\0\0'; head -c 10000 /dev/zero; printf '\x02\0\0\0\x07\0ab'; } >"$directory/in"
+  expect "$failure" "$sapbuf" pub "$stream" --length-prefix "$directory/in"
+  said 'the message is too large'
+  expect "$done" "$sapbuf" sub "$stream" --idle-exit 0
+  equal "$(cat "$directory/out")" ab 'what is published'
+}
+
 test_a_file_that_cannot_be_read_is_a_failure_but_the_others_are_published() {
   expect "$done" "$sapbuf" create "$stream"
   echo line >"$directory/in"
@@ -216,6 +237,9 @@ test_wrong_arguments() {
   expect "$usage" "$sapbuf" pub "$stream" --repeat 0
   expect "$usage" "$sapbuf" pub "$stream" --repeat 2 -
   expect "$usage" "$sapbuf" pub "$stream" --timeout soon
+  expect "$usage" "$sapbuf" pub "$stream" --type 65536
+  expect "$usage" "$sapbuf" pub "$stream" --null --length-prefix
+  expect "$usage" "$sapbuf" pub "$stream" --type 7 --length-prefix
   expect "$usage" "$sapbuf" pub "$stream" --no-such-option
   expect "$no_segment" "$sapbuf" pub "$stream.missing"
 }

@@ -98,6 +98,22 @@ test_ls_says_what_cannot_be_read() {
   json_holds ".segments[] | select(.name == \"$stream\") | .problem != null"
 }
 
+test_ls_fits_a_terminal_of_80_columns_and_filters() {
+  local long=$stream.with-a-name-that-goes-on-and-on-and-on-and-on-to-its-end
+  expect "$done" "$sapbuf" create "$stream"
+  expect "$done" "$sapbuf" create "$long" --on-full overwrite --slabs 3
+  expect "$done" env COLUMNS=80 "$sapbuf" ls --filter "$stream*"
+  (($(wc --max-line-length <"$directory/out") <= 80)) || die "too wide: $(cat "$directory/out")"
+  printed '^test[.].*[.][.].*its-end '
+  printed '(no room for GENERATION, ORDER'
+  expect "$done" "$sapbuf" ls --filter "$stream"
+  equal "$(tail -n +2 "$directory/out" | cut -d ' ' -f 1)" "$stream" 'what is listed'
+  expect "$done" "$sapbuf" ls --json --filter '*-its-end' --filter nothing
+  json_holds ".segments | length == 1 and .[0].name == \"$long\""
+  expect "$done" "$sapbuf" ls --filter "$stream.nothing"
+  said 'no segments of that name'
+}
+
 test_ls_refuses_arguments() {
   expect "$usage" "$sapbuf" ls --no-such-option
 }

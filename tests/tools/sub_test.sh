@@ -204,6 +204,111 @@ test_a_signal_or_idleness_ends_it_while_there_is_no_stream_to_follow() {
   ends reader "$done"
 }
 
+# Messages of many sizes and types, which no line could hold.
+any_messages() {
+  for size in 0 1 3 5 8 13 300 3000; do
+    head -c "$size" /dev/urandom >"$directory/payload"
+    prefix "$size" "$((RANDOM * 2 + 1))"
+    cat "$directory/payload"
+  done
+  prefix 4 65535
+  printf '\n\0\r\n'
+}
+
+# prefix SIZE TYPE: as --length-prefix has it
+prefix() {
+  local at word=$(($2 << 32 | $1))
+  for at in 0 8 16 24 32 40; do
+    # shellcheck disable=SC2059  # the format is the byte
+    printf "\\x$(printf %02x $((word >> at & 255)))"
+  done
+}
+
+test_any_bytes_and_types_come_through_the_pipe_unharmed() {
+  expect "$done" "$sapbuf" create "$stream"
+  expect "$done" "$sapbuf" create "$stream/copy"
+  any_messages >"$directory/in"
+  "$sapbuf" pub "$stream" --length-prefix <"$directory/in" 2>/dev/null
+  "$sapbuf" sub "$stream" --length-prefix --idle-exit 0 2>/dev/null |
+    "$sapbuf" pub "$stream/copy" --length-prefix 2>/dev/null
+  expect "$done" "$sapbuf" sub "$stream/copy" --length-prefix --idle-exit 0
+  cmp "$directory/in" "$directory/out"
+}
+
+test_a_length_prefix_is_size_and_type_in_little_endian() {
+  expect "$done" "$sapbuf" create "$stream"
+  echo abc | "$sapbuf" pub "$stream" --type 258 2>/dev/null
+  expect "$done" "$sapbuf" sub "$stream" --length-prefix --idle-exit 0
+  printf '\x03\0\0\0\x02\x01abc' | cmp - "$directory/out"
+}
+
+test_a_byte_0_ends_each_message() {
+  expect "$done" "$sapbuf" create "$stream"
+  printf 'one\ntwo\0\0last' >"$directory/in"
+  expect "$done" "$sapbuf" pub "$stream" --null "$directory/in"
+  said '3 messages'
+  expect "$done" "$sapbuf" sub "$stream" -0 --idle-exit 0
+  printf 'one\ntwo\0\0last\0' | cmp - "$directory/out"
+}
+
+test_json_has_position_type_and_payload_of_each_message() {
+  expect "$done" "$sapbuf" create "$stream"
+  printf 'caf\xc3\xa9 "x"\0\xff\x01\n' >"$directory/in"
+  expect "$done" "$sapbuf" pub "$stream" --null --type 7 "$directory/in"
+  expect "$done" "$sapbuf" sub "$stream" --json --idle-exit 0
+  equal "$(wc -l <"$directory/out")" 2 lines
+  json 'select(.payload) | .payload' >"$directory/payload"
+  printf 'caf\xc3\xa9 "x"\n' | cmp - "$directory/payload"
+  equal "$(json 'select(.payload_hex) | .payload_hex')" ff010a 'payload_hex'
+  equal "$(json '"\(.type) \(.size)"' | paste -sd ,)" '7 9,7 3' 'types and sizes'
+  json '"\(.generation) \(.offset)"' >"$directory/positions"
+  "$sapbuf" dump "$stream" --json 2>/dev/null | jq --raw-output 'select(.kind == "message") | "\(.generation) \(.offset)"' |
+    cmp - "$directory/positions"
+}
+
+test_waits_for_a_stream_that_is_not_there_yet() {
+  start reader "$sapbuf" sub "$stream" --name reader --wait --count 1
+  start impatient "$sapbuf" sub "$stream" --wait --idle-exit 50
+  ends impatient "$done"
+  start stopped "$sapbuf" sub "$stream" --wait
+  waits() { grep --quiet "waiting for $stream" "$directory/stopped.err"; }
+  eventually waits
+  signal TERM stopped
+  ends stopped "$done"
+  equal "$(has_ended reader || echo runs)" runs reader
+  expect "$done" "$sapbuf" create "$stream" --retain
+  echo late | "$sapbuf" pub "$stream" 2>/dev/null
+  ends reader "$done"
+  equal "$(cat "$directory/reader.out")" late 'what it got'
+}
+
+test_waits_for_a_stream_of_a_segment_that_is_there() {
+  expect "$done" "$sapbuf" create "$stream"
+  start reader "$sapbuf" sub "$stream/orders" --wait --count 1
+  expect "$done" "$sapbuf" create "$stream/orders"
+  echo late | "$sapbuf" pub "$stream/orders" 2>/dev/null
+  ends reader "$done"
+  equal "$(cat "$directory/reader.out")" late 'what it got'
+}
+
+test_ends_when_a_writer_has_finished_and_all_is_read() {
+  expect "$done" "$sapbuf" create "$stream"
+  mkfifo "$directory/input"
+  start_attached feed "$sapbuf" pub "$stream" --name feed "$directory/input"
+  start_attached reader "$sapbuf" sub "$stream" --name reader --until-finished
+  exec {input}>"$directory/input"
+  seq 3 | "$sapbuf" pub "$stream" --finish 2>/dev/null
+  equal "$(status .finished_writers)" 1 'writers that finished'
+  echo 4 >&"$input"
+  arrived() { [[ $(wc -l <"$directory/reader.out") == 4 ]]; }
+  eventually arrived
+  equal "$(has_ended reader || echo runs)" runs reader
+  exec {input}>&-
+  ends feed "$done"
+  ends reader "$done"
+  seq 4 | cmp - "$directory/reader.out"
+}
+
 test_wrong_arguments() {
   expect "$done" "$sapbuf" create "$stream"
   expect "$usage" "$sapbuf" sub
@@ -212,6 +317,8 @@ test_wrong_arguments() {
   expect "$usage" "$sapbuf" sub "$stream" --idle-exit -1
   expect "$usage" "$sapbuf" sub "$stream" --hold --count 1
   expect "$usage" "$sapbuf" sub "$stream" --hold --follow
+  expect "$usage" "$sapbuf" sub "$stream" --json --null
+  expect "$usage" "$sapbuf" sub "$stream" --null --length-prefix
   expect "$usage" "$sapbuf" sub "$stream" --no-such-option
   expect "$no_segment" "$sapbuf" sub "$stream.missing"
 }

@@ -17,6 +17,7 @@ test_it_names_the_places_that_it_was_installed_to() {
   command -v cmake >/dev/null || skip 'needs cmake'
   local script unit
   script=$(dirname "$SAPBUF_UNIT")/cmake_install.cmake
+  grep --quiet sapbuf-watchdog.service "$script" || skip 'this build is not one to install'
   expect "$done" cmake "-DCMAKE_INSTALL_PREFIX=$directory/usr" -P "$script"
   unit=$directory/usr/lib/systemd/system/sapbuf-watchdog.service
   grep --quiet "^ExecStart=$directory/usr/bin/sapbuf-watchdog " "$unit" || die 'another program'

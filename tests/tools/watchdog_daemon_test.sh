@@ -45,7 +45,7 @@ test_waits_for_a_stream_that_is_not_there_yet() {
 
 test_all_takes_up_streams_that_appear_later() {
   start watchdog "$watchdog" --all --dry-run --interval 10
-  eventually log_has 'every stream'
+  eventually log_has 'every segment'
   expect "$done" "$sapbuf" create "$stream"
   eventually log_has "$stream: watching"
   expect "$done" "$sapbuf" rm "$stream"

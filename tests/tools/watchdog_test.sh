@@ -163,4 +163,47 @@ test_wrong_arguments() {
   expect "$usage" "$watchdog" --no-such-option "$stream"
 }
 
+# A queue of three blocks, of which a consumer has one.
+queue_with_holder() {
+  expect "$done" "$sapbuf" create "$stream" --no-stream
+  expect "$done" "$sapbuf" queue create "$stream/jobs"
+  seq 3 | "$sapbuf" queue push "$stream/jobs" 2>/dev/null
+  start holder "$sapbuf" queue pop "$stream/jobs" --name holder --exec 'exec sleep 1000 # {}'
+  eventually blocks_are held 1
+}
+
+blocks_are() { status_holds "[.facilities[] | select(.name == \"jobs\") | .groups[0].$1 == $2] | all"; }
+
+pops_all_blocks() {
+  equal "$("$sapbuf" queue pop "$stream/jobs" --idle-exit 0 2>/dev/null | tr '\n' ' ')" '1 2 3 ' 'what the next consumer gets'
+}
+
+consumer_hangs() {
+  "$sapbuf" status "$stream" --json --hung-after 1 |
+    jq --exit-status '[.facilities[] | select(.name == "jobs") | .participants[0].state == "hung"] | all' >/dev/null
+}
+
+# Nobody takes anything meanwhile: it is the watchdog that returns them.
+test_returns_the_blocks_of_a_dead_consumer() {
+  queue_with_holder
+  kill_hard holder
+  expect "$done" "$watchdog" --once --json "$stream"
+  json_holds '.segments[0].dead | length == 1 and .[0].name == "holder" and .[0].role == "consumer"'
+  blocks_are returned 1 || die 'the block is not returned'
+  pops_all_blocks
+}
+
+test_returns_the_blocks_of_a_consumer_that_hangs_once_it_is_killed() {
+  queue_with_holder
+  signal STOP holder
+  eventually consumer_hangs
+  expect "$problems" "$watchdog" --once --json --hung-after 1 "$stream"
+  json_holds '.segments[0] | .dead == [] and .hung[0].name == "holder"'
+  blocks_are held 1 || die 'its block was taken'
+  expect "$done" "$watchdog" --once --json --hung-after 1 --on-hung kill "$stream"
+  ends holder 137
+  eventually blocks_are returned 1
+  pops_all_blocks
+}
+
 run_cases

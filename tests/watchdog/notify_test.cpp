@@ -101,7 +101,7 @@ BOOST_DATA_TEST_CASE(it_is_ready_after_the_first_sweep, data::make({Address::pat
   die_writing(scene.name, "victim", 1);
   const Manager manager{address};
   Daemon daemon{{scene.name}, manager.environment()};
-  BOOST_TEST(manager.hear() == "READY=1\nSTATUS=watching 1 stream");
+  BOOST_TEST(manager.hear() == "READY=1\nSTATUS=watching 1 segment");
   BOOST_TEST(inspect(scene.segment).journal.size() == 1U);
   BOOST_TEST(daemon.end() == 0);
   BOOST_TEST(manager.hear() == "STOPPING=1");
@@ -190,11 +190,11 @@ BOOST_AUTO_TEST_CASE(a_recovery_that_must_wait_is_told_and_the_pings_go_on) {
   lock_holder.stop();
   const Manager manager;
   Daemon daemon{{scene.name}, manager.environment("60000")};
-  BOOST_TEST(manager.hear() == "READY=1\nSTATUS=watching 1 stream; recovery pending in 1");
-  BOOST_TEST(manager.hear() == "WATCHDOG=1\nSTATUS=watching 1 stream; recovery pending in 1");
+  BOOST_TEST(manager.hear() == "READY=1\nSTATUS=watching 1 segment; recovery pending in 1");
+  BOOST_TEST(manager.hear() == "WATCHDOG=1\nSTATUS=watching 1 segment; recovery pending in 1");
   BOOST_TEST(inspect(scene.segment).journal.empty());
   lock_holder.kill();
-  const auto all_is_well = [&] { return manager.hear() == "WATCHDOG=1\nSTATUS=watching 1 stream"; };
+  const auto all_is_well = [&] { return manager.hear() == "WATCHDOG=1\nSTATUS=watching 1 segment"; };
   BOOST_TEST(eventually(all_is_well));
   BOOST_TEST(inspect(scene.segment).journal.size() == 1U);
 }
@@ -205,8 +205,8 @@ BOOST_AUTO_TEST_CASE(a_stream_that_cannot_be_watched_is_told_and_the_pings_go_on
   std::ofstream{"/dev/shm/sapbuf." + other.str()} << "something else";
   const Manager manager;
   Daemon daemon{{scene.name, other}, manager.environment("60000")};
-  BOOST_TEST(manager.hear() == "READY=1\nSTATUS=watching 1 stream; trouble with 1");
-  BOOST_TEST(manager.hear() == "WATCHDOG=1\nSTATUS=watching 1 stream; trouble with 1");
+  BOOST_TEST(manager.hear() == "READY=1\nSTATUS=watching 1 segment; trouble with 1");
+  BOOST_TEST(manager.hear() == "WATCHDOG=1\nSTATUS=watching 1 segment; trouble with 1");
 }
 
 BOOST_AUTO_TEST_CASE(a_manager_that_cannot_be_reached_or_does_not_read_stops_nothing) {

@@ -1,0 +1,193 @@
+#!/usr/bin/env bash
+# shellcheck source-path=SCRIPTDIR source=support.sh
+source "$(dirname "$0")/support.sh"
+
+# Queues in the command line: sapbuf queue.
+
+jobs() { printf '%s/jobs' "$stream"; }
+
+# A segment without a stream, and a queue in it.
+queue_of() {
+  expect "$done" "$sapbuf" create "$stream" --no-stream
+  expect "$done" "$sapbuf" queue create "$(jobs)" "$@"
+}
+
+push() { printf '%s\n' "$@" | "$sapbuf" queue push "$(jobs)" 2>"$directory/err" || die "not pushed: $*"; }
+pop_all() { "$sapbuf" queue pop "$(jobs)" --idle-exit 0 "$@" 2>"$directory/err"; }
+kinds_in_segment() { status '[.facilities[] | .kind + " " + .name] | join(",")'; }
+
+test_a_queue_is_made_shown_and_removed() {
+  queue_of --slots 7 --block-bytes 64 --blocks 16
+  said "created $(jobs): 8 slots, blocks of 64 B in buffers of its own"
+  expect "$failure" "$sapbuf" queue create "$(jobs)"
+  expect "$done" "$sapbuf" queue create "$(jobs)" --slots 16 --block-bytes 64 --blocks 16 --if-absent
+  said 'slots 8, not 16'
+  expect "$no_segment" "$sapbuf" queue create "$stream.none/jobs"
+  expect "$usage" "$sapbuf" queue create "$stream/other" --dead-letters failed
+  push one two
+  expect "$done" "$sapbuf" status "$stream"
+  printed "^queue $(jobs): 2 blocks waiting, room for 8 of up to 64 B in pool jobs.blocks; 2 came, 0 left\$"
+  expect "$done" "$sapbuf" status "$(jobs)"
+  printed '^ *0  *2  *0  *0  *0$'
+  printed 'nobody pushes or pops'
+  printed '^1 participant left or died: 2 pushed'
+  expect "$done" "$sapbuf" status "$stream" --json
+  json_holds '.facilities[] | select(.name == "jobs") | .kind == "queue" and .slots == 8 and .block_bytes == 64 and .came == 2 and
+                 .left == 0 and .groups == [{queued: 2, returned: 0, held: 0, dead_letters: 0}] and .pool == "jobs.blocks" and
+                 .departed.pushed == 2 and .participants == []'
+  expect "$done" "$sapbuf" queue ls "$stream"
+  printed '^jobs  *2  *0  *0  *8  *1  *64 B  jobs.blocks  *0  *0  *0$'
+  expect "$done" "$sapbuf" queue ls "$stream" --json
+  json_holds '.queues | length == 1 and .[0].came == 2 and .[0].consumers == 0'
+  expect "$done" "$sapbuf" ls -l
+  printed '^  jobs  *queue '
+  expect "$done" "$sapbuf" dump "$stream" --layout
+  printed '  jobs *ring of 8$'
+  expect "$failure" "$sapbuf" pool rm "$stream/jobs.blocks"
+  expect "$done" "$sapbuf" queue rm "$(jobs)"
+  equal "$(kinds_in_segment)" '' 'what is left'
+  expect "$no_segment" "$sapbuf" queue rm "$(jobs)"
+}
+
+test_rm_takes_a_queues_pool_with_it() {
+  queue_of
+  expect "$done" "$sapbuf" rm "$(jobs)"
+  equal "$(kinds_in_segment)" '' 'what is left'
+}
+
+test_push_says_that_there_is_no_room_and_what_went_in() {
+  queue_of --slots 2 --blocks 8
+  if printf '%s\n' a b c | "$sapbuf" queue push "$(jobs)" --timeout 10 2>"$directory/err"; then die 'a third block'; fi
+  said "no room for 10.0 ms in $(jobs), or no free buffer"
+  said 'pushed 2 blocks'
+  # shellcheck disable=SC2016  # the inner shell's arguments
+  start push bash -c 'exec "$0" queue push "$1" --name stuck <<<c' "$sapbuf" "$(jobs)"
+  eventually status_holds '.facilities[] | select(.name == "jobs") | any(.participants[]; .name == "stuck" and .waits > 0)'
+  signal TERM push
+  ends push "$done"
+  grep --quiet 'pushed 0 blocks' "$directory/push.err" || die 'it does not say what it pushed'
+  equal "$(pop_all | tr '\n' ' ')" 'a b ' 'what went in'
+}
+
+test_lines_go_in_and_come_out_in_order() {
+  queue_of --block-bytes 16
+  seq 500 >"$directory/in"
+  "$sapbuf" queue push "$(jobs)" <"$directory/in" 2>"$directory/err" || die 'not pushed'
+  said 'pushed 500 blocks'
+  pop_all --count 200 >"$directory/popped"
+  pop_all >>"$directory/popped"
+  cmp "$directory/in" "$directory/popped" || die 'not what was pushed'
+  if "$sapbuf" queue push "$(jobs)" <<<'a line that is too long for it' 2>"$directory/err"; then die 'no failure'; fi
+  said '1 line of more than 16 B left out'
+}
+
+test_peek_takes_nothing() {
+  queue_of
+  push one two
+  expect "$done" "$sapbuf" queue peek "$(jobs)"
+  printed ' queued .* one$'
+  expect "$done" "$sapbuf" queue peek "$(jobs)" --json --count 1
+  json_holds '.content == "one" and .state == "queued" and .deliveries == 0 and .bytes == 3 and .had_it == []'
+  equal "$(pop_all | tr '\n' ' ')" 'one two ' 'what was there'
+  expect "$done" "$sapbuf" queue peek "$(jobs)"
+  said "no blocks in $(jobs)"
+}
+
+test_a_command_is_run_for_each_block() {
+  queue_of
+  push "it's" 'a b' "\$(false)" '{}'
+  "$sapbuf" queue pop "$(jobs)" --idle-exit 0 --jobs 3 --exec "printf '%s\n' {} >>'$directory/seen'" 2>"$directory/err" ||
+    die 'a command failed'
+  said '4 blocks done, 0 put back'
+  equal "$(sort "$directory/seen" | tr '\n' ' ')" "\$(false) a b it's {} " 'what the commands saw'
+}
+
+test_a_block_whose_command_fails_is_a_dead_letter_in_the_end() {
+  queue_of --max-deliveries 2 --dead-letters failed
+  push good bad
+  expect "$failure" "$sapbuf" queue pop "$(jobs)" --name clumsy --count 3 --retry-after 1 --exec '[ {} = good ]'
+  said "'bad' failed (exit status 1, delivery 2): put back"
+  expect "$done" "$sapbuf" queue dead "$(jobs)"
+  printed ' clumsy ([0-9]*), clumsy ([0-9]*)  *bad$'
+  expect "$done" "$sapbuf" queue dead "$(jobs)" --json
+  json_holds '.content == "bad" and (.had_it | length == 2) and (.had_it | all(.name == "clumsy" and (.died | not)))'
+  equal "$("$sapbuf" queue pop "$stream/failed" --idle-exit 0 2>/dev/null)" bad 'the letter'
+  equal "$(pop_all)" '' 'what is left'
+}
+
+test_what_a_killed_worker_had_goes_to_another_one() {
+  queue_of
+  push 1 2 3
+  start victim "$sapbuf" queue pop "$(jobs)" --name victim --jobs 2 --exec 'exec sleep 1000 # {}'
+  eventually status_holds '[.facilities[] | select(.kind == "queue") | .groups[0].held == 2] | all'
+  kill_hard victim
+  equal "$(timeout 20 "$sapbuf" queue pop "$(jobs)" --count 3 2>/dev/null | tr '\n' ' ')" '1 2 3 ' 'what the next one gets'
+  status_holds '[.facilities[] | select(.kind == "queue") | .recoveries == 1 and .departed.redelivered == 2] | all' ||
+    die 'not counted'
+}
+
+# Its command may take hours: it is at work, and no watchdog is to take it for hung.
+test_who_looks_after_a_long_command_gives_signs_of_life() {
+  queue_of
+  push 1
+  start patient "$sapbuf" queue pop "$(jobs)" --name patient --exec "touch '$directory/begun'; exec sleep 1000 # {}"
+  eventually test -e "$directory/begun"
+  for age in '> 300' '< 300'; do
+    eventually status_holds ".facilities[].participants[] | select(.name == \"patient\") | .heartbeat_age_ms $age"
+  done
+  signal TERM patient
+  pkill -KILL --parent "${process[patient]}" sleep
+  ends patient "$failure"
+}
+
+test_lines_of_one_key_wait_for_each_other() {
+  queue_of --keys 1024
+  printf '%s\n' 'a 1' 'a 2' 'b 1' '' 'b 2' | "$sapbuf" queue push "$(jobs)" --key-field 1 2>"$directory/err" || die 'not pushed'
+  start busy "$sapbuf" queue pop "$(jobs)" --name busy --count 1 --exec 'exec sleep 1000 # {}'
+  eventually status_holds '[.facilities[] | select(.kind == "queue") | .groups[0].held == 1] | all'
+  equal "$(pop_all | tr '\n' ',')" 'b 1,,b 2,' 'what does not wait for the key'
+  expect "$done" "$sapbuf" queue peek "$(jobs)" --json
+  json_holds '.key != null and (.content == "a 1" and .state == "held" or .content == "a 2" and .state == "queued")'
+  kill_hard busy
+  equal "$(timeout 20 "$sapbuf" queue pop "$(jobs)" --count 2 2>/dev/null | tr '\n' ',')" 'a 1,a 2,' 'what the next one gets'
+}
+
+test_a_key_needs_a_queue_that_knows_keys() {
+  queue_of
+  if "$sapbuf" queue push "$(jobs)" --key 7 <<<one 2>"$directory/err"; then die 'a key without a meaning'; fi
+  said "keys mean nothing to $(jobs)"
+  expect "$usage" "$sapbuf" queue push "$(jobs)" --key 7 --key-field 1
+  expect "$usage" "$sapbuf" queue create "$stream/more" --keys 65537
+}
+
+# Makes dead letters of all that is there.
+bury_all() {
+  if "$sapbuf" queue pop "$(jobs)" --name clumsy --count "$1" --retry-after 0 --exec false 2>/dev/null; then die 'no failure'; fi
+}
+
+test_dead_letters_that_stay_are_retried_or_discarded() {
+  queue_of --max-deliveries 1
+  push 1 2 3
+  bury_all 3
+  expect "$done" "$sapbuf" queue retry "$(jobs)" --count 2
+  said "2 dead letters handed out again by $(jobs)"
+  equal "$(pop_all | tr '\n' ' ')" '1 2 ' 'what was handed out again'
+  expect "$done" "$sapbuf" queue discard "$(jobs)"
+  said "1 dead letter of $(jobs) discarded"
+  expect "$done" "$sapbuf" queue dead "$(jobs)"
+  said "no dead letters in $(jobs)"
+  status_holds '[.facilities[] | select(.kind == "queue") | .came == 3 and .left == 3] | all' || die 'not counted'
+  expect "$no_segment" "$sapbuf" queue retry "$stream/none"
+}
+
+test_dead_letters_elsewhere_are_retried_or_discarded() {
+  queue_of --max-deliveries 1 --dead-letters failed
+  push 1 2 3
+  bury_all 3
+  expect "$done" "$sapbuf" queue retry "$(jobs)" --count 1
+  equal "$(pop_all)" 1 'what was handed out again'
+  expect "$done" "$sapbuf" queue discard "$(jobs)" --count 1
+  equal "$("$sapbuf" queue pop "$stream/failed" --idle-exit 0 2>/dev/null)" 3 'what is left'
+}
+
+run_cases
