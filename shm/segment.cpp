@@ -16,6 +16,7 @@
 #include "stream/stream_options.hpp"
 
 namespace sapbuf {
+inline namespace SAPBUF_ABI {
 
 namespace {
 std::atomic<bool> keep_slabs_in_core_dumps{false};
@@ -111,6 +112,8 @@ SegmentOptions Segment::options() const {
     options.on_full = main.on_full;
     options.retain = main.retain;
     options.attachments = main.attachments;
+    options.payload_alignment = main.payload_alignment;
+    options.durable_readers = main.durable_readers;
     options.main_stream = true;
   }
   return options;
@@ -144,4 +147,5 @@ const std::shared_ptr<detail::SegmentCore>& Segment::core() const {
 void survive_truncation() { platform::handle_sigbus(); }
 bool was_truncated(const Segment& segment) { return segment.core()->truncated(); }
 
+}  // namespace SAPBUF_ABI
 }  // namespace sapbuf
