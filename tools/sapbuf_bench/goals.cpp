@@ -156,6 +156,16 @@ void add_goals_of_queues(Goals& goals) {
                  goals.ratio({"queue", 16, "sapbuf queue batch 32"}, {"queue", 16, "DPDK rte_ring MP/MC bulk 32"}));
   goals.at_least("queue: batches of 32, 1024 B, against rte_ring bulk", 1.0,
                  goals.ratio({"queue", 1024, "sapbuf queue batch 32"}, {"queue", 1024, "DPDK rte_ring MP/MC bulk 32"}));
+  for (const double bytes : {64., 1024.}) {
+    for (const char* const beside : {"beside a producer that was stopped", "beside a job that does not end"}) {
+      goals.at_least(fmt::format("queue: {:.0f} B {}, against undisturbed", bytes, beside), 0.9,
+                     goals.ratio({"queue-mishaps", bytes, beside}, {"queue-mishaps", bytes, "undisturbed"}));
+    }
+  }
+  goals.at_most("death of a block's consumer -> redelivered, with watchdog, p99", 10,
+                goals.figure({"redelivery", 0, "with watchdog"}, 99), "ms");
+  goals.at_most("death of a block's consumer -> redelivered, without watchdog, p99", 100,
+                goals.figure({"redelivery", 0, "without watchdog"}, 99), "ms");
 }
 
 void add_goals_of_pools(Goals& goals) {

@@ -42,7 +42,15 @@ std::unique_ptr<Peer> make_lockfree(const Load& load);
 std::unique_ptr<Peer> make_mutex();
 std::unique_ptr<Peer> make_pipe();
 std::unique_ptr<Peer> make_unix_socket();
-std::unique_ptr<Peer> make_queue(unsigned batch);  // messages a call
+// Who else is at a queue, and does nothing: a producer that was stopped in the middle of its work, or a consumer that works on one
+// block all the time.
+enum class Beside { nobody, stopped_producer, slow_consumer };
+struct QueueSetting {
+  unsigned batch = 1;  // messages a call
+  std::uint64_t slots = 4096;
+  Beside beside = Beside::nobody;
+};
+std::unique_ptr<Peer> make_queue(const QueueSetting& setting);
 std::unique_ptr<Peer> make_posix_mq();
 // Whether a ring knows that it has one producer, or consumer, only; in the head-tail-synchronised mode of many, nobody begins before the
 // one before has ended.

@@ -20,8 +20,8 @@ struct Contender {
 
 std::vector<Contender> contenders() {
   std::vector<Contender> all{
-      {"sapbuf queue", [](const Load&) { return make_queue(1); }, 2, true},
-      {"sapbuf queue batch 32", [](const Load&) { return make_queue(32); }, 1, true},
+      {"sapbuf queue", [](const Load&) { return make_queue({}); }, 2, true},
+      {"sapbuf queue batch 32", [](const Load&) { return make_queue({.batch = 32}); }, 1, true},
 #ifdef SAPBUF_BENCH_DPDK
       {"DPDK rte_ring MP/MC", [](const Load&) { return make_rte_ring(1, Ends::many); }, 2, true},
       {"DPDK rte_ring MP/MC bulk 32", [](const Load&) { return make_rte_ring(32, Ends::many); }, 1, true},

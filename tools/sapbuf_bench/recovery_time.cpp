@@ -1,6 +1,5 @@
 // How long a writer is blocked by a slab whose holder is killed.
 #include <signal.h>
-#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -10,6 +9,7 @@
 
 #include "processes.hpp"
 #include "scenarios.hpp"
+#include "watchdog.hpp"
 
 namespace sapbuf::bench {
 namespace {
@@ -26,38 +26,6 @@ void hold(const std::string& name, const Pipe& ready) {
   const auto range = reader.pin();
   for (;;) ::pause();
 }
-
-// The watchdog itself, once it watches the stream.
-class Watchdog {
- public:
-  Watchdog(const std::string& program, const std::string& stream) {
-    int log[2];
-    if (::pipe(log) != 0) throw std::runtime_error("no pipe");
-    child_ = ::fork();
-    if (child_ < 0) throw std::runtime_error("cannot fork");
-    if (child_ == 0) {
-      ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-      ::dup2(log[1], STDERR_FILENO);
-      ::execl(program.c_str(), program.c_str(), stream.c_str(), static_cast<char*>(nullptr));
-      ::_exit(1);
-    }
-    ::close(log[1]);
-    char byte;
-    if (::read(log[0], &byte, 1) != 1) throw std::runtime_error("cannot run " + program);
-    log_ = log[0];
-  }
-  Watchdog(const Watchdog&) = delete;
-  Watchdog& operator=(const Watchdog&) = delete;
-  ~Watchdog() {
-    ::kill(child_, SIGKILL);
-    wait_for_end(child_);
-    ::close(log_);
-  }
-
- private:
-  pid_t child_;
-  int log_;
-};
 
 double recovery_ms(const std::string& watchdog_program) {
   const std::string name = "bench.recovery." + std::to_string(::getpid());

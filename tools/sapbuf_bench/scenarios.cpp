@@ -37,6 +37,8 @@ std::span<const Scenario> scenarios() {
       {"map-write", "a map's value replaced, beside the peers", measure_map_writing},
       {"cells", "a cell's value loaded and stored, beside a lock and a seqlock", measure_cells},
       {"queue", "a queue's blocks handed over, beside the queue's peers", measure_queue},
+      {"queue-mishaps", "the same beside a stopped producer, and a job that does not end", measure_queue_mishaps},
+      {"redelivery", "from the death of a block's consumer until another one has it", measure_redelivery},
       {"idleness", "processor time of those who wait, and of the watchdog", measure_idleness},
       {"waste", "bytes of a slab that hold no message, for messages of 8 B to 300 KiB", measure_waste},
       {"memory", "size of a segment", measure_memory},

@@ -44,6 +44,8 @@ void measure_map_readers(Report& report);                     //
 void measure_map_writing(Report& report);                     //
 void measure_cells(Report& report);                           //
 void measure_queue(Report& report);                           // queue.cpp
+void measure_queue_mishaps(Report& report);                   // queue_mishaps.cpp
+void measure_redelivery(Report& report);                      //
 void measure_waste(Report& report);                           // waste.cpp
 void measure_idleness(Report& report);                        // idleness.cpp
 void measure_memory(Report& report);                          //
