@@ -100,7 +100,8 @@ void* sapbuf_map_draft_bytes(const sapbuf_map_draft* draft, size_t* size) noexce
 sapbuf_status sapbuf_map_draft_resize(sapbuf_map_draft* draft, size_t size) noexcept {
   if (draft == nullptr) return fail_null("draft");
   if (!draft->draft) return fail(draft->draft.status());
-  return draft->draft.resize(size).size() == size ? SAPBUF_OK : fail(SAPBUF_TOO_LARGE);
+  if (draft->draft.resize(size).size() == size) return SAPBUF_OK;
+  return draft->draft ? fail(SAPBUF_TOO_LARGE) : fail(draft->draft.status());
 }
 
 sapbuf_status sapbuf_map_draft_flip(sapbuf_map_draft* draft) noexcept {

@@ -41,8 +41,7 @@ std::optional<std::string> problem_with(const MapGeometry& g) {
   if (g.key_bytes < 1 || g.key_bytes > kMaxKeyBytes) {
     return outside("the size of keys", g.key_bytes, 1, kMaxKeyBytes) + " bytes";
   }
-  const std::uint64_t most = trailer_at(kMaxBufferBytes);
-  if (g.value_bytes > most) return outside("the size of values", g.value_bytes, 0, most) + " bytes";
+  if (g.value_bytes > kMaxValueBytes) return outside("the size of values", g.value_bytes, 0, kMaxValueBytes) + " bytes";
   return std::nullopt;
 }
 

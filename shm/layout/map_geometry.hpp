@@ -79,7 +79,7 @@ constexpr std::uint64_t map_layout_hash() noexcept {
       .add(kMapSlotFields, sizeof(MapSlot))
       .add(kDepartedEditorsFields, sizeof(DepartedEditors))
       .add(kMapEntryFields, sizeof(MapEntry))
-      .add(kValueTrailerFields, sizeof(ValueTrailer))
+      .add(kAboutValueFields, sizeof(AboutValue))
       .add(kGuards)
       .add(kTransactionKeys)
       .add(kMapEvents)

@@ -19,10 +19,10 @@
 namespace SAPBUF_DETAIL {
 namespace {
 
+using layout::AboutValue;
 using layout::EntryClaim;
 using layout::KeyLife;
 using layout::Root;
-using layout::ValueTrailer;
 using layout::ValueWhere;
 
 constexpr auto relaxed = std::memory_order_relaxed;
@@ -72,18 +72,19 @@ std::optional<MapWriterState::Claimed> MapWriterState::read_claimed(std::uint32_
   const layout::MapEntry& entry = core_->entry(number);
   // claim: behind the compare-exchange, so that this is what the one before left.
   const Root root{entry.value.load(relaxed)};
-  const std::uint32_t buffers = pool_->count();
+  const std::uint64_t buffers = pool_->count();
   if (entry.life.load(relaxed) != life.word || root.is_none() || root.index() >= buffers) {
     return std::nullopt;
   }
-  const std::byte* const data = values_ + root.index() * pool_->geometry().stride_bytes;
-  const std::uint64_t at = layout::trailer_at(pool_->geometry().buffer_bytes);
-  const auto& trailer = *reinterpret_cast<const ValueTrailer*>(data + at);
-  const ValueWhere where{trailer.where.load(relaxed)};
+  const std::uint64_t stride_bytes = pool_->geometry().stride_bytes;
+  const std::byte* const buffer = values_ + root.index() * stride_bytes;
+  const auto& about = *reinterpret_cast<const AboutValue*>(buffer + places_.about_at);
+  const std::uint32_t length = ValueWhere{about.where.load(relaxed)}.length();
+  const bool is_whole = layout::has_room(places_, root.index() * stride_bytes, length, buffers * stride_bytes);
   return Claimed{.entry = number,
                  .life = life,
-                 .version = trailer.version.load(relaxed),
-                 .value = {data, std::min<std::uint64_t>(where.length(), at)},
+                 .version = about.version.load(relaxed),
+                 .value = {buffer + places_.value_at, is_whole ? length : 0},
                  .hash = hash};
 }
 

@@ -1,6 +1,6 @@
 // A key's next version. The entry is claimed; the value stands in a buffer that is this writer's alone.
 //
-//   1. the trailer                       killed here: a local buffer of the dead, freed by the pool's recovery
+//   1. what it says of itself            killed here: a local buffer of the dead, freed by the pool's recovery
 //   2. incoming root; word = shared      killed here: recovery clears the root, and a scan frees the buffer
 //      (pool/hand_over.hpp)
 //   3. value = that root                 killed here: flipped; recovery counts the change
@@ -19,9 +19,9 @@
 namespace SAPBUF_DETAIL {
 namespace {
 
+using layout::AboutValue;
 using layout::KeyLife;
 using layout::Root;
-using layout::ValueTrailer;
 using layout::ValueWhere;
 
 constexpr auto relaxed = std::memory_order_relaxed;
@@ -30,12 +30,11 @@ constexpr auto relaxed = std::memory_order_relaxed;
 
 Status MapWriterState::hand_over(MapDraft& draft, std::uint32_t entry, KeyLife life, std::uint64_t version,
                                  std::uint32_t place) noexcept {
-  std::byte* const data = draft.buffer_.bytes().data();
-  auto& trailer = *reinterpret_cast<ValueTrailer*>(data + layout::trailer_at(pool_->geometry().buffer_bytes));
-  trailer.key.store(life.word, relaxed);
-  trailer.where.store(ValueWhere::make(entry, static_cast<std::uint32_t>(draft.length_)).word, relaxed);
-  trailer.version.store(version, relaxed);
-  trailer.flipped_ns.store(platform::coarse_wall_clock_ns(), relaxed);
+  auto& about = *reinterpret_cast<AboutValue*>(draft.buffer_.bytes().data() + places_.about_at);
+  about.key.store(life.word, relaxed);
+  about.where.store(ValueWhere::make(entry, static_cast<std::uint32_t>(draft.length_)).word, relaxed);
+  about.version.store(version, relaxed);
+  about.flipped_ns.store(platform::coarse_wall_clock_ns(), relaxed);
   const Status status = root_elsewhere(draft.buffer_, slot_->incoming[place]);
   SAPBUF_KILL_POINT(map_handed_over);
   return status;
@@ -68,7 +67,8 @@ void MapWriterState::count_change(layout::Word& figure) noexcept {
 
 Status MapWriterState::end_update(MapDraft& fresh) noexcept {
   const Claimed& had = *claimed_;
-  Status status = why_not();
+  Status status = fresh.status();
+  if (status == Status::ok) status = why_not();
   if (status == Status::ok) status = point_to(fresh, had.entry, had.life, had.version + 1);
   if (status == Status::ok) count_change(slot_->flipped);
   unclaim();
@@ -76,16 +76,22 @@ Status MapWriterState::end_update(MapDraft& fresh) noexcept {
 }
 
 Status MapWriterState::begin_update(std::string_view bytes, std::span<const std::byte>& old, MapDraft& fresh) noexcept {
-  fresh = prepare(bytes, 0);
-  if (!fresh) return fresh.status();
   const PackedKey key{*core_, bytes};
   try {
-    if (const Status status = claim_key(key, deadline()); status != Status::ok) return status;
+    // No buffer is waited for with the entry claimed: whoever waits for the entry may have the last one.
+    for (;;) {
+      fresh = prepare(bytes, updated_bytes_);
+      if (!fresh) return fresh.status();
+      if (const Status status = claim_key(key, deadline()); status != Status::ok) return status;
+      old = claimed_->value;
+      updated_bytes_ = old.size();
+      if (old.size() <= fresh.room_) break;
+      unclaim();
+    }
   } catch (const std::exception&) {
     return Status::exhausted;
   }
-  old = claimed_->value;
-  fresh.resize(old.size());
+  fresh.length_ = old.size();
   return Status::ok;
 }
 

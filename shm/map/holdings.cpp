@@ -66,6 +66,14 @@ void MapCore::find_holdings(std::uint32_t index, std::vector<std::uint64_t>& buf
   buffers.erase(std::unique(buffers.begin(), buffers.end()), buffers.end());
 }
 
+std::uint64_t MapCore::bytes_of(std::span<const std::uint64_t> buffers) const noexcept {
+  try {
+    return pool()->bytes_of(buffers);
+  } catch (const std::exception&) {
+    return 0;  // the pool cannot be opened here
+  }
+}
+
 // A claim keeps other writers of the key waiting; a version, those who need a buffer.
 bool MapCore::is_in_the_way(std::uint32_t index, layout::SlotRegistration) {
   std::vector<std::uint64_t> buffers;

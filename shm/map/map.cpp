@@ -164,6 +164,9 @@ Status MapWriter::Update::flip() noexcept {
   return writer->end_update(fresh);
 }
 
+void MapDraft::move_to_larger(std::size_t bytes) noexcept {
+  if (writer_ != nullptr) writer_->move_to_larger(*this, bytes);
+}
 Status MapDraft::flip() noexcept { return writer_ == nullptr ? status() : writer_->flip(*this, std::nullopt); }
 Status MapDraft::flip_if(std::uint64_t version) noexcept {
   return writer_ == nullptr ? status() : writer_->flip(*this, version);

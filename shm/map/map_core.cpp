@@ -64,14 +64,15 @@ std::uint64_t MapCore::version() const noexcept {
   return changes;
 }
 
-std::shared_ptr<PoolCore> MapCore::pool() {
+std::shared_ptr<PoolCore> MapCore::pool() const {
   std::shared_ptr<Facility> found = find_facility(segment(), pool_id());
   if (found == nullptr || found->record().kind != layout::FacilityKind::pool) {
     check_not_removed();
     throw Error(Errc::corrupt, title() + " is corrupt: its pool is not there");
   }
   std::shared_ptr<PoolCore> pool = std::static_pointer_cast<PoolCore>(std::move(found));
-  if (pool->has_classes() || layout::trailer_at(pool->geometry().buffer_bytes) < geometry_.value_bytes) {
+  const auto places = layout::value_places(pool->geometry());
+  if (!places || places->most_bytes < geometry_.value_bytes) {
     throw Error(Errc::corrupt, title() + " is corrupt: its pool's buffers are not as its values need them");
   }
   return pool;

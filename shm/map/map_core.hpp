@@ -47,7 +47,11 @@ class MapCore final : public Facility {
 
   // The pool that the values are buffers of, opened in this process; not to be called while a facility is being opened.
   // Throws Error (corrupt if that is no pool, or too small for the values).
-  std::shared_ptr<PoolCore> pool();
+  std::shared_ptr<PoolCore> pool() const;
+  // Where in that pool's buffers the values stand.
+  static layout::ValuePlaces places_in(const PoolCore& pool) noexcept {
+    return layout::value_places(pool.geometry()).value_or(layout::ValuePlaces{});
+  }
   layout::FacilityId pool_id() const noexcept { return record().needs; }
 
   bool full_fences() const noexcept { return segment().full_fences(); }
@@ -61,9 +65,7 @@ class MapCore final : public Facility {
   bool on_truncation() noexcept override;
   // In map/holdings.cpp. A holding is a buffer of the pool, by its number: its index, plus one.
   void find_holdings(std::uint32_t slot, std::vector<std::uint64_t>& buffers) override;
-  std::uint64_t bytes_of(std::span<const std::uint64_t> buffers) const noexcept override {
-    return buffers.size() * geometry_.value_bytes;
-  }
+  std::uint64_t bytes_of(std::span<const std::uint64_t> buffers) const noexcept override;
   bool is_in_the_way(std::uint32_t slot, layout::SlotRegistration registration) override;
   bool repair(std::uint32_t slot, RepairTally& tally) override;
   void release(std::uint32_t slot) noexcept override;

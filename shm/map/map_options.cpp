@@ -80,17 +80,14 @@ bool is_there(SegmentCore& segment, std::string_view name) {
 std::uint64_t value_bytes_in(SegmentCore& segment, const DirectoryRecord& pool) {
   const auto core = std::static_pointer_cast<PoolCore>(find_facility(segment, pool.id));
   if (core == nullptr) throw_not_there(segment, layout::FacilityKind::pool, pool.name);
-  if (core->has_classes()) {
-    throw Error(Errc::invalid_argument,
-                core->title() + " has buffers of all sizes: a map's values stand in buffers of one size");
+  const auto places = layout::value_places(core->geometry());
+  if (!places) {
+    const std::uint64_t most = std::max(core->geometry().buffer_bytes, core->geometry().largest_bytes);
+    throw Error(Errc::invalid_argument, core->title() + " has buffers of " + std::to_string(most) +
+                                            " bytes: a map needs " + std::to_string(sizeof(layout::AboutValue)) +
+                                            " of each for itself, and as many more as its alignment asks for");
   }
-  const std::uint64_t buffer_bytes = core->geometry().buffer_bytes;
-  if (buffer_bytes < sizeof(layout::ValueTrailer)) {
-    throw Error(Errc::invalid_argument, core->title() + " has buffers of " + std::to_string(buffer_bytes) +
-                                            " bytes: a map needs " + std::to_string(sizeof(layout::ValueTrailer)) +
-                                            " of each for itself");
-  }
-  return layout::trailer_at(buffer_bytes);
+  return places->most_bytes;
 }
 
 }  // namespace

@@ -10,9 +10,9 @@
 namespace SAPBUF_DETAIL {
 namespace {
 
+using layout::AboutValue;
 using layout::KeyLife;
 using layout::Root;
-using layout::ValueTrailer;
 using layout::ValueWhere;
 
 constexpr auto relaxed = std::memory_order_relaxed;
@@ -34,7 +34,7 @@ MapReaderState::MapReaderState(std::shared_ptr<MapCore> map, const MapReaderOpti
   values = pool_->buffers_for_reading();
   words = &pool_->word(0);
   stride_bytes = pool_->geometry().stride_bytes;
-  trailer_at = layout::trailer_at(pool_->geometry().buffer_bytes);
+  places = MapCore::places_in(*pool_);
   recover_core(core_->segment());
   attachment_ = registry::attach(*core_, layout::SlotRole::viewer, options.name);
   slot = &core_->slot(index());
@@ -69,7 +69,11 @@ void MapReaderState::light_fence() const noexcept {
 }
 
 void MapReaderState::update_buffers() noexcept {
-  if (!full_fences_) buffers = pool_->count();
+  if (full_fences_) return;
+  // Behind these the largest value would end behind the pool: what is there is looked at more closely.
+  const std::uint64_t largest = (places.value_at + places.most_bytes + stride_bytes - 1) / stride_bytes;
+  const std::uint64_t there = pool_->count();
+  buffers = static_cast<std::uint32_t>(there < largest ? 0 : there - largest + 1);
 }
 
 Status MapReaderState::why_not() noexcept {
@@ -120,16 +124,16 @@ MapValue MapReaderState::keep(std::uint32_t number, KeyLife life) noexcept {
       if (value.load(relaxed) == root.word && why_not() == Status::ok) return MapValue{Status::corrupt};
       continue;
     }
-    const std::byte* const data = values + root.index() * stride_bytes;
-    const auto& trailer = *reinterpret_cast<const ValueTrailer*>(data + trailer_at);
-    const ValueWhere where{trailer.where.load(relaxed)};
-    const bool is_of_key = trailer.key.load(relaxed) == life.word && where.entry() == number;
-    if (!is_of_key || where.length() > trailer_at) {
+    const std::uint64_t at = root.index() * stride_bytes;
+    const auto& about = *reinterpret_cast<const AboutValue*>(values + at + places.about_at);
+    const ValueWhere where{about.where.load(relaxed)};
+    const bool is_of_key = about.key.load(relaxed) == life.word && where.entry() == number;
+    if (!is_of_key || !layout::has_room(places, at, where.length(), pool_->count() * stride_bytes)) {
       place.store(0, std::memory_order_release);
       return MapValue{is_of_key ? Status::corrupt : Status::not_found};
     }
     free_guards &= free_guards - 1;
-    return MapValue{*this, guard, data, where.length()};
+    return MapValue{*this, guard, values + at + places.value_at, about, where.length()};
   }
   return MapValue{Status::overtaken};
 }

@@ -1,5 +1,6 @@
 #include "map/map_writer.hpp"
 
+#include <algorithm>
 #include <cstring>
 
 #include "platform/cancellation.hpp"
@@ -19,6 +20,7 @@ MapWriterState::MapWriterState(std::shared_ptr<MapCore> map, const Pool& pool, c
   core_->check_not_removed();
   core_->entries();
   values_ = pool_->buffers_for_reading();
+  places_ = MapCore::places_in(*pool_);
   recover_core(core_->segment());
   attachment_ = registry::attach(*core_, layout::SlotRole::editor, options.name);
   slot_ = &core_->slot(index());
@@ -57,17 +59,38 @@ Status MapWriterState::why_stop_waiting(std::uint64_t deadline_ns) noexcept {
   return platform::monotonic_ns() >= deadline_ns ? Status::timeout : Status::ok;
 }
 
+void MapWriterState::use(MapDraft& draft, Buffer buffer) const noexcept {
+  draft.data_ = buffer.bytes().data() + places_.value_at;
+  draft.room_ = std::min<std::uint64_t>(buffer.bytes().size() - places_.value_at, core_->geometry().value_bytes);
+  draft.buffer_ = std::move(buffer);
+}
+
+void MapWriterState::move_to_larger(MapDraft& draft, std::size_t bytes) noexcept {
+  Buffer larger = user_.acquire(places_.value_at + bytes);
+  if (!larger) {
+    draft.status_ = larger.status();
+    return;
+  }
+  const std::span<const std::byte> old = draft.bytes();
+  const Buffer before = std::move(draft.buffer_);
+  use(draft, std::move(larger));
+  std::copy(old.begin(), old.end(), draft.data_);
+  draft.length_ = bytes;
+}
+
 MapDraft MapWriterState::prepare(std::string_view key, std::size_t bytes) noexcept {
   if (const Status status = why_not(); status != Status::ok) return MapDraft{status};
   if (claimed_) return MapDraft{Status::already_reserved};
   const std::uint64_t most = core_->geometry().value_bytes;
   if (bytes > most || key.empty() || key.size() > core_->geometry().key_bytes) return MapDraft{Status::too_large};
-  MapDraft draft{Status::ok};
-  draft.buffer_ = user_.acquire();
-  if (draft.buffer_.status() == Status::exhausted && timeout_.count() > 0) {
-    draft.buffer_ = user_.acquire_for(saturated<std::chrono::nanoseconds>(timeout_));
+  const std::uint64_t needed = places_.value_at + bytes;
+  Buffer buffer = user_.acquire(needed);
+  if (buffer.status() == Status::exhausted && timeout_.count() > 0) {
+    buffer = user_.acquire_for(needed, saturated<std::chrono::nanoseconds>(timeout_));
   }
-  if (!draft.buffer_) return MapDraft{draft.buffer_.status()};
+  if (!buffer) return MapDraft{buffer.status()};
+  MapDraft draft{Status::ok};
+  use(draft, std::move(buffer));
   try {
     draft.key_ = key;
   } catch (const std::exception&) {

@@ -25,6 +25,8 @@ struct MapWriterState final : ForkHook {
   void after_fork_in_child() noexcept override { forked_ = true; }
 
   MapDraft prepare(std::string_view key, std::size_t bytes) noexcept;
+  // Without a wait: an entry may be claimed.
+  void move_to_larger(MapDraft& draft, std::size_t bytes) noexcept;
   // Behind what `expected` says the key's version is, if it says so; 0: the key is not there.
   Status flip(MapDraft& draft, std::optional<std::uint64_t> expected) noexcept;
   Status erase(std::string_view key) noexcept;
@@ -48,6 +50,8 @@ struct MapWriterState final : ForkHook {
   Status why_not() noexcept;
   Status why_stop_waiting(std::uint64_t deadline_ns) noexcept;
   std::uint64_t deadline() const noexcept;
+  // Where the value stands from here on.
+  void use(MapDraft& draft, Buffer buffer) const noexcept;
   void light_fence() const noexcept;
   layout::EntryClaim own_claim() const noexcept;
 
@@ -99,7 +103,9 @@ struct MapWriterState final : ForkHook {
   Attachment attachment_;
   layout::MapSlot* slot_ = nullptr;
   const std::byte* values_ = nullptr;
+  layout::ValuePlaces places_;
   std::optional<Claimed> claimed_;
+  std::size_t updated_bytes_ = 0;  // of the last value that was updated: the next one may be as large
   std::uint64_t recovery_tried_ns_ = 0;
   bool forked_ = false;
 };

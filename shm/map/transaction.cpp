@@ -3,7 +3,7 @@
 //   1. the entries of those that are there are claimed, in order: so no two wait for each other
 //   2. under the map's lock, held up to 6.: a key that is not there gets an entry, claimed, and its place in the index,
 //      without a value (map/keys.cpp)     killed before 4.: recovery frees the entries that have no value
-//   3. each value: trailer, incoming root, word = shared       killed before 4.: nothing was flipped; recovery clears the roots
+//   3. each value: what it says of itself, incoming root, word = shared       killed before 4.: nothing was flipped; recovery clears the roots
 //   4. committed = how many                                    killed from here on: recovery flips those that were not
 //   5. each entry: value = its root; the look at the word; incoming = none
 //   6. committed = 0

@@ -210,7 +210,7 @@ void OpenMapWriter::update(const py::object& key, const py::function& change) {
     const std::span<const std::byte> bytes = input.bytes();
     const std::span<std::byte> room = fresh.resize(bytes.size());
     fits = room.size() == bytes.size();
-    if (!fits) raise(Status::too_large, "cannot update the key");
+    if (!fits) raise(fresh ? Status::too_large : fresh.status(), "cannot update the key");
     if (!bytes.empty()) std::memcpy(room.data(), bytes.data(), bytes.size());
   };
   run("cannot update the key", [&] { return writer_.update(name, apply); });

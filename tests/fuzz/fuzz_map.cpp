@@ -186,7 +186,7 @@ class Script {
   void check_is_value(std::span<const std::byte> bytes) const {
     const auto at = static_cast<std::uint64_t>(bytes.data() - pool_->buffers_for_reading());
     const layout::PoolGeometry& geometry = pool_->geometry();
-    if (bytes.size() > layout::trailer_at(geometry.buffer_bytes) || at % geometry.stride_bytes != 0 ||
+    if (bytes.size() > layout::value_places(geometry)->most_bytes || at % geometry.stride_bytes != 0 ||
         at / geometry.stride_bytes >= geometry.max_count) {
       throw std::logic_error("what somebody reads is no value of the pool");
     }

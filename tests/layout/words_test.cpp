@@ -224,7 +224,7 @@ BOOST_AUTO_TEST_CASE(a_layout_hash_sees_any_two_fields_that_change_places) {
                                             kDepartedRecordFields,  kStreamSlotFields,      kLedgerRecordFields,
                                             kSlabDescriptorFields,  kPoolControlFields,     kPoolSlotFields,
                                             kDepartedUsersFields,   kMapControlFields,      kMapSlotFields,
-                                            kDepartedEditorsFields, kMapEntryFields,        kValueTrailerFields,
+                                            kDepartedEditorsFields, kMapEntryFields,        kAboutValueFields,
                                             kQueueControlFields,    kQueueGroupFields,      kQueueSlotFields,
                                             kQueueEntryFields,      kDeliveryNoteFields,    kDepartedParticipantsFields,
                                             kCellControlFields,     kCellSlotFields};

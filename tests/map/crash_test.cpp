@@ -6,6 +6,7 @@
 #include "map/map_core.hpp"
 #include "map_fixture.hpp"
 #include "support/map_invariants.hpp"
+#include "support/pool_invariants.hpp"
 #include "support/stream.hpp"
 
 namespace sapbuf::test {
@@ -36,6 +37,62 @@ void live(const Map& map, const std::function<void()>& arm) {
 }
 
 BOOST_AUTO_TEST_SUITE(map_crash)
+
+// Each with another size than the one before, from a pool with size classes; and one that grows under its claim.
+BOOST_AUTO_TEST_CASE(one_who_writes_values_of_all_sizes_may_be_killed_anywhere) {
+  const auto size_of = [](std::uint64_t number) { return std::size_t{16} << 2 * (number % 4); };
+  for (unsigned nth = 1;; ++nth) {
+    const TestName name;
+    const Segment segment = Segment::create(name, {.participants = 8, .main_stream = false});
+    const Pool pool = Pool::create(segment, "heap", PoolOptions::for_sizes(16, 4096, 64 << 10));
+    const Map map = Map::create(segment, "config", {.keys = 8, .pool = "heap"});
+    {
+      MapWriter writer{map};
+      for (const char* key : {"flipped", "updated"}) {
+        BOOST_TEST_REQUIRE((writer.put(key, value_of(0, size_of(0))) == Status::ok));
+      }
+    }
+    Child victim{[&](Link&) {
+      MapWriter writer{Map::open(Segment::open(name), "config")};
+      kill_point::arm(KillPoint::any, kill_self, nth);
+      for (std::uint64_t round = 1; round <= kRounds; ++round) {
+        if (writer.put("flipped", value_of(round, size_of(round))) != Status::ok) throw std::runtime_error("not put");
+        const auto next = [&](std::span<const std::byte> old, MapDraft& fresh) {
+          const std::uint64_t number = number_in(old) + 1;
+          const std::string value = value_of(number, size_of(number));
+          std::memcpy(fresh.resize(value.size()).data(), value.data(), value.size());
+        };
+        if (writer.update("updated", next) != Status::ok) throw std::runtime_error("not updated");
+      }
+      kill_point::disarm();
+    }};
+    const bool died = victim.wait() == -SIGKILL;
+    BOOST_TEST_CONTEXT("kill point passage " << nth) {
+      MapReader reader{map};
+      for (const char* key : {"flipped", "updated"}) {
+        const MapValue value = reader.read(key);
+        BOOST_TEST_REQUIRE(static_cast<bool>(value));
+        BOOST_TEST(value.text() == value_of(number_in(value.bytes()), size_of(number_in(value.bytes()))));
+        BOOST_TEST(value.version() == number_in(value.bytes()) + 1);
+      }
+      recover(segment);
+      BOOST_TEST(broken_map_invariant(map) == "");
+      BOOST_TEST(broken_pool_invariant(pool) == "");
+      MapWriter writer{map, {.timeout = 0ms}};
+      for (const char* key : {"flipped", "updated"}) {
+        BOOST_TEST((writer.put(key, value_of(99, 4000)) == Status::ok));
+        BOOST_TEST((writer.erase(key) == Status::ok));
+      }
+      writer.close();
+      reader.close();
+      // All of it is there: as one run.
+      PoolUser user{pool};
+      BOOST_TEST(static_cast<bool>(user.acquire_run(static_cast<std::uint32_t>(pool.count()))));
+    }
+    if (!died) break;
+    BOOST_TEST_REQUIRE(nth < 2000U);
+  }
+}
 
 // At every passage through every point.
 BOOST_AUTO_TEST_CASE(a_participant_may_be_killed_anywhere) {
@@ -245,13 +302,13 @@ BOOST_AUTO_TEST_CASE(what_the_dead_kept_is_told) {
   BOOST_TEST_REQUIRE((kept != before.participants.end()));
   BOOST_TEST((kept->role == Role::viewer));
   BOOST_TEST(kept->held_generations.size() == 1U);
-  BOOST_TEST(kept->held_bytes == 64U);
+  BOOST_TEST(kept->held_bytes == 96U);
   victim.kill();
   BOOST_TEST(find_dead(fixture.segment).released == 1U);
   const RecoveryReport report = recover(fixture.segment);
   BOOST_TEST_REQUIRE(report.dead.size() == 1U);
   BOOST_TEST(report.dead[0].facility == "config");
-  BOOST_TEST(report.dead[0].held_bytes == 64U);
+  BOOST_TEST(report.dead[0].held_bytes == 96U);
   BOOST_TEST(report.released == 1U);
 }
 

@@ -11,6 +11,7 @@
 
 #include "map/map_core.hpp"
 #include "map_fixture.hpp"
+#include "support/map_invariants.hpp"
 #include "support/stream.hpp"
 #include "support/system_calls.hpp"
 
@@ -234,6 +235,110 @@ BOOST_AUTO_TEST_CASE(values_are_buffers_of_a_pool_that_others_use_too) {
   BOOST_TEST(Pool::remove(segment, "frames"));
 }
 
+// A map whose values come from a pool with size classes.
+struct SizesFixture {
+  explicit SizesFixture(std::uint64_t pool_bytes)
+      : segment(Segment::create(name, {.main_stream = false})),
+        pool(Pool::create(segment, "heap", PoolOptions::for_sizes(16, 64 << 10, pool_bytes))),
+        map(Map::create(segment, "config", {.keys = 64, .pool = "heap"})) {}
+
+  TestName name;
+  Segment segment;
+  Pool pool;
+  Map map;
+};
+
+BOOST_AUTO_TEST_CASE(values_of_all_sizes_come_from_a_pool_with_size_classes) {
+  const SizesFixture fixture{1 << 20};
+  const std::size_t most = (64 << 10) - 32;
+  BOOST_TEST(fixture.map.max_value_bytes() == most);
+  BOOST_TEST(fixture.map.differences({.keys = 64, .pool = "heap"}).empty());
+  MapWriter writer{fixture.map};
+  MapReader reader{fixture.map};
+  std::uint64_t needed = 0;
+  std::vector<std::size_t> sizes{0, 1, 8, 16, 17, 300, 4096, 5000, most};
+  for (const std::size_t size : sizes) {
+    BOOST_TEST((writer.put(size, value_of(size, size)) == Status::ok));
+    needed += size + 32;
+  }
+  BOOST_TEST((writer.put("more", std::string(most + 1, 'm')) == Status::too_large));
+  std::vector<MapValue> kept;
+  for (const std::size_t size : sizes) {
+    MapValue value = reader.read(size);
+    BOOST_TEST(value.text() == value_of(size, size));
+    BOOST_TEST(reinterpret_cast<std::uintptr_t>(value.bytes().data()) % 16 == 0U);
+    kept.push_back(std::move(value));
+  }
+  for (const std::size_t size : sizes) BOOST_TEST((writer.put(size, value_of(7, 40)) == Status::ok));
+  for (std::size_t i = 0; i < sizes.size(); ++i) BOOST_TEST(kept[i].text() == value_of(sizes[i], sizes[i]));
+  BOOST_TEST(broken_map_invariant(fixture.map) == "");
+  for (const ParticipantSnapshot& seen : inspect(fixture.segment).participants) {
+    if (seen.role != Role::viewer) continue;
+    BOOST_TEST(seen.held_bytes >= needed);
+    BOOST_TEST(seen.held_bytes <= needed + needed / 8 + 16 * sizes.size());
+  }
+  kept.clear();
+  std::uint64_t visited = 0;
+  const auto count = [&](std::string_view, const MapValue& value) {
+    visited += value.text() == value_of(7, 40) ? 1 : 0;
+  };
+  BOOST_TEST((reader.for_each(count) == Status::ok));
+  BOOST_TEST(visited == sizes.size());
+}
+
+BOOST_AUTO_TEST_CASE(a_value_may_grow_while_it_is_updated) {
+  const SizesFixture fixture{1 << 20};
+  MapWriter writer{fixture.map};
+  MapReader reader{fixture.map};
+  BOOST_TEST((writer.put("log", "") == Status::ok));
+  std::string expected;
+  for (int step = 0; step < 200; ++step) {
+    const std::string more(1 + static_cast<std::size_t>(step), static_cast<char>('a' + step % 26));
+    const auto append = [&](std::span<const std::byte> old, MapDraft& fresh) {
+      const std::span<std::byte> room = fresh.resize(old.size() + more.size());
+      BOOST_TEST_REQUIRE(room.size() == old.size() + more.size());
+      std::copy(old.begin(), old.end(), room.begin());
+      std::memcpy(room.data() + old.size(), more.data(), more.size());
+    };
+    BOOST_TEST_REQUIRE((writer.update("log", append) == Status::ok));
+    expected += more;
+    BOOST_TEST_REQUIRE(reader.read("log").text() == expected);
+  }
+  // What stands in a draft goes with it.
+  MapDraft draft = writer.prepare("draft", 5);
+  std::memcpy(draft.bytes().data(), "draft", 5);
+  BOOST_TEST(draft.resize(50'000).size() == 50'000U);
+  BOOST_TEST(std::memcmp(draft.bytes().data(), "draft", 5) == 0);
+  BOOST_TEST(draft.resize(70'000).size() == 50'000U);
+  draft.resize(5);
+  BOOST_TEST((draft.flip() == Status::ok));
+  BOOST_TEST(reader.read("draft").text() == "draft");
+}
+
+BOOST_AUTO_TEST_CASE(without_room_for_a_larger_value_the_old_one_stays) {
+  const SizesFixture fixture{256 << 10};
+  MapWriter writer{fixture.map, {.timeout = 0ms}};
+  BOOST_TEST((writer.put("k", "small") == Status::ok));
+  PoolUser user{fixture.pool};
+  std::vector<Buffer> all;
+  for (const std::uint64_t bytes : {64 << 10, 4 << 10}) {
+    while (Buffer buffer = user.acquire(bytes)) all.push_back(std::move(buffer));
+  }
+  const auto grow = [](std::span<const std::byte>, MapDraft& fresh) {
+    BOOST_TEST(fresh.resize(60'000).size() == 5U);
+    BOOST_TEST((fresh.status() == Status::exhausted));
+    fresh.resize(1);
+  };
+  BOOST_TEST((writer.update("k", grow) == Status::exhausted));
+  BOOST_TEST(MapReader{fixture.map}.read("k").text() == "small");
+  all.clear();
+  const auto grown = [](std::span<const std::byte>, MapDraft& fresh) {
+    BOOST_TEST(fresh.resize(60'000).size() == 60'000U);
+  };
+  BOOST_TEST((writer.update("k", grown) == Status::ok));
+  BOOST_TEST(MapReader{fixture.map}.read("k").bytes().size() == 60'000U);
+}
+
 BOOST_AUTO_TEST_CASE(its_own_pool_comes_and_goes_with_it) {
   const MapFixture fixture;
   BOOST_TEST(fixture.map.created());
@@ -265,9 +370,11 @@ BOOST_AUTO_TEST_CASE(options_that_cannot_work_are_refused) {
         MapOptions{.key_bytes = 256}, MapOptions{.value_bytes = std::uint64_t{1} << 31}}) {
     BOOST_TEST(error_of([&] { Map::create(segment, "config", options); }) == Errc::invalid_argument);
   }
-  Pool::create(segment, "heap", PoolOptions::for_sizes(64, 4096, 1 << 16));
-  BOOST_TEST(error_of([&] { Map::create(segment, "config", {.pool = "heap"}); }) == Errc::invalid_argument);
-  Pool::remove(segment, "heap");
+  for (const PoolOptions& too_small : {PoolOptions{.buffer_bytes = 31}, PoolOptions::for_sizes(8, 24, 1 << 16)}) {
+    Pool::create(segment, "small", too_small);
+    BOOST_TEST(error_of([&] { Map::create(segment, "config", {.pool = "small"}); }) == Errc::invalid_argument);
+    Pool::remove(segment, "small");
+  }
   BOOST_TEST(error_of([&] { Map::create(segment, "con/fig"); }) == Errc::invalid_argument);
   BOOST_TEST(error_of([&] { Map::create(segment, std::string(60, 'm')); }) == Errc::invalid_argument);
   BOOST_TEST(segment.facilities().empty());

@@ -233,7 +233,7 @@ MapCrew::MapCrew(std::string segment, const Plan& plan, RoundResult& result)
               }}}) {
   Dice dice{mix(plan.seed ^ 1)};
   const Segment own = Segment::open(segment_);
-  Pool::create(own, kValues, {.buffer_bytes = kMostBytes + sizeof(layout::ValueTrailer), .count = kBuffers});
+  Pool::create(own, kValues, {.buffer_bytes = kMostBytes + sizeof(layout::AboutValue), .count = kBuffers});
   const Map map = Map::create(
       own, kConfig, {.keys = dice.one_of({4u, 16u}), .max_keys = 16, .pool = std::string(kValues), .key_bytes = 8});
   const Cell<State> state{own, kState};

@@ -80,7 +80,7 @@ MapHands::MapHands(const std::string& of, std::string_view who, std::chrono::mil
 MapWorld::MapWorld(const MapSetting& setting)
     : segment(Segment::create(name, {.participants = 16, .main_stream = false})),
       pool(Pool::create(segment, "values",
-                        {.buffer_bytes = kValueBytes + sizeof(layout::ValueTrailer), .count = setting.values})),
+                        {.buffer_bytes = kValueBytes + sizeof(layout::AboutValue), .count = setting.values})),
       map(Map::create(segment, kMap,
                       {.keys = setting.keys, .max_keys = setting.max_keys, .pool = "values", .key_bytes = 24})),
       neighbour(std::make_unique<MapHands>(name, "neighbour", kPatience)) {

@@ -12,13 +12,13 @@ namespace {
 
 using detail::MapCore;
 using detail::PoolCore;
+using layout::AboutValue;
 using layout::BufferState;
 using layout::BufferWord;
 using layout::EntryClaim;
 using layout::IndexPlace;
 using layout::KeyLife;
 using layout::Root;
-using layout::ValueTrailer;
 using layout::ValueWhere;
 
 class Inspection {
@@ -79,10 +79,9 @@ class Inspection {
     const BufferWord word{pool_->word(root.index()).load()};
     if (!word.is_shared() || word.incarnation() != root.incarnation())
       broken("entry ", number, " has a value that was freed");
-    const std::byte* const data = pool_->buffers_for_reading() + root.index() * pool_->geometry().stride_bytes;
-    const auto& trailer =
-        *reinterpret_cast<const ValueTrailer*>(data + layout::trailer_at(pool_->geometry().buffer_bytes));
-    if (trailer.key.load() != life.word || ValueWhere{trailer.where.load()}.entry() != number) {
+    const std::byte* const buffer = pool_->buffers_for_reading() + root.index() * pool_->geometry().stride_bytes;
+    const auto& about = *reinterpret_cast<const AboutValue*>(buffer + MapCore::places_in(*pool_).about_at);
+    if (about.key.load() != life.word || ValueWhere{about.where.load()}.entry() != number) {
       broken("entry ", number, " has a value of another key");
     }
   }

@@ -64,7 +64,8 @@ void add_map_create(CLI::App& map, Action& chosen) {
       *command, "--values", "Buffers for values at first; unless given, half as many again as keys, and 64",
       [options](std::uint64_t value) { options->map.values = value; }, "", 0, UINT64_MAX);
   command->add_option("--pool", options->map.pool,
-                      "A pool of the segment whose buffers are the values, instead of one of the map's own");
+                      "A pool of the segment whose buffers are the values, instead of one of the map's own; with size "
+                      "classes, for values of all sizes");
   command->add_flag("--if-absent", options->if_absent,
                     "If it exists, leave it as it is, say what differs, and succeed if it can be used");
   command->callback([options, &chosen] { chosen = [options] { return create(*options); }; });

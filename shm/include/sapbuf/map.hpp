@@ -46,9 +46,9 @@ struct MapReaderHot {
   layout::Word* words = nullptr;  // of the pool's buffers
   const std::byte* values = nullptr;
   std::uint64_t stride_bytes = 0;
-  std::uint64_t trailer_at = 0;
+  layout::ValuePlaces places;
   std::uint64_t tenure = 0;       // what the slot says as long as it is this reader's
-  std::uint32_t buffers = 0;      // that are known to be there
+  std::uint32_t buffers = 0;      // that are known to be there, with room for the largest value
   std::uint32_t free_guards = 0;  // a bit for each
   bool closed = false;            // goes with the last value
 };
@@ -89,11 +89,12 @@ struct MapOptions {
   std::uint64_t keys = 1024;  // room for so many at first
   // That the map may grow to; 0: `keys`. Its index has 16 to 32 bytes for each of them, allocated at once.
   std::uint64_t max_keys = 0;
-  // The segment's pool whose buffers are the values, of one size; empty: the map makes one of its own, named after it
-  // with ".values" behind, which goes with it.
+  // The segment's pool whose buffers are the values; empty: the map makes one of its own, of one size, named after it
+  // with ".values" behind, which goes with it. Of a pool with size classes a value takes no more than it needs.
   std::string pool{};
-  std::uint64_t value_bytes =
-      256;  // that a value can have; of another pool: what its buffers have, less 32, and this says nothing
+  // That a value can have. Of another pool: what its largest buffers have, less 32, rounded up to the pool's alignment
+  // where that has size classes; this says nothing then.
+  std::uint64_t value_bytes = 256;
   std::uint64_t key_bytes = 255;  // that a key can have; entries have 64 bytes for keys of up to 24 bytes, 320 for 255
   // Buffers of its own pool: for the values, those that are being written, and versions that somebody keeps. 0: half as
   // many again as keys, and 64. It grows to the same for `max_keys`, or twice this.
@@ -139,7 +140,7 @@ class [[nodiscard]] MapValue {
   MapValue(MapValue&& other) noexcept
       : reader_(std::exchange(other.reader_, nullptr)),
         data_(other.data_),
-        trailer_(other.trailer_),
+        about_(other.about_),
         length_(std::exchange(other.length_, 0)),
         guard_(other.guard_),
         status_(std::exchange(other.status_, Status::closed)) {}
@@ -148,7 +149,7 @@ class [[nodiscard]] MapValue {
       release();
       reader_ = std::exchange(other.reader_, nullptr);
       data_ = other.data_;
-      trailer_ = other.trailer_;
+      about_ = other.about_;
       length_ = std::exchange(other.length_, 0);
       guard_ = other.guard_;
       status_ = std::exchange(other.status_, Status::closed);
@@ -164,11 +165,11 @@ class [[nodiscard]] MapValue {
   std::string_view text() const noexcept { return {reinterpret_cast<const char*>(data_), length_}; }
   // Of this key, ever growing; 0 if there is no value here.
   std::uint64_t version() const noexcept {
-    return reader_ == nullptr ? 0 : trailer_->version.load(std::memory_order_relaxed);
+    return reader_ == nullptr ? 0 : about_->version.load(std::memory_order_relaxed);
   }
   // When it became the key's value: wall clock, nanoseconds since the epoch, true to some milliseconds.
   std::uint64_t flipped_ns() const noexcept {
-    return reader_ == nullptr ? 0 : trailer_->flipped_ns.load(std::memory_order_relaxed);
+    return reader_ == nullptr ? 0 : about_->flipped_ns.load(std::memory_order_relaxed);
   }
   [[gnu::always_inline]] void release() noexcept {
     if (reader_ == nullptr) return;
@@ -186,18 +187,14 @@ class [[nodiscard]] MapValue {
   friend class MapEntry;
   friend struct detail::MapReaderState;
 
-  MapValue(detail::MapReaderHot& reader, std::uint32_t guard, const std::byte* data, std::uint32_t length) noexcept
-      : reader_(&reader),
-        data_(data),
-        trailer_(reinterpret_cast<const layout::ValueTrailer*>(data + reader.trailer_at)),
-        length_(length),
-        guard_(guard),
-        status_(Status::ok) {}
+  MapValue(detail::MapReaderHot& reader, std::uint32_t guard, const std::byte* data, const layout::AboutValue& about,
+           std::uint32_t length) noexcept
+      : reader_(&reader), data_(data), about_(&about), length_(length), guard_(guard), status_(Status::ok) {}
   explicit MapValue(Status why_not) noexcept : status_(why_not) {}
 
   detail::MapReaderHot* reader_ = nullptr;
   const std::byte* data_ = nullptr;
-  const layout::ValueTrailer* trailer_ = nullptr;
+  const layout::AboutValue* about_ = nullptr;
   std::uint32_t length_ = 0;
   std::uint32_t guard_ = 0;
   Status status_ = Status::closed;
@@ -229,13 +226,13 @@ class MapEntry {
         std::atomic_signal_fence(std::memory_order_seq_cst);
         const layout::BufferWord shared = layout::BufferWord::make(root.incarnation(), layout::BufferState::shared);
         if (reader.words[root.index()].load(std::memory_order_acquire) == shared.word) [[likely]] {
-          const std::byte* const data = reader.values + root.index() * reader.stride_bytes;
-          const auto& trailer = *reinterpret_cast<const layout::ValueTrailer*>(data + reader.trailer_at);
-          const layout::ValueWhere where{trailer.where.load(std::memory_order_relaxed)};
-          if (trailer.key.load(std::memory_order_relaxed) == life_.word && where.entry() == number_ &&
-              where.length() <= reader.trailer_at) [[likely]] {
+          const std::uint64_t at = root.index() * reader.stride_bytes;
+          const auto& about = *reinterpret_cast<const layout::AboutValue*>(reader.values + at + reader.places.about_at);
+          const layout::ValueWhere where{about.where.load(std::memory_order_relaxed)};
+          if (about.key.load(std::memory_order_relaxed) == life_.word && where.entry() == number_ &&
+              where.length() <= reader.places.most_bytes) [[likely]] {
             reader.free_guards &= reader.free_guards - 1;
-            return MapValue{reader, guard, data, where.length()};
+            return MapValue{reader, guard, reader.values + at + reader.places.value_at, about, where.length()};
           }
         }
         slot.guards[guard].store(0, std::memory_order_release);
@@ -331,10 +328,16 @@ class [[nodiscard]] MapDraft {
   Status status() const noexcept { return status_ == Status::ok ? buffer_.status() : status_; }
 
   // In place, as large as it was asked for; what stands in it is what others left.
-  std::span<std::byte> bytes() const noexcept { return buffer_.bytes().first(length_); }
-  // Makes it larger or smaller; what stands in it stays. Without an effect if it would be too large.
+  std::span<std::byte> bytes() const noexcept { return {data_, buffer_ ? length_ : 0}; }
+  // Makes it larger or smaller; what stands in it stays. Without an effect if it would be too large. In a pool with size
+  // classes it may need another buffer, and waits for none: if there is none, status() is `exhausted` from then on, and
+  // it cannot be flipped.
   std::span<std::byte> resize(std::size_t bytes) noexcept {
-    if (bytes <= most_) length_ = bytes;
+    if (bytes <= room_) {
+      length_ = bytes;
+    } else if (bytes <= most_) {
+      move_to_larger(bytes);
+    }
     return this->bytes();
   }
 
@@ -350,12 +353,15 @@ class [[nodiscard]] MapDraft {
   friend struct detail::MapWriterState;
 
   explicit MapDraft(Status why_not) noexcept : status_(why_not) {}
+  void move_to_larger(std::size_t bytes) noexcept;
 
   detail::MapWriterState* writer_ = nullptr;
   Buffer buffer_;
   std::string key_;
+  std::byte* data_ = nullptr;
   std::size_t length_ = 0;
-  std::size_t most_ = 0;
+  std::size_t room_ = 0;  // in its buffer
+  std::size_t most_ = 0;  // in the map's largest
   Status status_ = Status::closed;
 };
 

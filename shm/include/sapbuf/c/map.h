@@ -13,7 +13,7 @@ typedef struct sapbuf_map_options {
   size_t struct_size;
   uint64_t keys;        /* room for so many at first; default 1024 */
   uint64_t max_keys;    /* that it may grow to; default: keys */
-  const char* pool;     /* of the segment, whose buffers, of one size, are the values; NULL: its own, named after it */
+  const char* pool;     /* of the segment, whose buffers are the values; NULL: its own, of one size, named after it */
   uint64_t value_bytes; /* that a value can have, in its own pool; default 256 */
   uint64_t key_bytes;   /* that a key can have, 1 to 255; default 255 */
   uint64_t values;      /* buffers of its own pool; default: half as many again as keys, and 64 */
@@ -190,7 +190,8 @@ SAPBUF_C_API SAPBUF_CHECKED sapbuf_status sapbuf_map_draft_prepare(sapbuf_map_wr
                                                                    sapbuf_map_draft** draft) SAPBUF_NOEXCEPT;
 /* Its bytes; what stands in them is what others left. `size` may be NULL. NULL once it was flipped. */
 SAPBUF_C_API void* sapbuf_map_draft_bytes(const sapbuf_map_draft* draft, size_t* size) SAPBUF_NOEXCEPT;
-/* Makes it larger or smaller; what stands in it stays. SAPBUF_TOO_LARGE. */
+/* Makes it larger or smaller; what stands in it stays. SAPBUF_TOO_LARGE; SAPBUF_EXHAUSTED if
+   a pool with size classes has no buffer for it now: the draft cannot be flipped then. */
 SAPBUF_C_API SAPBUF_CHECKED sapbuf_status sapbuf_map_draft_resize(sapbuf_map_draft* draft, size_t size) SAPBUF_NOEXCEPT;
 /* Makes it the key's value; what is not SAPBUF_OK leaves it a draft: as sapbuf_map_writer_put(), SAPBUF_CLOSED if it was
    flipped before. */
