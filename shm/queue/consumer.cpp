@@ -124,8 +124,9 @@ bool ConsumerState::take_returned(TakenBlock& taken) noexcept {
 
 bool ConsumerState::take_ahead(TakenBlock& taken) noexcept {
   for (;;) {
-    const RingLook look = look_ahead(*core_, group_, position_);
-    if (!look.is_there) return false;
+    RingLook look;
+    const auto has_found = [&] { return (look = look_ahead(*core_, group_, position_)).is_there; };
+    if (!pace_.look(has_found)) return false;
     const bool is_taken = take_from(look.block, look.seen, taken);
     if (!is_taken && look.block >= pool_->count()) return false;  // a pool that this process cannot address so far
     position_ = layout::position_after(position_, 1);

@@ -5,6 +5,7 @@
 
 #include <sapbuf/queue.hpp>
 
+#include "queue/consumer_pace.hpp"
 #include "queue/returned.hpp"
 #include "queue/ring.hpp"
 #include "segment/event_fd.hpp"
@@ -86,7 +87,8 @@ struct ConsumerState final : ForkHook {
   std::uint64_t block_bytes_ = 0;
   Attachment attachment_;
   layout::QueueSlot* slot_ = nullptr;
-  std::uint64_t position_ = 0;     // all below it were taken, or have left the ring for a lane
+  std::uint64_t position_ = 0;  // all below it were taken, or have left the ring for a lane
+  ConsumerPace pace_;
   std::uint32_t next_lane_ = 0;    // where the next look at lanes begins
   std::uint64_t lane_due_ms_ = 0;  // the earliest that a look at lanes found not to be due; 0: none
   // Blocks that it is done with, and whose buffers it has not freed yet. Nobody keeps them any more: if it dies, or

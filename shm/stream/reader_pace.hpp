@@ -2,10 +2,10 @@
 // takes lines that are being written from the writer's cache: both get slow. So it waits a little before it looks.
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
 
 #include "platform/spin.hpp"
+#include "segment/pauses.hpp"
 #include "stream/reader_attachment.hpp"
 #include "stream/reader_windows.hpp"
 
@@ -27,29 +27,21 @@ class ReaderPace {
       wait_for_claim();
       return look();
     }
-    for (int i = 0; i < pauses_; ++i) platform::spin_pause();
+    pauses_.wait();
     const bool found = look();
-    adapt(found, range_bytes);
+    pauses_.adapt(found, range_bytes / kBytesPerPause, in_total_order_ ? kTotal : kPerWriter);
     return found;
   }
 
  private:
-  static constexpr int kLittlePerPause = 2;  // bytes: about 70 MB/s
-  static constexpr int kPausesOfALook = 8;   // that a look takes as long as
-  static constexpr int kClaimPauses = 200;   // about 6 microseconds
+  static constexpr int kBytesPerPause = 2;  // about 70 MB/s
+  static constexpr int kClaimPauses = 200;  // about 6 microseconds
 
-  // So long that a reader finds some lines full, if messages come fast enough for that. One that finds little gets
-  // messages one by one, and looks at once, for the sake of latency.
-  struct Limits {
-    std::uint64_t short_range;  // bytes: shorter ranges slow it down
-    std::uint64_t long_range;   // bytes: longer ones quicken it
-    int slowest;                // pauses of some 27 nanoseconds
-  };
   // In per-writer order it leads to a range that has much in it.
-  static constexpr Limits kPerWriter{4096, 32768, 255};
+  static constexpr Pauses::Limits kPerWriter{4096 / kBytesPerPause, 32768 / kBytesPerPause, 255};
   // In total order a reader is always where somebody writes, and a look costs both the more, the farther their cores
   // are apart. By bytes, not by time, so that it is the same small part of the work everywhere.
-  static constexpr Limits kTotal{32768, 131072, 2047};
+  static constexpr Pauses::Limits kTotal{32768 / kBytesPerPause, 131072 / kBytesPerPause, 2047};
 
   // Per-writer order: the last range had much in it.
   bool writers_are_busy(std::uint64_t range_bytes) const noexcept {
@@ -64,20 +56,10 @@ class ReaderPace {
     }
   }
 
-  void adapt(bool found, std::uint64_t range_bytes) noexcept {
-    const Limits& limits = in_total_order_ ? kTotal : kPerWriter;
-    const auto little = static_cast<std::uint64_t>(kLittlePerPause * (pauses_ + kPausesOfALook));
-    if (!found || range_bytes < little || range_bytes > limits.long_range) {
-      pauses_ /= 2;
-    } else if (range_bytes < limits.short_range) {
-      pauses_ = std::min(2 * pauses_ + 1, limits.slowest);
-    }
-  }
-
   ReaderWindows& windows_;
   const bool in_total_order_;
   const std::uint64_t half_extent_bytes_;
-  int pauses_ = 0;  // before a look
+  Pauses pauses_;
 };
 
 }  // namespace SAPBUF_DETAIL
