@@ -231,6 +231,22 @@ test_without_a_command_there_is_help_and_no_success() {
   said '  grow '
 }
 
+test_help_of_a_command_may_be_asked_for_first() {
+  local command
+  for command in '' status 'pool grow'; do
+    # shellcheck disable=SC2086  # its words
+    expect "$done" "$sapbuf" $command --help
+    mv "$directory/out" "$directory/usual"
+    # shellcheck disable=SC2086
+    expect "$done" "$sapbuf" help $command
+    cmp "$directory/out" "$directory/usual" || die "help $command is another one"
+  done
+  expect "$usage" "$sapbuf" help conjure
+  said "'conjure' is neither a command nor an option"
+  expect "$usage" "$sapbuf" pool conjure --help
+  said "'conjure' is neither a command nor an option"
+}
+
 test_unknown_commands_are_usage_errors() {
   expect "$usage" "$sapbuf" conjure "$stream"
   expect "$done" "$sapbuf" --help

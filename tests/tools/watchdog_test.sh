@@ -141,11 +141,19 @@ test_dry_run_kills_nobody() {
 
 # The segment must not get the number of a descriptor that is printed to.
 test_runs_without_standard_descriptors() {
+  local status=0
   stream_with_dead_holder
   "$watchdog" --once "$stream" <&- >&- 2>&- || die "exit status $?"
   equal "$(status '.journal[0].name')" holder 'who died'
   echo line | "$sapbuf" pub "$stream" >&- 2>&- || die "exit status $?"
   equal "$(status .departed.committed)" 5001 committed
+  # Nothing was done where nothing could be read, or printed.
+  "$sapbuf" status "$stream" >&- 2>"$directory/err" || status=$?
+  equal "$status" "$failure" 'nowhere to print to'
+  said 'cannot write to standard output'
+  status=0
+  "$sapbuf" pub "$stream" <&- 2>"$directory/err" || status=$?
+  equal "$status" "$failure" 'nowhere to read from'
 }
 
 test_no_such_segment() {

@@ -95,15 +95,23 @@ std::string suggestion(const CLI::App& app, const std::string& unknown) {
 std::optional<int> parse_command_line(CLI::App& app, int argc, char** argv) {
   if (const auto printed = print_reference(app, argc, argv)) return printed;
   try {
-    app.parse(argc, argv);
+    const bool has_commands = app.get_require_subcommand_min() != 0;
+    if (has_commands && argc >= 2 && std::string_view{argv[1]} == "help") {  // help COMMAND: COMMAND --help
+      std::vector<std::string> reversed{"--help"};
+      for (int word = argc - 1; word >= 2; --word) reversed.emplace_back(argv[word]);
+      app.parse(reversed);
+    } else {
+      app.parse(argc, argv);
+    }
     return std::nullopt;
   } catch (const CLI::ParseError& error) {
-    if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
     const Reached reached = reached_command(app);
     const std::vector<std::string> remaining = app.remaining(true);
-    // CLI11 misses a command where it should say that it does not know this one.
-    const bool misses_command =
-        dynamic_cast<const CLI::RequiredError*>(&error) != nullptr && reached.app->get_require_subcommand_min() != 0;
+    const bool is_answered = error.get_exit_code() == 0;  // --help, --version
+    // CLI11 misses a command, or helps, where it should say that it does not know this one.
+    const bool misses_command = reached.app->get_require_subcommand_min() != 0 &&
+                                (is_answered || dynamic_cast<const CLI::RequiredError*>(&error) != nullptr);
+    if (is_answered && !(misses_command && !remaining.empty())) return app.exit(error);
     if (misses_command && remaining.empty()) {
       fmt::print(stderr, "{}", reached.app->help(reached.prefix));
       return kUsage;

@@ -28,9 +28,11 @@ Descriptor::~Descriptor() {
 }
 
 void keep_standard_descriptors() {
-  int descriptor = 0;
-  while (descriptor >= 0 && descriptor <= STDERR_FILENO) descriptor = ::open("/dev/null", O_RDWR | O_CLOEXEC);
-  if (descriptor >= 0) ::close(descriptor);
+  constexpr int kAccess[] = {O_WRONLY, O_RDONLY, O_RDWR};
+  for (int descriptor = 0; descriptor <= STDERR_FILENO; ++descriptor) {
+    // The lowest one that is closed is the next one that is opened.
+    if (::fcntl(descriptor, F_GETFD) < 0) ::open("/dev/null", kAccess[descriptor] | O_CLOEXEC);
+  }
 }
 
 std::vector<pid_t> all_processes() {

@@ -29,7 +29,8 @@ class Descriptor {
 };
 
 // Opens /dev/null in place of the standard descriptors that are closed: a segment that got one of their numbers would
-// be written over by what is printed there.
+// be written over by what is printed there. To read from standard input, or to print, fails there as it would have; what
+// is said on standard error goes nowhere.
 void keep_standard_descriptors();
 
 // Those that /proc shows, in ascending order.

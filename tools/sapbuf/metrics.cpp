@@ -58,9 +58,10 @@ void add_metrics_command(CLI::App& app, Action& chosen) {
   command->add_option("SEGMENT", options->segments, "Which ones; without any, all that there are at the time");
 #ifdef SAPBUF_METRICS_SERVER
   command
-      ->add_option("--listen", options->listen,
-                   "Serve http://ADDRESS:PORT/metrics until stopped; port 0 takes one that is free. Without it "
-                   "counters by participant's name end with the participant")
+      ->add_option(
+          "--listen", options->listen,
+          "Serve http://ADDRESS:PORT/metrics until stopped; port 0 takes one that is free, without an ADDRESS it "
+          "is served on all. Without it counters by participant's name end with the participant")
       ->type_name("ADDRESS:PORT");
 #endif
   command->callback([options, &chosen] { chosen = [options] { return metrics(*options); }; });

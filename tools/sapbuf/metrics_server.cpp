@@ -90,7 +90,8 @@ void serve_metrics(const ListenAddress& address, const std::function<std::string
   } else if (!server.bind_to_port(address.host, address.port)) {
     throw cannot_listen(address);
   }
-  spdlog::info("metrics at http://{}:{}/metrics", bound.host, bound.port);
+  const bool is_ipv6 = bound.host.find(':') != std::string::npos;
+  spdlog::info("metrics at http://{}:{}/metrics", is_ipv6 ? fmt::format("[{}]", bound.host) : bound.host, bound.port);
   const StopWatch watch{server};
   server.listen_after_bind();
 }
