@@ -315,6 +315,21 @@ BOOST_AUTO_TEST_CASE(a_value_may_grow_while_it_is_updated) {
   BOOST_TEST(reader.read("draft").text() == "draft");
 }
 
+// No value goes beyond its buffer, into the next one.
+BOOST_AUTO_TEST_CASE(what_is_made_larger_in_place_has_room_there) {
+  const SizesFixture fixture{1 << 20};
+  MapWriter writer{fixture.map};
+  for (std::size_t key = 0; key < 64; ++key) {
+    MapDraft draft = writer.prepare(key, 1);
+    const std::string value = value_of(key, 3 * key);
+    std::memcpy(draft.resize(value.size()).data(), value.data(), value.size());
+    BOOST_TEST_REQUIRE((draft.flip() == Status::ok));
+  }
+  const MapReader reader{fixture.map};
+  for (std::size_t key = 0; key < 64; ++key) BOOST_TEST(reader.read(key).text() == value_of(key, 3 * key));
+  BOOST_TEST(broken_map_invariant(fixture.map) == "");
+}
+
 BOOST_AUTO_TEST_CASE(without_room_for_a_larger_value_the_old_one_stays) {
   const SizesFixture fixture{256 << 10};
   MapWriter writer{fixture.map, {.timeout = 0ms}};
