@@ -58,6 +58,7 @@ list_models() {
     model pool_chunks -DSINGLES=2 -DRUNS=1 -DJOINS=1
     model pool_chunks -DPARTICIPANTS=3 -DSINGLES=1 -DJOINS=0 -DMOVES=0
     model pool_blocks -DFORMS=2 -DTAKES=1 -DJOINS=1
+    model growth -DGROWTHS=1
     model map_read -DSCANS=1 -DREADS=1
     model cell -DSTORES=1 -DUPDATES=0 -DDEATHS=2
     model cell -DSTORES=0 -DUPDATES=2 -DREADS=1 -DDEATHS=0
@@ -132,6 +133,9 @@ list_models() {
     model map_read
     model map_read -DDEATHS=2 -DREADS=1
     model map_transaction_insert -DACTS=2 -DDEATHS=2
+    model growth
+    model growth -DGROWTHS=1 -DDEATHS=2
+    model growth -DGROWERS=3 -DGROWTHS=1 -DLOOKS=1
     model cell -DUPDATES=0 -DDEATHS=2
     model cell -DSTORES=1 -DREADS=1
     model queue -DDEATHS=0 -DPUSHES=2 -DPUT_BACKS=0
@@ -282,6 +286,7 @@ list_mutations() {
   for step in NO_ROLL_FORWARD COMMITTED_FIRST; do without map_transaction "$step"; done
   for step in NO_ROLL_FORWARD NO_TAKE_BACK NO_SECOND_LOOK PUBLISHED_LATE; do without map_transaction_insert "$step"; done
   without map_transaction ROLLED_WITHOUT_CLAIM -DSETTLED_LATE -DACTS=3 -DDEATHS=2
+  for step in NO_LOCK BYTES_FIRST OLD_BYTES COUNT_FIRST PLAIN_COUNT TAKES_ALL; do without growth "$step" -DGROWTHS=1; done
   for step in NO_MARK NO_LOOK_BEHIND LOOK_FIRST PLAIN_STORE VERSION_LAST UPDATE_COUNTS_ON; do without cell "$step"; done
   without cell OVER_CURRENT -DSTORES=3 -DUPDATES=0 -DREADS=0 -DDEATHS=2
   for step in NO_HEAVY_FENCE SEQUENCE_AFTER_LOOK SEQUENCE_AFTER_ANNOUNCEMENT NO_SEQUENCE NO_LOOK_AGAIN NO_LOOK_AFTER_DEATH; do
