@@ -94,7 +94,8 @@ class QueuePeer final : public Peer {
     }
   }
   void begin_a_long_job() {
-    ReservedBlocks pushed = Producer{open()}.reserve(1);
+    Producer producer{open()};
+    ReservedBlocks pushed = producer.reserve(1);
     if (pushed.release() != 1) throw std::runtime_error("a block was not handed over");
     const Pipe results;
     beside_->add(start(1, results, [&] {

@@ -29,7 +29,8 @@ double redelivery_ms(const std::string& watchdog_program) {
   const Segment segment = Segment::create(name, {.main_stream = false});
   const Queue queue = Queue::create(segment, "jobs", {});
   {
-    ReservedBlocks job = Producer{queue}.reserve(1);
+    Producer producer{queue};
+    ReservedBlocks job = producer.reserve(1);
     if (job.release() != 1) throw std::runtime_error("a block was not handed over");
   }
   const Pipe results;
