@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <fstream>
 #include <memory>
@@ -69,14 +70,31 @@ std::optional<std::uint64_t> process_start_time(pid_t pid) {
   return start_time;
 }
 
-Descriptor open_process(const ParticipantSnapshot& participant) {
+namespace {
+
+bool is_in_this_namespace(const ParticipantSnapshot& participant) {
   static const std::uint64_t own_namespace = own_pid_namespace();
-  if (participant.pid <= 0 || own_namespace == 0 || participant.pid_namespace != own_namespace) return {};
-  Descriptor process{static_cast<int>(::syscall(SYS_pidfd_open, participant.pid, 0))};
+  return participant.pid > 0 && own_namespace != 0 && participant.pid_namespace == own_namespace;
+}
+
+Descriptor pidfd_of(pid_t pid) { return Descriptor{static_cast<int>(::syscall(SYS_pidfd_open, pid, 0))}; }
+
+}  // namespace
+
+Descriptor open_process(const ParticipantSnapshot& participant) {
+  if (!is_in_this_namespace(participant)) return {};
+  Descriptor process = pidfd_of(participant.pid);
   // In this order: the descriptor names one process for good, and if the start time is right while that process has not
   // ended, it is the one.
   if (!process || process_start_time(participant.pid) != participant.start_time || has_ended(process)) return {};
   return process;
+}
+
+bool is_gone(const ParticipantSnapshot& participant) {
+  if (!is_in_this_namespace(participant)) return false;
+  const Descriptor process = pidfd_of(participant.pid);
+  if (!process) return errno == ESRCH;
+  return process_start_time(participant.pid) != participant.start_time || has_ended(process);
 }
 
 bool has_ended(const Descriptor& process, int wait_ms) {

@@ -44,6 +44,8 @@ std::optional<std::uint64_t> process_start_time(pid_t pid);
 // A pidfd for exactly the process that is behind a participant. Empty if it cannot be had or its identity cannot be
 // confirmed: the process is gone, its pid means somebody else by now, or it lives in another pid namespace.
 Descriptor open_process(const ParticipantSnapshot& participant);
+// True if the process behind a participant has ended; false also where this cannot be told.
+bool is_gone(const ParticipantSnapshot& participant);
 // True once the process behind a pidfd has ended.
 bool has_ended(const Descriptor& process, int wait_ms = 0);
 // False with errno set if the system says no.

@@ -12,7 +12,8 @@ ProcessWatch::Watched* ProcessWatch::find(const ParticipantSnapshot& participant
   return found == watched_.end() ? nullptr : &*found;
 }
 
-void ProcessWatch::update(const Snapshot& snapshot) {
+bool ProcessWatch::update(const Snapshot& snapshot) {
+  bool one_has_ended = false;
   for (Watched& watched : watched_) watched.seen = false;
   for (const ParticipantSnapshot& participant : snapshot.participants) {
     if (Watched* known = find(participant)) {
@@ -21,9 +22,11 @@ void ProcessWatch::update(const Snapshot& snapshot) {
       // Kept even without a descriptor, so that a process that cannot be had is not asked for at every interval.
       watched_.push_back(
           {participant.pid, participant.start_time, participant.pid_namespace, open_process(participant)});
+      one_has_ended = one_has_ended || (!watched_.back().process && is_gone(participant));
     }
   }
   std::erase_if(watched_, [](const Watched& watched) { return !watched.seen; });
+  return one_has_ended;
 }
 
 void ProcessWatch::drop(int fd) {

@@ -12,8 +12,9 @@ namespace sapbuf::tools {
 // another pid namespace have none, and their deaths are found at the next interval.
 class ProcessWatch {
  public:
-  // Takes up processes that are new in `snapshot`, and drops those that are not in it any more.
-  void update(const Snapshot& snapshot);
+  // Takes up processes that are new in `snapshot`, and drops those that are not in it any more. True if one of the new
+  // ones has ended already: nothing will tell of that any more.
+  bool update(const Snapshot& snapshot);
   // The process was seen to end: its descriptor would stay readable for ever.
   void drop(int fd);
   void clear() noexcept { watched_.clear(); }

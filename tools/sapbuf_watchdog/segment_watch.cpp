@@ -110,7 +110,8 @@ RecoveryReport SegmentWatch::recover_now() {
 
 void SegmentWatch::refresh() {
   const Snapshot snapshot = inspect(*segment_, {.hung_after = options_.hung_after, .lag = false});
-  processes_.update(snapshot);
+  // It died behind the look for the dead.
+  if (processes_.update(snapshot)) next_due_ = std::min(next_due_, Clock::now());
   journal_.tell_news(name_, snapshot);
   Findings findings;
   findings.name = name_;
