@@ -42,8 +42,14 @@ BOOST_AUTO_TEST_CASE(one_that_ended_before_it_could_be_watched_is_told_once) {
 BOOST_AUTO_TEST_CASE(of_one_in_another_namespace_nothing_is_known) {
   const TestName name;
   const Segment segment = Segment::create(name, {.slab_bytes = 4096});
-  const Reader reader{segment};
+  Child ends{[&](Link& link) {
+    const Reader reader{Segment::open(name)};
+    link.say(1);
+    link.hear();
+  }};
+  BOOST_TEST(ends.hear() == 1U);
   Snapshot seen = inspect(segment);
+  ends.kill();
   ++seen.participants.at(0).pid_namespace;
   tools::ProcessWatch watch;
   BOOST_TEST(!watch.update(seen));
