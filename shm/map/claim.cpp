@@ -77,14 +77,16 @@ std::optional<MapWriterState::Claimed> MapWriterState::read_claimed(std::uint32_
     return std::nullopt;
   }
   const std::uint64_t stride_bytes = pool_->geometry().stride_bytes;
-  const std::byte* const buffer = values_ + root.index() * stride_bytes;
-  const auto& about = *reinterpret_cast<const AboutValue*>(buffer + places_.about_at);
+  const std::uint64_t at = root.index() * stride_bytes;
+  if (!layout::has_room(places_, at, 0, buffers * stride_bytes)) return std::nullopt;
+  const auto& about = *reinterpret_cast<const AboutValue*>(values_ + at + places_.about_at);
   const std::uint32_t length = ValueWhere{about.where.load(relaxed)}.length();
-  const bool is_whole = layout::has_room(places_, root.index() * stride_bytes, length, buffers * stride_bytes);
+  const bool is_whole = layout::has_room(places_, at, length, buffers * stride_bytes);
   return Claimed{.entry = number,
                  .life = life,
                  .version = about.version.load(relaxed),
-                 .value = {buffer + places_.value_at, is_whole ? length : 0},
+                 .value = {values_ + at + places_.value_at, is_whole ? length : 0},
+                 .is_whole = is_whole,
                  .hash = hash};
 }
 

@@ -77,22 +77,25 @@ Status MapWriterState::end_update(MapDraft& fresh) noexcept {
 
 Status MapWriterState::begin_update(std::string_view bytes, std::span<const std::byte>& old, MapDraft& fresh) noexcept {
   const PackedKey key{*core_, bytes};
+  const std::uint64_t deadline_ns = deadline();
   try {
-    // No buffer is waited for with the entry claimed: whoever waits for the entry may have the last one.
+    // No buffer is waited for with the entry claimed, or with another buffer: whoever waits for either may have the last.
     for (;;) {
-      fresh = prepare(bytes, updated_bytes_);
+      const Unmet unmet = std::exchange(unmet_, {});
+      fresh = {};
+      fresh = prepare(bytes, unmet.hash == key.hash ? unmet.bytes : 0, deadline_ns);
       if (!fresh) return fresh.status();
-      if (const Status status = claim_key(key, deadline()); status != Status::ok) return status;
+      if (const Status status = claim_key(key, deadline_ns); status != Status::ok) return status;
+      const bool is_whole = claimed_->is_whole;
       old = claimed_->value;
-      updated_bytes_ = old.size();
-      if (old.size() <= fresh.room_) break;
+      if (is_whole) fresh.resize(old.size());
+      if (is_whole && fresh) return Status::ok;
       unclaim();
+      if (!is_whole) return Status::corrupt;
     }
   } catch (const std::exception&) {
     return Status::exhausted;
   }
-  fresh.length_ = old.size();
-  return Status::ok;
 }
 
 Status MapWriterState::flip(MapDraft& draft, std::optional<std::uint64_t> expected) noexcept {

@@ -78,6 +78,12 @@ std::shared_ptr<PoolCore> MapCore::pool() const {
   return pool;
 }
 
+layout::ValuePlaces MapCore::places_in(const PoolCore& pool) const noexcept {
+  layout::ValuePlaces places = layout::value_places(pool.geometry()).value_or(layout::ValuePlaces{});
+  places.most_bytes = geometry_.value_bytes;
+  return places;
+}
+
 void MapCore::check() {
   const std::uint64_t entries = control().entries.load(std::memory_order_acquire);
   if (entries >= geometry_.keys && entries <= geometry_.max_keys && geometry_.bytes_with(entries) <= bytes()) return;

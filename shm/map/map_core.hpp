@@ -48,10 +48,8 @@ class MapCore final : public Facility {
   // The pool that the values are buffers of, opened in this process; not to be called while a facility is being opened.
   // Throws Error (corrupt if that is no pool, or too small for the values).
   std::shared_ptr<PoolCore> pool() const;
-  // Where in that pool's buffers the values stand.
-  static layout::ValuePlaces places_in(const PoolCore& pool) noexcept {
-    return layout::value_places(pool.geometry()).value_or(layout::ValuePlaces{});
-  }
+  // Where in that pool's buffers the values stand, and the most that one of this map can have.
+  layout::ValuePlaces places_in(const PoolCore& pool) const noexcept;
   layout::FacilityId pool_id() const noexcept { return record().needs; }
 
   bool full_fences() const noexcept { return segment().full_fences(); }

@@ -1,5 +1,7 @@
 #include "map/map_reader.hpp"
 
+#include <algorithm>
+
 #include <sapbuf/detail/kill_point.hpp>
 
 #include "platform/cancellation.hpp"
@@ -34,7 +36,7 @@ MapReaderState::MapReaderState(std::shared_ptr<MapCore> map, const MapReaderOpti
   values = pool_->buffers_for_reading();
   words = &pool_->word(0);
   stride_bytes = pool_->geometry().stride_bytes;
-  places = MapCore::places_in(*pool_);
+  places = core_->places_in(*pool_);
   recover_core(core_->segment());
   attachment_ = registry::attach(*core_, layout::SlotRole::viewer, options.name);
   slot = &core_->slot(index());
@@ -70,10 +72,11 @@ void MapReaderState::light_fence() const noexcept {
 
 void MapReaderState::update_buffers() noexcept {
   if (full_fences_) return;
-  // Behind these the largest value would end behind the pool: what is there is looked at more closely.
-  const std::uint64_t largest = (places.value_at + places.most_bytes + stride_bytes - 1) / stride_bytes;
   const std::uint64_t there = pool_->count();
-  buffers = static_cast<std::uint32_t>(there < largest ? 0 : there - largest + 1);
+  // Of the last ones not even what a value says of itself may be there, if they begin no buffer of a size class.
+  const std::uint64_t least = std::max<std::uint64_t>((places.value_at + stride_bytes - 1) / stride_bytes, 1);
+  buffers = static_cast<std::uint32_t>(there < least ? 0 : there - least + 1);
+  end = values + there * stride_bytes;
 }
 
 Status MapReaderState::why_not() noexcept {
@@ -125,10 +128,15 @@ MapValue MapReaderState::keep(std::uint32_t number, KeyLife life) noexcept {
       continue;
     }
     const std::uint64_t at = root.index() * stride_bytes;
+    const std::uint64_t bytes_there = pool_->count() * stride_bytes;
+    if (!layout::has_room(places, at, 0, bytes_there)) {
+      place.store(0, std::memory_order_release);
+      return MapValue{Status::corrupt};
+    }
     const auto& about = *reinterpret_cast<const AboutValue*>(values + at + places.about_at);
     const ValueWhere where{about.where.load(relaxed)};
     const bool is_of_key = about.key.load(relaxed) == life.word && where.entry() == number;
-    if (!is_of_key || !layout::has_room(places, at, where.length(), pool_->count() * stride_bytes)) {
+    if (!is_of_key || !layout::has_room(places, at, where.length(), bytes_there)) {
       place.store(0, std::memory_order_release);
       return MapValue{is_of_key ? Status::corrupt : Status::not_found};
     }

@@ -8,6 +8,15 @@
 #include "segment/recovery.hpp"
 
 namespace SAPBUF_DETAIL {
+namespace {
+
+std::chrono::nanoseconds left_until(std::uint64_t deadline_ns) noexcept {
+  const std::uint64_t now = platform::monotonic_ns();
+  const std::uint64_t left = deadline_ns > now ? deadline_ns - now : 0;
+  return std::chrono::nanoseconds{static_cast<std::int64_t>(std::min<std::uint64_t>(left, INT64_MAX))};
+}
+
+}  // namespace
 
 MapWriterState::MapWriterState(std::shared_ptr<MapCore> map, const Pool& pool, const MapWriterOptions& options)
     : core_(std::move(map)),
@@ -20,7 +29,7 @@ MapWriterState::MapWriterState(std::shared_ptr<MapCore> map, const Pool& pool, c
   core_->check_not_removed();
   core_->entries();
   values_ = pool_->buffers_for_reading();
-  places_ = MapCore::places_in(*pool_);
+  places_ = core_->places_in(*pool_);
   recover_core(core_->segment());
   attachment_ = registry::attach(*core_, layout::SlotRole::editor, options.name);
   slot_ = &core_->slot(index());
@@ -69,6 +78,7 @@ void MapWriterState::move_to_larger(MapDraft& draft, std::size_t bytes) noexcept
   Buffer larger = user_.acquire(places_.value_at + bytes);
   if (!larger) {
     draft.status_ = larger.status();
+    if (claimed_) unmet_ = {.hash = claimed_->hash, .bytes = bytes};
     return;
   }
   const std::span<const std::byte> old = draft.bytes();
@@ -78,7 +88,7 @@ void MapWriterState::move_to_larger(MapDraft& draft, std::size_t bytes) noexcept
   draft.length_ = bytes;
 }
 
-MapDraft MapWriterState::prepare(std::string_view key, std::size_t bytes) noexcept {
+MapDraft MapWriterState::prepare(std::string_view key, std::size_t bytes, std::uint64_t deadline_ns) noexcept {
   if (const Status status = why_not(); status != Status::ok) return MapDraft{status};
   if (claimed_) return MapDraft{Status::already_reserved};
   const std::uint64_t most = core_->geometry().value_bytes;
@@ -86,7 +96,7 @@ MapDraft MapWriterState::prepare(std::string_view key, std::size_t bytes) noexce
   const std::uint64_t needed = places_.value_at + bytes;
   Buffer buffer = user_.acquire(needed);
   if (buffer.status() == Status::exhausted && timeout_.count() > 0) {
-    buffer = user_.acquire_for(needed, saturated<std::chrono::nanoseconds>(timeout_));
+    buffer = user_.acquire_for(needed, left_until(deadline_ns));
   }
   if (!buffer) return MapDraft{buffer.status()};
   MapDraft draft{Status::ok};

@@ -24,7 +24,7 @@ struct MapWriterState final : ForkHook {
 
   void after_fork_in_child() noexcept override { forked_ = true; }
 
-  MapDraft prepare(std::string_view key, std::size_t bytes) noexcept;
+  MapDraft prepare(std::string_view key, std::size_t bytes) noexcept { return prepare(key, bytes, deadline()); }
   // Without a wait: an entry may be claimed.
   void move_to_larger(MapDraft& draft, std::size_t bytes) noexcept;
   // Behind what `expected` says the key's version is, if it says so; 0: the key is not there.
@@ -39,11 +39,14 @@ struct MapWriterState final : ForkHook {
   std::uint32_t index() const noexcept { return attachment_.slot(); }
 
  private:
+  MapDraft prepare(std::string_view key, std::size_t bytes, std::uint64_t deadline_ns) noexcept;
+
   struct Claimed {
     std::uint32_t entry = 0;
     layout::KeyLife life;
     std::uint64_t version = 0;
     std::span<const std::byte> value;
+    bool is_whole = true;  // its length may be true
     std::uint64_t hash = 0;
   };
 
@@ -105,7 +108,12 @@ struct MapWriterState final : ForkHook {
   const std::byte* values_ = nullptr;
   layout::ValuePlaces places_;
   std::optional<Claimed> claimed_;
-  std::size_t updated_bytes_ = 0;  // of the last value that was updated: the next one may be as large
+  // For the value that could not be made larger with its entry claimed: for the next update of that key.
+  struct Unmet {
+    std::uint64_t hash = 0;
+    std::size_t bytes = 0;
+  };
+  Unmet unmet_;
   std::uint64_t recovery_tried_ns_ = 0;
   bool forked_ = false;
 };

@@ -87,7 +87,10 @@ std::uint64_t PoolCore::buffer_bytes(std::uint32_t buffer) const noexcept {
 std::uint64_t PoolCore::bytes_of(std::span<const std::uint64_t> buffers) const noexcept {
   if (!has_classes()) return buffers.size() * geometry_.buffer_bytes;
   std::uint64_t bytes = 0;
-  for (const std::uint64_t number : buffers) bytes += buffer_bytes(static_cast<std::uint32_t>(number - 1));
+  for (const std::uint64_t number : buffers) {
+    if (number == 0 || number > count()) continue;  // of a root that a stray store left
+    bytes += buffer_bytes(static_cast<std::uint32_t>(number - 1));
+  }
   return bytes;
 }
 

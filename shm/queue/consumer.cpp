@@ -245,6 +245,7 @@ int ConsumerState::event_fd() {
 
 void ConsumerState::arm_event_fd() noexcept {
   if (event_fd_ == nullptr) return;
+  pace_ = {};
   free_now();
   event_fd_->arm(
       core_->group(group_).filled, Wakers::use_light_fences, [this] { return has_something(); },
@@ -256,6 +257,7 @@ bool ConsumerState::wait_for(std::chrono::nanoseconds timeout) noexcept {
   registry::beat(core_->segment().participant(index()));  // also of one that always finds something
   if (has_something()) return true;
   const platform::Uncancellable to_its_end;
+  pace_ = {};
   free_now();
   const std::uint64_t deadline_ns = platform::deadline_after(timeout);
   layout::QueueGroup& group = core_->group(group_);

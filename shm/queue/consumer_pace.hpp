@@ -1,5 +1,6 @@
 // How a consumer keeps its distance from producers that it keeps up with: it waits a little behind a look that found
-// nothing, so that the next ones find some blocks in a row. See segment/pauses.hpp.
+// nothing, so that the next ones find some blocks in a row. One that sleeps begins anew: it is woken for what came. See
+// segment/pauses.hpp.
 #pragma once
 
 #include <cstdint>

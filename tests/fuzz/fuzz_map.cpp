@@ -186,8 +186,9 @@ class Script {
   void check_is_value(std::span<const std::byte> bytes) const {
     const auto at = static_cast<std::uint64_t>(bytes.data() - pool_->buffers_for_reading());
     const layout::PoolGeometry& geometry = pool_->geometry();
-    if (bytes.size() > layout::value_places(geometry)->most_bytes || at % geometry.stride_bytes != 0 ||
-        at / geometry.stride_bytes >= geometry.max_count) {
+    const layout::ValuePlaces places = map_.core()->places_in(*pool_);
+    if (at < places.value_at || (at - places.value_at) % geometry.stride_bytes != 0 ||
+        !layout::has_room(places, at - places.value_at, bytes.size(), geometry.max_count * geometry.stride_bytes)) {
       throw std::logic_error("what somebody reads is no value of the pool");
     }
     for (const std::byte& byte : bytes) static_cast<void>(*const_cast<const volatile std::byte*>(&byte));

@@ -13,9 +13,18 @@ constexpr std::uint64_t kRoom = 128 << 10;  // for the pool, the map, and their 
 
 enum class Where : unsigned { control, slots, index, entries, values, pool, registry, anywhere };
 
-//   bits 0, 1 how many keys   bit 3 fences   bit 4 alive   bit 7 peaceful
+constexpr std::uint8_t kOfAllSizes = 1 << 5;
+
+//   bits 0, 1 how many keys   bit 3 fences   bit 4 alive   bit 5 size classes   bit 7 peaceful
 SegmentOptions segment_options_of(std::uint8_t choice) {
   return {.participants = 16, .fences = (choice & 8) != 0 ? Fences::full : Fences::membarrier, .main_stream = false};
+}
+
+// The map's own, or one with pieces of 8 bytes.
+std::string make_pool(const Segment& segment, std::uint8_t choice) {
+  if ((choice & kOfAllSizes) == 0) return {};
+  Pool::create(segment, "heap", PoolOptions::for_sizes(8, 32 + kFuzzedValueBytes, 2048, 4096));
+  return "heap";
 }
 
 // In the midst of things: keys that are there, that were erased, that are being updated, and values that are kept.
@@ -24,7 +33,12 @@ struct Busy {
       : memory(Segment::bytes_needed(segment_options_of(choice)) + kRoom),
         segment(Segment::create_in(memory, segment_options_of(choice))),
         map(Map::create(segment, "config",
-                        {.keys = 4, .max_keys = 8, .value_bytes = kFuzzedValueBytes, .key_bytes = 16, .values = 16})) {
+                        {.keys = 4,
+                         .max_keys = 8,
+                         .pool = make_pool(segment, choice),
+                         .value_bytes = kFuzzedValueBytes,
+                         .key_bytes = 16,
+                         .values = 16})) {
     const std::uint64_t keys = 1 + 2 * (choice & 3u);
     for (std::uint64_t key = 0; key < keys; ++key) {
       static_cast<void>(writer.put(key, "first"));
@@ -44,21 +58,24 @@ struct Busy {
   std::vector<MapValue> kept;
 };
 
-std::uint64_t root_shape(Input& input) {
+// `buffers`, or pieces, that there are; some roots lead beyond them.
+std::uint64_t root_shape(Input& input, std::uint64_t buffers) {
   const std::uint8_t choice = input.byte();
-  return (choice & 0x80) != 0 ? 0 : layout::Root::make(choice % 36, input.byte() & 7).word;
+  if ((choice & 0x80) != 0) return 0;
+  const std::uint64_t index = choice % 36 * (buffers / 16);
+  return layout::Root::make(static_cast<std::uint32_t>(index), input.byte() & 7).word;
 }
 
-std::uint64_t slot_shape(Input& input, std::uint64_t offset) {
-  if (offset >= offsetof(layout::MapSlot, incoming)) return root_shape(input);
+std::uint64_t slot_shape(Input& input, std::uint64_t offset, std::uint64_t buffers) {
+  if (offset >= offsetof(layout::MapSlot, incoming)) return root_shape(input, buffers);
   if (offset >= offsetof(layout::MapSlot, claiming)) return input.byte() % 10;
   return input.byte() % 20;
 }
 
-std::uint64_t entry_shape(Input& input, std::uint64_t offset) {
+std::uint64_t entry_shape(Input& input, std::uint64_t offset, std::uint64_t buffers) {
   switch (offset) {
     case offsetof(layout::MapEntry, value):
-      return root_shape(input);
+      return root_shape(input, buffers);
     case offsetof(layout::MapEntry, claim): {
       const std::uint8_t choice = input.byte();
       return (choice & 0x80) != 0 ? 0 : layout::EntryClaim::make(choice % 16, input.byte() & 3).word;
@@ -105,7 +122,7 @@ class BusyMap final : public Original {
 
   std::uint64_t shape(Input& input, std::uint64_t offset) const override {
     if (offset >= map_.entries_at && offset < entries_end()) {
-      return entry_shape(input, (offset - map_.entries_at) % map_.entry_bytes);
+      return entry_shape(input, (offset - map_.entries_at) % map_.entry_bytes, pool_.count);
     }
     if (offset >= map_.index_at && offset < map_.entries_at) {
       const std::uint8_t choice = input.byte();
@@ -114,7 +131,7 @@ class BusyMap final : public Original {
       return (choice & 0x80) != 0 ? layout::IndexPlace::gone().word : other.load(std::memory_order_relaxed);
     }
     if (offset >= map_.slots_at && offset < map_.index_at) {
-      return slot_shape(input, (offset - map_.slots_at) % sizeof(layout::MapSlot));
+      return slot_shape(input, (offset - map_.slots_at) % sizeof(layout::MapSlot), pool_.count);
     }
     if (offset >= pool_.words_at && offset < pool_.since_at) {
       const std::uint8_t choice = input.byte();
@@ -134,8 +151,8 @@ class BusyMap final : public Original {
 }  // namespace
 
 const Original& busy_map(std::uint8_t choice) {
-  static std::array<const Original*, 16> made{};
-  const std::size_t index = choice & 15;
+  static std::array<const Original*, 64> made{};
+  const std::size_t index = choice & (kOfAllSizes | 15);
   if (made[index] == nullptr) made[index] = new BusyMap{choice};
   return *made[index];
 }

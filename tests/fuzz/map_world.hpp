@@ -5,7 +5,8 @@
 
 namespace sapbuf::fuzz {
 
-// The bits of `choice` that are not FacilityWorld's: fences; and how many keys there are, and were. Edits go to control,
+// The bits of `choice` that are not FacilityWorld's: fences; how many keys there are, and were; and whether the values come
+// from a pool with size classes. Edits go to control,
 // slots, the index, entries, values, the pool's words, the registry, anywhere.
 const Original& busy_map(std::uint8_t choice);
 

@@ -11,6 +11,7 @@
 
 #include "map/map_core.hpp"
 #include "map_fixture.hpp"
+#include "pool/pool_core.hpp"
 #include "support/map_invariants.hpp"
 #include "support/stream.hpp"
 #include "support/system_calls.hpp"
@@ -313,6 +314,98 @@ BOOST_AUTO_TEST_CASE(a_value_may_grow_while_it_is_updated) {
   draft.resize(5);
   BOOST_TEST((draft.flip() == Status::ok));
   BOOST_TEST(reader.read("draft").text() == "draft");
+}
+
+// The buffer that the update began with would be in the way of the one that it needs.
+BOOST_AUTO_TEST_CASE(an_update_gets_what_a_put_would_get) {
+  const TestName name;
+  const Segment segment = Segment::create(name, {.main_stream = false});
+  Pool::create(segment, "heap", PoolOptions::for_sizes(16, 4096, 8192));
+  const Map map = Map::create(segment, "config", {.keys = 4, .pool = "heap"});
+  BOOST_TEST((MapWriter{map}.put("k", value_of(1, 4064)) == Status::ok));
+  MapWriter writer{map, {.timeout = 10s}};
+  const auto next = [](std::span<const std::byte>, MapDraft& fresh) {
+    const std::string value = value_of(2, fresh.bytes().size());
+    std::memcpy(fresh.bytes().data(), value.data(), value.size());
+  };
+  BOOST_TEST((writer.update("k", next) == Status::ok));
+  BOOST_TEST(MapReader{map}.read("k").text() == value_of(2, 4064));
+}
+
+BOOST_AUTO_TEST_CASE(a_small_value_behind_a_large_one_is_small) {
+  const SizesFixture fixture{1 << 20};
+  MapWriter writer{fixture.map};
+  const auto same = [](std::span<const std::byte> old, MapDraft& fresh) {
+    std::copy(old.begin(), old.end(), fresh.bytes().begin());
+  };
+  for (const auto& [key, bytes] : {std::pair{"large", 60'000}, {"small", 8}}) {
+    BOOST_TEST((writer.put(key, value_of(1, static_cast<std::size_t>(bytes))) == Status::ok));
+    BOOST_TEST((writer.update(key, same) == Status::ok));
+  }
+  MapReader reader{fixture.map};
+  const MapValue kept = reader.read("small");
+  for (const ParticipantSnapshot& seen : inspect(fixture.segment).participants) {
+    if (seen.role == Role::viewer) BOOST_TEST(seen.held_bytes <= 48U);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_draft_that_was_flipped_is_nobodys) {
+  const SizesFixture fixture{1 << 20};
+  MapWriter writer{fixture.map};
+  MapDraft draft = writer.prepare("k", 5);
+  std::memcpy(draft.bytes().data(), "value", 5);
+  BOOST_TEST((draft.flip() == Status::ok));
+  BOOST_TEST(draft.resize(5000).empty());
+  BOOST_TEST((draft.flip() == Status::closed));
+  BOOST_TEST(MapReader{fixture.map}.read("k").text() == "value");
+}
+
+// Words that others wrote over lead nobody out of the pool.
+BOOST_AUTO_TEST_CASE(what_is_corrupt_is_told) {
+  const SizesFixture fixture{64 << 10};
+  const auto core = fixture.map.core();
+  MapWriter writer{fixture.map, {.timeout = 0ms}};
+  MapReader reader{fixture.map};
+  BOOST_TEST((writer.put("k", "value") == Status::ok));
+  layout::MapEntry& entry = core->entry(0);
+  const std::uint64_t good = entry.value.load();
+
+  core->slot(reader.slot()).guards[3].store(layout::Root::make(0xffff'fff0u, 1).word);
+  BOOST_TEST(inspect(fixture.segment).participants.size() == 3U);
+  core->slot(reader.slot()).guards[3].store(0);
+
+  const auto pieces = static_cast<std::uint32_t>(fixture.pool.count());
+  fixture.pool.core()->word(pieces - 1).store(layout::BufferWord::make(1, layout::BufferState::shared).word);
+  entry.value.store(layout::Root::make(pieces - 1, 1).word);
+  BOOST_TEST((reader.read("k").status() == Status::corrupt));
+  BOOST_TEST((writer.put("k", "other") == Status::corrupt));
+  entry.value.store(good);
+
+  const layout::Root root{good};
+  auto& about = *reinterpret_cast<layout::AboutValue*>(fixture.pool.core()->buffers() +
+                                                       root.index() * fixture.pool.core()->geometry().stride_bytes);
+  about.where.store(layout::ValueWhere::make(0, 70'000).word);
+  BOOST_TEST((reader.read("k").status() == Status::corrupt));
+  const auto count = [](std::span<const std::byte>, MapDraft&) { BOOST_TEST(false, "there is nothing to count from"); };
+  BOOST_TEST((writer.update("k", count) == Status::corrupt));
+  BOOST_TEST((writer.put("k", "anew") == Status::ok));
+  BOOST_TEST(reader.read("k").text() == "anew");
+}
+
+BOOST_AUTO_TEST_CASE(values_may_be_empty_all_of_them) {
+  const MapFixture fixture{{.keys = 4, .value_bytes = 0, .key_bytes = 8, .values = 8}};
+  MapWriter writer{fixture.map};
+  BOOST_TEST((writer.put("k", "") == Status::ok));
+  BOOST_TEST((writer.put("k", "v") == Status::too_large));
+  MapReader reader{fixture.map};
+  MapEntry entry = reader.entry("k");
+  BOOST_TEST((entry.read().status() == Status::ok));
+  // What would be the buffer behind the last one.
+  const auto core = fixture.map.core();
+  const std::uint64_t good = core->entry(0).value.load();
+  core->entry(0).value.store(layout::Root::make(static_cast<std::uint32_t>(fixture.pool().count()), 0).word);
+  BOOST_TEST((entry.read().status() != Status::ok));
+  core->entry(0).value.store(good);
 }
 
 // No value goes beyond its buffer, into the next one.

@@ -80,7 +80,7 @@ class Inspection {
     if (!word.is_shared() || word.incarnation() != root.incarnation())
       broken("entry ", number, " has a value that was freed");
     const std::byte* const buffer = pool_->buffers_for_reading() + root.index() * pool_->geometry().stride_bytes;
-    const auto& about = *reinterpret_cast<const AboutValue*>(buffer + MapCore::places_in(*pool_).about_at);
+    const auto& about = *reinterpret_cast<const AboutValue*>(buffer + core_.places_in(*pool_).about_at);
     if (about.key.load() != life.word || ValueWhere{about.where.load()}.entry() != number) {
       broken("entry ", number, " has a value of another key");
     }

@@ -243,6 +243,7 @@ test_help_of_a_command_may_be_asked_for_first() {
   done
   expect "$usage" "$sapbuf" help conjure
   said "'conjure' is neither a command nor an option"
+  expect "$done" "$sapbuf" --version conjure
   expect "$usage" "$sapbuf" pool conjure --help
   said "'conjure' is neither a command nor an option"
 }

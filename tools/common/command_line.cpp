@@ -108,10 +108,13 @@ std::optional<int> parse_command_line(CLI::App& app, int argc, char** argv) {
     const Reached reached = reached_command(app);
     const std::vector<std::string> remaining = app.remaining(true);
     const bool is_answered = error.get_exit_code() == 0;  // --help, --version
+    const bool is_helped = is_answered && dynamic_cast<const CLI::CallForVersion*>(&error) == nullptr;
     // CLI11 misses a command, or helps, where it should say that it does not know this one.
     const bool misses_command = reached.app->get_require_subcommand_min() != 0 &&
-                                (is_answered || dynamic_cast<const CLI::RequiredError*>(&error) != nullptr);
-    if (is_answered && !(misses_command && !remaining.empty())) return app.exit(error);
+                                (is_helped || dynamic_cast<const CLI::RequiredError*>(&error) != nullptr);
+    if (is_answered && !(misses_command && !remaining.empty() && !first_unknown(remaining).starts_with('-'))) {
+      return app.exit(error);
+    }
     if (misses_command && remaining.empty()) {
       fmt::print(stderr, "{}", reached.app->help(reached.prefix));
       return kUsage;

@@ -94,7 +94,8 @@ bool is_gone(const ParticipantSnapshot& participant) {
   if (!is_in_this_namespace(participant)) return false;
   const Descriptor process = pidfd_of(participant.pid);
   if (!process) return errno == ESRCH;
-  return process_start_time(participant.pid) != participant.start_time || has_ended(process);
+  const std::optional<std::uint64_t> started = process_start_time(participant.pid);
+  return (started && *started != participant.start_time) || has_ended(process);
 }
 
 bool has_ended(const Descriptor& process, int wait_ms) {

@@ -77,6 +77,7 @@ void SegmentWatch::let_go() {
   dead_told_.clear();
   pending_ = false;
   quick_retries_ = 0;
+  sudden_ends_ = 0;
   left_alone_ = 0;
 }
 
@@ -110,8 +111,12 @@ RecoveryReport SegmentWatch::recover_now() {
 
 void SegmentWatch::refresh() {
   const Snapshot snapshot = inspect(*segment_, {.hung_after = options_.hung_after, .lag = false});
-  // It died behind the look for the dead.
-  if (processes_.update(snapshot)) next_due_ = std::min(next_due_, Clock::now());
+  // One died behind the look for the dead. Some in a row are believed.
+  if (!processes_.update(snapshot)) {
+    sudden_ends_ = 0;
+  } else if (sudden_ends_++ < kQuickRetries) {
+    next_due_ = std::min(next_due_, Clock::now() + kLookAgainAfter);
+  }
   journal_.tell_news(name_, snapshot);
   Findings findings;
   findings.name = name_;

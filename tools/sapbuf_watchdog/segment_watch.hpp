@@ -61,6 +61,7 @@ class SegmentWatch {
   Clock::time_point next_due_{};
   bool pending_ = false;          // recovery has something left
   int quick_retries_ = 0;         // since recovery last had nothing pending
+  int sudden_ends_ = 0;           // looks in a row behind which somebody had ended
   std::uint32_t left_alone_ = 0;  // told already
   bool waiting_told_ = false;     // that there is no such segment
   std::string trouble_;           // told already

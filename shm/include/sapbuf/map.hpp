@@ -45,10 +45,11 @@ struct MapReaderHot {
   layout::MapSlot* slot = nullptr;
   layout::Word* words = nullptr;  // of the pool's buffers
   const std::byte* values = nullptr;
+  const std::byte* end = nullptr;  // of the buffers that are known to be there
   std::uint64_t stride_bytes = 0;
   layout::ValuePlaces places;
   std::uint64_t tenure = 0;       // what the slot says as long as it is this reader's
-  std::uint32_t buffers = 0;      // that are known to be there, with room for the largest value
+  std::uint32_t buffers = 0;      // of these, those that may have a value
   std::uint32_t free_guards = 0;  // a bit for each
   bool closed = false;            // goes with the last value
 };
@@ -226,13 +227,15 @@ class MapEntry {
         std::atomic_signal_fence(std::memory_order_seq_cst);
         const layout::BufferWord shared = layout::BufferWord::make(root.incarnation(), layout::BufferState::shared);
         if (reader.words[root.index()].load(std::memory_order_acquire) == shared.word) [[likely]] {
-          const std::uint64_t at = root.index() * reader.stride_bytes;
-          const auto& about = *reinterpret_cast<const layout::AboutValue*>(reader.values + at + reader.places.about_at);
+          const std::byte* const buffer = reader.values + root.index() * reader.stride_bytes;
+          const std::byte* const data = buffer + reader.places.value_at;
+          const auto& about = *reinterpret_cast<const layout::AboutValue*>(buffer + reader.places.about_at);
           const layout::ValueWhere where{about.where.load(std::memory_order_relaxed)};
           if (about.key.load(std::memory_order_relaxed) == life_.word && where.entry() == number_ &&
-              where.length() <= reader.places.most_bytes) [[likely]] {
+              where.length() <= reader.places.most_bytes &&
+              where.length() <= static_cast<std::size_t>(reader.end - data)) [[likely]] {
             reader.free_guards &= reader.free_guards - 1;
-            return MapValue{reader, guard, reader.values + at + reader.places.value_at, about, where.length()};
+            return MapValue{reader, guard, data, about, where.length()};
           }
         }
         slot.guards[guard].store(0, std::memory_order_release);
@@ -330,12 +333,12 @@ class [[nodiscard]] MapDraft {
   // In place, as large as it was asked for; what stands in it is what others left.
   std::span<std::byte> bytes() const noexcept { return {data_, buffer_ ? length_ : 0}; }
   // Makes it larger or smaller; what stands in it stays. Without an effect if it would be too large. In a pool with size
-  // classes it may need another buffer, and waits for none: if there is none, status() is `exhausted` from then on, and
-  // it cannot be flipped.
+  // classes it needs another buffer to get larger, and waits for none: if there is none, status() is `exhausted` from
+  // then on, and it cannot be flipped. One that gets smaller keeps its buffer.
   std::span<std::byte> resize(std::size_t bytes) noexcept {
     if (bytes <= room_) {
       length_ = bytes;
-    } else if (bytes <= most_) {
+    } else if (bytes <= most_ && *this) {
       move_to_larger(bytes);
     }
     return this->bytes();
@@ -391,7 +394,8 @@ class MapWriter {
   // not_found if it is not there. Who reads its value keeps that.
   Status erase(const MapKey& key) noexcept;
   // Calls `f(std::span<const std::byte> old, MapDraft& fresh)`, which fills the new value, as large as the old one or
-  // resized; nobody else changes the key meanwhile. not_found if it is not there. What `f` throws comes out, and
+  // resized; nobody else changes the key meanwhile. not_found if it is not there; exhausted if it could not be made larger
+  // for want of a buffer: the next call waits for one of that size before it begins. What `f` throws comes out, and
   // nothing was changed. `f` must not use this writer.
   template <typename F>
   Status update(const MapKey& key, F f) {

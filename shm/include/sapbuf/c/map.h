@@ -177,7 +177,8 @@ SAPBUF_C_API SAPBUF_CHECKED sapbuf_status sapbuf_map_writer_erase(sapbuf_map_wri
                                                                   sapbuf_key key) SAPBUF_NOEXCEPT;
 /* Calls `change` with the value that the key has, and a draft as large, to be filled, and resized, for the next one; nobody
    else changes the key meanwhile. If it returns false, nothing is changed: SAPBUF_ABANDONED. It must use neither this
-   writer, nor the draft but for its bytes. SAPBUF_NOT_FOUND if the key is not there. */
+   writer, nor the draft but for its bytes. SAPBUF_NOT_FOUND if the key is not there; SAPBUF_EXHAUSTED if
+   the draft could not be made larger for want of a buffer: the next call waits for one of that size. */
 SAPBUF_C_API SAPBUF_CHECKED sapbuf_status sapbuf_map_writer_update(sapbuf_map_writer* writer, sapbuf_key key,
                                                                    bool (*change)(void* context, const void* old,
                                                                                   size_t old_size,
@@ -188,7 +189,8 @@ SAPBUF_C_API SAPBUF_CHECKED sapbuf_status sapbuf_map_writer_update(sapbuf_map_wr
 SAPBUF_C_API SAPBUF_CHECKED sapbuf_status sapbuf_map_draft_prepare(sapbuf_map_writer* writer, sapbuf_key key,
                                                                    size_t size,
                                                                    sapbuf_map_draft** draft) SAPBUF_NOEXCEPT;
-/* Its bytes; what stands in them is what others left. `size` may be NULL. NULL once it was flipped. */
+/* Its bytes; what stands in them is what others left. `size` may be NULL. NULL once it was flipped, or could not be
+   resized for want of a buffer. */
 SAPBUF_C_API void* sapbuf_map_draft_bytes(const sapbuf_map_draft* draft, size_t* size) SAPBUF_NOEXCEPT;
 /* Makes it larger or smaller; what stands in it stays. SAPBUF_TOO_LARGE; SAPBUF_EXHAUSTED if
    a pool with size classes has no buffer for it now: the draft cannot be flipped then. */
