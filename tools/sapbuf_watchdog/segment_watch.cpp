@@ -115,7 +115,7 @@ void SegmentWatch::refresh() {
   if (!processes_.update(snapshot)) {
     sudden_ends_ = 0;
   } else if (sudden_ends_++ < kQuickRetries) {
-    next_due_ = std::min(next_due_, Clock::now() + kLookAgainAfter);
+    next_due_ = std::min(next_due_, Clock::now());
   }
   journal_.tell_news(name_, snapshot);
   Findings findings;
