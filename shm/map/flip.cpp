@@ -76,30 +76,57 @@ Status MapWriterState::end_update(MapDraft& fresh) noexcept {
 }
 
 Status MapWriterState::begin_update(std::string_view bytes, std::span<const std::byte>& old, MapDraft& fresh) noexcept {
+  if (claimed_) return Status::already_reserved;
   const PackedKey key{*core_, bytes};
-  const std::uint64_t deadline_ns = deadline();
+  if (!key.is_valid(core_->geometry())) return Status::too_large;
+  const Unmet unmet = std::exchange(unmet_, {});
+  std::optional<std::size_t> ahead;  // what is had before the entry is claimed
+  if (!pool_->has_classes()) {
+    ahead = 0;
+  } else if (unmet.hash == key.hash && unmet.bytes != 0) {
+    ahead = unmet.bytes;
+  }
+  Status status = Status::exhausted;
   try {
-    // No buffer is waited for with the entry claimed, or with another buffer: whoever waits for either may have the last.
-    for (;;) {
-      const Unmet unmet = std::exchange(unmet_, {});
-      fresh = {};
-      fresh = prepare(bytes, unmet.hash == key.hash ? unmet.bytes : 0, deadline_ns);
-      if (!fresh) return fresh.status();
-      if (const Status status = claim_key(key, deadline_ns); status != Status::ok) return status;
-      const bool is_whole = claimed_->is_whole;
-      old = claimed_->value;
-      if (is_whole) fresh.resize(old.size());
-      if (is_whole && fresh) return Status::ok;
-      unclaim();
-      if (!is_whole) return Status::corrupt;
-    }
+    status = begin_update(key, ahead, old, fresh);
   } catch (const std::exception&) {
-    return Status::exhausted;
+    // no memory, no mapping now
+  }
+  if (status == Status::stopped) unmet_ = unmet;
+  return status;
+}
+
+// No buffer is waited for with the entry claimed, or with another buffer: whoever waits for either may have the last.
+Status MapWriterState::begin_update(const PackedKey& key, std::optional<std::size_t> ahead,
+                                    std::span<const std::byte>& old, MapDraft& fresh) {
+  const std::uint64_t deadline_ns = deadline();
+  for (;;) {
+    fresh = {};
+    if (ahead) {
+      fresh = prepare(key.text(), *ahead, deadline_ns);
+      if (!fresh) return fresh.status();
+    }
+    if (const Status status = claim_key(key, deadline_ns); status != Status::ok) return status;
+    const bool is_whole = claimed_->is_whole;
+    old = claimed_->value;
+    if (is_whole && (!fresh || fresh.room_ < old.size())) {
+      fresh = {};
+      fresh = draft_in(user_.acquire(places_.value_at + old.size()), key.text(), old.size());
+    }
+    if (is_whole && fresh) {
+      fresh.length_ = old.size();
+      return Status::ok;
+    }
+    unclaim();
+    if (!is_whole) return Status::corrupt;
+    if (fresh.status() != Status::exhausted) return fresh.status();
+    ahead = old.size();
   }
 }
 
 Status MapWriterState::flip(MapDraft& draft, std::optional<std::uint64_t> expected) noexcept {
   if (!draft) return draft.status();
+  unmet_ = {};
   const std::uint64_t deadline_ns = deadline();
   const PackedKey key{*core_, draft.key_};
   bool is_there = expected != 0;

@@ -154,6 +154,7 @@ Status MapWriterState::try_erase() noexcept {
 Status MapWriterState::erase(std::string_view bytes) noexcept {
   const PackedKey key{*core_, bytes};
   if (!key.is_valid(core_->geometry())) return Status::not_found;
+  unmet_ = {};
   const std::uint64_t deadline_ns = deadline();
   try {
     if (const Status status = why_not(); status != Status::ok) return status;

@@ -24,6 +24,8 @@ struct PackedKey {
     return bytes >= 1 && bytes <= geometry.key_bytes;
   }
 
+  std::string_view text() const noexcept { return {reinterpret_cast<const char*>(words.data()), bytes}; }
+
   std::array<std::uint64_t, layout::round_up(layout::kMaxKeyBytes, 8) / 8> words{};
   std::size_t bytes = 0;
   std::uint64_t hash = 0;

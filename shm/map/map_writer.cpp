@@ -78,7 +78,8 @@ void MapWriterState::move_to_larger(MapDraft& draft, std::size_t bytes) noexcept
   Buffer larger = user_.acquire(places_.value_at + bytes);
   if (!larger) {
     draft.status_ = larger.status();
-    if (claimed_) unmet_ = {.hash = claimed_->hash, .bytes = bytes};
+    const std::uint64_t hash = PackedKey{*core_, draft.key_}.hash;
+    if (claimed_ && claimed_->hash == hash) unmet_ = {.hash = hash, .bytes = bytes};
     return;
   }
   const std::span<const std::byte> old = draft.bytes();
@@ -98,6 +99,10 @@ MapDraft MapWriterState::prepare(std::string_view key, std::size_t bytes, std::u
   if (buffer.status() == Status::exhausted && timeout_.count() > 0) {
     buffer = user_.acquire_for(needed, left_until(deadline_ns));
   }
+  return draft_in(std::move(buffer), key, bytes);
+}
+
+MapDraft MapWriterState::draft_in(Buffer buffer, std::string_view key, std::size_t bytes) noexcept {
   if (!buffer) return MapDraft{buffer.status()};
   MapDraft draft{Status::ok};
   use(draft, std::move(buffer));
@@ -108,7 +113,7 @@ MapDraft MapWriterState::prepare(std::string_view key, std::size_t bytes, std::u
   }
   draft.writer_ = this;
   draft.length_ = bytes;
-  draft.most_ = most;
+  draft.most_ = core_->geometry().value_bytes;
   return draft;
 }
 

@@ -40,6 +40,9 @@ struct MapWriterState final : ForkHook {
 
  private:
   MapDraft prepare(std::string_view key, std::size_t bytes, std::uint64_t deadline_ns) noexcept;
+  MapDraft draft_in(Buffer buffer, std::string_view key, std::size_t bytes) noexcept;
+  Status begin_update(const PackedKey& key, std::optional<std::size_t> ahead, std::span<const std::byte>& old,
+                      MapDraft& fresh);
 
   struct Claimed {
     std::uint32_t entry = 0;
@@ -108,7 +111,7 @@ struct MapWriterState final : ForkHook {
   const std::byte* values_ = nullptr;
   layout::ValuePlaces places_;
   std::optional<Claimed> claimed_;
-  // For the value that could not be made larger with its entry claimed: for the next update of that key.
+  // For a value that could not be made larger with its entry claimed: the next update of that key waits for it.
   struct Unmet {
     std::uint64_t hash = 0;
     std::size_t bytes = 0;

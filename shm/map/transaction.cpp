@@ -116,6 +116,7 @@ Status MapWriterState::try_commit(std::vector<MapDraft>& drafts, std::vector<Cla
 
 Status MapWriterState::commit(std::vector<MapDraft>& drafts) noexcept {
   if (claimed_) return Status::already_reserved;
+  unmet_ = {};
   const std::uint64_t deadline_ns = deadline();
   std::vector<Claimed> claims;
   Status status = Status::version_changed;
@@ -132,7 +133,7 @@ Status MapWriterState::commit(std::vector<MapDraft>& drafts) noexcept {
     release_all(claims);
     status = Status::exhausted;
   }
-  return status;
+  return status == Status::version_changed ? Status::corrupt : status;  // nobody changes keys as often as that
 }
 
 }  // namespace SAPBUF_DETAIL

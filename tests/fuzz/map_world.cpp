@@ -62,8 +62,10 @@ struct Busy {
 std::uint64_t root_shape(Input& input, std::uint64_t buffers) {
   const std::uint8_t choice = input.byte();
   if ((choice & 0x80) != 0) return 0;
-  const std::uint64_t index = choice % 36 * (buffers / 16);
-  return layout::Root::make(static_cast<std::uint32_t>(index), input.byte() & 7).word;
+  const std::uint8_t second = input.byte();
+  std::uint64_t index = choice % 36 * (buffers / 16);
+  if (buffers > 16) index -= std::min<std::uint64_t>(index, second >> 3 & 7);  // pieces between them
+  return layout::Root::make(static_cast<std::uint32_t>(index), second & 7).word;
 }
 
 std::uint64_t slot_shape(Input& input, std::uint64_t offset, std::uint64_t buffers) {

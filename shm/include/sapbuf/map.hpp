@@ -333,13 +333,14 @@ class [[nodiscard]] MapDraft {
   // In place, as large as it was asked for; what stands in it is what others left.
   std::span<std::byte> bytes() const noexcept { return {data_, buffer_ ? length_ : 0}; }
   // Makes it larger or smaller; what stands in it stays. Without an effect if it would be too large. In a pool with size
-  // classes it needs another buffer to get larger, and waits for none: if there is none, status() is `exhausted` from
-  // then on, and it cannot be flipped. One that gets smaller keeps its buffer.
+  // classes it needs another buffer to get larger, and waits for none: if there is none, this gives no bytes, status() is
+  // `exhausted` from then on, and it cannot be flipped. One that gets smaller keeps its buffer.
   std::span<std::byte> resize(std::size_t bytes) noexcept {
     if (bytes <= room_) {
       length_ = bytes;
     } else if (bytes <= most_ && *this) {
       move_to_larger(bytes);
+      if (!*this) return {};
     }
     return this->bytes();
   }
