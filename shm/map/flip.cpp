@@ -67,8 +67,8 @@ void MapWriterState::count_change(layout::Word& figure) noexcept {
 
 Status MapWriterState::end_update(MapDraft& fresh) noexcept {
   const Claimed& had = *claimed_;
-  Status status = fresh.status();
-  if (status == Status::ok) status = why_not();
+  Status status = why_not();
+  if (status == Status::ok) status = fresh.status();
   if (status == Status::ok) status = point_to(fresh, had.entry, had.life, had.version + 1);
   if (status == Status::ok) count_change(slot_->flipped);
   unclaim();
@@ -76,6 +76,7 @@ Status MapWriterState::end_update(MapDraft& fresh) noexcept {
 }
 
 Status MapWriterState::begin_update(std::string_view bytes, std::span<const std::byte>& old, MapDraft& fresh) noexcept {
+  if (const Status status = why_not(); status != Status::ok) return status;
   if (claimed_) return Status::already_reserved;
   const PackedKey key{*core_, bytes};
   if (!key.is_valid(core_->geometry())) return Status::too_large;
@@ -126,6 +127,7 @@ Status MapWriterState::begin_update(const PackedKey& key, std::optional<std::siz
 
 Status MapWriterState::flip(MapDraft& draft, std::optional<std::uint64_t> expected) noexcept {
   if (!draft) return draft.status();
+  if (claimed_) return Status::already_reserved;  // from within update()
   unmet_ = {};
   const std::uint64_t deadline_ns = deadline();
   const PackedKey key{*core_, draft.key_};

@@ -152,6 +152,7 @@ Status MapWriterState::try_erase() noexcept {
 }
 
 Status MapWriterState::erase(std::string_view bytes) noexcept {
+  if (claimed_) return Status::already_reserved;  // from within update()
   const PackedKey key{*core_, bytes};
   if (!key.is_valid(core_->geometry())) return Status::not_found;
   unmet_ = {};

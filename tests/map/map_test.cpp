@@ -111,12 +111,17 @@ BOOST_AUTO_TEST_CASE(update_sees_the_old_value) {
   BOOST_TEST(number_in(reader.read("count").bytes()) == 42U);
   BOOST_CHECK_THROW(static_cast<void>(writer.update("count", [](auto, MapDraft&) { throw std::runtime_error("no"); })),
                     std::runtime_error);
-  Status within = Status::ok;
+  MapDraft before = writer.prepare("not there", 1);
   BOOST_TEST((writer.update("count", [&](auto old, MapDraft& fresh) {
-    within = writer.put("other", "1");
+    BOOST_TEST((writer.put("other", "1") == Status::already_reserved));
+    BOOST_TEST((before.flip() == Status::already_reserved));
+    BOOST_TEST((writer.erase("count") == Status::already_reserved));
+    BOOST_TEST((writer.erase("not there") == Status::already_reserved));
+    BOOST_TEST((writer.update("count", [](auto, MapDraft&) {}) == Status::already_reserved));
     std::memcpy(fresh.bytes().data(), old.data(), old.size());
   }) == Status::ok));
-  BOOST_TEST((within == Status::already_reserved));
+  BOOST_TEST((reader.read("not there").status() == Status::not_found));
+  BOOST_TEST(broken_map_invariant(fixture.map) == "");
   BOOST_TEST(number_in(reader.read("count").bytes()) == 42U);
   BOOST_TEST(reader.read("count").version() == 3U);
   BOOST_TEST((writer.put("count", "free again") == Status::ok));
@@ -634,6 +639,22 @@ BOOST_AUTO_TEST_CASE(in_a_child_of_fork_handles_say_so) {
   BOOST_TEST(status == 0);
   BOOST_TEST(value.text() == "v");
   BOOST_TEST((writer.put("k", "w") == Status::ok));
+}
+
+BOOST_AUTO_TEST_CASE(in_a_child_of_fork_no_entry_is_claimed) {
+  const SizesFixture fixture{1 << 20};
+  MapWriter writer{fixture.map, {.timeout = 0ms}};
+  BOOST_TEST((writer.put("k", "v") == Status::ok));
+  const auto same = [](std::span<const std::byte> old, MapDraft& fresh) {
+    std::copy(old.begin(), old.end(), fresh.bytes().begin());
+  };
+  const pid_t child = ::fork();
+  if (child == 0) ::_exit(writer.update("k", same) == Status::forked ? 0 : 1);
+  int status = -1;
+  ::waitpid(child, &status, 0);
+  BOOST_TEST(status == 0);
+  BOOST_TEST(fixture.map.core()->entry(0).claim.load() == 0U);
+  BOOST_TEST((writer.update("k", same) == Status::ok));
 }
 
 // As if something had unmapped what proves that they live.
