@@ -125,8 +125,7 @@ void acquire_small_run(Hand& hand, const PoolScene&) { static_cast<void>(hand.ta
 void acquire_middle(Hand& hand, const PoolScene&) { static_cast<void>(hand.take(kMiddleBytes)); }
 void acquire_largest(Hand& hand, const PoolScene&) { static_cast<void>(hand.take(kLargestBytes)); }
 void acquire_middle_again(Hand& hand, const PoolScene& scene) {
-  acquire_middle(hand, scene);
-  hand.release_last();
+  if (hand.take(kMiddleBytes) == Status::ok) hand.release_last();  // a bystander may have all that there is
   acquire_middle(hand, scene);
 }
 void release_run(Hand& hand, const PoolScene&) { hand.release_run(); }
