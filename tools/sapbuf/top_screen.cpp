@@ -121,6 +121,10 @@ void Screen::show(const std::string& title, const std::vector<std::string>& line
 Screen::Event Screen::wait(std::chrono::milliseconds time) {
   const auto until = std::chrono::steady_clock::now() + time;
   while (!stop_requested()) {
+    if (!typed_.empty()) {
+      take_typed();
+      return Event::key;
+    }
     if (screen_is_to_stop.exchange(false)) stop_until_continued();
     if (screen_is_lost.exchange(false)) {
       enter();
@@ -135,11 +139,16 @@ Screen::Event Screen::wait(std::chrono::milliseconds time) {
     const ssize_t got = ::read(STDIN_FILENO, typed, sizeof typed);
     if (got == 0 || (got < 0 && errno != EINTR && errno != EAGAIN)) request_stop();  // the terminal is gone
     if (got <= 0) continue;
-    // Cursor keys come as ESC [ A, or ESC O A.
-    key_ = got >= 3 && typed[0] == '\x1b' ? typed[2] : typed[0];
-    return Event::key;
+    typed_.assign(typed, static_cast<std::size_t>(got));
   }
   return Event::none;
+}
+
+// Several may have come at once. Cursor keys come as ESC [ A, or ESC O A.
+void Screen::take_typed() {
+  const std::size_t size = typed_[0] == '\x1b' && typed_.size() >= 3 ? 3 : 1;
+  key_ = typed_[size - 1];
+  typed_.erase(0, size);
 }
 
 }  // namespace sapbuf::tools

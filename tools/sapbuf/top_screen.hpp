@@ -38,9 +38,11 @@ class Screen {
   void enter() const;
   void leave() const noexcept;
   void stop_until_continued();
+  void take_typed();
 
   termios before_{};
   char key_ = 0;
+  std::string typed_;  // and not taken yet
 };
 
 }  // namespace sapbuf::tools
