@@ -346,7 +346,8 @@ class [[nodiscard]] MapDraft {
   }
 
   // Makes it the key's value, whether the key was there or not. Status::ok, or: timeout, stopped, full (the map has as
-  // many keys as it can), closed, forked, declared_dead, corrupt; it is still there then.
+  // many keys as it can), already_reserved (from within update()), closed, forked, declared_dead, corrupt; it is still
+  // there then.
   Status flip() noexcept;
   // The same if the key's version is this one still; version_changed otherwise. 0: if the key is not there.
   Status flip_if(std::uint64_t version) noexcept;
@@ -392,7 +393,7 @@ class MapWriter {
   }
   // A value to be filled in place.
   MapDraft prepare(const MapKey& key, std::size_t bytes) noexcept;
-  // not_found if it is not there. Who reads its value keeps that.
+  // not_found if it is not there; already_reserved from within update(). Who reads its value keeps that.
   Status erase(const MapKey& key) noexcept;
   // Calls `f(std::span<const std::byte> old, MapDraft& fresh)`, which fills the new value, as large as the old one or
   // resized; nobody else changes the key meanwhile. not_found if it is not there; exhausted if it could not be made larger
