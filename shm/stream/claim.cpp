@@ -76,7 +76,7 @@ bool look_at_cursor(WriterState& writer) noexcept {
 Status claim_extent(WriterState& writer, std::uint64_t span) noexcept {
   StreamCore& core = *writer.core;
   const std::uint64_t granule_bytes = core.geometry().granule_bytes;
-  const std::uint64_t least = layout::round_up(core.geometry().extent_overhead() + span, granule_bytes);
+  const std::uint64_t least = least_extent_for(core.geometry(), span);
   Room room;
   for (;;) {
     std::uint64_t bytes = wanted_bytes(writer, span);

@@ -8,6 +8,11 @@
 
 namespace SAPBUF_DETAIL {
 
+// What a frame of `span` bytes takes at the least: a multiple of the granule.
+inline std::uint64_t least_extent_for(const layout::StreamGeometry& geometry, std::uint64_t span) noexcept {
+  return layout::round_up(geometry.extent_overhead() + span, geometry.granule_bytes);
+}
+
 // Bytes for the next claim of a writer that has a frame of `span` bytes to place: what it aims at, or so much that
 // frames of this size leave little over. A multiple of the granule, with room for the frame.
 std::uint64_t wanted_bytes(const WriterState& writer, std::uint64_t span) noexcept;

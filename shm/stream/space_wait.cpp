@@ -1,5 +1,4 @@
 #include "stream/space_wait.hpp"
-#include "stream/durable_readers.hpp"
 
 #include <algorithm>
 
@@ -10,6 +9,8 @@
 #include "segment/recovery.hpp"
 #include "segment/registry.hpp"
 #include "stream/attached_buffers.hpp"
+#include "stream/durable_readers.hpp"
+#include "stream/extent_size.hpp"
 #include "stream/flip.hpp"
 #include "stream/own_ranges.hpp"
 #include "stream/reclaim.hpp"
@@ -31,6 +32,11 @@ std::uint64_t deadline_of(const WriterState& writer) noexcept {
   const auto milliseconds = static_cast<std::uint64_t>(std::max<std::int64_t>(0, writer.timeout.count()));
   const std::uint64_t now = platform::monotonic_ns();
   return milliseconds > (~now) / 1'000'000u ? ~std::uint64_t{0} : now + milliseconds * 1'000'000u;
+}
+
+bool has_room_for(StreamCore& core, const ActiveSlab& active, std::uint64_t bytes) noexcept {
+  return active.offset_bytes + bytes <= core.geometry().slab_bytes &&
+         !is_array_full(core.geometry(), core.attached(active.slab));
 }
 
 // How long a wait for space has lasted, and what comes next.
@@ -113,9 +119,10 @@ int event_fd(WriterState& writer) {
 
 void arm_event_fd(WriterState& writer, std::uint64_t span) noexcept {
   StreamCore& core = *writer.core;
+  const std::uint64_t least = core.in_total_order() ? span : least_extent_for(core.geometry(), span);
   const auto has_room = [&] {
     const ActiveSlab active = load_active(core);
-    return !active.valid() || active.offset_bytes + span <= core.geometry().slab_bytes || may_have_free_slab(core);
+    return !active.valid() || has_room_for(core, active, least) || may_have_free_slab(core);
   };
   writer.event_fd->arm(core.control().space, Wakers::use_full_fences, has_room, [&] { return next_given_up_ns(core); });
 }
@@ -125,8 +132,7 @@ Status look_for_room(WriterState& writer, std::uint64_t least, std::uint64_t& by
   for (;;) {
     const ActiveSlab active = load_active(core);
     if (!active.valid() || core.truncated()) return Status::corrupt;
-    if (active.offset_bytes + least <= core.geometry().slab_bytes &&
-        !is_array_full(core.geometry(), core.attached(active.slab))) {
+    if (has_room_for(core, active, least)) {
       bytes = std::min(bytes, core.geometry().slab_bytes - active.offset_bytes);
       return Status::ok;
     }
