@@ -27,24 +27,26 @@ inline Finding glance(const ReaderState& reader) noexcept {
 }
 
 // Looks for a message, and pins the slabs for it: in an `overwrite` stream nothing may be taken for a frame that is not
-// pinned. False: there is none now, and nothing is pinned.
-inline bool pin_message(ReaderState& reader) {
+// pinned. Unless it finds one, nothing is pinned. Unclear: a slab is just being reclaimed.
+inline Finding try_to_pin_message(ReaderState& reader) {
   const Finding glanced = glance(reader);
-  if (glanced != Finding::unclear) return glanced == Finding::message;
+  if (glanced != Finding::unclear) return glanced;
   for (;;) {
     reader.windows.refresh();
-    if (!reader.pins.pin()) return false;
+    if (!reader.pins.pin()) return Finding::unclear;
     const Finding found = reader.windows.find_message();
-    if (found == Finding::message) return true;
+    if (found == Finding::message) return found;
     reader.pins.unpin();
-    if (found == Finding::nothing) return false;
+    if (found == Finding::nothing) return found;
   }
 }
+inline bool pin_message(ReaderState& reader) { return try_to_pin_message(reader) == Finding::message; }
 
-inline bool look(ReaderState& reader) {
-  const bool found = pin_message(reader);
-  if (found) reader.pins.undo_pin();
+inline Finding look_closely(ReaderState& reader) {
+  const Finding found = try_to_pin_message(reader);
+  if (found == Finding::message) reader.pins.undo_pin();
   return found;
 }
+inline bool look(ReaderState& reader) { return look_closely(reader) == Finding::message; }
 
 }  // namespace SAPBUF_DETAIL

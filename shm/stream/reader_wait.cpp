@@ -37,6 +37,12 @@ std::uint64_t longest_nap(const ReaderState& reader, bool obstructed) noexcept {
   return reader.stop != nullptr ? kStoppableNapNs : kLongestSleepNs;
 }
 
+bool somebody_writes(StreamCore& core) noexcept {
+  return any_participant(core, [](std::uint32_t, layout::SlotRegistration registration) {
+    return registration.role() == layout::SlotRole::writer;
+  });
+}
+
 bool ends_with_the_stream(ReaderState& reader) { return reader.until_finished && is_finished(reader); }
 
 }  // namespace
@@ -45,10 +51,11 @@ bool is_finished(ReaderState& reader) {
   StreamCore& core = reader.attachment.core();
   // finish: acquire, so that who is still attached, and what was committed, are seen as they were then at the least.
   if (core.control().finished_writers.load(std::memory_order_acquire) == 0) return false;
-  const bool somebody_writes = any_participant(core, [](std::uint32_t, layout::SlotRegistration registration) {
-    return registration.role() == layout::SlotRole::writer;
-  });
-  return !somebody_writes && !look(reader);
+  if (somebody_writes(core)) {  // or died, and is in nobody's way
+    recover_while_waiting(core.segment(), reader.recovery_tried_ns, Sweepers::one);
+    if (somebody_writes(core)) return false;
+  }
+  return look_closely(reader) == Finding::nothing;
 }
 
 int event_fd(ReaderState& reader) {

@@ -1,8 +1,11 @@
 // The end of a stream: a writer says that no more comes, and readers learn of it behind all that came.
 #include <boost/test/data/test_case.hpp>
 #include <boost/test/unit_test.hpp>
+
 #include <thread>
 
+#include "segment/maintenance_lock.hpp"
+#include "support/child.hpp"
 #include "support/every_stream.hpp"
 #include "support/main_stream.hpp"
 #include "support/stream.hpp"
@@ -11,6 +14,7 @@ namespace sapbuf::test {
 namespace {
 
 using namespace std::chrono_literals;
+namespace data = boost::unit_test::data;
 
 using Texts = std::vector<std::string>;
 
@@ -58,6 +62,58 @@ BOOST_DATA_TEST_CASE(it_is_not_finished_while_somebody_writes, kEveryStream, ord
   BOOST_TEST(!stream.reader.is_finished());
   BOOST_TEST(texts(stream.reader) == Texts{"more"}, boost::test_tools::per_element());
   BOOST_TEST(stream.reader.is_finished());
+}
+
+BOOST_DATA_TEST_CASE(a_writer_that_was_killed_keeps_nobody_waiting, kEveryStream, order, on_full) {
+  const TestName name;
+  const Segment segment = Segment::create(name, {.order = order, .on_full = on_full});
+  Writer writer{segment};
+  Reader reader{segment, {.until_finished = true}};
+  Child idle{[&](Link& link) {
+    const Writer own{Segment::open(name)};
+    link.say(1);
+    link.hear();
+  }};
+  BOOST_TEST(idle.hear() == 1U);
+  BOOST_TEST(writer.finish() == Status::ok);
+  BOOST_TEST(!reader.is_finished());
+  idle.kill();
+  BOOST_TEST(!reader.wait_for(kPatience));
+  BOOST_TEST(reader.is_finished());
+}
+
+// What stands in a slab that somebody is about to reclaim may be lost, or be read yet. One who sheds buffers for a pool is no
+// writer, and can be stopped there.
+BOOST_DATA_TEST_CASE(it_is_not_finished_while_a_slab_is_being_reclaimed, data::make(kOrders), order) {
+  const TestName name;
+  const Segment segment = Segment::create(name, {.slab_bytes = 4096, .order = order, .on_full = OnFull::overwrite});
+  Writer writer{segment};
+  Reader reader{segment};
+  while (main_stream(segment).descriptor(0).life.load() == layout::SlabLife::make(1, layout::SlabState::active).word) {
+    BOOST_TEST_REQUIRE(writer.write(std::string(100, '.')) == Status::ok);  // until its slab is sealed
+  }
+  BOOST_TEST(writer.write("last") == Status::ok);
+  BOOST_TEST(writer.finish() == Status::ok);
+  Child reclaiming{[&](Link& link) {
+    const Segment own = Segment::open(name);
+    const detail::MaintenanceLock lock{main_stream(own)};
+    layout::Word& life = main_stream(own).descriptor(0).life;
+    const layout::SlabLife readable{life.load()};
+    life.store(layout::SlabLife::make(readable.generation(), layout::SlabState::reclaiming).word);
+    link.say(1);
+    link.hear();
+    life.store(readable.word);
+  }};
+  BOOST_TEST(reclaiming.hear() == 1U);
+  BOOST_TEST(!reader.is_finished());
+  reclaiming.say(1);
+  BOOST_TEST(reclaiming.wait() == 0);
+  BOOST_TEST(!reader.is_finished());
+  Texts all;
+  for (Texts some = texts(reader); !some.empty(); some = texts(reader)) all.insert(all.end(), some.begin(), some.end());
+  BOOST_TEST(all.back() == "last");
+  BOOST_TEST(reader.lost() == 0U);
+  BOOST_TEST(reader.is_finished());
 }
 
 BOOST_DATA_TEST_CASE(a_reader_that_waits_is_told, kEveryStream, order, on_full) {
