@@ -60,8 +60,8 @@ struct alignas(kLineBytes) StreamSlot {
   //   crash       harmless
   alignas(kLineBytes) Word revoked;
   // Reader: messages committed in all generations before its first one, plus one; 0 if nobody counted them.
-  //   written by  the reader, before its registration
-  //   read by     the reader, and whoever settles it
+  //   written by  the reader, before its registration; one that goes on in another's place, also behind that
+  //   read by     the reader
   //   edge        registry
   //   crash       harmless
   Word base_messages;

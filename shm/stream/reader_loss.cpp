@@ -7,6 +7,14 @@ constexpr auto relaxed = std::memory_order_relaxed;
 
 }  // namespace
 
+void ReaderLoss::begin_behind(std::optional<std::uint64_t> messages, std::span<const Window> windows) noexcept {
+  layout::StreamSlot& slot = attachment_.slot();
+  if (slot.base_messages.load(relaxed) != 0 || !messages) return;
+  std::uint64_t passed = 0;
+  for (const Window& window : windows) passed += window.passed.messages;
+  if (passed <= *messages) slot.base_messages.store(*messages - passed + 1, relaxed);
+}
+
 std::optional<std::uint64_t> ReaderLoss::messages_before(std::span<const Window> windows) const noexcept {
   const layout::StreamSlot& slot = attachment_.slot();
   const std::uint64_t base = slot.base_messages.load(relaxed);
@@ -38,6 +46,7 @@ void ReaderLoss::account_for_gap(const Window& first) noexcept {
       attachment_.core().descriptor(first.slab).messages_before.load(std::memory_order_acquire);
   layout::StreamSlot& slot = attachment_.slot();
   const std::uint64_t base = slot.base_messages.load(relaxed);
+  if (base == 0) return;  // nobody counted them
   const std::uint64_t known = base + passed_before_ + slot.lost.load(relaxed);
   if (before > known) slot.lost.store(slot.lost.load(relaxed) + (before - known), relaxed);
 }

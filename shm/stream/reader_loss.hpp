@@ -30,6 +30,9 @@ class ReaderLoss {
     resumes_ = true;
     missed_ = missed;
   }
+  // So many messages of the stream stand before the reader's position, if somebody counted them; for one that begins with
+  // a generation of which that is not known, because one before it is not closed.
+  void begin_behind(std::optional<std::uint64_t> messages, std::span<const Window> windows) noexcept;
   // Messages of the stream before the reader's position: what it got, and what it did not. Nothing if nobody counted them.
   std::optional<std::uint64_t> messages_before(std::span<const Window> windows) const noexcept;
   // See Reader.

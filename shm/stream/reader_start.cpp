@@ -28,8 +28,9 @@ void choose_start(StreamCore& core, const ReaderOptions& options, std::uint32_t 
     if (is_named(core, *start.durable)) start.resumes_from = core.durable_reader(*start.durable).hold.load(relaxed);
   }
   const bool newest = options.from == From::newest && !start.resumes_from;
-  // What idle writers have left open would be held until the next look. Total order leaves nothing open.
-  if (newest && !core.in_total_order()) close_ended(core, active);
+  // What idle writers have left open would be held until the next look: total order leaves nothing open. And one that
+  // goes on somewhere asks how many messages stood before that.
+  if (start.resumes_from || (newest && !core.in_total_order())) close_ended(core, active);
   // A reader of the newest still needs the generations that somebody may yet write into.
   const auto first =
       find_oldest(core, newest ? core.control().closed_through.load(relaxed) + 1 : start.resumes_from.value_or(1));
@@ -88,9 +89,11 @@ void resume_position(ReaderState& reader, std::uint64_t from_generation) {
   reader.windows.discover(expect_active(core));
   reader.attachment.check_not_corrupt();
   std::optional<std::uint64_t> missed = 0;
-  if (reader.windows.front().generation != from_generation) {
+  const auto before = reader.durable->passed();
+  if (reader.windows.front().generation == from_generation) {
+    reader.loss.begin_behind(before, reader.windows.all());
+  } else {
     // Both count what was passed in the generations that are there.
-    const auto before = reader.durable->passed();
     const auto now = reader.loss.messages_before(reader.windows.all());
     missed = before && now ? std::optional{*now - std::min(*now, *before)} : std::nullopt;
   }
