@@ -33,6 +33,11 @@ Reader::~Reader() { close(); }
 
 void Reader::close() noexcept { detail::close_reader(std::exchange(state_, nullptr)); }
 
+void Reader::abandon() noexcept {
+  if (state_ != nullptr) state_->walk.abandon();
+  close();
+}
+
 namespace {
 
 [[noreturn, gnu::cold, gnu::noinline]] void throw_not_ready(const detail::ReaderState* state) {

@@ -56,10 +56,8 @@ Stretch ReaderWalk::next(const std::byte* at, Handed handed) noexcept {
 }
 
 void ReaderWalk::end(const std::byte* at, Handed handed) noexcept {
-  if (!attachment_.is_current()) {  // the slot is somebody else's
-    end_range();
-    return;
-  }
+  const bool is_others = !attachment_.is_current();
+  if (is_others || is_abandoned_) return end_range();
   if (!is_at_end()) leave_place(at, handed);  // the loop was left early
   windows_.store_position();
   end_range();

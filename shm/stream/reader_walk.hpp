@@ -26,6 +26,8 @@ class ReaderWalk final : public RangeOwner {
   // `at` is how far it came.
   Stretch next(const std::byte* at, Handed handed) noexcept;
   void end(const std::byte* at, Handed handed) noexcept;
+  // The range that is alive was not read, as if its reader was killed. The reader leaves with it.
+  void abandon() noexcept { is_abandoned_ = true; }
 
   // That the walk of the last range went over.
   std::uint64_t bytes() const noexcept { return bytes_; }
@@ -47,6 +49,7 @@ class ReaderWalk final : public RangeOwner {
   std::size_t window_ = 0;
   std::size_t place_ = 0;  // in the window
   std::uint64_t bytes_ = 0;
+  bool is_abandoned_ = false;
 };
 
 }  // namespace SAPBUF_DETAIL

@@ -141,6 +141,51 @@ BOOST_DATA_TEST_CASE(the_range_that_it_was_killed_in_comes_again_and_nothing_els
   BOOST_TEST(broken_invariant(segment) == "");
 }
 
+BOOST_DATA_TEST_CASE(the_range_that_it_abandoned_comes_again_and_nothing_else, kEveryStream, order, on_full) {
+  const TestName name;
+  const Segment segment = Segment::create(name, options_with(order, on_full));
+  Writer writer{segment, {.timeout = kPatience}};
+  put_numbers(writer, 0, 150);  // in more slabs than one
+  Reader first{segment, durable()};
+  BOOST_TEST_SAME(numbers(first, 10), from_to(0, 10));
+  {
+    const PinnedRange range = first.pin();
+    for (const Frame& frame : range) static_cast<void>(frame);
+    first.abandon();
+    BOOST_TEST(error_of([&] { static_cast<void>(first.pin()); }) == Errc::invalid_argument);
+  }
+  Reader second{segment, durable()};
+  BOOST_TEST_SAME(numbers(second, 20), from_to(10, 30));
+  second.abandon();  // no range is alive: as if it was closed
+  second.abandon();
+  Reader third{segment, durable()};
+  BOOST_TEST_SAME(numbers(third), from_to(30, 150));
+  BOOST_TEST(broken_invariant(segment) == "");
+}
+
+// Its place is in a generation behind one that nobody closed yet: so nobody has counted what stands before it.
+BOOST_DATA_TEST_CASE(one_that_goes_on_counts_what_is_overwritten_behind_its_place, data::make(kOrders), order) {
+  const TestName name;
+  const Segment segment = Segment::create(name, options_with(order, OnFull::overwrite));
+  Writer writer{segment, {.timeout = kPatience}};
+  for (const std::uint32_t before : {85u, 100u, 128u, 171u}) {
+    put_numbers(writer, 0, before);
+    {
+      Reader reader{segment, durable()};
+      while (!texts(reader).empty()) {
+      }
+    }
+    {
+      Reader reader{segment, durable()};
+      put_numbers(writer, 0, 5000);
+      const std::size_t seen = numbers(reader).size();
+      BOOST_TEST(seen + reader.lost() == 5000U);
+    }
+    Reader next{segment, durable()};
+    BOOST_TEST(next.missed_before().value_or(99) == 0U);
+  }
+}
+
 BOOST_DATA_TEST_CASE(the_stream_keeps_for_it_what_it_has_not_read, data::make(kOrders), order) {
   const TestName name;
   const Segment segment = Segment::create(name, options_with(order, OnFull::block));

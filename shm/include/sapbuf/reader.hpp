@@ -291,9 +291,9 @@ class Reader {
   // pin().
   std::uint64_t skip_to_newest();
 
-  // Whether all has been read, and no more comes: a writer said so (Writer::finish()), and none is attached any more, but for
-  // the dead that nobody recovered yet. A writer that comes later, before it has left too, makes it false again. Throws as
-  // pin().
+  // Whether all has been read, and no more comes: a writer said so (Writer::finish()), and none is attached any more. One that
+  // died is recovered here, if nobody else did, some milliseconds later at the most. A writer that comes later, before it has
+  // left too, makes it false again. Throws as pin().
   bool is_finished();
 
   // Whether the segment still has its name: false once it was removed, also if there is a new one of that name by now.
@@ -315,6 +315,9 @@ class Reader {
   // Using the reader afterwards throws Errc::invalid_argument. Detaches now and lets go of everything; while a range is
   // alive, what the range keeps stays, and the reader detaches when the range goes.
   void close() noexcept;
+  // As close(). But a durable reader leaves as if it was killed: what the range that is alive handed out counts as not
+  // read, and comes again to the next one of its name. For a program that could not do what it reads the messages for.
+  void abandon() noexcept;
 
  private:
   // Pins what is there; null if there is nothing.
