@@ -137,4 +137,36 @@ test_what_was_given_up_is_told() {
   done
 }
 
+# to_full_device: what is read goes nowhere, and says so
+to_full_device() {
+  # shellcheck disable=SC2016  # the inner shell's variables
+  expect "$failure" bash -c 'exec "$@" >/dev/full' - "$sapbuf" sub "$stream" --durable --name audit --idle-exit 0
+  said 'cannot write to standard output: No space left'
+}
+
+test_what_cannot_be_written_comes_again() {
+  durable_stream --slabs 4
+  put 1 10
+  took 4 1 4
+  to_full_device
+  took 100 5 10
+  put 11 600  # in more slabs than one
+  to_full_device
+  took 1000 11 600
+}
+
+test_what_nobody_took_comes_again() {
+  durable_stream --slabs 4
+  put 1 10
+  mkfifo "$directory/pipe"
+  head -c 0 "$directory/pipe" &
+  local -r reading=$!
+  # shellcheck disable=SC2016  # the inner shell's variables
+  start audit bash -c 'exec 9>"$1"; wait_for=$2; while kill -0 "$wait_for" 2>/dev/null; do :; done; exec "${@:3}" >&9 9>&-' - \
+    "$directory/pipe" "$reading" "$sapbuf" sub "$stream" --durable --name audit --idle-exit 0
+  wait "$reading"
+  ends audit "$done"
+  took 100 1 10
+}
+
 run_cases

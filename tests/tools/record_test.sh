@@ -254,6 +254,39 @@ test_a_full_disk_is_told_and_leaves_what_has_room() {
   seq "$messages" | cmp - "$directory/out"
 }
 
+test_what_a_full_disk_kept_out_comes_to_the_next_durable_recorder() {
+  expect "$done" "$sapbuf" create "$stream" --slabs 4 --slab-bytes 4MiB --durable-readers 1
+  expect "$done" "$sapbuf" record "$stream" "$directory/none" --durable --name audit --count 0
+  seq 200000 | "$sapbuf" pub "$stream" 2>/dev/null
+  # shellcheck disable=SC2016  # the inner shell's variables
+  expect "$failure" bash -c 'ulimit -f 2500; exec "$@"' - \
+    "$sapbuf" record "$stream" "$directory/first" --durable --name audit --duration 5000
+  said 'are not in it, and come to the next recorder named audit'
+  expect "$done" "$sapbuf" record "$stream" "$directory/second" --durable --name audit --duration 200
+  expect "$done" "$sapbuf" create "$stream/copy" --slabs 8 --slab-bytes 4MiB
+  expect "$done" "$sapbuf" replay "$directory/first" "$stream/copy" --as-fast-as-possible
+  expect "$done" "$sapbuf" replay "$directory/second" "$stream/copy" --as-fast-as-possible
+  expect "$done" "$sapbuf" sub "$stream/copy" --idle-exit 0
+  seq 200000 | cmp - "$directory/out"
+}
+
+# What fails at its file has not been there, to the stream.
+test_a_recorder_without_a_file_leaves_the_stream_as_it_was() {
+  expect "$done" "$sapbuf" create "$stream" --durable-readers 1 --retain
+  echo precious >"$directory/file"
+  expect "$failure" "$sapbuf" record "$stream" "$directory/file" --durable --name audit
+  expect "$failure" "$sapbuf" record "$stream" "$directory/missing/file" --durable --name audit
+  expect "$failure" "$sapbuf" record "$stream" "$directory/missing/file"
+  equal "$(status '.facilities[0] | [.awaits_first_reader, (.durable_readers | length)] | tostring')" '[true,0]'
+  # And what fails at the stream leaves no file, and the one that was there.
+  expect "$done" "$sapbuf" create "$stream/plain"
+  expect "$failure" "$sapbuf" record "$stream/plain" "$directory/new" --durable --name audit
+  said 'durable-readers'
+  [[ ! -e $directory/new ]] || die 'an empty file was left behind'
+  expect "$failure" "$sapbuf" record "$stream/plain" "$directory/file" --force --durable --name audit
+  equal "$(cat "$directory/file")" precious
+}
+
 test_what_is_there_is_not_written_over() {
   expect "$done" "$sapbuf" create "$stream"
   echo precious >"$directory/file"

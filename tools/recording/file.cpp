@@ -36,24 +36,26 @@ bool is_regular(int fd) noexcept {
 File File::open(const std::string& path) {
   const int fd = open_file(path, O_RDONLY | O_NONBLOCK);  // a FIFO is opened at once, and refused
   if (fd < 0) throw RecordingError::of_errno(path);
-  File file{fd, path};
+  File file{fd, path, false};
   if (!is_regular(fd)) throw RecordingError(RecordingError::Kind::no_recording, path + " is no regular file");
   return file;
 }
 
 File File::create(const std::string& path, bool overwrite) {
-  const int fd = open_file(path, O_RDWR | O_NONBLOCK | O_CREAT | (overwrite ? 0 : O_EXCL));
+  constexpr int kFlags = O_RDWR | O_NONBLOCK;
+  int fd = open_file(path, kFlags | O_CREAT | O_EXCL);
+  const bool is_new = fd >= 0;
+  if (!is_new && errno == EEXIST && overwrite) fd = open_file(path, kFlags);
   if (fd < 0) throw RecordingError::of_errno(path);
-  File file{fd, path};
+  File file{fd, path, is_new};
   if (!is_regular(fd)) throw RecordingError(RecordingError::Kind::system, path + " is no regular file");
   if (::flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
     throw RecordingError(RecordingError::Kind::in_use, path + ": somebody else records to it");
   }
-  if (!file.cut(0)) throw RecordingError::of_errno(path);
   return file;
 }
 
-File::File(File&& other) noexcept : fd_(std::exchange(other.fd_, -1)), path_(std::move(other.path_)) {}
+File::File(File&& other) noexcept : fd_(std::exchange(other.fd_, -1)), path_(std::move(other.path_)), is_new_(other.is_new_) {}
 
 File::~File() {
   if (fd_ >= 0) ::close(fd_);

@@ -26,15 +26,18 @@ void append(std::vector<std::byte>& to, std::span<const std::byte> bytes) {
 
 }  // namespace
 
-RecordingWriter::RecordingWriter(const std::string& path, std::string_view source, std::uint64_t started_ns,
+File RecordingWriter::claim(const std::string& path, const RecordingOptions& options) {
+  if (options.compress && !can_compress()) {
+    throw RecordingError(RecordingError::Kind::no_zstd, kHowToGetZstd);  // before there is a file
+  }
+  return File::create(path, options.overwrite);
+}
+
+RecordingWriter::RecordingWriter(File&& claimed, std::string_view source, std::uint64_t started_ns,
                                  const RecordingOptions& options)
-    : options_(options), file_([&] {
-        if (options.compress && !can_compress()) {
-          throw RecordingError(RecordingError::Kind::no_zstd, kHowToGetZstd);  // before there is a file
-        }
-        return File::create(path, options.overwrite);
-      }()) {
+    : options_(options), file_(std::move(claimed)) {
   if (options.compress) compressor_.emplace();
+  if (!file_.cut(0)) throw RecordingError::of_errno(file_.path());
   put(bytes_of(FileHeader{}), end_);
   std::vector<std::byte> start;
   append(start, bytes_of(StartContent{started_ns}));

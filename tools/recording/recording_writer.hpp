@@ -29,9 +29,15 @@ class RecordingWriter {
  public:
   using Nanoseconds = std::chrono::nanoseconds;
 
-  // Makes the file. `source` names what is recorded; `started_ns` is the wall clock's time, since the epoch. Throws RecordingError.
+  // Makes the file, or takes the one that is there, which stays as it is: nobody else records to it meanwhile. Throws
+  // RecordingError.
+  static File claim(const std::string& path, const RecordingOptions& options);
+  // Empties the file, and begins. `source` names what is recorded; `started_ns` is the wall clock's time, since the epoch. Throws
+  // RecordingError.
+  RecordingWriter(File&& claimed, std::string_view source, std::uint64_t started_ns, const RecordingOptions& options);
   RecordingWriter(const std::string& path, std::string_view source, std::uint64_t started_ns,
-                  const RecordingOptions& options);
+                  const RecordingOptions& options)
+      : RecordingWriter(claim(path, options), source, started_ns, options) {}
 
   // Nothing is written here. `at`: since the recording began, no less than of the one before.
   void add_message(Nanoseconds at, std::uint16_t type, std::uint8_t flags, std::span<const std::byte> payload);

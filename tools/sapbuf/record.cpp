@@ -47,13 +47,14 @@ struct RecordOptions {
 
 class Recorder {
  public:
-  Recorder(const Stream& stream, const RecordOptions& options)
+  // Attaches only here, with the file in hand: what fails before leaves the stream as it was, and its messages to others.
+  Recorder(const Stream& stream, const RecordOptions& options, recording::File&& file)
       : options_(options),
         stream_(stream),
         name_(stream),
         resumes_(will_resume(stream, options.reader)),
         reader_(stream, options.reader),
-        writer_(options.file, title_of(stream), wall_clock_ns(), options.recording),
+        writer_(std::move(file), title_of(stream), wall_clock_ns(), options.recording),
         on_terminal_(::isatty(STDERR_FILENO) == 1) {}
 
   ExitCode run() {
@@ -123,7 +124,13 @@ class Recorder {
         break;
       }
     }
-    if (options_.reader.durable && writer_.oldest_unwritten()) writer_.write_block();
+    if (!options_.reader.durable || !writer_.oldest_unwritten()) return;
+    try {
+      writer_.write_block();
+    } catch (const recording::RecordingError&) {
+      reader_.abandon();  // they come again, to the next recorder of its name
+      throw;
+    }
   }
 
   void note_losses(nanoseconds at) {
@@ -184,7 +191,9 @@ class Recorder {
                  human_bytes(totals.payload_bytes), human_duration(since_start()), human_bytes(writer_.file_bytes()),
                  options_.file);
     if (const std::uint64_t dropped = taken_ - totals.messages; dropped != 0) {
-      spdlog::error("{} that came last {} not in it", counted(dropped, "message"), dropped == 1 ? "is" : "are");
+      const bool comes_again = options_.reader.durable.has_value();
+      spdlog::error("{} that came last {} not in it{}", counted(dropped, "message"), dropped == 1 ? "is" : "are",
+                    comes_again ? fmt::format(", and come to the next recorder named {}", options_.reader.name) : "");
     }
     if (totals.with_attachments != 0) {
       spdlog::warn("{} had buffers attached: the messages are recorded, what is in the buffers is not",
@@ -225,7 +234,15 @@ int record(const RecordOptions& options) {
   }
   return with_recording_failures(
       [&]() -> int {
-        return Recorder{*stream, options}.run();
+        recording::File file = recording::RecordingWriter::claim(options.file, options.recording);
+        std::optional<Recorder> recorder;
+        try {
+          recorder.emplace(*stream, options, std::move(file));
+        } catch (...) {
+          if (file.is_new()) ::unlink(options.file.c_str());
+          throw;
+        }
+        return recorder->run();
       },
       "to write over it: --force");
 }

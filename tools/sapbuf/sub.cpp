@@ -118,14 +118,8 @@ class Subscription {
       throw;
     }
     account_.output.flush();
-    if (options_.reader.durable && account_.output.closed()) {
-      spdlog::warn(
-          "the output was closed: what was written to it last may not have been taken, and does not come again");
-    }
     tell_lost(true);
-    account_.delivered += reader_.delivered();
-    account_.lost += reader_.lost();
-    account_.skipped += reader_.skipped();
+    add_figures();
     return end_;
   }
 
@@ -169,7 +163,7 @@ class Subscription {
     {
       const PinnedRange range = reader_.pin();
       for (const Frame& frame : range) {
-        put_frame(account.output, options_.framing, frame);
+        put(frame);
         account.bytes += frame.bytes().size();
         ++account.written;
         // Nothing is pinned while a slow output takes the buffer.
@@ -178,7 +172,7 @@ class Subscription {
         }
       }
       // Behind the range, a durable reader's place has passed these: what is not out by then would not come again.
-      if (options_.reader.durable) account.output.flush();
+      if (options_.reader.durable) flush_or_abandon();
     }
     if (account.output.nearly_full()) account.output.flush();
     tell_lost(false);
@@ -186,6 +180,35 @@ class Subscription {
     account.idle_since = Clock::now();
     if (name_.is_due()) name_.is_gone();
     return true;
+  }
+
+  // What cannot be written comes again to the next reader of a durable one's name.
+  void put(const Frame& frame) {
+    try {
+      put_frame(account_.output, options_.framing, frame);
+    } catch (const Failure&) {
+      if (options_.reader.durable) reader_.abandon();
+      throw;
+    }
+  }
+  void flush_or_abandon() {
+    try {
+      account_.output.flush();
+    } catch (const Failure&) {
+      reader_.abandon();
+      throw;
+    }
+    if (!account_.output.closed()) return;
+    spdlog::warn("the output was closed: what was written to it last comes again to the next reader named {}",
+                 options_.reader.name);
+    add_figures();
+    reader_.abandon();
+  }
+
+  void add_figures() {
+    account_.delivered += reader_.delivered();
+    account_.lost += reader_.lost();
+    account_.skipped += reader_.skipped();
   }
 
   // Until something comes. False if it is time to end.
@@ -214,7 +237,7 @@ class Subscription {
   // In a stream that overwrites: as losses are noticed, but not more than once a second.
   void tell_lost(bool at_once) {
     const std::uint64_t lost = reader_.lost();
-    if (lost == lost_told_) return;
+    if (lost <= lost_told_) return;  // fewer: the reader was abandoned
     const Clock::time_point now = Clock::now();
     if (!at_once && now - told_at_ < std::chrono::seconds{1}) return;
     spdlog::warn("lost {}, overwritten before they were read ({} so far)", counted(lost - lost_told_, "message"),
