@@ -158,6 +158,8 @@ list_models() {
   model map_transaction_insert -DDEATHS=2
   model wait
   model wait -DSPACE
+  model wait_descriptor
+  model wait_descriptor -DSTOPS=0 -DCHANGES=3
   model close
   model close -DMESSAGES=2
   model close -DFULL_FENCES
@@ -289,10 +291,11 @@ list_mutations() {
   for step in NO_LOCK BYTES_FIRST OLD_BYTES COUNT_FIRST PLAIN_COUNT TAKES_ALL; do without growth "$step" -DGROWTHS=1; done
   for step in NO_MARK NO_LOOK_BEHIND LOOK_FIRST PLAIN_STORE VERSION_LAST UPDATE_COUNTS_ON; do without cell "$step"; done
   without cell OVER_CURRENT -DSTORES=3 -DUPDATES=0 -DREADS=0 -DDEATHS=2
-  for step in NO_HEAVY_FENCE SEQUENCE_AFTER_LOOK SEQUENCE_AFTER_ANNOUNCEMENT NO_SEQUENCE NO_LOOK_AGAIN NO_LOOK_AFTER_DEATH; do
+  for step in NO_HEAVY_FENCE TICKET_AFTER_LOOK TICKET_AFTER_ANNOUNCEMENT NO_COUNT NO_LOOK_AGAIN NO_LOOK_AFTER_DEATH; do
     without wait "$step"
   done
   without wait NO_WAKER_FENCE -DSPACE
+  for step in NO_COUNT COUNTED_LATER TOLD_LATER; do without wait_descriptor "$step"; done
   for step in NO_HEAVY_FENCE NO_LOOK_AFTER_OPEN NO_BUSY_CHECK IDLE_BEFORE_FRAME; do without close "$step"; done
   without close NO_LIGHT_FENCE -DFULL_FENCES
 }

@@ -109,7 +109,7 @@ static_assert(SAPBUF_INLINE_BUSY == layout::Progress::kBusy &&
               SAPBUF_INLINE_ONE_MESSAGE == layout::Progress::kOneMessage);
 static_assert(offsetof(layout::StreamSlot, progress) == 0 &&
               SAPBUF_INLINE_REVOKED_AT == offsetof(layout::StreamSlot, revoked));
-static_assert(SAPBUF_INLINE_SLEEPERS_AT == offsetof(layout::Event, sleepers));
+static_assert(SAPBUF_INLINE_AWAITED == layout::Event::kAwaited && offsetof(layout::Event, word) == 0);
 static_assert(kBatch < SAPBUF_INLINE_MESSAGE);
 
 Handle& handle_of(sapbuf_writer& writer) noexcept { return static_cast<Handle&>(writer); }

@@ -6,18 +6,28 @@
 
 namespace sapbuf::layout {
 
-//   written by  sleepers (`sleepers`), and those who wake them (both)
+//   31                          1 0
+//   +----------------------------+-+
+//   |            wakes           |a|      awaited: somebody may be asleep
+//   +----------------------------+-+
+//
+//   written by  sleepers: awaited, by fetch-or;  who wakes them: not awaited, and one wake more, by one compare-exchange
 //   read by     the same; the kernel
-//   edge        sleep: sleepers = 1, fence, look again, futex_wait <-> the change, fence, look at sleepers, futex_wake
-//   crash       of a sleeper: costs one needless wake;  of a waker: sleepers look again by themselves, every 50 ms at the
-//               latest
+//   edge        sleep: awaited, fence, look again, futex_wait <-> the change, fence, look whether it is awaited, futex_wake
+//   crash       of a sleeper: costs one needless wake;  of a waker: it is awaited still, or sleepers look again by
+//               themselves, every 50 ms at the latest
 struct alignas(kLineBytes) Event {
-  HalfWord sequence;  // the futex word; grows by one at every wake
-  HalfWord sleepers;  // 1 if anybody may be asleep
+  HalfWord word;  // the futex word
+  HalfWord reserved_0;
   Word reserved[7];
+
+  static constexpr std::uint32_t kAwaited = 1;
+
+  bool is_awaited() const noexcept { return (word.load(std::memory_order_relaxed) & kAwaited) != 0; }
+  std::uint32_t wakes() const noexcept { return word.load(std::memory_order_relaxed) / 2; }
 };
 
-inline constexpr Field kEventFields[] = {SAPBUF_FIELD(Event, sequence), SAPBUF_FIELD(Event, sleepers),
+inline constexpr Field kEventFields[] = {SAPBUF_FIELD(Event, word), SAPBUF_FIELD(Event, reserved_0),
                                          SAPBUF_FIELD(Event, reserved)};
 static_assert(sizeof(Event) == 64 && covers(kEventFields, sizeof(Event)));
 

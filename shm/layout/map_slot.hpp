@@ -32,7 +32,7 @@ struct alignas(kLineBytes) MapSlot {
   // Changes that were made with this slot, by whoever had it: the map's version is the sum over all slots.
   //   written by  a writer, behind each change; recovery, of a writer that died before it
   //   read by     whoever waits for the map to change, inspect
-  //   edge        sleep: before the look at the events' sleepers
+  //   edge        sleep: before the look whether the events are awaited
   //   crash       recovery adds the one that may be missing
   Word changes;
   // Figures of the owner: values flipped, keys inserted, keys erased, waits for another writer's claim.

@@ -125,7 +125,7 @@ void MapWriterState::release_claim(const Claimed& had, std::uint32_t place) noex
 void MapWriterState::wake(std::uint64_t hash) noexcept {
   std::atomic_thread_fence(std::memory_order_seq_cst);
   for (layout::Event* const event : {&core_->event_of(hash), &core_->control().changed}) {
-    if (event->sleepers.load(relaxed) != 0) wake_sleepers(*event);
+    if (event->is_awaited()) wake_sleepers(*event);
   }
 }
 

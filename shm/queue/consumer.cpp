@@ -144,7 +144,7 @@ void ConsumerState::tell_taken() noexcept {
   raise(core_->group(group_).head, position_);  // queue-taken
   light_fence();                                // sleep: behind the words; the sleeper makes the heavy one
   layout::Event& room = core_->control().room;
-  if (room.sleepers.load(relaxed) != 0) [[unlikely]]
+  if (room.is_awaited()) [[unlikely]]
     wake_sleepers(room);
 }
 

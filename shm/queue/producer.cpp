@@ -174,7 +174,7 @@ void ProducerState::wake_consumers() noexcept {
   light_fence();  // sleep: behind the slot; the sleeper makes the heavy one
   for (std::uint32_t number = 0; number < core_->geometry().groups; ++number) {
     layout::Event& filled = core_->group(number).filled;
-    if (filled.sleepers.load(relaxed) != 0) [[unlikely]]
+    if (filled.is_awaited()) [[unlikely]]
       wake_sleepers(filled);
   }
 }

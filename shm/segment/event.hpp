@@ -3,12 +3,12 @@
 //
 //   sleeper                                   waker
 //   SleepTicket ticket{event, ...};           make the change
-//     sequence is read, sleepers = 1, fence   fence
-//   look again: is it there now?              sleepers != 0 -> wake: sleepers = 0, ++sequence, futex_wake
+//     the word says awaited, fence            fence
+//   look again: is it there now?              awaited? -> wake: not awaited and one wake more, in one step; futex_wake
 //   ticket.sleep_until(deadline)
 //
-// The sequence is read before the announcement, so a wake that clears the announcement also changes the sequence, and
-// the sleep returns at once.
+// The ticket is the word as the sleeper left it. A wake makes it another one for good: then the sleep returns at once. A
+// waker that is killed or stopped before that step leaves the event awaited, for the next one.
 #pragma once
 
 #include <algorithm>
@@ -31,8 +31,8 @@ class SleepTicket {
  public:
   // `light_wakers`: the wakers use light fences, so that this side must make the heavy one.
   SleepTicket(layout::Event& event, bool light_wakers, bool full_fences) noexcept
-      : event_(event), sequence_(event.sequence.load(std::memory_order_acquire)) {
-    event_.sleepers.store(1, std::memory_order_seq_cst);
+      : event_(event),
+        word_(event.word.fetch_or(layout::Event::kAwaited, std::memory_order_seq_cst) | layout::Event::kAwaited) {
     if (light_wakers) {
       if (!platform::heavy_fence(full_fences)) longest_ns_ = kUnfencedSleepNs;
     } else {
@@ -40,15 +40,15 @@ class SleepTicket {
     }
   }
   // For somebody else who sleeps in this one's place.
-  std::uint32_t sequence() const noexcept { return sequence_; }
+  std::uint32_t word() const noexcept { return word_; }
   std::uint64_t longest_ns() const noexcept { return longest_ns_; }
   void sleep_until(std::uint64_t deadline_ns) const noexcept {
-    platform::futex_wait(event_.sequence, sequence_, std::min(deadline_ns, platform::monotonic_ns() + longest_ns_));
+    platform::futex_wait(event_.word, word_, std::min(deadline_ns, platform::monotonic_ns() + longest_ns_));
   }
 
  private:
   layout::Event& event_;
-  std::uint32_t sequence_;
+  const std::uint32_t word_;
   std::uint64_t longest_ns_ = kLongestSleepNs;
 };
 
@@ -57,7 +57,7 @@ void wake_sleepers(layout::Event& event) noexcept;
 // For changes off the hot path: a real fence, then the look.
 inline void notify(layout::Event& event) noexcept {
   std::atomic_thread_fence(std::memory_order_seq_cst);
-  if (event.sleepers.load(std::memory_order_relaxed) != 0) wake_sleepers(event);
+  if (event.is_awaited()) wake_sleepers(event);
 }
 
 }  // namespace SAPBUF_DETAIL

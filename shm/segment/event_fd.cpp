@@ -76,7 +76,7 @@ EventFd::~EventFd() {
 bool EventFd::is_armed(layout::Event& event, std::uint64_t due_ns) noexcept {
   const std::lock_guard guard{mutex_};
   return watched_.event == &event && watched_.due_ns == due_ns &&
-         event.sequence.load(std::memory_order_acquire) == watched_.sequence;
+         event.word.load(std::memory_order_acquire) == watched_.word;
 }
 
 void EventFd::forget() noexcept {
@@ -97,7 +97,7 @@ void EventFd::watch(layout::Event& event, const SleepTicket& ticket, std::uint64
   {
     const std::lock_guard guard{mutex_};
     watched_ = {.event = &event,
-                .sequence = ticket.sequence(),
+                .word = ticket.word(),
                 .due_ns = due_ns,
                 .nap_ns = ticket.longest_ns(),
                 .wakers_see_it = ticket.longest_ns() == kLongestSleepNs};
@@ -112,7 +112,7 @@ void EventFd::tell_thread() noexcept {
 
 // Whether the handle has to look.
 bool EventFd::look_after(const Watched& watched) noexcept {
-  const auto was_told = [&] { return watched.event->sequence.load(std::memory_order_acquire) != watched.sequence; };
+  const auto was_told = [&] { return watched.event->word.load(std::memory_order_acquire) != watched.word; };
   if (was_told() || platform::monotonic_ns() >= watched.due_ns || segment_.truncated()) return true;
   recover_while_waiting(segment_, recovery_tried_ns_, Sweepers::one);
   return !watched.wakers_see_it || was_told();
@@ -133,12 +133,12 @@ void EventFd::run() noexcept {
       continue;
     }
     const std::uint64_t nap_ns = watched.wakers_see_it ? watched.nap_ns : unfenced_nap_ns;
-    platform::futex_wait_either(watched.event->sequence, watched.sequence, changes_, changes,
+    platform::futex_wait_either(watched.event->word, watched.word, changes_, changes,
                                 std::min(watched.due_ns, platform::monotonic_ns() + nap_ns));
     if (changes_.load(std::memory_order_acquire) != changes || !look_after(watched)) continue;
     if (!watched.wakers_see_it) unfenced_nap_ns = std::min(2 * unfenced_nap_ns, kLongestUnfencedNapNs);
     const std::lock_guard guard{mutex_};
-    if (watched_.event != watched.event || watched_.sequence != watched.sequence) continue;  // told of another one
+    if (watched_.event != watched.event || watched_.word != watched.word) continue;  // told of another one
     watched_ = {};
     make_readable();
   }

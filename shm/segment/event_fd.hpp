@@ -2,10 +2,10 @@
 // from a futex word to a descriptor, so a thread stands in between: it sleeps on the word, and makes an eventfd readable.
 //
 //   the handle, whose look found nothing              the thread
-//     the eventfd is read empty                         sleeps until the event's sequence is another, or it is told
+//     the eventfd is read empty                         sleeps until the event's word is another, or it is told
 //     a SleepTicket is taken (segment/event.hpp)        of another one
 //     it looks again: there? readable at once           writes the eventfd
-//     else the thread is told the ticket's sequence
+//     else the thread is told the ticket's word
 //
 // So wakers know of a sleeper, as of any other, and nothing else; as long as nobody has found nothing, nobody sleeps. What
 // makes other sleepers look again by themselves is done by the thread for those who cannot: it runs recovery between two naps,
@@ -60,7 +60,7 @@ class EventFd {
  private:
   struct Watched {
     layout::Event* event = nullptr;  // null: nothing, for it is readable already
-    std::uint32_t sequence = 0;      // as long as it is this, nothing was told
+    std::uint32_t word = 0;          // as long as it is this, nothing was told
     std::uint64_t due_ns = kNever;
     std::uint64_t nap_ns = 0;    // between two looks of the thread
     bool wakers_see_it = false;  // or a nap ends with a needless look of the handle

@@ -183,7 +183,7 @@ std::byte* end_frames(const WriterState& writer, std::byte* header, std::byte* n
 // sleep: see publish().
 void announce_commit(WriterState& writer) noexcept {
   light_fence(writer);
-  if (writer.data->sleepers.load(relaxed) != 0) wake_sleepers(*writer.data);
+  if (writer.data->is_awaited()) wake_sleepers(*writer.data);
 }
 
 }  // namespace

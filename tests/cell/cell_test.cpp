@@ -187,10 +187,10 @@ BOOST_AUTO_TEST_CASE(who_waits_is_woken_by_the_next_value) {
   std::atomic<bool> was_woken{false};
   std::thread writer{[&] {
     const layout::Event& changed = fixture.open_core()->control().changed;
-    eventually([&] { return changed.sleepers.load() != 0; });
-    const std::uint32_t before = changed.sequence.load();
+    eventually([&] { return changed.is_awaited(); });
+    const std::uint32_t before = changed.wakes();
     cell.store(1);
-    was_woken = changed.sequence.load() != before;
+    was_woken = changed.wakes() != before;
   }};
   BOOST_TEST(reader.wait_changed(0, kForever));
   writer.join();

@@ -225,7 +225,7 @@ std::vector<Operation> make_operations() {
                    if (!becomes_readable(descriptor)) throw std::runtime_error("the descriptor is never readable");
                  }});
   all.push_back({.name = "wake_a_sleeper", .options = small(), .before = attach_both, .act = [](World& world) {
-                   main_stream(*world.segment).control().data.sleepers.store(1);
+                   main_stream(*world.segment).control().data.word.store(layout::Event::kAwaited);
                    write_some(world, 1);
                  }});
   all.push_back({.name = "wait_for_room",

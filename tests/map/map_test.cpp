@@ -699,20 +699,20 @@ BOOST_AUTO_TEST_CASE(who_waits_is_told_of_a_change) {
   }};
   BOOST_TEST(waiter.hear() == 1U);
   const auto wait_until_asleep = [&](const layout::Event& event) {
-    return eventually([&] { return event.sleepers.load() != 0; });
+    return eventually([&] { return event.is_awaited(); });
   };
   layout::MapControl& control = fixture.map.core()->control();
   const auto anybody_asleep = [&] {
     return eventually([&] {
       for (const layout::Event& event : control.events) {
-        if (event.sleepers.load() != 0) return true;
+        if (event.is_awaited()) return true;
       }
       return false;
     });
   };
   const auto count_wakes = [&] {
     std::uint64_t wakes = 0;
-    for (const layout::Event& event : control.events) wakes += event.sequence.load();
+    for (const layout::Event& event : control.events) wakes += event.wakes();
     return wakes;
   };
   BOOST_TEST(anybody_asleep());

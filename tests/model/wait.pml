@@ -9,8 +9,8 @@
  * Checked   whoever sleeps is woken by the change that it waits for: nobody sleeps for good.
  * Bounds    CHANGES that the waker makes, each awaited by both sleepers; DEATHS.
  *
- * Each of these leaves out one step, and must fail: NO_HEAVY_FENCE, NO_WAKER_FENCE (with SPACE), SEQUENCE_AFTER_LOOK,
- * SEQUENCE_AFTER_ANNOUNCEMENT, NO_SEQUENCE, NO_LOOK_AGAIN, NO_LOOK_AFTER_DEATH. */
+ * Each of these leaves out one step, and must fail: NO_HEAVY_FENCE, NO_WAKER_FENCE (with SPACE), TICKET_AFTER_LOOK,
+ * TICKET_AFTER_ANNOUNCEMENT, NO_COUNT, NO_LOOK_AGAIN, NO_LOOK_AFTER_DEATH. */
 #ifndef CHANGES
 #define CHANGES 3
 #endif
@@ -19,9 +19,8 @@
 #define PARTICIPANTS 3
 
 #define CHANGED 0
-#define SLEEPERS 1
-#define SEQUENCE 2
-#define WORDS 3
+#define EVENT 1                                     /* the event's word: twice the wakes, and whether it is awaited */
+#define WORDS 2
 
 #include "participants.pml"
 #include "store_buffers.pml"
@@ -33,20 +32,21 @@ inline futex_wake_all() {
 }
 
 inline wake_sleepers() {
-  atomic { flush(me); had_sleepers = memory[SLEEPERS]; memory[SLEEPERS] = 0 };
-  if
-  :: had_sleepers ->
-#ifndef NO_SEQUENCE
-     STORE(flush(me); memory[SEQUENCE] = memory[SEQUENCE] + 1);
+#ifdef NO_COUNT
+#define told 0
+#else
+#define told (memory[EVENT] + 1)
 #endif
-     STORE(futex_wake_all())
+  STORE(flush(me); was_awaited = memory[EVENT] % 2; if :: was_awaited -> memory[EVENT] = told :: else fi);
+  if
+  :: was_awaited -> STORE(futex_wake_all())
   :: else
   fi
 }
 
 proctype waker() {
   byte me = WAKER, change;
-  bool had_sleepers;
+  bool was_awaited;
 
   do
   :: change < CHANGES ->
@@ -59,18 +59,18 @@ proctype waker() {
 #endif
      /* light fence */
      if
-     :: load(SLEEPERS) != 0 -> wake_sleepers()
+     :: load(EVENT) % 2 != 0 -> wake_sleepers()
      :: else
      fi
   :: else -> break
   od;
 killed:
   skip;
-  LOAD(change = 0; had_sleepers = false)
+  LOAD(change = 0; was_awaited = false)
 }
 
 inline announce() {
-  locked_store(SLEEPERS, 1);
+  atomic { flush(me); memory[EVENT] = memory[EVENT] | 1; ticket = memory[EVENT] };
 #ifndef NO_HEAVY_FENCE
 #ifdef SPACE
   full_fence()
@@ -81,10 +81,10 @@ inline announce() {
 }
 
 inline look() { LOAD(found = (load(CHANGED) > seen)) }
-inline read_sequence() { LOAD(sequence = load(SEQUENCE)) }
+inline read_ticket() { LOAD(ticket = memory[EVENT]) }
 
 proctype sleeper(byte me) {
-  byte seen, sequence;
+  byte seen, ticket;
   bool found;
 
   do
@@ -92,17 +92,13 @@ proctype sleeper(byte me) {
      look();
      if
      :: !found ->
-#ifdef SEQUENCE_AFTER_LOOK
         announce();
+#ifdef TICKET_AFTER_LOOK
         look();
-        read_sequence();
+        read_ticket();
 #else
-#ifdef SEQUENCE_AFTER_ANNOUNCEMENT
-        announce();
-        read_sequence();
-#else
-        read_sequence();
-        announce();
+#ifdef TICKET_AFTER_ANNOUNCEMENT
+        read_ticket();
 #endif
 #ifndef NO_LOOK_AGAIN
         look();
@@ -110,7 +106,7 @@ proctype sleeper(byte me) {
 #endif
         if
         :: !found ->
-           LOAD(asleep[me] = (memory[SEQUENCE] == sequence); sequence = 0);
+           LOAD(asleep[me] = (memory[EVENT] == ticket); ticket = 0);
            if
            :: !asleep[me]
 #ifndef NO_LOOK_AFTER_DEATH
@@ -123,7 +119,7 @@ proctype sleeper(byte me) {
      :: else
      fi;
      if
-     :: found -> LOAD(seen = load(CHANGED); sequence = 0; found = false)
+     :: found -> LOAD(seen = load(CHANGED); ticket = 0; found = false)
      :: !found && !(dead[WAKER] && buffer[WAKER].filled == 0 && memory[CHANGED] == seen)
      :: !found && dead[WAKER] && buffer[WAKER].filled == 0 && memory[CHANGED] == seen -> break
      fi

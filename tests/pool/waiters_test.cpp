@@ -78,10 +78,10 @@ BOOST_DATA_TEST_CASE(who_waits_in_vain_does_not_wake_himself, data::make({false,
   PoolUser user{fixture.pool};
   const std::vector<Buffer> all = take_all(user);
   PoolUser waiter{fixture.pool};
-  const layout::HalfWord& woken = fixture.pool.core()->slot(waiter.slot()).served.sequence;
-  const std::uint32_t before = woken.load();
+  const layout::Event& served = fixture.pool.core()->slot(waiter.slot()).served;
+  const std::uint32_t before = served.wakes();
   BOOST_TEST((waiter.acquire_for(100ms).status() == Status::timeout));
-  BOOST_TEST(woken.load() == before);
+  BOOST_TEST(served.wakes() == before);
 }
 
 BOOST_AUTO_TEST_CASE(they_are_served_in_the_order_in_which_they_came) {

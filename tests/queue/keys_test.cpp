@@ -238,10 +238,10 @@ BOOST_AUTO_TEST_CASE(who_sleeps_is_woken_when_a_key_is_free) {
   }};
   BOOST_TEST(sleeper.hear() == 0U);
   layout::Event& filled = fixture.queue.core()->group(0).filled;
-  BOOST_TEST(eventually([&] { return filled.sleepers.load() != 0; }));
-  const std::uint32_t before = filled.sequence.load();
+  BOOST_TEST(eventually([&] { return filled.is_awaited(); }));
+  const std::uint32_t before = filled.wakes();
   held.done();
-  BOOST_TEST(filled.sequence.load() != before);
+  BOOST_TEST(filled.wakes() != before);
   BOOST_TEST(sleeper.hear() == 102U);
   BOOST_TEST(sleeper.wait() == 0);
 }

@@ -364,10 +364,10 @@ BOOST_AUTO_TEST_CASE(a_consumer_sleeps_until_something_is_released) {
     const Queue own = fixture.open_again();
     const layout::Event& filled = own.core()->group(0).filled;
     Producer producer{own};
-    if (!eventually([&] { return filled.sleepers.load() != 0; })) _exit(1);
-    const std::uint32_t before = filled.sequence.load();
+    if (!eventually([&] { return filled.is_awaited(); })) _exit(1);
+    const std::uint32_t before = filled.wakes();
     if (push_number(producer, 3) != Status::ok) _exit(2);
-    if (filled.sequence.load() == before) _exit(3);  // it would have slept on
+    if (filled.wakes() == before) _exit(3);  // it would have slept on
   }};
   BOOST_TEST(consumer.wait_for(10s));
   BOOST_TEST(number_in(consumer.take().bytes()) == 3U);
@@ -414,10 +414,10 @@ BOOST_AUTO_TEST_CASE(a_producer_sleeps_until_there_is_room) {
     const Queue own = fixture.open_again();
     const layout::Event& room = own.core()->control().room;
     Consumer consumer{own};
-    if (!eventually([&] { return room.sleepers.load() != 0; })) _exit(1);
-    const std::uint32_t before = room.sequence.load();
+    if (!eventually([&] { return room.is_awaited(); })) _exit(1);
+    const std::uint32_t before = room.wakes();
     consumer.take().done();
-    if (room.sequence.load() == before) _exit(3);
+    if (room.wakes() == before) _exit(3);
   }};
   Producer producer{fixture.queue};
   ReservedBlocks blocks = producer.reserve_for(4, 10s);

@@ -6,7 +6,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <fstream>
+
+#include <sapbuf/detail/kill_point.hpp>
 
 #include "support/child.hpp"
 #include "support/every_stream.hpp"
@@ -36,7 +39,7 @@ std::size_t threads_of_this_process() {
   return 0;
 }
 
-std::uint32_t sleepers(const Segment& segment) { return main_stream(segment).control().data.sleepers.load(); }
+bool somebody_sleeps(const Segment& segment) { return main_stream(segment).control().data.is_awaited(); }
 
 BOOST_AUTO_TEST_SUITE(event_fd)
 
@@ -113,12 +116,12 @@ BOOST_AUTO_TEST_CASE(as_long_as_nobody_found_nothing_nobody_sleeps) {
   Reader reader{segment};
   must_put(writer, {1, 0});
   static_cast<void>(reader.event_fd());
-  BOOST_TEST(sleepers(segment) == 0U);  // so a commit makes no system call
+  BOOST_TEST(!somebody_sleeps(segment));  // so a commit makes no system call
   texts(reader);
   texts(reader);
-  BOOST_TEST(sleepers(segment) == 1U);
+  BOOST_TEST(somebody_sleeps(segment));
   must_put(writer, {1, 1});
-  BOOST_TEST(sleepers(segment) == 0U);
+  BOOST_TEST(!somebody_sleeps(segment));
 }
 
 BOOST_DATA_TEST_CASE(a_message_that_death_held_up_makes_it_readable, data::make(kOrders), order) {
@@ -145,6 +148,38 @@ BOOST_DATA_TEST_CASE(a_message_that_death_held_up_makes_it_readable, data::make(
   }
 }
 
+// Killed or stopped where the wake is said, and nobody was woken yet: whoever wakes later is heard.
+BOOST_DATA_TEST_CASE(a_waker_that_does_not_come_to_its_end_leaves_it_readable_for_the_next_one,
+                     data::make({&kill_self, &stop_self}), act) {
+  const TestName name;
+  const Segment segment = Segment::create(name, options_with(Order::per_writer, OnFull::block));
+  Reader reader{segment};
+  Writer writer{segment};
+  const int descriptor = reader.event_fd();
+  BOOST_TEST(texts(reader).empty());
+  for (std::uint32_t number = 0; number < 3; ++number) {
+    Child victim{[&](Link& link) {
+      Writer own{Segment::open(name)};  // which recovers the one before, and wakes
+      link.say(1);
+      link.hear();
+      kill_point::arm(KillPoint::event_told, act);
+      must_put(own, {2, 0});
+    }};
+    BOOST_TEST(victim.hear() == 1U);
+    BOOST_TEST(texts(reader).empty());
+    BOOST_TEST(!is_readable(descriptor));
+    victim.say(1);
+    BOOST_TEST((act == &kill_self ? victim.wait() == -SIGKILL : victim.wait_until_stopped()));
+    must_put(writer, {1, number});
+    BOOST_TEST(becomes_readable(descriptor));
+    while (!texts(reader).empty()) {
+    }
+    BOOST_TEST(!is_readable(descriptor));
+  }
+  must_put(writer, {1, 3});
+  BOOST_TEST(becomes_readable(descriptor));
+}
+
 BOOST_AUTO_TEST_CASE(a_dead_waiter_costs_one_wake) {
   const TestName name;
   const Segment segment = Segment::create(name, options_with(Order::per_writer, OnFull::overwrite));
@@ -155,11 +190,11 @@ BOOST_AUTO_TEST_CASE(a_dead_waiter_costs_one_wake) {
     link.hear();
   }};
   BOOST_TEST(waiting.hear() == 1U);
-  BOOST_TEST(sleepers(segment) == 1U);
+  BOOST_TEST(somebody_sleeps(segment));
   waiting.kill();
   Writer writer{segment};
   must_put(writer, {1, 0});
-  BOOST_TEST(sleepers(segment) == 0U);
+  BOOST_TEST(!somebody_sleeps(segment));
   BOOST_TEST(eventually([&] { return !recover(segment).pending; }));
 }
 
@@ -177,7 +212,9 @@ BOOST_AUTO_TEST_CASE(the_end_of_the_stream_makes_it_readable_for_those_who_end_w
 }
 
 BOOST_DATA_TEST_CASE(a_writers_is_readable_when_there_may_be_room,
-                     data::make(kOrders) * data::make({OnFull::block, OnFull::drop}), order, on_full) {
+                     data::make(kOrders) * data::make({OnFull::block, OnFull::drop}) *
+                         data::make({std::size_t{200}, std::size_t{1016}}),
+                     order, on_full, size) {
   const TestName name;
   const Segment segment = Segment::create(name, options_with(order, on_full));
   Writer writer{segment, {.timeout = 0ms}};
@@ -186,14 +223,14 @@ BOOST_DATA_TEST_CASE(a_writers_is_readable_when_there_may_be_room,
   Reader reader{segment};
   for (int round = 0; round < 20; ++round) {
     Status refusal = Status::ok;
-    put_until_refused(writer, {1, 0}, 10'000, 200, &refusal);
+    put_until_refused(writer, {1, 0}, 10'000, size, &refusal);
     BOOST_TEST((refusal == Status::timeout || refusal == Status::full));
     BOOST_TEST(!is_readable(descriptor));
     Log log;
     while (log.read(reader) != 0) {
     }
     BOOST_TEST(becomes_readable(descriptor));
-    BOOST_TEST((put(writer, {1, 0}, 200) == Status::ok));
+    BOOST_TEST((put(writer, {1, 0}, size) == Status::ok));
   }
 }
 

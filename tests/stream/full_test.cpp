@@ -83,7 +83,7 @@ BOOST_DATA_TEST_CASE(a_blocked_writer_goes_on_when_the_reader_lets_go, data::mak
     done = true;
   }};
   // It has announced its sleep, so it has looked and found nothing.
-  BOOST_TEST(eventually([&] { return main_stream(stream.segment).control().space.sleepers.load() != 0; }));
+  BOOST_TEST(eventually([&] { return main_stream(stream.segment).control().space.is_awaited(); }));
   BOOST_TEST(!done.load());
   Log log;
   BOOST_TEST(log.read_until(slow, stream.next + 1));
@@ -358,7 +358,7 @@ BOOST_DATA_TEST_CASE(not_yet_is_no_refusal, data::make(kOrders) * data::make({On
         status = other.write(std::string(2000, 'x'));
         ended = true;
       }};
-      eventually([&] { return space.sleepers.load() != 0 || ended; });
+      eventually([&] { return space.is_awaited() || ended; });
     });
     while (!meanwhile.joinable()) BOOST_REQUIRE(flipper.write(std::string(1000, 'x')) == Status::ok);
     meanwhile.join();

@@ -245,7 +245,7 @@ BOOST_DATA_TEST_CASE(who_waits_for_another_threads_range_waits, data::make(kOrde
     {
       const PinnedRange range = reader.pin();
       pinned = true;
-      static_cast<void>(eventually([&] { return main_stream(stream.segment).control().space.sleepers.load() != 0; }));
+      static_cast<void>(eventually([&] { return main_stream(stream.segment).control().space.is_awaited(); }));
     }
     Log log;
     static_cast<void>(eventually([&] {

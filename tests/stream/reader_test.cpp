@@ -366,10 +366,10 @@ BOOST_DATA_TEST_CASE(a_sleeping_reader_of_another_process_is_woken, kEveryStream
   layout::Event& event = main_stream(segment).control().data;
   for (int i = 0; i < 5; ++i) {
     // It announces itself before it sleeps; the commit that finds the announcement makes the wake.
-    BOOST_TEST(eventually([&] { return event.sleepers.load() != 0; }));
-    const std::uint32_t wakes = event.sequence.load();
+    BOOST_TEST(eventually([&] { return event.is_awaited(); }));
+    const std::uint32_t wakes = event.wakes();
     BOOST_TEST(writer.write("wake up") == Status::ok);
-    BOOST_TEST(event.sequence.load() != wakes);
+    BOOST_TEST(event.wakes() != wakes);
     BOOST_TEST(sleeper.hear() == 2U);
   }
   BOOST_TEST(sleeper.wait() == 0);
@@ -378,9 +378,9 @@ BOOST_DATA_TEST_CASE(a_sleeping_reader_of_another_process_is_woken, kEveryStream
 BOOST_DATA_TEST_CASE(a_commit_makes_no_system_call_when_nobody_sleeps, data::make(kOrders), order) {
   Stream stream{order, OnFull::block};
   layout::Event& event = main_stream(stream.segment).control().data;
-  const std::uint32_t wakes = event.sequence.load();
+  const std::uint32_t wakes = event.wakes();
   for (int i = 0; i < 10; ++i) BOOST_TEST(stream.writer.write("x") == Status::ok);
-  BOOST_TEST(event.sequence.load() == wakes);
+  BOOST_TEST(event.wakes() == wakes);
 }
 
 // A sleeper that was killed costs one wake, not one for each commit ever after.
@@ -389,13 +389,13 @@ BOOST_DATA_TEST_CASE(a_dead_sleeper_costs_one_wake, data::make(kOrders), order) 
   const Segment segment = Segment::create(name, {.order = order});
   layout::Event& event = main_stream(segment).control().data;
   Child sleeper{[&](Link&) { Reader{Segment::open(name)}.wait_for(kPatience * 2); }};
-  BOOST_TEST(eventually([&] { return event.sleepers.load() != 0; }));
+  BOOST_TEST(eventually([&] { return event.is_awaited(); }));
   sleeper.stop();
   sleeper.kill();
   Writer writer{segment};
-  const std::uint32_t wakes = event.sequence.load();
+  const std::uint32_t wakes = event.wakes();
   for (int i = 0; i < 100; ++i) BOOST_TEST(writer.write("x") == Status::ok);
-  BOOST_TEST(event.sequence.load() - wakes <= 1U);
+  BOOST_TEST(event.wakes() - wakes <= 1U);
 }
 
 BOOST_DATA_TEST_CASE(a_moved_reader_goes_on, kEveryStream, order, on_full) {

@@ -41,7 +41,7 @@ static_assert(Milliseconds{std::chrono::hours::max()} == kForever && Millisecond
 struct Stream {
   explicit Stream(Order order = Order::per_writer) : segment{{.slab_bytes = 4096, .order = order}} {}
 
-  bool somebody_sleeps() const { return main_stream(segment).control().data.sleepers.load() != 0; }
+  bool somebody_sleeps() const { return main_stream(segment).control().data.is_awaited(); }
 
   HeapSegment segment;
   Writer writer{segment};
@@ -142,7 +142,7 @@ BOOST_AUTO_TEST_CASE(a_signals_handler_ends_a_wait_by_the_flag) {
     }
   }};
   service.hear();
-  BOOST_TEST(eventually([&] { return main_stream(segment).control().data.sleepers.load() != 0; }));
+  BOOST_TEST(eventually([&] { return main_stream(segment).control().data.is_awaited(); }));
   ::kill(service.pid(), SIGTERM);
   BOOST_TEST(service.wait() == 0);  // within the tests' patience
 }

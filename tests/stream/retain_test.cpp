@@ -40,7 +40,7 @@ BOOST_DATA_TEST_CASE(writers_wait_for_a_first_reader, data::make(kOrders), order
     must_put(writer, {2, 0}, 2000);
     done = true;
   }};
-  BOOST_TEST(eventually([&] { return main_stream(segment).control().space.sleepers.load() != 0; }));
+  BOOST_TEST(eventually([&] { return main_stream(segment).control().space.is_awaited(); }));
   BOOST_TEST(!done.load());
   Reader reader{segment};
   BOOST_TEST(!inspect(segment).awaits_first_reader);

@@ -148,7 +148,7 @@ BOOST_DATA_TEST_CASE(each_message_is_read_as_it_comes_without_one, kEveryKind, o
 BOOST_DATA_TEST_CASE(a_sleeping_reader_costs_the_next_commit_one, kEveryKind, order, on_full, fences) {
   const auto make = [&] { return std::make_shared<Scene>(order, on_full, fences); };
   const auto calls = calls_in(make, [](Scene& scene) {
-    main_stream(scene.segment).control().data.sleepers = 1;
+    main_stream(scene.segment).control().data.word = layout::Event::kAwaited;
     for (int i = 0; i < 10; ++i) require(scene.writer.write("a message") == Status::ok);
   });
   const Calls wake{SYS_futex};

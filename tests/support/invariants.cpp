@@ -58,7 +58,7 @@ class Inspection {
   void look_at_control() {
     layout::StreamControl& control = core_.control();
     for (const layout::Event* event : {&control.data, &control.space}) {
-      if (event->sleepers.load() > 1) broken("an event says ", event->sleepers.load(), " sleepers");
+      if (event->reserved_0.load() != 0) broken("an event says ", event->reserved_0.load(), " where nothing stands");
     }
     const std::uint64_t high = core_.segment().control().high_slot.load();
     if (high > g_.participants) broken("high_slot is ", high);

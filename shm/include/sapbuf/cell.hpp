@@ -137,7 +137,7 @@ constexpr std::size_t words_of(std::size_t bytes) noexcept {
   } else {
     std::atomic_signal_fence(std::memory_order_seq_cst);
   }
-  if (cell.control->changed.sleepers.load(std::memory_order_relaxed) != 0) [[unlikely]]
+  if (cell.control->changed.is_awaited()) [[unlikely]]
     wake_cell(cell);
   return true;
 }

@@ -146,10 +146,10 @@ inline constexpr std::size_t kMostMessages = layout::kPayloadCeiling / layout::k
   writer.progress = progress;
   // close: release, so that a closer that finds the writer idle also sees its frames. The same store counts them.
   writer.slot->progress.store(progress, std::memory_order_release);
-  // sleep: the light fence keeps the look at `sleepers` behind the header's store; the sleeper's heavy fence stands
+  // sleep: the light fence keeps the look at the event behind the header's store; the sleeper's heavy fence stands
   // between its announcement and its last look at the stream. One of the two sees the other.
   std::atomic_signal_fence(std::memory_order_seq_cst);
-  if (writer.data->sleepers.load(std::memory_order_relaxed) != 0) [[unlikely]]
+  if (writer.data->is_awaited()) [[unlikely]]
     wake_sleepers(*writer.data);
 }
 

@@ -28,7 +28,7 @@ struct sapbuf_writer {
 #define SAPBUF_INLINE_BUSY (UINT64_C(1) << 63)        /* a reservation is open, in the slot's progress */
 #define SAPBUF_INLINE_ONE_MESSAGE (UINT64_C(1) << 32) /* in the slot's progress, above the bytes */
 #define SAPBUF_INLINE_REVOKED_AT 64                   /* byte of the slot's word `revoked` */
-#define SAPBUF_INLINE_SLEEPERS_AT 4                   /* byte of the event's word `sleepers` */
+#define SAPBUF_INLINE_AWAITED UINT32_C(1)             /* somebody sleeps, in the event's word */
 
 /* What the inlined calls fall back on. */
 SAPBUF_C_API sapbuf_status sapbuf_writer_reserve_slow(struct sapbuf_writer* writer, size_t size, uint16_t type,
@@ -90,7 +90,7 @@ SAPBUF_INLINE void sapbuf_inline_publish(struct sapbuf_writer* writer, uint64_t 
   __atomic_store_n(sapbuf_inline_word(header), head | (uint32_t)size, __ATOMIC_RELEASE);
   __atomic_store_n(sapbuf_inline_word(slot), progress, __ATOMIC_RELEASE);
   __atomic_signal_fence(__ATOMIC_SEQ_CST);
-  if (__atomic_load_n(sapbuf_inline_half(data + SAPBUF_INLINE_SLEEPERS_AT), __ATOMIC_RELAXED) != 0) {
+  if ((__atomic_load_n(sapbuf_inline_half(data), __ATOMIC_RELAXED) & SAPBUF_INLINE_AWAITED) != 0) {
     sapbuf_writer_wake_slow(writer);
   }
 }
