@@ -55,7 +55,7 @@ std::optional<Region> region_of(SegmentCore& core, const DirectoryEntry& entry) 
   return Region{begin, begin + most_bytes};
 }
 
-bool is_in_use(EntryLife life) noexcept {
+bool says_in_use(EntryLife life) noexcept {
   return life.state() == EntryState::ready || life.state() == EntryState::closing;
 }
 
@@ -64,7 +64,7 @@ std::optional<DirectoryRecord> read_entry(SegmentCore& core, std::uint32_t index
   const DirectoryEntry& entry = core.directory().entries[index];
   // directory: acquire, so that what it says is seen, and the region as it says.
   const EntryLife life{entry.life.load(std::memory_order_acquire)};
-  if (!(also_closing ? is_in_use(life) : life.state() == EntryState::ready)) return std::nullopt;
+  if (!(also_closing ? says_in_use(life) : life.state() == EntryState::ready)) return std::nullopt;
   DirectoryRecord record{.id = FacilityId::make(life.incarnation(), index),
                          .kind = static_cast<layout::FacilityKind>(entry.kind.load(relaxed)),
                          .name = load_text(entry.name),
@@ -205,13 +205,17 @@ void directory::check_name(std::string_view name) {
 
 void directory::write_entry(DirectoryEntry& entry, const FacilityPlan& plan, std::uint64_t incarnation,
                             std::uint64_t offset, std::uint64_t most_bytes) noexcept {
-  entry.life.store(EntryLife::make(incarnation, EntryState::making).word, relaxed);
+  // Killed from here on: what clears the entry gives back its region, which has no bytes until it is the new one.
+  entry.most_bytes.store(0, relaxed);
+  entry.life.store(EntryLife::make(incarnation, EntryState::making).word, std::memory_order_release);
+  SAPBUF_KILL_POINT(directory_begun);
   // directory: release, so that whoever reads any of what follows does not take it for the facility before.
   std::atomic_thread_fence(std::memory_order_release);
   entry.kind.store(static_cast<std::uint64_t>(plan.kind), relaxed);
   entry.offset.store(offset, relaxed);
   entry.bytes.store(plan.bytes, relaxed);
-  entry.most_bytes.store(most_bytes, relaxed);
+  SAPBUF_KILL_POINT(directory_placed);
+  entry.most_bytes.store(most_bytes, std::memory_order_release);
   entry.layout_hash.store(plan.layout_hash, relaxed);
   entry.created_at_ns.store(platform::wall_clock_ns(), relaxed);
   entry.needs.store(plan.needs.word, relaxed);
@@ -247,9 +251,14 @@ std::vector<FacilityId> directory::list_in_use(SegmentCore& core) {
   for (std::uint32_t index = 0; index < layout::kMaxFacilities; ++index) {
     // directory: acquire, so that who opens it finds it as the entry says.
     const EntryLife life{core.directory().entries[index].life.load(std::memory_order_acquire)};
-    if (is_in_use(life)) found.push_back(FacilityId::make(life.incarnation(), index));
+    if (says_in_use(life)) found.push_back(FacilityId::make(life.incarnation(), index));
   }
   return found;
+}
+
+bool directory::is_in_use(SegmentCore& core, FacilityId id) noexcept {
+  const EntryLife life{core.directory().entries[id.index()].life.load(std::memory_order_acquire)};
+  return says_in_use(life) && life.incarnation() == id.incarnation();
 }
 
 bool directory::is_ready(SegmentCore& core, FacilityId id) noexcept {
@@ -346,8 +355,11 @@ bool directory::remove(SegmentCore& core, std::string_view name) {
     set_state(entry, EntryState::closing, std::memory_order_seq_cst);
     SAPBUF_KILL_POINT(directory_closing);
     std::atomic_thread_fence(std::memory_order_seq_cst);
+    std::optional<MaintenanceLock> end_of_work;  // also of those who have no participant there
     try {
       refuse_if_used(core, *facility);
+      end_of_work.emplace(*facility, kPatience);
+      if (!*end_of_work) end_of_work->throw_not_held();
     } catch (...) {
       set_state(entry, EntryState::ready);
       throw;

@@ -1,7 +1,8 @@
 // The directory of a segment: finding, making and removing facilities. See layout/directory.hpp for an entry's states.
 //
 //   make     lock -> clear what the dead left -> entry = making -> allocate the region -> write it -> entry = ready
-//   remove   lock -> entry = closing -> is anybody attached? -> entry = clearing -> give the pages back -> entry = free
+//   remove   lock -> entry = closing -> is anybody attached? -> the facility's lock -> entry = clearing -> give the pages back
+//            -> entry = free
 //
 //   grow     lock -> allocate what is new -> entry: bytes
 //
@@ -77,6 +78,9 @@ std::optional<DirectoryRecord> find_by_id(SegmentCore& core, layout::FacilityId 
 // All that may be in use: those that find_by_id() finds.
 std::vector<layout::FacilityId> list_in_use(SegmentCore& core);
 
+// Whether the entry still is this facility's, also while somebody is about to remove it. Under the facility's lock it stays
+// so: who removes it takes that lock.
+bool is_in_use(SegmentCore& core, layout::FacilityId id) noexcept;
 // Whether the entry still is this facility's, and ready.
 //   remove: seq_cst, behind the store of a registration
 bool is_ready(SegmentCore& core, layout::FacilityId id) noexcept;

@@ -58,14 +58,27 @@ SegmentLock::SegmentLock(SegmentCore& core, std::uint64_t offset, std::chrono::m
   }
 }
 
-SegmentLock::~SegmentLock() {
-  if (held_) core_.locks().unlock(offset_);
+SegmentLock::~SegmentLock() { unlock(); }
+
+void SegmentLock::unlock() noexcept {
+  if (std::exchange(held_, false)) core_.locks().unlock(offset_);
 }
 
 void SegmentLock::throw_not_held(const std::string& title, const char* what) const {
   if (refusal_) std::rethrow_exception(refusal_);
   const std::string who = platform::named_holders_of(core_.locks().file(), offset_);
   throw Error(Errc::busy, title + ": a live process holds " + what + who + "; is it stopped?");
+}
+
+void MaintenanceLock::look_if_removed() noexcept {
+  if (!*this || directory::is_in_use(facility_.segment(), facility_.id())) return;
+  is_removed_ = true;
+  unlock();
+}
+
+void MaintenanceLock::throw_not_held() const {
+  if (is_removed_) throw Error(Errc::not_found, facility_.title() + " was removed");
+  SegmentLock::throw_not_held(facility_.title(), "the maintenance lock");
 }
 
 }  // namespace detail

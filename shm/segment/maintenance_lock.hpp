@@ -4,6 +4,9 @@
 // such a lock may be repeated.
 //
 // Order, for those who take two: the directory's, then a facility's.
+//
+// A facility's lock is had only while the facility is there: whoever removes it takes the lock before its place may become
+// another one's. So who has it may write there, also without a participant of his own (stream/shed.cpp).
 #pragma once
 
 #include <chrono>
@@ -26,6 +29,7 @@ class SegmentLock {
   explicit operator bool() const noexcept { return held_; }
 
  protected:
+  void unlock() noexcept;
   // The error of those who tried in vain: what the system said the last time, or who holds it, as far as this process
   // may see that. `title` and `what` name the lock.
   [[noreturn]] void throw_not_held(const std::string& title, const char* what) const;
@@ -42,13 +46,21 @@ class SegmentLock {
 class MaintenanceLock : public SegmentLock {
  public:
   explicit MaintenanceLock(const Facility& facility) noexcept
-      : SegmentLock(facility.segment(), facility.maintenance_lock()), facility_(facility) {}
+      : SegmentLock(facility.segment(), facility.maintenance_lock()), facility_(facility) {
+    look_if_removed();
+  }
   MaintenanceLock(const Facility& facility, std::chrono::milliseconds patience) noexcept
-      : SegmentLock(facility.segment(), facility.maintenance_lock(), patience), facility_(facility) {}
-  [[noreturn]] void throw_not_held() const { SegmentLock::throw_not_held(facility_.title(), "the maintenance lock"); }
+      : SegmentLock(facility.segment(), facility.maintenance_lock(), patience), facility_(facility) {
+    look_if_removed();
+  }
+  // Throws Errc::busy, or not_found.
+  [[noreturn]] void throw_not_held() const;
 
  private:
+  void look_if_removed() noexcept;
+
   const Facility& facility_;
+  bool is_removed_ = false;
 };
 
 class DirectoryLock : public SegmentLock {

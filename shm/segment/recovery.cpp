@@ -174,19 +174,17 @@ void settle_dead(Facility& facility, const Candidate& candidate, RecoveryReport&
 // Settles all who need it in one facility.
 void recover_facility(Facility& facility, RecoveryReport& report) {
   facility.check();
-  {
-    const MaintenanceLock lock{facility, kPatience};
-    if (!lock) {
-      report.pending = true;
-      return;
-    }
-    SAPBUF_KILL_POINT(recover_locked);
-    // Once more under the lock: what was found before may have been settled meanwhile.
-    for (const Candidate& candidate : find_candidates(facility.segment(), report.pending)) {
-      if (candidate.facility == facility.id() && candidate.had_anything()) settle_dead(facility, candidate, report);
-    }
+  const MaintenanceLock lock{facility, kPatience};
+  if (!lock) {
+    report.pending = true;
+    return;
   }
-  facility.wake_all();
+  SAPBUF_KILL_POINT(recover_locked);
+  // Once more under the lock: what was found before may have been settled meanwhile.
+  for (const Candidate& candidate : find_candidates(facility.segment(), report.pending)) {
+    if (candidate.facility == facility.id() && candidate.had_anything()) settle_dead(facility, candidate, report);
+  }
+  facility.wake_all();  // with the lock: without participants, the facility may be removed behind it
 }
 
 // Those who died before they had anything.
@@ -287,16 +285,14 @@ void recover_while_waiting(SegmentCore& core, std::uint64_t& last_try_ns, Sweepe
 void settle_own(Facility& facility, std::uint32_t slot, SlotRegistration leaving,
                 std::chrono::milliseconds patience) noexcept {
   try {
-    {
-      const MaintenanceLock lock{facility, patience};
-      // Acquire: with the lock, whoever settled the slot meanwhile is done with it.
-      const layout::Word& registration = facility.segment().participant(slot).registration;
-      if (!lock || registration.load(std::memory_order_acquire) != leaving.word) return;
-      RepairTally tally;
-      std::uint32_t released = 0;
-      settle(facility, {slot, leaving, Proof::left, facility.id()}, {}, tally, nullptr, released);
-    }
-    facility.wake_all();
+    const MaintenanceLock lock{facility, patience};
+    // Acquire: with the lock, whoever settled the slot meanwhile is done with it.
+    const layout::Word& registration = facility.segment().participant(slot).registration;
+    if (!lock || registration.load(std::memory_order_acquire) != leaving.word) return;
+    RepairTally tally;
+    std::uint32_t released = 0;
+    settle(facility, {slot, leaving, Proof::left, facility.id()}, {}, tally, nullptr, released);
+    facility.wake_all();  // with the lock, as above
   } catch (const std::exception&) {
     // As above: the slot says `leaving`.
   }

@@ -249,17 +249,15 @@ bool keeps_durably(StreamCore& core, std::uint64_t generation) noexcept {
 }
 
 bool remove_durable(StreamCore& core, std::string_view name) {
-  {
-    const MaintenanceLock lock{core, kRemovePatience};
-    if (!lock) lock.throw_not_held();
-    const auto index = find_durable(core, name);
-    if (!index) return false;
-    if (reader_of(core, *index)) {
-      throw Error(Errc::busy, "the durable reader '" + std::string(name) + "' of " + core.title() +
-                                  " is attached: end that reader first");
-    }
-    set_state(core.durable_reader(*index), DurableState::free);
+  const MaintenanceLock lock{core, kRemovePatience};
+  if (!lock) lock.throw_not_held();
+  const auto index = find_durable(core, name);
+  if (!index) return false;
+  if (reader_of(core, *index)) {
+    throw Error(Errc::busy, "the durable reader '" + std::string(name) + "' of " + core.title() +
+                                " is attached: end that reader first");
   }
+  set_state(core.durable_reader(*index), DurableState::free);
   notify(core.control().space);
   return true;
 }

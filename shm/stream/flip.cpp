@@ -78,13 +78,13 @@ FlipResult flip(StreamCore& core, std::uint64_t generation) noexcept {
     const MaintenanceLock lock{core};
     if (!lock) return FlipResult::busy;
     result = flip_locked(core, generation);
+    if (result == FlipResult::done) notify(core.control().space);
+    // What was sealed on the way may be what a sleeping reader waits for before it can let go of its slab.
+    if (result == FlipResult::full) notify(core.control().data);
   } catch (const std::exception&) {
     return FlipResult::busy;  // no mapping or no memory for it now: the caller waits and tries again
   }
   if (result == FlipResult::cleaning) SAPBUF_KILL_POINT(flip_let_go);
-  if (result == FlipResult::done) notify(core.control().space);
-  // What was sealed on the way may be what a sleeping reader waits for before it can let go of its slab.
-  if (result == FlipResult::full) notify(core.control().data);
   return result;
 }
 

@@ -5,6 +5,8 @@
 // the next step may reclaim that. It is ended only when every lossless reader has come to it: so no more than one slab at
 // a time waits half empty for its readers. Those that sleep are woken, for a reader lets go of a slab when it sees the
 // next one. See also end_ahead().
+//
+// Who sheds has no participant in the stream: all is done with its lock, behind which it may be removed.
 #include "segment/event.hpp"
 #include "segment/maintenance_lock.hpp"
 #include "stream/attached_buffers.hpp"
@@ -22,7 +24,10 @@ Shed shed_sealed(StreamCore& core, layout::FacilityId pool, std::uint64_t& gener
   const ActiveSlab active = load_active(core);
   if (!active.valid()) return Shed::nothing;
   mend_states(core, active);
-  if (reclaim_attached(core, active, pool)) return Shed::done;
+  if (reclaim_attached(core, active, pool)) {
+    notify(core.control().space);
+    return Shed::done;
+  }
   generation = active.generation;
   const bool is_worth_it = has_attached(core, active.slab, pool) && have_readers_come_to(core, active.generation);
   return is_worth_it ? Shed::end_active : Shed::nothing;
@@ -36,11 +41,10 @@ bool StreamCore::shed(layout::FacilityId pool) {
   if (!has_any) return false;
   std::uint64_t generation = 0;
   const Shed shed = shed_sealed(*this, pool, generation);
-  if (shed == Shed::done) notify(control().space);
   if (shed != Shed::end_active) return shed == Shed::done;
   FlipResult result = FlipResult::cleaning;
   while (result == FlipResult::cleaning) result = flip(*this, generation);
-  notify(control().data);
+  if (const MaintenanceLock lock{*this}) notify(control().data);
   return result == FlipResult::done;
 }
 

@@ -63,6 +63,7 @@ std::vector<DurableReaderInfo> Stream::durable_readers() const {
   const Uncancellable to_its_end;
   return core()->segment().unless_truncated([&] {
     core()->check_not_forked();
+    core()->check_not_removed();
     return detail::list_durable(*core(), detail::CountBehind::yes);
   });
 }

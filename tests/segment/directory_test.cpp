@@ -10,6 +10,8 @@
 #include <sapbuf/detail/kill_point.hpp>
 #include <sapbuf/layout/directory.hpp>
 
+#include "pool/pool_core.hpp"
+#include "segment/maintenance_lock.hpp"
 #include "stream/stream_core.hpp"
 #include "support/child.hpp"
 #include "support/every_stream.hpp"
@@ -163,8 +165,9 @@ BOOST_AUTO_TEST_CASE(who_uses_a_stream_keeps_it_from_being_removed_until_he_leav
 
 // --- Killed in the midst of it -------------------------------------------------------------------------------------
 
-const KillPoint kMaking[] = {KillPoint::directory_making, KillPoint::create_fits, KillPoint::directory_allocated,
-                             KillPoint::directory_initialised};
+const KillPoint kMaking[] = {KillPoint::directory_begun,     KillPoint::directory_placed,
+                             KillPoint::directory_making,    KillPoint::create_fits,
+                             KillPoint::directory_allocated, KillPoint::directory_initialised};
 
 BOOST_DATA_TEST_CASE(a_maker_that_is_killed_leaves_nothing, data::make(kMaking), point) {
   const TestName name;
@@ -184,6 +187,38 @@ BOOST_DATA_TEST_CASE(a_maker_that_is_killed_leaves_nothing, data::make(kMaking),
   BOOST_TEST(Stream::remove(segment, "orders"));
   BOOST_TEST(Stream::remove(segment, "others"));
   BOOST_TEST(allocated_bytes(name) == before);
+}
+
+// Its entry had been another facility's, whose place is a part of somebody else's by now.
+BOOST_DATA_TEST_CASE(a_maker_that_is_killed_takes_nothing_from_what_stands_where_its_entry_led,
+                     data::make({KillPoint::directory_begun, KillPoint::directory_placed}), point) {
+  const TestName name;
+  const Segment segment = Segment::create(name, kSmall);
+  Stream::create(segment, "first", kLittle);
+  Stream::create(segment, "second", kLittle);
+  Stream::create(segment, "behind", kLittle);
+  Stream::remove(segment, "first");
+  Stream::remove(segment, "second");
+  const Stream large = Stream::create(segment, "large", {.slabs = 3, .slab_bytes = 8192});
+  Writer writer{large, {.timeout = 0ms}};
+  Reader reader{large};
+  Names all;
+  for (Status status = Status::ok; status == Status::ok;) {
+    const std::string text = std::to_string(all.size()) + std::string(100, '.');
+    status = writer.write(text);
+    if (status == Status::ok) all.push_back(text);
+  }
+  Child maker{[&](Link&) {
+    kill_point::arm(point, kill_self);
+    Stream::create(Segment::open(name), "orders", kLittle);
+  }};
+  BOOST_TEST(maker.wait() == -SIGKILL);
+  BOOST_TEST(!Stream::remove(segment, "orders"));  // what he left is cleared
+  Names found;
+  for (Names some = texts(reader); !some.empty(); some = texts(reader))
+    found.insert(found.end(), some.begin(), some.end());
+  BOOST_TEST(found == all, boost::test_tools::per_element());
+  BOOST_TEST(works(Stream::open(segment, "behind")));
 }
 
 BOOST_AUTO_TEST_CASE(a_maker_that_is_killed_behind_the_last_step_leaves_a_whole_stream) {
@@ -253,6 +288,51 @@ BOOST_AUTO_TEST_CASE(one_who_comes_too_late_writes_nothing_into_what_took_the_pl
   late.resume();
   BOOST_TEST(late.hear() == 1U);
   for (std::uint32_t slot = 0; slot < 8; ++slot) BOOST_TEST(slot_of(other, slot).lost.load() == 77U);
+}
+
+// A handle of what was removed does nothing to what took the place.
+BOOST_AUTO_TEST_CASE(a_handle_of_what_was_removed_takes_nothing_from_what_took_the_place) {
+  const TestName name;
+  const Segment segment = Segment::create(name, kSmall);
+  const Pool pool = Pool::create(segment, "frames", {.buffer_bytes = 64, .count = 4});
+  PoolUser user{pool};
+  const StreamOptions options{.slabs = 3, .slab_bytes = 4096, .attachments = 16, .durable_readers = 1};
+  const Stream before = Stream::create(segment, "before", options);
+  BOOST_TEST(Stream::remove(segment, "before"));
+  const Stream other = Stream::create(segment, "other", options);
+  Reader{other, {.name = "audit", .durable = DurableOptions{}}}.close();
+  {
+    Writer writer{other};
+    Reservation message = writer.reserve(8);
+    BOOST_TEST(message.attach(user.acquire()) == Status::ok);
+    message.commit();
+  }
+  BOOST_TEST(error_of([&] { static_cast<void>(before.durable_readers()); }) == Errc::not_found);
+  BOOST_TEST(error_of([&] { before.remove_durable_reader("audit"); }) == Errc::not_found);
+  BOOST_TEST(!before.core()->shed(pool.core()->id()));
+  BOOST_TEST(other.durable_readers().size() == 1U);
+  Reader reader{other, {.name = "audit", .durable = DurableOptions{}}};
+  const PinnedRange range = reader.pin();
+  const auto message = range.begin();
+  BOOST_TEST_REQUIRE((message != range.end()));
+  BOOST_TEST(!message->attachments().empty());
+}
+
+// One who sheds for a pool has no participant in the stream, and is waited for all the same.
+BOOST_AUTO_TEST_CASE(what_somebody_works_in_is_not_removed) {
+  const TestName name;
+  const Segment segment = Segment::create(name, kSmall);
+  Stream::create(segment, "orders", kLittle);
+  Child working{[&](Link& link) {
+    const Stream own = Stream::open(Segment::open(name), "orders");
+    const detail::MaintenanceLock lock{*own.core()};
+    link.say(1);
+    link.hear();
+  }};
+  BOOST_TEST(working.hear() == 1U);
+  BOOST_TEST(error_of([&] { Stream::remove(segment, "orders"); }) == Errc::busy);
+  working.kill();
+  BOOST_TEST(Stream::remove(segment, "orders"));
 }
 
 BOOST_DATA_TEST_CASE(one_who_dies_while_he_attaches_had_nothing,
