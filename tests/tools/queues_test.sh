@@ -69,6 +69,14 @@ test_push_says_that_there_is_no_room_and_what_went_in() {
   equal "$(pop_all | tr '\n' ' ')" 'a b ' 'what went in'
 }
 
+test_push_drops_what_a_queue_that_drops_has_no_room_for() {
+  queue_of --slots 2 --on-full drop --block-bytes 64
+  seq 1 5 >"$directory/in"
+  timeout 20 "$sapbuf" queue push "$(jobs)" <"$directory/in" 2>"$directory/err" || die "exit status $?"
+  said 'pushed 2 blocks, 3 dropped'
+  equal "$(pop_all | tr '\n' ' ')" '1 2 ' 'what went in'
+}
+
 test_lines_go_in_and_come_out_in_order() {
   queue_of --block-bytes 16
   seq 500 >"$directory/in"

@@ -60,11 +60,16 @@ std::optional<std::uint64_t> key_of(std::string_view line, const QueuePushOption
 // A line is released before the next one is waited for.
 class Pusher {
  public:
-  Pusher(const Queue& queue, const QueuePushOptions& options) : options_(options), producer_(queue, options.producer) {}
+  Pusher(const Queue& queue, const QueuePushOptions& options)
+      : options_(options), drops_(queue.options().on_full == OnFull::drop), producer_(queue, options.producer) {}
 
   // False: a signal came while there was no room.
   bool push(std::string_view line) {
-    ReservedBlocks block = producer_.reserve_for(1, options_.timeout);
+    ReservedBlocks block = drops_ ? producer_.reserve(1) : producer_.reserve_for(1, options_.timeout);
+    if (!block && drops_ && (block.status() == Status::full || block.status() == Status::exhausted)) {
+      ++dropped_;
+      return true;
+    }
     if (!block) return end(block.status());
     std::memcpy(block[0].bytes().data(), line.data(), line.size());
     block[0].resize(line.size());
@@ -95,6 +100,7 @@ class Pusher {
   }
 
   const QueuePushOptions& options_;
+  const bool drops_;  // what the queue has no room for
   Producer producer_;
   std::uint64_t pushed_ = 0;
   std::uint64_t dropped_ = 0;
@@ -153,7 +159,8 @@ void add_queue_push(CLI::App& queue, Action& chosen) {
       *command, "--key-field", "Which field of a line, between blanks, is its key; a line without it has none",
       [options](std::uint64_t value) { options->key_field = value; }, "none", 1)
       ->excludes(key);
-  add_milliseconds(*command, "--timeout", "How long to wait for room; unless given, for ever",
+  add_milliseconds(*command, "--timeout",
+                   "How long to wait for room, unless the queue drops what it has none for; unless given, for ever",
                    [options](std::chrono::milliseconds time) { options->timeout = options->producer.timeout = time; });
   command->callback([options, &chosen] {
     chosen = [options] {
