@@ -2,7 +2,8 @@
 # shellcheck source-path=SCRIPTDIR source=support.sh
 source "$(dirname "$0")/support.sh"
 
-# SIGINT and SIGTERM end every tool cleanly: exit status 0, and nothing is left attached.
+# SIGINT and SIGTERM end every tool cleanly: exit status 0, or 1 where something was not done that it was to do, and
+# nothing is left attached.
 
 # ends_on_both NAME COMMAND...
 ends_on_both() {
@@ -74,6 +75,63 @@ test_pub_in_full_flight() {
   expect "$done" "$sapbuf" create "$stream"
   seq 100000 >"$directory/in"
   ends_on_both writer "$sapbuf" pub "$stream" --name writer --repeat 1000000 "$directory/in"
+}
+
+# A map whose pool has not a buffer left for a third value.
+map_without_room() {
+  expect "$done" "$sapbuf" create "$stream" --no-stream
+  expect "$done" "$sapbuf" pool create "$stream/values" --buffer-bytes 128 --count 2
+  expect "$done" "$sapbuf" map create "$stream/config" --keys 8 --pool values
+  local key
+  for key in one two; do "$sapbuf" map put "$stream/config" "$key" <<<value || die "not put: $key"; done
+}
+
+somebody_waits_for_a_buffer() { status_holds '.facilities[] | select(.name == "values") | .waiting > 0'; }
+nobody_is_attached() { status_holds '[.facilities[].participants[]] == []'; }
+
+# waits_for_a_buffer COMMAND...: with $directory/in as its input; ends on both signals, having failed
+waits_for_a_buffer() {
+  local signal
+  for signal in INT TERM; do
+    # shellcheck disable=SC2016  # the inner shell's arguments
+    start editor bash -c 'exec "$@" <"$0"' "$directory/in" "$@"
+    eventually somebody_waits_for_a_buffer
+    signal "$signal" editor
+    ends editor "$failure"
+    nobody_is_attached || die "still attached after SIG$signal"
+  done
+}
+
+test_map_put_that_waits_for_a_buffer() {
+  map_without_room
+  echo value >"$directory/in"
+  waits_for_a_buffer "$sapbuf" map put "$stream/config" three --timeout 600000
+  [[ ! -s $directory/editor.err ]] || die "it says: $(cat "$directory/editor.err")"
+}
+
+test_map_import_that_waits_for_a_buffer() {
+  map_without_room
+  echo '{"key":"three","value":"value"}' >"$directory/in"
+  waits_for_a_buffer "$sapbuf" map import "$stream/config" --timeout 600000
+  equal "$(cat "$directory/editor.err")" "sapbuf: imported 0 keys into $stream/config" 'what it says'
+}
+
+test_map_rm_that_waits_for_another_editor() {
+  [[ -n ${SAPBUF_MAP_USER:-} ]] || skip 'needs the program map_user: SAPBUF_MAP_USER'
+  expect "$done" "$sapbuf" create "$stream" --no-stream
+  expect "$done" "$sapbuf" map create "$stream/config"
+  "$sapbuf" map put "$stream/config" key <<<value || die 'not put'
+  start owner "$SAPBUF_MAP_USER" "$stream" config key owner
+  eventually grep --quiet --no-messages mine "$directory/owner.out"
+  local signal
+  for signal in INT TERM; do
+    start editor "$sapbuf" map rm "$stream/config" key --timeout 600000
+    eventually status_holds '.facilities[] | select(.name == "config") | any(.participants[]; .waits > 0)'
+    signal "$signal" editor
+    ends editor "$failure"
+    [[ ! -s $directory/editor.err ]] || die "it says: $(cat "$directory/editor.err")"
+  done
+  equal "$("$sapbuf" map get "$stream/config" key)" value 'the value'
 }
 
 run_cases

@@ -12,6 +12,7 @@
 #include "common/command_line.hpp"
 #include "common/exit_code.hpp"
 #include "common/human.hpp"
+#include "common/stop.hpp"
 #include "sapbuf/facility_name.hpp"
 #include "sapbuf/line_source.hpp"
 #include "sapbuf/map_commands.hpp"
@@ -37,9 +38,11 @@ struct Imported {
   std::uint64_t left = 0;  // as they were
 };
 
-void put(MapWriter& writer, const FacilityName& name, const MapRecord& record, bool if_absent, Imported& imported) {
+// False: a signal came while it waited.
+bool put(MapWriter& writer, const FacilityName& name, const MapRecord& record, bool if_absent, Imported& imported) {
   const auto value = std::as_bytes(std::span{record.value});
   const Status status = if_absent ? writer.insert(record.key, value) : writer.put(record.key, value);
+  if (status == Status::stopped) return false;
   if (status == Status::exists) {
     ++imported.left;
   } else if (status == Status::ok) {
@@ -47,11 +50,12 @@ void put(MapWriter& writer, const FacilityName& name, const MapRecord& record, b
   } else {
     throw no_value(name, record.key, status);
   }
+  return true;
 }
 
 // False: it was stopped before the end.
 bool import_lines(const Map& map, const FacilityName& name, const MapImportOptions& options, Imported& imported) {
-  MapWriter writer{map, {.timeout = options.timeout}};
+  MapWriter writer{map, {.timeout = options.timeout, .stop = &detail::stop_flag}};
   const MapOptions shape = map.options();
   LineSource lines{kMostForByte * (map.max_value_bytes() + shape.key_bytes) + kMostForFields};
   lines.open(STDIN_FILENO);
@@ -71,7 +75,7 @@ bool import_lines(const Map& map, const FacilityName& name, const MapImportOptio
     }
     if (line.empty()) continue;
     try {
-      put(writer, name, parse_record(line), options.if_absent, imported);
+      if (!put(writer, name, parse_record(line), options.if_absent, imported)) return false;
     } catch (const std::invalid_argument& error) {
       throw Failure(kFailure, fmt::format("line {}: {}", number, error.what()));
     } catch (const Failure& failure) {

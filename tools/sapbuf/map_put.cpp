@@ -45,16 +45,21 @@ std::optional<std::string> read_input(std::size_t most) {
   throw Failure(kFailure, fmt::format("the value is larger than the {} that this map takes", human_bytes(most)));
 }
 
+Status put(MapWriter& writer, const std::string& value, const MapPutOptions& options) {
+  MapDraft draft = writer.prepare(options.key, value.size());
+  if (!draft) return draft.status();
+  std::memcpy(draft.bytes().data(), value.data(), value.size());
+  return options.if_version ? draft.flip_if(*options.if_version) : draft.flip();
+}
+
 int put(const MapPutOptions& options) {
   const FacilityName name = parse_map_name(options.name);
   const Map map = Map::open(Segment::open(name.segment), name.name);
   const std::optional<std::string> value = read_input(map.max_value_bytes());
   if (!value) return kFailure;
-  MapWriter writer{map, {.timeout = options.timeout}};
-  MapDraft draft = writer.prepare(options.key, value->size());
-  if (!draft) throw no_value(name, options.key, draft.status());
-  std::memcpy(draft.bytes().data(), value->data(), value->size());
-  const Status status = options.if_version ? draft.flip_if(*options.if_version) : draft.flip();
+  MapWriter writer{map, {.timeout = options.timeout, .stop = &detail::stop_flag}};
+  const Status status = put(writer, *value, options);
+  if (status == Status::stopped) return kFailure;
   if (status != Status::ok) throw no_value(name, options.key, status);
   return kDone;
 }

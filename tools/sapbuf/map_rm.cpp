@@ -5,6 +5,7 @@
 
 #include "common/command_line.hpp"
 #include "common/exit_code.hpp"
+#include "common/stop.hpp"
 #include "sapbuf/facility_name.hpp"
 #include "sapbuf/map_commands.hpp"
 #include "sapbuf/map_text.hpp"
@@ -22,8 +23,9 @@ struct MapRmOptions {
 
 int rm_key(const FacilityName& name, const MapRmOptions& options) {
   const Map map = Map::open(Segment::open(name.segment), name.name);
-  MapWriter writer{map, {.timeout = options.timeout}};
+  MapWriter writer{map, {.timeout = options.timeout, .stop = &detail::stop_flag}};
   const Status status = writer.erase(*options.key);
+  if (status == Status::stopped) return kFailure;
   if (status != Status::ok) throw no_value(name, *options.key, status);
   return kDone;
 }
