@@ -85,6 +85,19 @@ start_attached_to() {
   eventually status_of_holds "$1" "any(.participants[]; .name == \"$2\")"
 }
 
+# start_pinning_readers NAME: one process with readers of two streams of $stream, and of $stream.2, each of which has pinned what
+# is there
+start_pinning_readers() {
+  [[ -n ${SAPBUF_PINNING_READERS:-} ]] || skip 'needs the program pinning_readers: SAPBUF_PINNING_READERS'
+  local name
+  for name in "$stream" "$stream/orders" "$stream.2"; do
+    "$sapbuf" create "$name" --slab-bytes 64KiB 2>/dev/null
+    seq 5000 | "$sapbuf" pub "$name" 2>/dev/null
+  done
+  start "$1" "$SAPBUF_PINNING_READERS" "$stream/main" "$stream/orders" "$stream.2/main"
+  eventually grep --quiet --no-messages pinned "$directory/$1.out"
+}
+
 signal() { kill "-$1" "${process[$2]}"; }
 
 has_ended() { ! kill -0 "${process[$1]}" 2>/dev/null; }

@@ -118,6 +118,17 @@ test_kills_the_hung_when_told_to() {
   eventually status_holds '.participants == [] and (.journal | length) == 1'
 }
 
+test_kills_a_process_that_hangs_in_several_places_once() {
+  start_pinning_readers holder
+  start_watching "$stream" "$stream.2" --interval 10 --hung-after 50 --on-hung kill
+  ends holder 137
+  eventually status_holds '[.facilities[].participants[]] == []'
+  eventually status_of_holds "$stream.2" '.participants == []'
+  signal TERM watchdog
+  ends watchdog "$done"
+  ! log_has 'not killed' || die "it says: $(cat "$directory/watchdog.err")"
+}
+
 test_survives_the_truncation_of_a_stream_and_goes_on_with_the_others() {
   expect "$done" "$sapbuf" create "$stream.2" --slab-bytes 64KiB
   expect "$done" "$sapbuf" create "$stream"

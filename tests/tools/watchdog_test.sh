@@ -130,6 +130,32 @@ test_on_hung_kill_does_what_it_was_told() {
   eventually status_holds '.participants == []'
 }
 
+# hangs STREAM NAME: each of the participants of that name
+hangs() {
+  "$sapbuf" status "$1" --json --hung-after 1 |
+    jq --exit-status "[.facilities[].participants[] | select(.name == \"$2\") | .state] | length > 0 and all(. == \"hung\")" >/dev/null
+}
+
+# Who has several participants dies once, for all of them.
+test_a_process_that_hangs_in_several_streams_is_killed_once() {
+  start_pinning_readers holder
+  eventually hangs "$stream" pinning
+  expect "$done" "$watchdog" --once --json --hung-after 1 --on-hung kill "$stream"
+  json_holds '.segments[0] | (.hung | map(.action)) == ["killed", "killed"] and (.dead | length) == 2'
+  ends holder 137
+  status_holds '[.facilities[].participants[]] == []' || die 'its readers are there still'
+}
+
+# Its end may be seen in one segment before it is found to hang there.
+test_a_process_that_hangs_in_several_segments_is_killed_once() {
+  start_pinning_readers holder
+  eventually hangs "$stream" pinning
+  eventually hangs "$stream.2" pinning
+  expect "$done" "$watchdog" --once --json --hung-after 1 --on-hung kill "$stream" "$stream.2"
+  json_holds 'all(.segments[].hung[]; .action == "killed") and [.segments[].dead | length] == [2, 1]'
+  ends holder 137
+}
+
 test_dry_run_kills_nobody() {
   stream_with_holder
   signal STOP holder

@@ -14,6 +14,8 @@ namespace sapbuf::tools {
 
 namespace {
 
+constexpr std::size_t kMostKilled = 256;
+
 // The same participant, and not one that took its slot later.
 bool is_same(const ParticipantSnapshot& one, const ParticipantSnapshot& other) {
   return one.slot == other.slot && one.incarnation == other.incarnation;
@@ -27,7 +29,7 @@ bool hangs_in(const Snapshot& now, const ParticipantSnapshot& participant) {
 
 // What was done, or why it was not.
 std::string kill_hung(const Segment& segment, const WatchdogOptions& options, const ParticipantSnapshot& participant,
-                      HungParticipant& hung, Descriptor& process) {
+                      KilledProcesses& killed, HungParticipant& hung, Descriptor& process) {
   if (participant.pid_namespace != own_pid_namespace()) {
     return "not killed: it lives in another pid namespace, where its pid says nothing here";
   }
@@ -44,18 +46,49 @@ std::string kill_hung(const Segment& segment, const WatchdogOptions& options, co
   }
   // As long as the process behind the descriptor has not ended, its pid was nobody else's: all that is its own.
   if (has_ended(process)) return "not killed: it has ended by itself";
-  if (!kill_process(process)) return fmt::format("not killed: {}", std::strerror(errno));
-  return "killed";
+  killed.add(participant);
+  if (kill_process(process)) return "killed";
+  const int error = errno;
+  killed.remove(participant);
+  return fmt::format("not killed: {}", std::strerror(error));
 }
 
 }  // namespace
 
+KilledProcesses::Process KilledProcesses::of(const ParticipantSnapshot& participant) {
+  return {participant.pid, participant.pid_namespace, participant.start_time};
+}
+
+void KilledProcesses::add(const ParticipantSnapshot& participant) {
+  const std::lock_guard guard{mutex_};
+  if (processes_.size() == kMostKilled) processes_.pop_front();
+  processes_.push_back(of(participant));
+}
+
+void KilledProcesses::remove(const ParticipantSnapshot& participant) {
+  const std::lock_guard guard{mutex_};
+  std::erase(processes_, of(participant));
+}
+
+bool KilledProcesses::has(const ParticipantSnapshot& participant) const {
+  const std::lock_guard guard{mutex_};
+  return std::find(processes_.begin(), processes_.end(), of(participant)) != processes_.end();
+}
+
 HungParticipant act_on_hung(const Segment& segment, const WatchdogOptions& options,
-                            const ParticipantSnapshot& participant, Descriptor& process) {
+                            const ParticipantSnapshot& participant, KilledProcesses& killed, Descriptor& process) {
   HungParticipant hung{participant, "report"};
-  if (options.on_hung == OnHung::kill) {
-    hung.action = options.dry_run ? "would be killed" : kill_hung(segment, options, participant, hung, process);
-    hung.killed = hung.action == "killed";
+  if (options.on_hung == OnHung::report) return hung;
+  if (options.dry_run) {
+    hung.action = "would be killed";
+    return hung;
+  }
+  hung.action = kill_hung(segment, options, participant, killed, hung, process);
+  // It may be so already, because of another participant that its process has.
+  hung.killed = killed.has(participant);
+  if (hung.killed) {
+    hung.action = "killed";
+    hung.spared = false;
   }
   return hung;
 }
@@ -68,7 +101,7 @@ std::vector<HungParticipant> HungWatch::update(const std::string& name, const Se
     if (participant.state != Liveness::hung || is_known(participant)) continue;
     known_.push_back(participant);
     Descriptor process;  // its death is found like any other: through the pidfd that is polled, or at the next interval
-    HungParticipant hung = act_on_hung(segment, options_, participant, process);
+    HungParticipant hung = act_on_hung(segment, options_, participant, killed_, process);
     // Whoever writes such claims can write a new one each time: one answer for each slot is enough.
     if (hung.spared && !spared_.insert(participant.slot).second) continue;
     log_hung(name, hung);

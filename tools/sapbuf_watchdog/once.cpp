@@ -41,21 +41,22 @@ void recover_patiently(const Segment& segment, Findings& findings) {
 }
 
 // The snapshot also shows whether the segment makes sense at all: recovery alone looks at no more than it needs.
-void look_for_hung(const Segment& segment, const WatchdogOptions& options, Findings& findings) {
+void look_for_hung(const Segment& segment, const WatchdogOptions& options, KilledProcesses& killed,
+                   Findings& findings) {
   for (const ParticipantSnapshot& participant :
        inspect(segment, {.hung_after = options.hung_after, .lag = false}).participants) {
     if (participant.state != Liveness::hung) continue;
     Descriptor process;
-    findings.hung.push_back(act_on_hung(segment, options, participant, process));
+    findings.hung.push_back(act_on_hung(segment, options, participant, killed, process));
     log_hung(findings.name, findings.hung.back());
     if (!findings.hung.back().killed) continue;
-    const bool ended = has_ended(process, kDeathMs);
+    const bool ended = !process || has_ended(process, kDeathMs);
     recover_patiently(segment, findings);
     findings.pending = findings.pending || !ended;
   }
 }
 
-Findings look(const std::string& name, const WatchdogOptions& options) {
+Findings look(const std::string& name, const WatchdogOptions& options, KilledProcesses& killed) {
   const Segment segment = Segment::open(name);
   Findings findings;
   findings.name = name;
@@ -66,7 +67,7 @@ Findings look(const std::string& name, const WatchdogOptions& options) {
   } else {
     recover_patiently(segment, findings);
   }
-  look_for_hung(segment, options, findings);
+  look_for_hung(segment, options, killed, findings);
   if (findings.pending) findings.why_pending = why_pending(segment);
   return findings;
 }
@@ -90,11 +91,12 @@ bool left_something(const Findings& findings, const WatchdogOptions& options) {
 
 // Each in a thread of its own, so that no stream delays another; later, in the caller's, where there is no other, or no
 // thread to be had.
-std::vector<std::future<Findings>> start_looks(const std::vector<std::string>& names, const WatchdogOptions& options) {
+std::vector<std::future<Findings>> start_looks(const std::vector<std::string>& names, const WatchdogOptions& options,
+                                               KilledProcesses& killed) {
   std::launch how = names.size() > 1 ? std::launch::async : std::launch::deferred;
   std::vector<std::future<Findings>> looks;
   for (const std::string& name : names) {
-    const auto its_look = [name, &options] { return look(name, options); };
+    const auto its_look = [name, &options, &killed] { return look(name, options, killed); };
     try {
       looks.push_back(std::async(how, its_look));
     } catch (const std::system_error&) {
@@ -120,7 +122,8 @@ int run_once(const WatchdogOptions& options) {
   std::optional<ExitCode> failed;  // why the first segment that could not be looked at could not
   bool left = false;
   Json segments = Json::array();
-  for (std::future<Findings>& its_end : start_looks(names_of(options), options)) {
+  KilledProcesses killed;
+  for (std::future<Findings>& its_end : start_looks(names_of(options), options, killed)) {
     if (stop_requested()) break;
     try {
       const Findings findings = its_end.get();

@@ -22,8 +22,8 @@ class SegmentWatch {
  public:
   using Clock = std::chrono::steady_clock;
 
-  SegmentWatch(std::string name, const WatchdogOptions& options)
-      : name_(std::move(name)), options_(options), hung_(options) {}
+  SegmentWatch(std::string name, const WatchdogOptions& options, KilledProcesses& killed)
+      : name_(std::move(name)), options_(options), hung_(options, killed) {}
 
   const std::string& name() const noexcept { return name_; }
   const ProcessWatch& processes() const noexcept { return processes_; }

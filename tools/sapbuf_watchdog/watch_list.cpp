@@ -46,7 +46,7 @@ void WatchList::follow(const std::vector<ListedStream>& streams) {
 void WatchList::take_up(const std::string& name, Lane& lane) {
   auto& watched = watched_[name];
   if (watched != nullptr) return;
-  watched = std::make_unique<Watched>(name, options_, lane);
+  watched = std::make_unique<Watched>(name, options_, killed_, lane);
   make_due(*watched, Clock::now());
 }
 

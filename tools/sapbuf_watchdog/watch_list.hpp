@@ -66,8 +66,8 @@ class WatchList {
     std::deque<Watched*> waiting;
   };
   struct Watched {
-    Watched(const std::string& name, const WatchdogOptions& options, Lane& its_lane)
-        : watch(name, options), lane(&its_lane) {}
+    Watched(const std::string& name, const WatchdogOptions& options, KilledProcesses& killed, Lane& its_lane)
+        : watch(name, options, killed), lane(&its_lane) {}
 
     SegmentWatch watch;
     Lane* lane;
@@ -99,6 +99,7 @@ class WatchList {
 
   const WatchdogOptions& options_;
   Workers& workers_;
+  KilledProcesses killed_;
   std::map<std::uint64_t, Lane> lanes_;  // by owner; those of named streams behind all of these
   std::map<std::string, std::unique_ptr<Watched>> watched_;
   std::set<Due> due_;           // the idle
