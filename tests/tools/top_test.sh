@@ -32,6 +32,20 @@ test_every_facility_has_a_line() {
   printed "^  slow  *reader  *0 .* 20  *31 B  *pid ${process[slow]}\$"
 }
 
+test_used_is_a_part_of_the_room() {
+  [[ -n ${SAPBUF_POOL_USER:-} ]] || skip 'needs the program pool_user: SAPBUF_POOL_USER'
+  local key
+  expect "$done" "$sapbuf" create "$stream" --no-stream --pool values:4096:8 --pool frames:16-64KiB:1MiB
+  expect "$done" "$sapbuf" map create "$stream/config" --pool values --keys 4
+  for key in 1 2 3; do "$sapbuf" map put "$stream/config" "$key" <<<value; done
+  start camera "$SAPBUF_POOL_USER" "$stream" frames camera 4 4 65536
+  eventually status_holds '.facilities[] | select(.name == "frames") | .in_use == 4 and .shared == 4'
+  COLUMNS=140 expect "$done" "$sapbuf" top "$stream" --batch --count 1 --interval 1
+  printed "^$stream/config  *map  *[0-9]*  *- *75 %"
+  printed "^$stream/frames  *pool  *[0-9]*  *- *50 %"
+  printed "^$stream/values  *pool  *[0-9]*  *- *38 %"
+}
+
 # told_since N: in some look behind the first N, messages were committed
 told_since() { rates "$stream" stream | tail -n "+$(($1 + 1))" | grep --invert-match '^0$' >/dev/null; }
 

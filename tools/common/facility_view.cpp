@@ -58,6 +58,12 @@ std::vector<ParticipantSnapshot> participants_of(const Snapshot& snapshot, std::
   return found;
 }
 
+std::uint64_t as_counted(const PoolSnapshot& pool, std::uint64_t buffers, std::uint64_t bytes) noexcept {
+  if (pool.options.max_bytes == 0) return buffers;
+  const std::uint64_t piece = std::max<std::uint64_t>(pool.options.piece_bytes(), 1);
+  return bytes / piece + (bytes % piece == 0 ? 0 : 1);
+}
+
 Attached count_attached(const std::vector<ParticipantSnapshot>& participants) noexcept {
   Attached attached;
   for (const ParticipantSnapshot& participant : participants) {

@@ -20,6 +20,9 @@ std::vector<DurableReaderInfo> kept_for(const StreamSnapshot& stream);
 std::vector<DurableReaderInfo> kept_for(const Snapshot& snapshot);
 std::vector<ParticipantSnapshot> participants_of(const Snapshot& snapshot, std::string_view facility);
 
+// So many buffers of a pool, which have so many bytes together, in the unit of its `count`: with size classes, in pieces.
+std::uint64_t as_counted(const PoolSnapshot& pool, std::uint64_t buffers, std::uint64_t bytes) noexcept;
+
 struct Attached {
   std::uint64_t writers = 0;  // of streams and maps, and producers of queues; alive
   std::uint64_t readers = 0;  // the same, and consumers

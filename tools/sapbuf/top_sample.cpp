@@ -43,10 +43,14 @@ double used_part(const QueueSnapshot& queue) {
   return part_of(most, queue.options.slots);
 }
 
+double used_part(const PoolSnapshot& pool) {
+  return part_of(as_counted(pool, pool.in_use + pool.shared, pool.in_use_bytes + pool.shared_bytes), pool.count);
+}
+
 std::optional<double> used_part(const FacilitySnapshot& facility) {
   if (facility.stream) return used_part(*facility.stream);
-  if (facility.pool) return part_of(facility.pool->in_use + facility.pool->shared, facility.pool->count);
-  if (facility.map) return part_of(facility.map->keys, facility.map->keys + facility.map->room);
+  if (facility.pool) return used_part(*facility.pool);
+  if (facility.map) return part_of(facility.map->keys, facility.map->room);
   if (facility.queue) return used_part(*facility.queue);
   return std::nullopt;
 }
