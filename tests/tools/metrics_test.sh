@@ -53,6 +53,25 @@ test_every_facility_is_told() {
   equal "$(grep --count '^sapbuf_participant_committed' "$out" || true)" 0
 }
 
+# What a pool for all sizes has is in pieces of its smallest size, whichever size its buffers have.
+test_a_pool_for_all_sizes_is_told_in_pieces() {
+  [[ -n ${SAPBUF_POOL_USER:-} ]] || skip 'needs the program pool_user: SAPBUF_POOL_USER'
+  expect "$done" "$sapbuf" create "$stream" --no-stream --pool frames:16-64KiB:1MiB
+  start camera "$SAPBUF_POOL_USER" "$stream" frames camera 4 3 65536
+  eventually status_holds '.facilities[] | select(.name == "frames") | .in_use == 4 and .shared == 3'
+  page_of "$stream"
+  local state sum=0 pieces
+  for state in in_use cached shared free; do
+    pieces=$(sample "$directory/out" sapbuf_pool_buffers 'facility="frames"' "state=\"$state\"")
+    sum=$((sum + pieces))
+    case $state in
+      in_use) equal "$pieces" $((4 * 4096)) 'pieces in use' ;;
+      shared) equal "$pieces" $((3 * 4096)) 'shared pieces' ;;
+    esac
+  done
+  equal "$sum" 65536 'pieces of all states'
+}
+
 # A family's samples stand together behind its TYPE, and no series is there twice.
 test_the_format_is_that_of_prometheus() {
   local evil=$'two\n"lines"\\'

@@ -182,17 +182,21 @@ class SegmentMetrics {
 
   void add_pool(const std::string& name, const PoolSnapshot& pool) {
     count_all(name, kPoolCounters, pool.present, pool.departed);
-    count(name, "sapbuf_pool_grown_buffers_total", "Buffers that there are more than at first.", pool.grown);
+    count(name, "sapbuf_pool_grown_buffers_total",
+          "Buffers, with size classes pieces of the smallest size, that there are more than at first.", pool.grown);
     const std::pair<const char*, std::uint64_t> states[] = {
-        {"in_use", pool.in_use}, {"cached", pool.cached}, {"shared", pool.shared}, {"free", pool.free}};
+        {"in_use", as_counted(pool, pool.in_use, pool.in_use_bytes)},
+        {"cached", as_counted(pool, pool.cached, pool.cached_bytes)},
+        {"shared", as_counted(pool, pool.shared, pool.shared_bytes)},
+        {"free", pool.free}};
     for (const auto& [state, number] : states) {
-      page_.gauge("sapbuf_pool_buffers", "Buffers, with size classes pieces, by state.", labels(name, "state", state),
-                  static_cast<double>(number));
+      page_.gauge("sapbuf_pool_buffers", "Buffers, with size classes pieces of the smallest size, by state.",
+                  labels(name, "state", state), static_cast<double>(number));
     }
-    page_.gauge("sapbuf_pool_unbacked_buffers", "Of the free ones, those whose memory is the system's.", labels(name),
-                static_cast<double>(pool.unbacked));
-    page_.gauge("sapbuf_pool_peak_buffers", "The most buffers that were not free at a time.", labels(name),
-                static_cast<double>(pool.peak));
+    page_.gauge("sapbuf_pool_unbacked_buffers", "Of those in state free, those whose memory is the system's.",
+                labels(name), static_cast<double>(pool.unbacked));
+    page_.gauge("sapbuf_pool_peak_buffers", "The most buffers, of whichever size, that were not free at a time.",
+                labels(name), static_cast<double>(pool.peak));
     page_.gauge("sapbuf_pool_waiting", "Users that wait for a buffer.", labels(name),
                 static_cast<double>(pool.waiting));
   }
