@@ -272,6 +272,18 @@ test_grow_lets_a_pool_grow_ahead_of_need() {
   expect "$usage" "$sapbuf" pool grow "$(frames)"
 }
 
+test_grow_takes_decimal_numbers_only() {
+  pool_of 4KiB:2:64
+  local text
+  for text in '' -1 0x20 8.0 +8 18446744073709551616; do
+    expect "$usage" "$sapbuf" pool grow "$(frames)" "$text"
+    said "COUNT: '$text' is not a whole number of 0 or more"
+  done
+  pool_is '.count == 2'
+  expect "$done" "$sapbuf" pool grow "$(frames)" 010
+  pool_is '.count >= 10'
+}
+
 test_trim_gives_unused_memory_back() {
   pool_of 4KiB:256
   start_user camera 3 0

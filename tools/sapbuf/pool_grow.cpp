@@ -30,7 +30,8 @@ void add_pool_grow(CLI::App& pool, Action& chosen) {
   auto count = std::make_shared<std::uint64_t>(0);
   CLI::App* command = pool.add_subcommand("grow", "Let a pool grow now, up to its --max-count, also beside users");
   command->add_option("SEGMENT/POOL", *name, "The segment, and the pool's name in it")->required();
-  command->add_option("COUNT", *count, "Buffers that there are to be; of a pool for all sizes, of the smallest one")
+  add_count(*command, "COUNT", "Buffers that there are to be; of a pool for all sizes, of the smallest one",
+            [count](std::uint64_t value) { *count = value; })
       ->required();
   command->callback(
       [name, count, &chosen] { chosen = [name, count] { return grow(parse_pool_name(*name), *count); }; });
