@@ -147,6 +147,20 @@ test_what_is_exported_is_imported_again() {
   [[ $("$sapbuf" map get "$stream/copy" a) == text* ]] || die 'it was not left'
 }
 
+# Also what terminals would take for commands.
+test_an_export_is_ascii_and_means_the_same() {
+  map_of
+  must_put $'clear\xc2\x9b2J' $'\xc2\x9b31m \xe2\x80\xa8 \xf0\x9f\x98\x80 \x7f \e[m ünïcode'
+  expect "$done" "$sapbuf" map export "$(config)"
+  cp "$directory/out" "$directory/exported"
+  equal "$(tr --delete '\n\040-\176' <"$directory/exported" | wc --bytes)" 0 'bytes that are not printable ASCII'
+  json_holds '.key == "clear\u009b2J" and .value == "\u009b31m \u2028 \ud83d\ude00 \u007f \u001b[m \u00fcn\u00efcode"'
+  expect "$done" "$sapbuf" map create "$stream/copy"
+  "$sapbuf" map import "$stream/copy" <"$directory/exported" 2>"$directory/err" || die 'not imported'
+  expect "$done" "$sapbuf" map export "$stream/copy"
+  cmp "$directory/out" "$directory/exported" || die 'the copy is another one'
+}
+
 # import_fails LINE TEXT: what was before the line stays imported
 import_fails() {
   if printf '%s\n' '{"key":"before","value":"1"}' "$1" | "$sapbuf" map import "$(config)" 2>"$directory/err"; then die "imported: $1"; fi

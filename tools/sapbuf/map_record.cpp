@@ -39,7 +39,7 @@ std::string record_line(std::string_view key, std::string_view value) {
   Json json;
   add_bytes(json, "key", key);
   add_bytes(json, "value", value);
-  return json.dump() + '\n';
+  return json_line(json);
 }
 
 MapRecord parse_record(std::string_view line) {
