@@ -85,6 +85,28 @@ test_get_writes_the_value_and_nothing_else() {
   printed_nothing
 }
 
+has_been_read() { ! read -r -t 0 -u 7; }
+
+# As it is behind a program that made it so: what is there, and then nothing for a while, is not all.
+test_put_reads_a_nonblocking_input_to_its_end() {
+  map_of
+  mkfifo "$directory/pipe"
+  exec 9<>"$directory/pipe"  # so that neither of the others waits for the other one
+  exec 7<"$directory/pipe"
+  exec 8>"$directory/pipe"
+  exec 9>&-
+  dd iflag=nonblock count=0 of=/dev/null status=none <&7
+  printf 'one ' >&8
+  "$sapbuf" map put "$(config)" key <&7 2>"$directory/put.err" 7<&- 8>&- &
+  process[put]=$!
+  eventually has_been_read
+  printf 'two' >&8
+  exec 8>&-
+  ends put "$done"
+  exec 7<&-
+  equal "$(value_of key)" 'one two' 'the value'
+}
+
 test_put_and_rm_say_why_not() {
   map_of --keys 2 --value-bytes 8 --key-bytes 8
   must_put a 1

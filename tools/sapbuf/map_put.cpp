@@ -14,6 +14,7 @@
 #include "common/human.hpp"
 #include "common/stop.hpp"
 #include "sapbuf/facility_name.hpp"
+#include "sapbuf/input_read.hpp"
 #include "sapbuf/map_commands.hpp"
 #include "sapbuf/map_text.hpp"
 
@@ -28,19 +29,18 @@ struct MapPutOptions {
   std::chrono::milliseconds timeout{5000};
 };
 
-// Up to its end; nothing if a signal came before.
-std::optional<std::string> read_input(std::size_t most) {
+// Standard input up to its end; nothing if a signal came before.
+std::optional<std::string> read_value(std::size_t most) {
   std::string value;
   char part[65536];
   while (value.size() <= most) {
     if (stop_requested()) return std::nullopt;
-    const ssize_t got = ::read(STDIN_FILENO, part, sizeof part);
-    if (got == 0) return value;
-    if (got > 0) {
-      value.append(part, static_cast<std::size_t>(got));
-    } else if (errno != EINTR) {
+    const InputRead read = read_input(STDIN_FILENO, part, sizeof part);
+    if (read.outcome == InputRead::Outcome::end) return value;
+    if (read.outcome == InputRead::Outcome::failed) {
       throw Failure(kFailure, fmt::format("cannot read standard input: {}", std::strerror(errno)));
     }
+    value.append(part, read.bytes);
   }
   throw Failure(kFailure, fmt::format("the value is larger than the {} that this map takes", human_bytes(most)));
 }
@@ -55,7 +55,7 @@ Status put(MapWriter& writer, const std::string& value, const MapPutOptions& opt
 int put(const MapPutOptions& options) {
   const FacilityName name = parse_map_name(options.name);
   const Map map = Map::open(Segment::open(name.segment), name.name);
-  const std::optional<std::string> value = read_input(map.max_value_bytes());
+  const std::optional<std::string> value = read_value(map.max_value_bytes());
   if (!value) return kFailure;
   MapWriter writer{map, {.timeout = options.timeout, .stop = &detail::stop_flag}};
   const Status status = put(writer, *value, options);
