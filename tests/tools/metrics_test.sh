@@ -173,7 +173,11 @@ test_what_cannot_be_listened_at_is_told() {
   expect "$usage" "$sapbuf" metrics --listen 127.0.0.1:65536
   start_server
   expect "$failure" "$sapbuf" metrics --listen "127.0.0.1:$port"
-  said "127.0.0.1:$port"
+  said "127.0.0.1:$port: Address already in use"
+  local nowhere
+  nowhere=$(printf 'x%.0s' {1..64}).invalid  # a name that is too long is not asked for
+  expect "$failure" "$sapbuf" metrics --listen "$nowhere:9464"
+  said "cannot listen at $nowhere:9464: .*\(known\|resol\)"
   signal INT server
   ends server "$done"
 }

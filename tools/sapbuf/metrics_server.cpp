@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <httplib.h>
+#include <netdb.h>
 #include <spdlog/spdlog.h>
 
 #include <cstring>
@@ -20,10 +21,26 @@ constexpr const char* kMetricsType = "text/plain; version=0.0.4; charset=utf-8";
 constexpr int kMostPort = 65535;
 constexpr int kAnswerers = 4;  // a client that reads slowly keeps one busy
 
+Failure cannot_listen(const ListenAddress& address, int error, const char* why) {
+  return Failure{error == EACCES ? kPermission : kFailure,
+                 fmt::format("cannot listen at {}:{}: {}", address.host, address.port, why)};
+}
+
 Failure cannot_listen(const ListenAddress& address) {
   const int error = errno;
-  return Failure{error == EACCES ? kPermission : kFailure,
-                 fmt::format("cannot listen at {}:{}: {}", address.host, address.port, std::strerror(error))};
+  return cannot_listen(address, error, std::strerror(error));
+}
+
+// The server would say of a host that is none only that it cannot listen.
+void check_host(const ListenAddress& address) {
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  hints.ai_flags = AI_PASSIVE;
+  addrinfo* found = nullptr;
+  const int result = ::getaddrinfo(address.host.c_str(), nullptr, &hints, &found);
+  if (result == EAI_SYSTEM) throw cannot_listen(address);
+  if (result != 0) throw cannot_listen(address, 0, ::gai_strerror(result));
+  ::freeaddrinfo(found);
 }
 
 // A port that is just left may be taken, one that somebody listens at may not.
@@ -83,7 +100,7 @@ void serve_metrics(const ListenAddress& address, const std::function<std::string
     response.set_content("sapbuf: the metrics are at /metrics\n", "text/plain");
   });
   ListenAddress bound = address;
-  errno = 0;
+  check_host(address);
   if (address.port == 0) {
     bound.port = server.bind_to_any_port(address.host);
     if (bound.port < 0) throw cannot_listen(address);
