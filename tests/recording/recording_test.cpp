@@ -263,6 +263,7 @@ BOOST_DATA_TEST_CASE(each_bit_that_is_flipped_is_found, boost::unit_test::data::
       BOOST_TEST(is_part(left, items), "bit " << bit << " made something up");
       BOOST_TEST(left.size() + 3 >= items.size(), "bit " << bit << " takes more than a block away");
       BOOST_TEST(damaged.damage().places + damaged.torn_bytes() != 0, "bit " << bit << " is not noticed");
+      BOOST_TEST((!damaged.is_finished() || damaged.torn_bytes() == 0), "bit " << bit << " tears a finished one");
     } catch (const RecordingError& error) {
       ++refused;
       BOOST_TEST((error.kind() == RecordingError::Kind::no_recording));

@@ -238,6 +238,20 @@ test_a_flipped_bit_is_told_and_costs_its_block() {
   said 'error.*damaged in 1 place'
 }
 
+test_a_last_block_that_is_no_block_is_damage_of_a_finished_recording() {
+  local place
+  expect "$done" "$sapbuf" create "$stream"
+  seq 10 | "$sapbuf" pub "$stream" 2>/dev/null
+  expect "$done" "$sapbuf" record "$stream" "$directory/file" --count 10
+  place=$(grep --only-matching --byte-offset --text SbBk "$directory/file" | sed -n '2s/:.*//p')
+  printf 'X' | dd of="$directory/file" bs=1 seek="$place" conv=notrunc status=none
+  equal "$(info '"\(.finished) \(.messages) \(.damaged_places) \(.torn_bytes)"' --verify)" 'true 0 1 0'
+  expect "$problems" "$sapbuf" replay "$directory/file" --info --verify
+  printed 'damaged in 1 place'
+  expect "$failure" "$sapbuf" replay "$directory/file" "$stream" --as-fast-as-possible
+  said 'error.*damaged in 1 place'
+}
+
 test_a_full_disk_is_told_and_leaves_what_has_room() {
   expect "$done" "$sapbuf" create "$stream" --slabs 4 --slab-bytes 4MiB
   seq 200000 | "$sapbuf" pub "$stream" 2>/dev/null

@@ -113,10 +113,17 @@ Damage RecordingReader::damage() const noexcept {
   Damage all = damage_;
   all.places += walk_->damaged_places();
   all.bytes += walk_->damaged_bytes();
+  // A recorder that came to the end tore nothing off.
+  if (is_finished_ && walk_->torn_bytes() != 0) {
+    ++all.places;
+    all.bytes += walk_->torn_bytes();
+  }
   return all;
 }
 
-std::uint64_t RecordingReader::torn_bytes() const noexcept { return torn_bytes_ + walk_->torn_bytes(); }
+std::uint64_t RecordingReader::torn_bytes() const noexcept {
+  return is_finished_ ? 0 : torn_bytes_ + walk_->torn_bytes();
+}
 
 Summary RecordingReader::summarize(bool verify) {
   seek({});
