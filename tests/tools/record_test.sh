@@ -234,6 +234,7 @@ test_a_flipped_bit_is_told_and_costs_its_block() {
   equal "$(info .damaged_places --verify)" 1
   expect "$problems" "$sapbuf" replay "$directory/file" --info --verify
   printed 'damaged in 1 place'
+  printed '^missing: 1 of 1 message$'
   expect "$failure" "$sapbuf" replay "$directory/file" "$stream" --as-fast-as-possible
   said 'error.*damaged in 1 place'
 }
@@ -250,6 +251,23 @@ test_a_last_block_that_is_no_block_is_damage_of_a_finished_recording() {
   printed 'damaged in 1 place'
   expect "$failure" "$sapbuf" replay "$directory/file" "$stream" --as-fast-as-possible
   said 'error.*damaged in 1 place'
+}
+
+# What a block had whose header is damaged says the index; without one, nobody knows.
+test_what_is_missing_is_told_where_it_can_be_known() {
+  local place
+  expect "$done" "$sapbuf" create "$stream"
+  seq 10 | "$sapbuf" pub "$stream" 2>/dev/null
+  expect "$done" "$sapbuf" record "$stream" "$directory/file" --count 10
+  equal "$(info .missing_messages)" null 'missing by the index alone'
+  equal "$(info .missing_messages --verify)" 0 'missing'
+  place=$(grep --only-matching --byte-offset --text SbBk "$directory/file" | sed -n '2s/:.*//p')
+  printf 'X' | dd of="$directory/file" bs=1 seek="$place" conv=notrunc status=none
+  equal "$(info '"\(.messages) \(.damaged_messages) \(.missing_messages)"' --verify)" '0 0 10'
+  expect "$problems" "$sapbuf" replay "$directory/file" --info --verify
+  printed '^missing: 10 of 10 messages$'
+  truncate --size -1 "$directory/file"
+  equal "$(info .missing_messages --verify)" null 'missing without an end'
 }
 
 test_a_full_disk_is_told_and_leaves_what_has_room() {

@@ -146,6 +146,10 @@ Summary RecordingReader::summarize(bool verify) {
     summary.last = std::chrono::nanoseconds{block->last_ns};
   }
   summary.damage = damage();
+  if (is_finished_) {
+    const std::uint64_t recorded = index_header_.totals.messages;
+    summary.missing = recorded - std::min(summary.totals.messages, recorded);
+  }
   summary.torn_bytes = torn_bytes();
   seek({});
   return summary;

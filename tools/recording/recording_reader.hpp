@@ -39,6 +39,8 @@ struct Summary {
   std::chrono::nanoseconds first{};
   std::chrono::nanoseconds last{};
   Damage damage;
+  // Messages that were recorded, and cannot be read. Of a recording that was finished, and is verified; otherwise nobody knows.
+  std::optional<std::uint64_t> missing{};
   std::uint64_t torn_bytes = 0;  // behind the last whole block: the recorder was killed while it wrote
 };
 

@@ -37,6 +37,9 @@ std::string recording_text(const std::string& file, const recording::RecordingRe
   const std::string unfinished = unfinished_text(reader, summary.torn_bytes);
   text += unfinished.empty() ? "finished\n" : "not finished: " + unfinished + "\n";
   if (const std::string damage = damage_text(summary.damage); !damage.empty()) text += damage + "\n";
+  if (const std::uint64_t missing = summary.missing.value_or(0); missing != 0) {
+    text += fmt::format("missing: {} of {}\n", human_count(missing), counted(totals.messages + missing, "message"));
+  }
   return text;
 }
 
@@ -59,7 +62,8 @@ std::string recording_json(const std::string& file, const recording::RecordingRe
                     {"torn_bytes", summary.torn_bytes},
                     {"damaged_places", summary.damage.places},
                     {"damaged_bytes", summary.damage.bytes},
-                    {"damaged_messages", summary.damage.messages}});
+                    {"damaged_messages", summary.damage.messages},
+                    {"missing_messages", summary.missing ? Json(*summary.missing) : Json()}});
 }
 
 }  // namespace sapbuf::tools
