@@ -21,6 +21,15 @@ test_looks_at_the_system() {
   printed membarrier
 }
 
+test_no_line_is_wider_than_the_screen() {
+  local width
+  expect "$done" "$sapbuf" create "$stream"
+  for width in 80 120; do
+    COLUMNS=$width "$sapbuf" doctor >"$directory/out" || (($? == problems)) || die 'doctor failed'
+    (($(wc --max-line-length <"$directory/out") <= width)) || die "wider than $width: $(cat "$directory/out")"
+  done
+}
+
 test_says_what_bounds_a_new_stream() {
   (
     ulimit -f 1024

@@ -4,17 +4,21 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <boost/algorithm/string/replace.hpp>
 #include <memory>
 #include <sapbuf/text.hpp>
 
 #include "common/exit_code.hpp"
 #include "common/json.hpp"
 #include "common/output.hpp"
+#include "common/terminal.hpp"
 #include "sapbuf/commands.hpp"
 
 namespace sapbuf::tools {
 
 namespace {
+
+constexpr std::size_t kNarrowestText = 30;
 
 const char* word(Mark mark) {
   switch (mark) {
@@ -37,13 +41,23 @@ std::vector<Finding> check_everything() {
   return findings;
 }
 
-std::string for_people(const std::vector<Finding>& findings) {
+// `text` behind `before`. Lines that it goes on in stand below it, where that leaves them some width.
+std::string hanging(const std::string& before, const std::string& text, std::size_t width) {
+  if (width < before.size() + kNarrowestText) return wrapped(before + text, width);
+  std::string lines = wrapped(text, width - before.size());
+  lines.pop_back();
+  return before + boost::algorithm::replace_all_copy(lines, "\n", "\n" + std::string(before.size(), ' ')) + '\n';
+}
+
+std::string for_people(const std::vector<Finding>& findings, std::size_t width) {
   std::size_t widest = 0;
   for (const Finding& finding : findings) widest = std::max(widest, finding.check.size());
   std::string text;
   for (const Finding& finding : findings) {
-    text += fmt::format("[{:^4}]  {:<{}}  {}\n", word(finding.mark), finding.check, widest, printable(finding.text));
-    if (!finding.remedy.empty()) text += fmt::format("{:{}}-> {}\n", "", widest + 10, printable(finding.remedy));
+    text += hanging(fmt::format("[{:^4}]  {:<{}}  ", word(finding.mark), finding.check, widest),
+                    printable(finding.text), width);
+    if (finding.remedy.empty()) continue;
+    text += hanging(std::string(widest + 10, ' '), "-> " + printable(finding.remedy), width);
   }
   return text;
 }
@@ -63,7 +77,7 @@ int doctor(bool as_json) {
   const std::vector<Finding> findings = check_everything();
   const bool healthy =
       std::none_of(findings.begin(), findings.end(), [](const Finding& finding) { return finding.mark == Mark::bad; });
-  print(as_json ? json_line(to_json(findings, healthy)) : for_people(findings));
+  print(as_json ? json_line(to_json(findings, healthy)) : for_people(findings, output_width()));
   return healthy ? kDone : kProblemsLeft;
 }
 
