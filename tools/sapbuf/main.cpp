@@ -14,6 +14,7 @@ namespace {
 constexpr const char* kFooter =
     "NAME means the stream 'main' of segment NAME, NAME/STREAM another stream of that segment.\n"
     "Data goes to standard output, messages to standard error. 'sapbuf help COMMAND' is 'sapbuf COMMAND --help'.\n"
+    "SIZE: 64K and 64KiB are 64 x 1024 bytes, 64KB is 64 x 1000; so M, G and T.\n"
     "Exit status: 0 done, 1 failure, 2 usage, 3 no such segment or stream, or incompatible, 4 permission, 5 problems "
     "found and "
     "left.";
