@@ -224,14 +224,10 @@ bool Job::retry() {
 void Job::pass_to(OpenProducer& producer, const py::object& answer, std::optional<std::uint16_t> type) {
   check_can_end();
   const Participant::Call call{producer};
-  std::size_t used = block_.bytes().size();
-  if (!answer.is_none()) {
-    const Input input{answer};
-    used = input.bytes().size();
-    if (used > block_.room().size()) raise(Status::too_large, "cannot pass the job on");
-    if (used != 0) std::memcpy(block_.room().data(), input.bytes().data(), used);
-  }
-  check(block_.pass_to(producer.producer(), used, type.value_or(block_.type())), "cannot pass the job on");
+  const std::uint16_t its_type = type.value_or(block_.type());
+  const Status status = answer.is_none() ? block_.pass_to(producer.producer(), block_.bytes().size(), its_type)
+                                         : block_.pass_to(producer.producer(), Input{answer}.bytes(), its_type);
+  check(status, "cannot pass the job on");
 }
 
 void Job::leave(bool is_done) {

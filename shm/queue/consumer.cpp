@@ -1,6 +1,7 @@
 #include "queue/consumer.hpp"
 
 #include <algorithm>
+#include <cstring>
 
 #include <sapbuf/detail/kill_point.hpp>
 
@@ -361,11 +362,14 @@ bool ConsumerState::give_back(const TakenBlock& block, std::chrono::nanoseconds 
   return is_own;
 }
 
-Status ConsumerState::pass(const TakenBlock& block, QueueCore& to, std::size_t used, std::uint16_t type) noexcept {
+Status ConsumerState::pass(const TakenBlock& block, QueueCore& to, std::span<const std::byte> answer, std::size_t used,
+                           std::uint16_t type) noexcept {
   if (const Status status = why_not(); status != Status::ok && status != Status::closed) return status;
   if (to.segment().creation_id() != core_->segment().creation_id()) return Status::other_segment;
   if (to.pool_id() != core_->pool_id() || to.id() == core_->id()) return Status::stale;
   if (core_->geometry().groups != 1) return Status::not_alone;
+  if (answer.size() > block_bytes_) return Status::too_large;
+  if (!answer.empty()) std::memmove(block.data_, answer.data(), answer.size());  // it may stand in the block
   const auto length = static_cast<std::uint32_t>(std::min<std::uint64_t>(used, block_bytes_));
   const bool has_key = layout::AboutBlock{core_->entry(block.block_).about.load(relaxed)}.has_key();
   if (!pass_on(*core_, block.block_, index(), to, layout::AboutBlock::make(length, type, has_key)))

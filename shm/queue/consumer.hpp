@@ -33,7 +33,8 @@ struct ConsumerState final : ForkHook {
   bool done(const TakenBlock& block) noexcept;
   bool give_back(const TakenBlock& block, std::chrono::nanoseconds delay) noexcept;
   bool retry(const TakenBlock& block) noexcept;
-  Status pass(const TakenBlock& block, QueueCore& to, std::size_t used, std::uint16_t type) noexcept;
+  Status pass(const TakenBlock& block, QueueCore& to, std::span<const std::byte> answer, std::size_t used,
+              std::uint16_t type) noexcept;
   std::span<std::byte> room(const TakenBlock& block) const noexcept {
     return {buffers_ + block.block_ * stride_bytes_, block_bytes_};
   }

@@ -213,11 +213,20 @@ bool TakenBlock::give_back(std::chrono::nanoseconds delay) noexcept {
 }
 
 Status TakenBlock::pass_to(Producer& producer, std::size_t used, std::uint16_t type) noexcept {
+  return pass(producer, {}, used, type);
+}
+
+Status TakenBlock::pass_to(Producer& producer, std::span<const std::byte> answer, std::uint16_t type) noexcept {
+  return pass(producer, answer, answer.size(), type);
+}
+
+Status TakenBlock::pass(Producer& producer, std::span<const std::byte> answer, std::size_t used,
+                        std::uint16_t type) noexcept {
   if (consumer_ == nullptr || producer.producer_ == nullptr) return Status::closed;
   if (const Status status = producer.producer_->why_not(); status != Status::ok) return status;
   const Uncancellable to_its_end;
   detail::ConsumerState& consumer = *consumer_;
-  const Status status = consumer.pass(*this, producer.producer_->core(), used, type);
+  const Status status = consumer.pass(*this, producer.producer_->core(), answer, used, type);
   if (status == Status::ok) consumer_ = nullptr;
   return status;
 }

@@ -140,6 +140,24 @@ def test_a_job_is_passed_on_with_its_answer(segment):
             answer.done()
 
 
+def test_an_answer_is_written_into_no_job_that_cannot_be_passed_on(segment, queue, producer, consumer):
+    producer.push(b"question")
+    elsewhere = sapbuf.Queue.create(segment, "elsewhere", block_bytes=64)
+    with sapbuf.Producer(elsewhere) as answering, pytest.raises(sapbuf.Stale):
+        with consumer.take() as job:
+            job.pass_to(answering, b"ANSWER!!")
+    with consumer.take(LIMIT_S) as job:
+        assert bytes(job) == b"question"
+    news = sapbuf.Queue.create(segment, "news", pool="jobs.blocks", groups=2)
+    with sapbuf.Producer(news) as telling, sapbuf.Consumer(news, group=0) as first:
+        with sapbuf.Consumer(news, group=1) as second:
+            telling.push(b"news")
+            jobs = [first.take(), second.take()]
+            with pytest.raises(sapbuf.NotAlone):
+                jobs[0].pass_to(producer, b"OLDS")
+            assert bytes(jobs[1]) == b"news"
+
+
 def test_jobs_of_one_key_come_one_after_the_other(segment):
     queue = sapbuf.Queue.create(segment, "jobs", keys=4)
     assert queue.options()["keys"] == 4

@@ -320,6 +320,29 @@ BOOST_AUTO_TEST_CASE(what_cannot_be_passed_on_stays_with_its_consumer) {
   BOOST_TEST(block.done());
 }
 
+BOOST_AUTO_TEST_CASE(an_answer_is_written_into_a_block_that_is_passed_on_and_into_no_other) {
+  const QueueFixture fixture;
+  const Queue answers = Queue::create(fixture.segment, "answers", {.pool = "jobs.blocks", .slots = 8});
+  const Queue other_pool = Queue::create(fixture.segment, "other", {.slots = 8, .block_bytes = 64});
+  push_numbers(fixture.queue, 7, 1);
+  Consumer consumer{fixture.queue};
+  TakenBlock block = consumer.take();
+  Producer elsewhere{other_pool};
+  Producer here{answers};
+  const std::vector<std::byte> answer(65);
+  const std::span<const std::byte> fits = std::span{answer}.first(64);
+  BOOST_TEST((block.pass_to(elsewhere, fits, 1) == Status::stale));
+  BOOST_TEST((block.pass_to(here, answer, 1) == Status::too_large));
+  BOOST_TEST(number_in(block.bytes()) == 7U);
+  const std::span<const std::byte> half_of_its_own = block.bytes().subspan(32);
+  BOOST_TEST((block.pass_to(here, half_of_its_own, 1) == Status::ok));
+  Consumer client{answers};
+  TakenBlock got = client.take();
+  BOOST_TEST(got.bytes().size() == 32U);
+  BOOST_TEST((is_whole(got.bytes()) && number_in(got.bytes()) == 7U && got.type() == 1U));
+  BOOST_TEST(got.done());
+}
+
 BOOST_AUTO_TEST_CASE(blocks_outlive_their_consumer_and_their_producer) {
   const QueueFixture fixture;
   ReservedBlocks reserved;

@@ -262,6 +262,9 @@ class [[nodiscard]] TakenBlock {
   // pool, other_segment; not_alone in a queue of several groups: then it is held still.
   Status pass_to(Producer& producer, std::size_t used, std::uint16_t type) noexcept;
   Status pass_to(Producer& producer) noexcept { return pass_to(producer, length_, type_); }
+  // With a copy of `answer` in place of what stands in it; where it cannot be passed on, what stands in it stays. Also
+  // too_large.
+  Status pass_to(Producer& producer, std::span<const std::byte> answer, std::uint16_t type) noexcept;
   // All of its bytes, for an answer that is longer than the question.
   std::span<std::byte> room() const noexcept;
 
@@ -269,6 +272,7 @@ class [[nodiscard]] TakenBlock {
   friend struct detail::ConsumerState;
 
   bool give_back(std::chrono::nanoseconds delay) noexcept;
+  Status pass(Producer& producer, std::span<const std::byte> answer, std::size_t used, std::uint16_t type) noexcept;
 
   detail::ConsumerState* consumer_ = nullptr;
   std::byte* data_ = nullptr;
