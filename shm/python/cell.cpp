@@ -47,9 +47,8 @@ std::uint64_t OpenCell::version() {
 
 bool OpenCell::wait_changed(std::uint64_t seen, const Deadline& deadline) {
   const Call call{*this};
-  stop().store(false, std::memory_order_relaxed);
-  const auto wait = [&](std::chrono::nanoseconds slice) { return cell_.wait_changed(seen, whole_milliseconds(slice)); };
-  return wait_in_slices(deadline, wait, [this] { return is_closed(); });
+  return wait_in_slices(
+      deadline, [&](std::chrono::nanoseconds slice) { return cell_.wait_changed(seen, whole_milliseconds(slice)); });
 }
 
 void bind_cell(py::module_& module) {

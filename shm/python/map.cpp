@@ -42,6 +42,19 @@ py::object copy_or(const MapValue& value, const py::object& otherwise) {
   return copy_of(value.bytes());
 }
 
+// Of a wait that saw no change: what a look at anything says of the reader. Throws if that cannot go on.
+bool can_go_on(Status status) {
+  switch (status) {
+    case Status::closed:
+    case Status::forked:
+    case Status::declared_dead:
+    case Status::corrupt:
+      raise(status, "cannot wait for a change");
+    default:
+      return true;
+  }
+}
+
 }  // namespace
 
 OpenMapReader::OpenMapReader(const Map& map, const std::string& name)
@@ -104,11 +117,10 @@ std::uint64_t OpenMapReader::version() {
 
 bool OpenMapReader::wait_changed(std::uint64_t seen, const Deadline& deadline) {
   const Call call{*this};
-  stop().store(false, std::memory_order_relaxed);
   const auto wait = [&](std::chrono::nanoseconds slice) {
     return reader_.wait_changed(seen, whole_milliseconds(slice));
   };
-  return wait_in_slices(deadline, wait, [this] { return is_closed(); });
+  return wait_in_slices(deadline, wait, [this] { return can_go_on(reader_.read("").status()); });
 }
 
 int OpenMapReader::event_fd() {
@@ -128,11 +140,10 @@ py::object OpenEntry::get(const py::object& otherwise) {
 
 bool OpenEntry::wait_changed(std::uint64_t seen, const Deadline& deadline) {
   const Participant::Call call{*reader_};
-  reader_->stop().store(false, std::memory_order_relaxed);
   const auto wait = [&](std::chrono::nanoseconds slice) {
     return entry_.wait_changed(seen, whole_milliseconds(slice));
   };
-  return wait_in_slices(deadline, wait, [this] { return reader_->is_closed(); });
+  return reader_->wait_in_slices(deadline, wait, [this] { return can_go_on(entry_.read().status()); });
 }
 
 void ValueInPlace::check_open() const {

@@ -13,6 +13,7 @@
 #include <sapbuf/status.hpp>
 
 #include "errors.hpp"
+#include "gil.hpp"
 #include "waits.hpp"
 
 namespace sapbuf::python {
@@ -55,6 +56,25 @@ class Participant : public std::enable_shared_from_this<Participant> {
   template <typename Thing>
   void let_go(Thing thing) {
     if (in_call_) dropped_.push_back(std::make_shared<Thing>(std::move(thing)));
+  }
+
+  // Calls `wait(nanoseconds)`, which `stop` ends, without the interpreter's lock until it says true, or the time is over,
+  // or this was closed, or `goes_on()` says false, which is asked with the lock behind each one that was in vain, and may
+  // throw. Whether it said true.
+  template <typename Wait, typename GoesOn>
+  bool wait_in_slices(const Deadline& deadline, Wait wait, GoesOn goes_on) {
+    for (;;) {
+      const std::chrono::nanoseconds left = deadline.left();
+      const auto slice = is_main_thread() ? std::min(left, kSlice) : left;
+      stop_.store(false, std::memory_order_relaxed);
+      if (without_gil([&] { return wait(slice); })) return true;
+      run_signal_handlers();
+      if (closed_ || !goes_on() || deadline.is_over()) return false;
+    }
+  }
+  template <typename Wait>
+  bool wait_in_slices(const Deadline& deadline, Wait wait) {
+    return wait_in_slices(deadline, wait, [] { return true; });
   }
 
   // Calls `attempt`, which returns a Status, until it says something else than that it was stopped: at first so that it

@@ -36,12 +36,11 @@ std::unique_ptr<PoolBuffer> OpenPoolUser::acquire(std::optional<std::uint64_t> b
   const Deadline deadline = Deadline::in(timeout);
   Buffer buffer = try_to_acquire(bytes);
   if (buffer.status() == Status::exhausted && !deadline.is_over()) {
-    stop().store(false, std::memory_order_relaxed);
     const auto wait = [&](std::chrono::nanoseconds slice) {
       buffer = wait_to_acquire(bytes, slice);
       return buffer.status() != Status::timeout && buffer.status() != Status::stopped;
     };
-    wait_in_slices(deadline, wait, [this] { return is_closed(); });
+    wait_in_slices(deadline, wait);
   }
   return wrap(std::move(buffer), "cannot acquire a buffer");
 }

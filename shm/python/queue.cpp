@@ -27,6 +27,10 @@ void fill(ReservedBlock& block, std::span<const std::byte> data, std::uint16_t t
   address(block, data.size(), type, key);
 }
 
+void check_taken(const TakenBlocks& blocks) {
+  if (blocks.status() != Status::not_found) check(blocks.status(), "cannot take a job");
+}
+
 bool is_for_want_of_room(Status status) noexcept { return status == Status::full || status == Status::exhausted; }
 
 }  // namespace
@@ -45,12 +49,11 @@ ReservedBlocks OpenProducer::reserve_blocks(std::size_t up_to, std::size_t bytes
   const Deadline deadline = Deadline::in(timeout_);
   ReservedBlocks blocks = producer_.reserve(up_to);
   if (blocks.empty() && waits_ && is_for_want_of_room(blocks.status()) && !deadline.is_over()) {
-    stop().store(false, std::memory_order_relaxed);
     const auto wait = [&](std::chrono::nanoseconds slice) {
       blocks = producer_.reserve_for(up_to, slice);
       return !blocks.empty() || (blocks.status() != Status::timeout && blocks.status() != Status::stopped);
     };
-    wait_in_slices(deadline, wait, [this] { return is_closed(); });
+    wait_in_slices(deadline, wait);
   }
   if (blocks.empty()) raise(blocks.status(), "cannot reserve a block");
   return blocks;
@@ -132,41 +135,54 @@ std::unique_ptr<Job> OpenConsumer::wrap(TakenBlock block) {
 }
 
 bool OpenConsumer::wait_in_call(const Deadline& deadline) {
-  stop().store(false, std::memory_order_relaxed);
+  const auto goes_on = [this] {
+    check_can_take();
+    return true;
+  };
   return wait_in_slices(
-      deadline, [this](std::chrono::nanoseconds slice) { return consumer_.wait_for(slice); },
-      [this] { return is_closed(); });
+      deadline, [this](std::chrono::nanoseconds slice) { return consumer_.wait_for(slice); }, goes_on);
+}
+
+// Behind a look that found nothing.
+void OpenConsumer::check_can_take() { check_taken(consumer_.take(0)); }
+
+std::unique_ptr<Job> OpenConsumer::take_in_call() {
+  auto job = wrap(consumer_.take());
+  if (job == nullptr) check_can_take();
+  return job;
+}
+
+py::list OpenConsumer::wrap(TakenBlocks blocks) {
+  check_taken(blocks);
+  py::list jobs;
+  for (TakenBlock& block : blocks) jobs.append(py::cast(wrap(std::move(block))));
+  return jobs;
 }
 
 std::unique_ptr<Job> OpenConsumer::take_at_once() {
   const Call call{*this};
-  return wrap(consumer_.take());
+  return take_in_call();
 }
 
 std::unique_ptr<Job> OpenConsumer::take(const Deadline& deadline) {
   const Call call{*this};
   for (;;) {
-    if (auto job = wrap(consumer_.take())) return job;
+    if (auto job = take_in_call()) return job;
     if (deadline.is_over() || !wait_in_call(deadline)) return nullptr;
   }
 }
 
 py::list OpenConsumer::take_many(std::size_t up_to, const Deadline& deadline) {
   const Call call{*this};
-  py::list jobs;
   for (;;) {
-    TakenBlocks blocks = consumer_.take(up_to);
-    for (TakenBlock& block : blocks) jobs.append(py::cast(wrap(std::move(block))));
+    py::list jobs = wrap(consumer_.take(up_to));
     if (!jobs.empty() || up_to == 0 || deadline.is_over() || !wait_in_call(deadline)) return jobs;
   }
 }
 
 py::list OpenConsumer::take_dead(std::size_t up_to) {
   const Call call{*this};
-  py::list jobs;
-  TakenBlocks blocks = consumer_.take_dead(up_to);
-  for (TakenBlock& block : blocks) jobs.append(py::cast(wrap(std::move(block))));
-  return jobs;
+  return wrap(consumer_.take_dead(up_to));
 }
 
 int OpenProducer::event_fd() {

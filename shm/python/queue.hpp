@@ -82,7 +82,10 @@ class OpenConsumer final : public Participant {
  private:
   void detach() noexcept override { consumer_.close(); }
   bool wait_in_call(const Deadline& deadline);
+  void check_can_take();
+  std::unique_ptr<Job> take_in_call();
   std::unique_ptr<Job> wrap(TakenBlock block);
+  py::list wrap(TakenBlocks blocks);
 
   const bool sole_group_;
   Consumer consumer_;

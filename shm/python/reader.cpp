@@ -117,10 +117,9 @@ const Frame* OpenReader::advance(const Deadline& deadline) {
 
 bool OpenReader::wait_in_call(const Deadline& deadline) {
   leave();
-  stop().store(false, std::memory_order_relaxed);
   return wait_in_slices(
       deadline, [this](std::chrono::nanoseconds slice) { return reader_.wait_for(slice); },
-      [this] { return is_closed() || (until_finished_ && reader_.is_finished()); });
+      [this] { return !until_finished_ || !reader_.is_finished(); });
 }
 
 int OpenReader::event_fd() {

@@ -6,14 +6,11 @@
 // slice by slice.
 #pragma once
 
-#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <optional>
 
 #include <pybind11/pybind11.h>
-
-#include "gil.hpp"
 
 namespace sapbuf::python {
 
@@ -58,18 +55,5 @@ class Alarm {
 
 // Runs Python's signal handlers that are due, and throws what they raise.
 void run_signal_handlers();
-
-// Calls `wait(nanoseconds)` without the interpreter's lock until it says true, or the time is over, or `is_ended()`,
-// which is asked with the lock. Whether it said true.
-template <typename Wait, typename IsEnded>
-bool wait_in_slices(const Deadline& deadline, Wait wait, IsEnded is_ended) {
-  for (;;) {
-    const std::chrono::nanoseconds left = deadline.left();
-    const auto slice = is_main_thread() ? std::min(left, kSlice) : left;
-    if (without_gil([&] { return wait(slice); })) return true;
-    run_signal_handlers();
-    if (is_ended() || deadline.is_over()) return false;
-  }
-}
 
 }  // namespace sapbuf::python

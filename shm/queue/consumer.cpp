@@ -151,12 +151,13 @@ void ConsumerState::tell_taken() noexcept {
 
 Status ConsumerState::take(std::size_t up_to, std::vector<TakenBlock>& taken) noexcept {
   if (const Status status = why_not(); status != Status::ok) return status;
+  const auto most = std::min<std::size_t>(up_to, core_->geometry().blocks);
   try {
-    taken.reserve(up_to);
+    taken.reserve(most);
   } catch (const std::exception&) {
     return Status::exhausted;
   }
-  while (taken.size() < up_to) {
+  while (taken.size() < most) {
     TakenBlock block;
     if (!take_next(block)) break;
     taken.push_back(std::move(block));

@@ -9,7 +9,7 @@ import time
 import numpy
 import pytest
 import sapbuf
-from conftest import LIMIT_S, wait_until
+from conftest import LIMIT_S, declare_dead, wait_until
 
 PUTTING = """
     import sys, sapbuf
@@ -278,3 +278,13 @@ def test_keys_that_cannot_be_are_named(edit, key):
     for put in (edit.put, edit.insert):
         with pytest.raises(sapbuf.InvalidArgument, match=f"a key has 1 to 255 bytes, not {len(key)}"):
             put(key, b"value")
+
+
+def test_a_reader_that_others_took_for_dead_is_told_when_it_waits(segment, view):
+    absent = view.entry("absent")
+    seen = view.version
+    declare_dead(segment, "view")
+    with pytest.raises(sapbuf.DeclaredDead):
+        view.wait_changed(seen, LIMIT_S)
+    with pytest.raises(sapbuf.DeclaredDead):
+        absent.wait_changed(0, LIMIT_S)

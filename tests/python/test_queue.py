@@ -2,13 +2,14 @@
 
 import pickle
 import selectors
+import sys
 import threading
 import time
 
 import numpy
 import pytest
 import sapbuf
-from conftest import LIMIT_S, wait_until
+from conftest import LIMIT_S, declare_dead, wait_until
 
 WORKER = """
     import sys, sapbuf
@@ -262,6 +263,23 @@ def test_a_job_that_is_dropped_by_another_thread_during_a_wait_is_put_back(queue
     thread.join(timeout=LIMIT_S)
     job = jobs[1] or consumer.take(LIMIT_S)
     assert bytes(job) == b"job" and job.done()
+
+
+def test_one_may_ask_for_more_jobs_than_there_can_be(producer, consumer):
+    producer.push(b"job")
+    assert [bytes(job) for job in consumer.take_many(sys.maxsize, LIMIT_S)] == [b"job"]
+
+
+def test_a_consumer_that_others_took_for_dead_is_told(segment, consumer):
+    declare_dead(segment, "consumer")
+    for take in (
+        lambda: consumer.take(0),
+        lambda: consumer.take(LIMIT_S),
+        lambda: consumer.take_many(2, LIMIT_S),
+        lambda: consumer.take_dead(2),
+    ):
+        with pytest.raises(sapbuf.DeclaredDead):
+            take()
 
 
 def test_queues_pickle_as_names(queue, producer):

@@ -320,6 +320,15 @@ BOOST_AUTO_TEST_CASE(what_cannot_be_passed_on_stays_with_its_consumer) {
   BOOST_TEST(block.done());
 }
 
+BOOST_AUTO_TEST_CASE(one_may_ask_for_more_blocks_than_there_can_be) {
+  const QueueFixture fixture;
+  push_numbers(fixture.queue, 0, 3);
+  Consumer consumer{fixture.queue};
+  const TakenBlocks all = consumer.take(~std::size_t{0});
+  BOOST_TEST(all.size() == 3U);
+  BOOST_TEST((consumer.take(~std::size_t{0}).status() == Status::not_found));
+}
+
 BOOST_AUTO_TEST_CASE(an_answer_is_written_into_a_block_that_is_passed_on_and_into_no_other) {
   const QueueFixture fixture;
   const Queue answers = Queue::create(fixture.segment, "answers", {.pool = "jobs.blocks", .slots = 8});
