@@ -20,7 +20,8 @@ namespace sapbuf::python {
 
 // The library gives a participant to one thread at a time. Here threads take turns by the interpreter's lock, except
 // during waits: then the participant is `in a call`, other threads are told that it is busy, and what they drop of its
-// things is kept until the call is over. Everything but the stop flag is guarded by the interpreter's lock.
+// things is kept until the call is over, or its wait has ended for that. What they do with its things has its Turn.
+// Everything but the atomics is guarded by the interpreter's lock.
 class Participant : public std::enable_shared_from_this<Participant> {
  public:
   explicit Participant(const char* what) : what_(what) {}
@@ -40,6 +41,19 @@ class Participant : public std::enable_shared_from_this<Participant> {
     Participant& participant_;
   };
 
+  // What is done with a thing of a participant's that may wait in another thread, in wait_in_slices() or wait_once(): the
+  // wait ends for that, within milliseconds, and no other one begins meanwhile. Throws Forked.
+  class Turn {
+   public:
+    explicit Turn(Participant& participant);
+    Turn(const Turn&) = delete;
+    Turn& operator=(const Turn&) = delete;
+    ~Turn();
+
+   private:
+    Participant& participant_;
+  };
+
   // Throws Forked in a child that inherited it.
   void check_not_forked() const;
   bool is_closed() const noexcept { return closed_; }
@@ -52,10 +66,30 @@ class Participant : public std::enable_shared_from_this<Participant> {
   }
 
   std::atomic<bool>& stop() noexcept { return stop_; }
-  // Destroys a thing of this participant's now, or when the call in hand is over.
+  // Destroys a thing of this participant's now, or when the wait or the call in hand is over.
   template <typename Thing>
   void let_go(Thing thing) {
     if (in_call_) dropped_.push_back(std::make_shared<Thing>(std::move(thing)));
+    if (waits_) stop_.store(true, std::memory_order_relaxed);
+  }
+
+  // Calls `wait()`, which `stop` ends, without the interpreter's lock. What it says.
+  template <typename Wait>
+  bool wait_once(Wait wait) {
+    let_turns_go_first();
+    dropped_.clear();
+    struct EndOfWait {
+      std::atomic<bool>& waits;
+      ~EndOfWait() {
+        waits.store(false, std::memory_order_release);  // turn: behind what the wait did;  a Turn acquires
+        waits.notify_all();
+      }
+    };
+    waits_.store(true, std::memory_order_relaxed);
+    return without_gil([&] {
+      const EndOfWait at_its_end{waits_};
+      return wait();
+    });
   }
 
   // Calls `wait(nanoseconds)`, which `stop` ends, without the interpreter's lock until it says true, or the time is over,
@@ -67,7 +101,7 @@ class Participant : public std::enable_shared_from_this<Participant> {
       const std::chrono::nanoseconds left = deadline.left();
       const auto slice = is_main_thread() ? std::min(left, kSlice) : left;
       stop_.store(false, std::memory_order_relaxed);
-      if (without_gil([&] { return wait(slice); })) return true;
+      if (wait_once([&] { return wait(slice); })) return true;
       run_signal_handlers();
       if (closed_ || !goes_on() || deadline.is_over()) return false;
     }
@@ -102,9 +136,12 @@ class Participant : public std::enable_shared_from_this<Participant> {
 
  private:
   void check_ready() const;
+  void let_turns_go_first();
 
   const char* what_;
   std::atomic<bool> stop_{false};
+  std::atomic<bool> waits_{false};  // without the interpreter's lock
+  std::atomic<std::uint32_t> turns_{0};
   bool in_call_ = false;
   bool closed_ = false;
   std::uint64_t epoch_ = fork_epoch();

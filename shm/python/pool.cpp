@@ -66,6 +66,7 @@ std::span<std::byte> PoolBuffer::bytes() const {
 }
 
 BufferReference PoolBuffer::share() {
+  const Participant::Turn turn{*user_};
   check_open();
   const BufferReference reference = buffer_.share();
   if (reference == BufferReference{}) raise(Status::over_budget, "cannot share the buffer");

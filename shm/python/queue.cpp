@@ -202,7 +202,7 @@ void OpenConsumer::begin_helped_wait() {
 
 bool OpenConsumer::helped_wait() {
   const Call call{*this};
-  return without_gil([this] { return consumer_.wait_for(std::chrono::nanoseconds::max()); });
+  return wait_once([this] { return consumer_.wait_for(std::chrono::nanoseconds::max()); });
 }
 
 void Job::check_open() const {
@@ -223,21 +223,25 @@ const TakenBlock& Job::block() const {
 }
 
 bool Job::done() {
+  const Participant::Turn turn{*consumer_};
   check_can_end();
   return block_.done();
 }
 
 bool Job::put_back(std::optional<double> after) {
+  const Participant::Turn turn{*consumer_};
   check_can_end();
   return after ? block_.put_back_after(std::chrono::duration<double>{*after}) : block_.put_back();
 }
 
 bool Job::retry() {
+  const Participant::Turn turn{*consumer_};
   check_can_end();
   return block_.retry();
 }
 
 void Job::pass_to(OpenProducer& producer, const py::object& answer, std::optional<std::uint16_t> type) {
+  const Participant::Turn turn{*consumer_};
   check_can_end();
   const Participant::Call call{producer};
   const std::uint16_t its_type = type.value_or(block_.type());

@@ -200,6 +200,40 @@ def test_jobs_come_to_a_loop_too(segment):
     run(main())
 
 
+def test_tasks_end_jobs_while_their_loop_waits_for_more(segment):
+    queue = sapbuf.Queue.create(segment, "jobs")
+
+    async def main():
+        with sapbuf.Producer(queue) as producer, sapbuf.Consumer(queue) as consumer:
+            deliveries = []
+            all_done = asyncio.Event()
+
+            async def work(job):
+                await asyncio.sleep(0.02)
+                if job.deliveries == 1:
+                    return  # drops it
+                deliveries.append((bytes(job), job.deliveries))
+                assert job.done()
+                if len(deliveries) == 3:
+                    all_done.set()
+
+            async def hand_out():
+                working = []
+                async for job in consumer:
+                    working.append(asyncio.create_task(work(job)))
+                    del job
+
+            handing_out = asyncio.create_task(hand_out())
+            producer.push_many([b"a", b"b", b"c"])
+            await asyncio.wait_for(all_done.wait(), LIMIT_S)
+            handing_out.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await handing_out
+        assert sorted(deliveries) == [(b"a", 2), (b"b", 2), (b"c", 2)]
+
+    run(main())
+
+
 def test_the_interpreter_ends_while_a_loop_waits(segment, script):
     ended = script(
         """

@@ -8,7 +8,7 @@ import threading
 import numpy
 import pytest
 import sapbuf
-from conftest import LIMIT_S
+from conftest import LIMIT_S, wait_until
 
 OTHER = """
     import sys, numpy, sapbuf
@@ -70,6 +70,31 @@ def test_who_waits_for_a_buffer_gets_one(user):
         timer.start()
         assert len(user.acquire(timeout=LIMIT_S)) == 8000
         timer.join()
+
+
+def test_buffers_are_shared_in_one_thread_while_their_user_waits_in_another_one(segment, user):
+    kept = [user.acquire() for _ in range(4)]
+    got = []
+    thread = threading.Thread(target=lambda: got.append(user.acquire(timeout=LIMIT_S)))
+    thread.start()
+
+    def is_busy():
+        try:
+            user.acquire()
+        except sapbuf.Busy:
+            return True
+        except sapbuf.Exhausted:
+            return False
+
+    wait_until(is_busy)
+    references = [buffer.share() for buffer in kept]
+    with sapbuf.PoolUser(sapbuf.Pool.open(segment, "frames")) as other:
+        assert all(len(other.adopt(reference)) == 8000 for reference in references)
+    assert not got and thread.is_alive()
+    for buffer in kept:
+        buffer.release()
+    thread.join(timeout=LIMIT_S)
+    assert len(got[0]) == 8000
 
 
 def test_a_buffer_goes_to_another_process_by_reference(segment, user, script):

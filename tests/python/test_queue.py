@@ -245,11 +245,10 @@ def test_a_wait_ends_with_a_job_or_a_close(queue, producer, consumer):
         consumer.take()
 
 
-def test_a_job_that_is_dropped_by_another_thread_during_a_wait_is_put_back(queue, producer, consumer):
-    producer.push(b"job")
-    jobs = [consumer.take()]
-    thread = threading.Thread(target=lambda: jobs.append(consumer.take(0.5)))
-    thread.start()
+@pytest.fixture
+def wait_in_a_thread(consumer):
+    """Takes in a thread that waits by the time that this returns: the list that the job, or None, will be in."""
+    threads = []
 
     def is_busy():
         try:
@@ -258,11 +257,43 @@ def test_a_job_that_is_dropped_by_another_thread_during_a_wait_is_put_back(queue
             return True
         return False
 
-    wait_until(is_busy)
-    jobs[0] = None
-    thread.join(timeout=LIMIT_S)
-    job = jobs[1] or consumer.take(LIMIT_S)
-    assert bytes(job) == b"job" and job.done()
+    def start():
+        got = []
+        threads.append(threading.Thread(target=lambda: got.append(consumer.take(LIMIT_S))))
+        threads[-1].start()
+        wait_until(is_busy)
+        return got
+
+    yield start
+    for thread in threads:
+        thread.join(timeout=LIMIT_S)
+
+
+def test_a_job_that_is_dropped_by_another_thread_ends_a_wait(producer, consumer, wait_in_a_thread):
+    producer.push(b"job")
+    job = consumer.take()
+    got = wait_in_a_thread()
+    del job
+    wait_until(lambda: got)
+    assert bytes(got[0]) == b"job" and got[0].done()
+
+
+def test_jobs_end_in_one_thread_while_another_one_waits(segment, queue, producer, consumer, wait_in_a_thread):
+    producer.push_many([b"0", b"1", b"2", b"3", b"4"])
+    jobs = consumer.take_many(5)
+    got = wait_in_a_thread()
+    answers = sapbuf.Queue.create(segment, "answers", pool="jobs.blocks")
+    with sapbuf.Producer(answers) as answering:
+        assert jobs[0].done() and jobs[1].done()
+        jobs[2].pass_to(answering, b"answer")
+        with pytest.raises(sapbuf.Busy):
+            consumer.take(0)
+        assert jobs[3].put_back(after=0.05)
+    with sapbuf.Consumer(answers) as client:
+        assert bytes(client.take(LIMIT_S)) == b"answer"
+    wait_until(lambda: got)
+    assert bytes(got[0]) == b"3" and got[0].done() and jobs[4].retry()
+    assert bytes(consumer.take(LIMIT_S)) == b"4"
 
 
 def test_one_may_ask_for_more_jobs_than_there_can_be(producer, consumer):
