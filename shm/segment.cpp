@@ -127,6 +127,7 @@ std::vector<std::string> Segment::differences(const SegmentOptions& asked) const
 }
 std::vector<FacilityInfo> Segment::facilities() const {
   const Uncancellable to_its_end;
+  core()->check_not_forked();
   return core()->unless_truncated([&] {
     std::vector<FacilityInfo> all;
     for (const auto& record : detail::directory::list(*core())) all.push_back(detail::info_of(record));

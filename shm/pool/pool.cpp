@@ -66,7 +66,10 @@ std::vector<std::string> Pool::differences(const PoolOptions& asked) const {
                              detail::options_of(detail::pool_geometry_of(asked, core()->geometry().participants)));
 }
 bool Pool::is_current() const { return core()->is_current(); }
-std::uint64_t Pool::count() const { return core()->count(); }
+std::uint64_t Pool::count() const {
+  core()->segment().check_not_forked();
+  return core()->count();
+}
 std::size_t Pool::bytes() const { return core()->bytes(); }
 
 std::span<const std::byte> Pool::view(const BufferReference& reference) const {
@@ -89,6 +92,7 @@ std::uint64_t Pool::trim() const {
 }
 void Pool::grow_to(std::uint64_t count) const {
   const Uncancellable to_its_end;
+  core()->segment().check_not_forked();
   const std::uint64_t most = core()->geometry().max_count;
   if (count > most) {
     throw Error(Errc::invalid_argument,

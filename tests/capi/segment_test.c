@@ -86,6 +86,33 @@ static void facilities_are_listed(void) {
   end_segment(segment);
 }
 
+static sapbuf_segment* inherited_segment;
+static sapbuf_pool* inherited_pool;
+static sapbuf_map* inherited_map;
+
+static void ask_what_was_inherited(volatile uint64_t* told) {
+  char kinds[256] = "";
+  (void)told;
+  CHECK_STATUS(SAPBUF_FORKED, sapbuf_segment_facilities(inherited_segment, see_facility, kinds));
+  CHECK_STATUS(SAPBUF_FORKED, sapbuf_pool_grow_to(inherited_pool, 1));
+  CHECK(sapbuf_pool_count(inherited_pool) == 0);
+  CHECK_SAID("fork");
+  CHECK(sapbuf_map_size(inherited_map) == 0);
+  CHECK_SAID("fork");
+}
+
+static void what_was_inherited_tells_nothing(void) {
+  struct child child;
+  inherited_segment = new_segment(NULL);
+  CHECK_OK(sapbuf_pool_create(inherited_segment, "pool", NULL, &inherited_pool));
+  CHECK_OK(sapbuf_map_create(inherited_segment, "map", NULL, &inherited_map));
+  child = start_child(ask_what_was_inherited);
+  join_child(&child);
+  sapbuf_map_close(inherited_map);
+  sapbuf_pool_close(inherited_pool);
+  end_segment(inherited_segment);
+}
+
 static void memory_of_the_caller_holds_a_segment(void) {
   sapbuf_segment_options options = sapbuf_segment_options_init();
   sapbuf_segment* segment;
@@ -214,6 +241,7 @@ static void a_truncated_segment_is_survived(void) {
 static const struct test_case tests[] = {
     {"segments_are_made_opened_and_removed", segments_are_made_opened_and_removed},
     {"facilities_are_listed", facilities_are_listed},
+    {"what_was_inherited_tells_nothing", what_was_inherited_tells_nothing},
     {"memory_of_the_caller_holds_a_segment", memory_of_the_caller_holds_a_segment},
     {"the_dead_are_found_and_taken_back_from", the_dead_are_found_and_taken_back_from},
     {"who_stops_a_segment_is_named", who_stops_a_segment_is_named},

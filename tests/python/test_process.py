@@ -121,7 +121,13 @@ def test_a_forked_child_is_told_that_handles_are_its_parents(segment, writer, re
     view = memoryview(frame)
     reservation = writer.reserve(8)
     room = memoryview(reservation)
+    pool = sapbuf.Pool.create(segment, "pool", count=4, max_count=8)
+    map = sapbuf.Map.create(segment, "map")
     for use in (
+        lambda: segment.facilities(),
+        lambda: pool.count,
+        lambda: pool.grow_to(8),
+        lambda: len(map),
         lambda: sapbuf.Writer(segment),
         lambda: writer.write(b"x"),
         lambda: reader.read(0),
