@@ -12,16 +12,38 @@ namespace {
 
 constexpr std::size_t kMostKeyBytes = 255;
 
+// None of no number. An array has __index__, too, and raises there what says that it is none.
+py::object number_or_none(py::handle key) {
+  if (PyIndex_Check(key.ptr()) == 0) return py::none();
+  auto number = py::reinterpret_steal<py::object>(PyNumber_Index(key.ptr()));
+  if (number) return number;
+  if (PyErr_ExceptionMatches(PyExc_TypeError) == 0) throw py::error_already_set();
+  PyErr_Clear();
+  return py::none();
+}
+
+// Those of a negative one are its two's complement.
+std::uint64_t bits_of(const py::object& number) {
+  int overflow = 0;
+  const long long low = PyLong_AsLongLongAndOverflow(number.ptr(), &overflow);
+  if (overflow == 0) return static_cast<std::uint64_t>(low);
+  if (overflow > 0) {
+    const unsigned long long high = PyLong_AsUnsignedLongLong(number.ptr());
+    if (PyErr_Occurred() == nullptr) return high;
+    PyErr_Clear();
+  }
+  throw Error(Errc::invalid_argument, "a number that is a key is -2**63 at the least, and below 2**64");
+}
+
 // Text is its UTF-8, a number its 8 bytes, the lowest first.
 std::string key_of(py::handle key) {
-  if (PyLong_Check(key.ptr())) {
-    const std::uint64_t number = PyLong_AsUnsignedLongLongMask(key.ptr());
-    if (PyErr_Occurred() != nullptr) throw py::error_already_set();
-    std::string bytes(sizeof number, '\0');
-    std::memcpy(bytes.data(), &number, sizeof number);
+  if (py::isinstance<py::str>(key)) return key.cast<std::string>();
+  if (const py::object number = number_or_none(key); !number.is_none()) {
+    const std::uint64_t bits = bits_of(number);
+    std::string bytes(sizeof bits, '\0');
+    std::memcpy(bytes.data(), &bits, sizeof bits);
     return bytes;
   }
-  if (py::isinstance<py::str>(key)) return key.cast<std::string>();
   const Input input{key};
   return {reinterpret_cast<const char*>(input.bytes().data()), input.bytes().size()};
 }
@@ -387,7 +409,7 @@ void bind_map_reader(py::module_& module) {
   bind_participant<OpenMapReader>(
       module, "MapReader",
       "A participant that reads a map. One thread at a time may use it. Keys are str, bytes, "
-      "or int (8 bytes, the lowest first).")
+      "or int (8 bytes, the lowest first; -2**63 at the least, and below 2**64).")
       .def(py::init([](const Map& map, const std::string& name) { return std::make_shared<OpenMapReader>(map, name); }),
            py::arg("map"), py::kw_only(), py::arg("name") = "")
       .def("read", &OpenMapReader::read, py::arg("key"), "The key's MapValue now; None if it is not there.")

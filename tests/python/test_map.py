@@ -280,6 +280,22 @@ def test_keys_that_cannot_be_are_named(edit, key):
             put(key, b"value")
 
 
+def test_a_key_that_is_a_number_has_64_bits(edit, view):
+    for number in (7, 2**64 - 1, 2**63, -1 - 2**32, -(2**63)):
+        edit.put(number, b"value")
+        assert view.keys() == [(number % 2**64).to_bytes(8, "little")]
+        edit.erase(number)
+    edit.put(7, b"seven")
+    for number in (2**64, 2**64 + 7, -(2**63) - 1):
+        with pytest.raises(sapbuf.InvalidArgument, match="2\\*\\*64"):
+            edit.put(number, b"another")
+        with pytest.raises(sapbuf.InvalidArgument):
+            view.get(number)
+    assert view.get(numpy.int32(7)) == view.get(numpy.uint64(7)) == b"seven"
+    edit.put(numpy.array([7], dtype="int32"), b"bytes")
+    assert view.get((7).to_bytes(4, "little")) == b"bytes"
+
+
 def test_a_reader_that_others_took_for_dead_is_told_when_it_waits(segment, view):
     absent = view.entry("absent")
     seen = view.version

@@ -1,14 +1,14 @@
 # What the docstrings say in words, for type checkers.
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from types import TracebackType
-from typing import Any, Literal, overload
+from typing import Any, Literal, SupportsIndex, overload
 
 from typing_extensions import Buffer as BytesLike
 from typing_extensions import Self, TypeAlias, TypedDict, Unpack
 
 __version__: str
 
-_Key: TypeAlias = str | int | BytesLike
+_Key: TypeAlias = str | SupportsIndex | BytesLike
 _Order: TypeAlias = Literal["per-writer", "total"]
 _OnFull: TypeAlias = Literal["block", "drop", "overwrite"]
 
