@@ -7,6 +7,8 @@
 #include <condition_variable>
 #include <csignal>
 #include <mutex>
+#include <string>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -19,6 +21,22 @@ std::atomic<std::uint64_t> epoch{0};
 pthread_t main_thread;
 
 using Clock = std::chrono::steady_clock;
+
+// A thread that begins meanwhile gets no signal: Python's are other threads' to handle.
+class SignalsBlocked {
+ public:
+  SignalsBlocked() noexcept {
+    sigset_t all;
+    ::sigfillset(&all);
+    ::pthread_sigmask(SIG_SETMASK, &all, &before_);
+  }
+  SignalsBlocked(const SignalsBlocked&) = delete;
+  SignalsBlocked& operator=(const SignalsBlocked&) = delete;
+  ~SignalsBlocked() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+
+ private:
+  sigset_t before_;
+};
 
 class AlarmClock {
  public:
@@ -40,14 +58,13 @@ class AlarmClock {
     Clock::time_point due;
   };
 
-  // Python's signals are other threads' to handle.
   void start() {
-    sigset_t all;
-    sigset_t before;
-    ::sigfillset(&all);
-    ::pthread_sigmask(SIG_SETMASK, &all, &before);
-    std::thread{[this] { run(); }}.detach();
-    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    try {
+      const SignalsBlocked in_the_thread;
+      std::thread{[this] { run(); }}.detach();
+    } catch (const std::system_error& error) {
+      throw Error(Errc::resource_exhausted, std::string{"cannot make a thread that ends waits: "} + error.what());
+    }
     runs_ = true;
   }
 

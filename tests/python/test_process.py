@@ -97,6 +97,31 @@ def test_ctrl_c_ends_a_wait(name, script, wait):
     assert waiting.end()[0] == 0
 
 
+WITHOUT_THREADS = """
+    import os, resource, signal, sys, sapbuf
+    if os.geteuid() == 0:  # for whom the limit does not hold
+        try:
+            os.setuid(65534)
+        except OSError:
+            sys.exit(77)
+    resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
+    with sapbuf.Segment.create(sys.argv[1], slabs=2, slab_bytes=1 << 16) as segment:
+        with sapbuf.Reader(segment), sapbuf.Writer(segment) as writer:
+            try:
+                while True:
+                    writer.write(bytes(8000))
+            except sapbuf.ResourceExhausted as error:
+                print("thread" in str(error), sorted(signal.pthread_sigmask(signal.SIG_BLOCK, [])))
+"""
+
+
+def test_a_wait_that_cannot_have_its_alarm_blocks_no_signals(name, script):
+    status, output, errors = script(WITHOUT_THREADS, name).end()
+    if status == 77:
+        pytest.skip("no other user than root here, for whom there is no limit on threads")
+    assert (status, output) == (0, "True []\n"), errors
+
+
 def fork(act):
     """Runs `act` in a child made by fork: what it returned, or the name of the exception that it raised."""
     ends, begins = os.pipe()
