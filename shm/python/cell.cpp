@@ -75,7 +75,7 @@ void bind_cell(py::module_& module) {
       .def_static(
           "remove",
           [](const OpenSegment& segment, const std::string& name) {
-            return without_gil([&] { return UntypedCell::remove(segment.get(), name); });
+            return without_gil([&, its = segment.get()] { return UntypedCell::remove(its, name); });
           },
           py::arg("segment"), py::arg("name"),
           "Gives its memory back; False if there was none. Raises Busy while live participants use it.")

@@ -30,27 +30,27 @@ py::class_<T> bind_facility(py::module_& module, const char* class_name, const c
           "create",
           [](const OpenSegment& segment, const std::string& name, const py::kwargs& keywords) {
             const auto options = options_of<Options>(keywords);
-            return without_gil([&] { return T::create(segment.get(), name, options); });
+            return without_gil([&, its = segment.get()] { return T::create(its, name, options); });
           },
           py::arg("segment"), py::arg("name"), "Makes one. Raises Exists if the segment has something of that name.")
       .def_static(
           "open_or_create",
           [](const OpenSegment& segment, const std::string& name, const py::kwargs& keywords) {
             const auto options = options_of<Options>(keywords);
-            return without_gil([&] { return T::open_or_create(segment.get(), name, options); });
+            return without_gil([&, its = segment.get()] { return T::open_or_create(its, name, options); });
           },
           py::arg("segment"), py::arg("name"),
           "The one that is there, as it was made; a new one otherwise. `created` says which.")
       .def_static(
           "open",
           [](const OpenSegment& segment, const std::string& name) {
-            return without_gil([&] { return T::open(segment.get(), name); });
+            return without_gil([&, its = segment.get()] { return T::open(its, name); });
           },
           py::arg("segment"), py::arg("name"), "Raises NotFound.")
       .def_static(
           "remove",
           [](const OpenSegment& segment, const std::string& name) {
-            return without_gil([&] { return T::remove(segment.get(), name); });
+            return without_gil([&, its = segment.get()] { return T::remove(its, name); });
           },
           py::arg("segment"), py::arg("name"),
           "Gives its memory back; False if there was none. Raises Busy while live participants use it.")

@@ -104,8 +104,8 @@ OpenSegment open_or_create(const std::string& name, const py::kwargs& keywords) 
 
 }  // namespace
 
-const Segment& OpenSegment::get() const {
-  if (!segment_) throw Error(Errc::invalid_argument, "this segment was closed");
+Segment OpenSegment::get() const {
+  if (is_closed()) raise("Closed", "this segment was closed");
   return *segment_;
 }
 
@@ -175,7 +175,9 @@ void bind_segment(py::module_& module) {
       .def("__exit__", [](OpenSegment& segment, const py::args&) { segment.close(); })
       .def("__reduce__",
            [](const py::object& self) { return reopening(py::make_tuple(py::type::of(self), self.attr("name"))); })
-      .def("__repr__", [](const OpenSegment& segment) { return "<sapbuf.Segment " + segment.get().name() + ">"; });
+      .def("__repr__", [](const OpenSegment& segment) {
+        return "<sapbuf.Segment " + (segment.is_closed() ? "(closed)" : segment.get().name()) + ">";
+      });
 }
 
 void bind_stream(py::module_& module) {

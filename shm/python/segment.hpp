@@ -17,7 +17,9 @@ class OpenSegment {
  public:
   explicit OpenSegment(Segment segment) : segment_(std::move(segment)) {}
 
-  const Segment& get() const;  // throws Closed
+  // Its own handle, so that another thread may close this one meanwhile. Throws Closed: with the interpreter's lock.
+  Segment get() const;
+  bool is_closed() const noexcept { return !segment_; }
   void close() noexcept { segment_.reset(); }
 
  private:

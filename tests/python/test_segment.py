@@ -52,8 +52,19 @@ def test_a_closed_segment_is_not_used_and_what_was_made_from_it_goes_on(name):
     with sapbuf.Segment.create(name) as segment:
         writer = sapbuf.Writer(segment)
         reader = sapbuf.Reader(segment)
-    with pytest.raises(sapbuf.Error, match="closed"):
-        sapbuf.Writer(segment)
+    for use in (
+        lambda: sapbuf.Writer(segment),
+        lambda: segment.facilities(),
+        lambda: sapbuf.Pool.create(segment, "pool"),
+        lambda: sapbuf.Pool.open_or_create(segment, "pool"),
+        lambda: sapbuf.Queue.open(segment, "queue"),
+        lambda: sapbuf.Map.remove(segment, "map"),
+        lambda: sapbuf.Cell(segment, "cell", 8),
+        lambda: sapbuf.Cell.remove(segment, "cell"),
+    ):
+        with pytest.raises(sapbuf.Closed, match="this segment was closed"):
+            use()
+    assert repr(segment) == "<sapbuf.Segment (closed)>"
     del segment
     writer.write(b"still here")
     assert reader.read_many() == [b"still here"]
