@@ -235,7 +235,7 @@ void OpenMapWriter::erase(const py::object& key) {
 }
 
 void OpenMapWriter::update(const py::object& key, const py::function& change) {
-  const std::string name = key_of(key);
+  const std::string name = new_key_of(key);
   bool fits = true;
   const auto apply = [&](std::span<const std::byte> old, MapDraft& fresh) {
     const py::gil_scoped_acquire with_gil;

@@ -278,6 +278,8 @@ def test_keys_that_cannot_be_are_named(edit, key):
     for put in (edit.put, edit.insert):
         with pytest.raises(sapbuf.InvalidArgument, match=f"a key has 1 to 255 bytes, not {len(key)}"):
             put(key, b"value")
+    with pytest.raises(sapbuf.InvalidArgument, match="a key has 1 to 255 bytes"):
+        edit.update(key, bytes)
 
 
 def test_a_key_that_is_a_number_has_64_bits(edit, view):
