@@ -67,6 +67,7 @@ bool PoolUserState::refill(std::uint32_t most) noexcept {
   if (taken == 0) return false;
   owned_ += taken;
   note_refilled(0, taken);
+  update_hot();  // more at hand than the budget leaves
   return true;
 }
 

@@ -58,7 +58,10 @@ Buffer PoolUserState::adopt(const BufferReference& reference) noexcept {
     update_hot();
     if (reference.index >= count) return Buffer{Status::stale};
   }
-  if (budget_ != kNoBudget && held() >= budget_) return Buffer{Status::over_budget};
+  if (budget_ != kNoBudget) {
+    count_elsewhere();
+    if (held() >= budget_) return Buffer{Status::over_budget};
+  }
   const std::uint32_t place = take_root();
   if (place == kNoRoot) return Buffer{Status::over_budget};
   layout::Word& root = slot->roots[place];

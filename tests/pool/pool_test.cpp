@@ -230,6 +230,29 @@ BOOST_AUTO_TEST_CASE(one_user_holds_so_many_shared_buffers_at_the_most) {
   BOOST_TEST(static_cast<bool>(adopted));
 }
 
+// What it takes from the pool at once, for later, is more.
+BOOST_AUTO_TEST_CASE(a_budget_holds_for_what_is_at_hand) {
+  const PoolFixture fixture{{.buffer_bytes = 64, .count = 512}};
+  PoolUser user{fixture.pool, {.budget = 1}};
+  const Buffer only = user.acquire();
+  BOOST_TEST(static_cast<bool>(only));
+  BOOST_TEST((user.acquire().status() == Status::over_budget));
+}
+
+BOOST_AUTO_TEST_CASE(a_budget_counts_no_more_what_other_threads_released) {
+  const PoolFixture fixture;
+  PoolUser sender{fixture.pool};
+  Buffer first = sender.acquire();
+  Buffer second = sender.acquire();
+  PoolUser user{fixture.pool, {.budget = 2}};
+  Buffer adopted[] = {user.adopt(first.share()), user.adopt(second.share())};
+  BOOST_TEST((user.adopt(first.share()).status() == Status::over_budget));
+  std::thread{[&] {
+    for (Buffer& buffer : adopted) buffer.release();
+  }}.join();
+  BOOST_TEST(static_cast<bool>(user.adopt(first.share())));
+}
+
 BOOST_AUTO_TEST_CASE(a_budget_is_how_many_one_user_can_hold) {
   const PoolFixture fixture;
   PoolUser user{fixture.pool, {.budget = 3}};
