@@ -89,6 +89,7 @@ PoolUserHot& PoolUserState::share_rooted(Buffer& buffer, std::uint32_t now_ms) n
 
 Buffer PoolUserState::take_back(PoolUserHot& hot, layout::Root root) noexcept {
   auto& user = static_cast<PoolUserState&>(hot);
+  user.note_thread();
   layout::Word& word = user.core_->word(root.index());
   const std::uint32_t incarnation = renewed(root).incarnation();
   const BufferWord own = BufferWord::make(incarnation, BufferState::local, user.index_);

@@ -152,6 +152,10 @@ struct PoolUserState final : PoolUserHot, ForkHook {
   bool withdraw(Buffer& taken) noexcept;
 
   void light_fence() const noexcept;
+  // Of what a buffer does, which may have outlived the PoolUser: then it is no thread's.
+  void note_thread() noexcept {
+    if (thread.load(std::memory_order_relaxed) != nullptr) thread.store(this_thread_mark(), std::memory_order_relaxed);
+  }
 
   const std::shared_ptr<PoolCore> core_;
   const std::atomic<bool>* const stop_;

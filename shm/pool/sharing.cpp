@@ -29,6 +29,7 @@ std::uint32_t PoolUserState::take_root() noexcept {
 
 BufferReference PoolUserState::share(std::uint32_t buffer, std::uint32_t& root) noexcept {
   if (why_not() != Status::ok) return {};
+  note_thread();
   layout::Word& word = core_->word(buffer);
   const std::uint32_t incarnation = BufferWord{word.load(relaxed)}.incarnation();  // nobody changes it meanwhile
   if (root == kNoRoot) {
@@ -50,9 +51,9 @@ BufferReference PoolUserState::share(std::uint32_t buffer, std::uint32_t& root) 
 Buffer PoolUserState::adopt(const BufferReference& reference) noexcept {
   if (is_wanted()) [[unlikely]] {
     if (const Status status = why_not(); status != Status::ok) return Buffer{status};
-    thread.store(this_thread_mark(), relaxed);
     look_up();
   }
+  thread.store(this_thread_mark(), relaxed);
   if (reference.where != where_) return Buffer{Status::stale};
   if (reference.index >= count) {
     update_hot();

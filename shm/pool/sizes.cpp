@@ -156,7 +156,8 @@ Buffer PoolUserState::acquire_of_class(std::uint32_t size_class) noexcept {
 Acquired PoolUserState::acquire_of(std::uint64_t bytes) noexcept {
   if (bytes > core_->geometry().largest_bytes) return in_words(Buffer{Status::too_large});
   const std::uint32_t size_class = core_->class_for(bytes);
-  if (!is_wanted() && budget_ == kNoBudget) [[likely]] {
+  const bool is_here = thread.load(relaxed) == this_thread_mark();
+  if (is_here && !is_wanted() && budget_ == kNoBudget) [[likely]] {
     const std::uint32_t buffer = pop_class(size_class);
     if (buffer != kNoBuffer) [[likely]]
       return {core_->size_class(size_class).bytes, buffer, Status::ok};

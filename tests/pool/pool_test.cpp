@@ -1,6 +1,8 @@
 // A pool in one process: options, acquiring and releasing, sharing, limits, growth.
 #include <sys/mman.h>
 
+#include <boost/test/data/monomorphic.hpp>
+#include <boost/test/data/test_case.hpp>
 #include <boost/test/unit_test.hpp>
 
 #include <cstring>
@@ -299,6 +301,34 @@ BOOST_AUTO_TEST_CASE(the_last_buffer_of_a_closed_user_may_be_released_on_another
   std::thread{[&] { kept.clear(); }}.join();
   BOOST_TEST(inspect(fixture.segment).participants.empty());
   BOOST_TEST(count_acquirable(fixture.pool) == 16U);
+}
+
+// From its first call there, whatever that is: it shares the magazine with no other thread.
+BOOST_DATA_TEST_CASE(a_user_is_the_threads_that_used_it_last, boost::unit_test::data::make({0, 1, 2, 3}), call) {
+  const PoolFixture fixture{call == 1 ? PoolOptions::for_sizes(64, 1024, 65536)
+                                      : PoolOptions{.buffer_bytes = 64, .count = 64}};
+  PoolUser other{fixture.pool};
+  Buffer of_other = other.acquire(64);
+  const BufferReference reference = of_other.share();
+  PoolUser user{fixture.pool};
+  Buffer first = user.acquire(64);
+  Buffer second = user.acquire(64);
+  const detail::Magazine magazine = fixture.pool.core()->magazine(user.slot(), 0);
+  Buffer kept;
+  std::thread{[&] {
+    if (call == 0) kept = user.acquire();
+    if (call == 1) kept = user.acquire(64);
+    if (call == 2) kept = user.adopt(reference);
+    if (call == 3) second.share();
+  }}.join();
+  const std::uint32_t there = magazine.depth();
+  BOOST_TEST(there > 0U);
+  first.release();
+  BOOST_TEST(magazine.depth() == there);
+  first = user.acquire(64);  // it comes back
+  second.release();
+  first.release();
+  BOOST_TEST(magazine.depth() >= there);
 }
 
 // Released by several threads while the user goes on.

@@ -44,7 +44,7 @@ struct ProducerState;
 //   it is not `attention`        others took from the magazine, or want to; recovery took this user for dead
 //   `least_depth` is reached     the magazine is empty; the budget is
 //   `capacity` is reached        the magazine is full
-//   `thread` is another one      the buffer is released elsewhere than it was acquired
+//   `thread` is another one      the user came from there to this one; or the buffer is released elsewhere than its user is
 struct PoolUserHot {
   static constexpr std::uint64_t kNever = ~std::uint64_t{0};
 
@@ -52,12 +52,12 @@ struct PoolUserHot {
   std::byte* buffers = nullptr;
   std::uint64_t stride_bytes = 0;
   std::uint64_t buffer_bytes = 0;
-  std::uint64_t acknowledged = kNever;  // what the slot's `attention` said when this user last looked
-  std::uint32_t count = 0;              // buffers that are known to be there
-  std::uint32_t least_depth = 0;        // at which the magazine has nothing for this user
-  std::uint32_t capacity = 0;           // of the magazine
-  bool has_classes = false;             // then nothing is inlined: there is a magazine for each class
-  std::atomic<const void*> thread{nullptr};
+  std::uint64_t acknowledged = kNever;       // what the slot's `attention` said when this user last looked
+  std::uint32_t count = 0;                   // buffers that are known to be there
+  std::uint32_t least_depth = 0;             // at which the magazine has nothing for this user
+  std::uint32_t capacity = 0;                // of the magazine
+  bool has_classes = false;                  // then nothing is inlined: there is a magazine for each class
+  std::atomic<const void*> thread{nullptr};  // the one that used it last; null: closed, or not used yet
 };
 
 // What comes back in registers: a Buffer that is returned from another place stands in memory, and so does all that is done with it.
@@ -402,7 +402,8 @@ class PoolUser {
     detail::PoolUserHot& user = *user_;
     layout::PoolSlot& slot = *user.slot;
     const std::uint64_t acknowledged = user.acknowledged;
-    if (slot.attention.load(std::memory_order_relaxed) == acknowledged) [[likely]] {
+    if (user.thread.load(std::memory_order_relaxed) == detail::this_thread_mark() &&
+        slot.attention.load(std::memory_order_relaxed) == acknowledged) [[likely]] {
       const layout::MagazineState state{slot.state.load(std::memory_order_relaxed)};
       const std::uint32_t depth = state.depth();
       if (depth > user.least_depth && depth <= layout::kMagazine) [[likely]] {
