@@ -114,6 +114,7 @@ constexpr std::uint64_t pool_layout_hash() noexcept {
       .add(kRoots)
       .add(kMagazine)
       .add(kChunkBuffers)
+      .add(Request::kKindBits)
       .value();
 }
 

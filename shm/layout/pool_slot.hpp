@@ -38,18 +38,28 @@ struct MagazineState {
 static_assert(MagazineState::make(7, 3).after_acquiring().acquired() == 8);
 static_assert(MagazineState::make(7, 3).after_acquiring().depth() == 2);
 
-// What a user says of a buffer that it waits for. In a pool with size classes nobody is given one: who waits takes it in turn,
-// and who listens, with a ticket of the pool's, has no turn, and is told once that there may be something.
+// What a user says of a buffer that it waits for. Each time it asks, it has another ticket of the pool's, and says so: who was
+// stopped while he served an earlier request gives nothing to a later one. In a pool with size classes nobody is given a buffer:
+// who waits takes it in turn, and who listens has no turn, and is told once that there may be something.
+//
+//   63                                        2 1    0
+//   +------------------------------------------+------+
+//   |  ticket; of one that was given, its index | kind |      0: it does not wait
+//   +------------------------------------------+------+
 struct Request {
-  std::uint64_t word = 0;  // 0: it does not wait
+  std::uint64_t word = 0;
 
-  static constexpr Request waits() noexcept { return {1}; }
-  static constexpr Request given(std::uint32_t index) noexcept { return {(std::uint64_t{index} + 1) << 1}; }
-  static constexpr Request listens(std::uint64_t ticket) noexcept { return {(ticket << 1) | 1}; }
+  static constexpr unsigned kKindBits = 2;
+
+  static constexpr Request waits(std::uint64_t ticket) noexcept { return {ticket << kKindBits | 1}; }
+  static constexpr Request given(std::uint32_t index) noexcept { return {std::uint64_t{index} << kKindBits | 2}; }
+  static constexpr Request listens(std::uint64_t ticket) noexcept { return {ticket << kKindBits | 3}; }
   constexpr bool is_none() const noexcept { return word == 0; }
-  constexpr bool is_given() const noexcept { return word > 1 && word % 2 == 0; }
-  constexpr bool is_listening() const noexcept { return word > 1 && word % 2 == 1; }
-  constexpr std::uint32_t index() const noexcept { return static_cast<std::uint32_t>((word >> 1) - 1); }
+  constexpr bool is_waiting() const noexcept { return word % 4 == 1; }
+  constexpr bool is_given() const noexcept { return word % 4 == 2; }
+  constexpr bool is_listening() const noexcept { return word % 4 == 3; }
+  constexpr std::uint64_t ticket() const noexcept { return word >> kKindBits; }
+  constexpr std::uint32_t index() const noexcept { return static_cast<std::uint32_t>(word >> kKindBits); }
 };
 
 struct alignas(kLineBytes) PoolSlot {
@@ -76,10 +86,10 @@ struct alignas(kLineBytes) PoolSlot {
   //   crash       of the owner: recovery clears it;  of who serves: the buffer's word says otherwise, and whoever looks at
   //               both under the lock takes the owner for one who still waits
   Word request;
-  // The request's place in the order.
+  // The request's ticket, its place in the order: also once it says which buffer was given.
   //   written by  the owner, before the request
-  //   read by     who serves
-  //   edge        none: another one's place is a place, too
+  //   read by     who serves, once one was given; the owner
+  //   edge        request: before it
   //   crash       harmless
   Word ticket;
   // The incarnation of this slot that the departed totals include although they name somebody else as added last.

@@ -179,7 +179,7 @@ void PoolUserState::ask(Asks what) noexcept {
   count_figure(slot->waits);
   const std::uint64_t ticket = core_->control().next_ticket.fetch_add(1, relaxed) + 1;
   slot->ticket.store(ticket, relaxed);
-  request(what == Asks::to_be_told ? Request::listens(ticket) : Request::waits());
+  request(what == Asks::to_be_told ? Request::listens(ticket) : Request::waits(ticket));
   // magazine (SB): what they put back from here on, they give to those who wait. One who cannot make the fence looks by
   // itself.
   for_each_participant(*core_, [&](std::uint32_t user, layout::SlotRegistration) {
@@ -197,7 +197,7 @@ bool PoolUserState::take_given(Buffer& taken) noexcept {
     if (!lock) return false;
     request.word = slot->request.load(std::memory_order_acquire);
     if (!was_given(*core_, index_, request)) {
-      slot->request.store(Request::waits().word, std::memory_order_release);
+      slot->request.store(Request::waits(slot->ticket.load(relaxed)).word, std::memory_order_release);
       return false;
     }
   }
@@ -241,10 +241,10 @@ void PoolUserState::arm(EventFd& event_fd, std::uint32_t size_class) noexcept {
   });
 }
 
-// Without a request meanwhile: one buffer would be taken and given.
+// Without a request meanwhile: one buffer would be taken and given. It may be the same one again behind that: it took none.
 void PoolUserState::take_out_of_turn(Buffer& taken) noexcept {
   if (!withdraw(taken) || slot->request.load(relaxed) != 0) return;
-  if (!take_free(taken)) request(Request::waits());
+  if (!take_free(taken)) request(Request::waits(slot->ticket.load(relaxed)));
 }
 
 // Status::ok: not yet.

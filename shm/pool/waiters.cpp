@@ -36,7 +36,7 @@ Waiter next_waiter(const PoolCore& core, std::uint64_t ticket) noexcept {
   for_each_participant(core, [&](std::uint32_t index, layout::SlotRegistration) {
     const layout::PoolSlot& slot = core.slot(index);
     const Request request{slot.request.load(std::memory_order_acquire)};
-    const std::uint64_t own = slot.ticket.load(relaxed);
+    const std::uint64_t own = request.is_given() ? slot.ticket.load(relaxed) : request.ticket();
     if (own <= ticket || !is_waiting(core, index, request)) return;
     if (oldest.slot == kNone || own < oldest.ticket) oldest = {index, own, request};
   });
@@ -49,7 +49,7 @@ class FreeBuffers {
   FreeBuffers(PoolCore& core, std::uint32_t freed) noexcept
       : core_(core), at_(freed == kAnyFree ? 0 : freed), end_(freed == kAnyFree ? core.count() : freed + 1) {}
 
-  // For the user of slot `waiter`.
+  // For the user of slot `waiter`: it was free behind whatever was seen of him.
   std::uint32_t next(std::uint32_t waiter) noexcept {
     while (at_ < end_) {
       const std::uint32_t buffer = at_++;
@@ -59,6 +59,9 @@ class FreeBuffers {
     }
     return kNone;
   }
+
+  // It was not handed over.
+  void keep(std::uint32_t buffer) noexcept { at_ = buffer; }
 
  private:
   bool is_free(std::uint32_t buffer) const noexcept {
@@ -72,16 +75,28 @@ class FreeBuffers {
 
 enum class Served { yes, gave_up, taken_by_another };
 
+// Whom another one was about to give a buffer, and was killed. False: that one does not wait any more.
+bool waits_again(PoolCore& core, Waiter& waiter) noexcept {
+  if (!waiter.request.is_given()) return true;
+  std::uint64_t cut_off = waiter.request.word;
+  waiter.request = Request::waits(waiter.ticket);
+  return core.slot(waiter.slot)
+      .request.compare_exchange_strong(cut_off, waiter.request.word, std::memory_order_acq_rel, relaxed);
+}
+
+// To one who waits. The buffer was seen to be free behind his request: so it is none that he took meanwhile without it, and
+// has while he waits for another one.
 Served hand_over(PoolCore& core, std::uint32_t buffer, const Waiter& waiter) noexcept {
   layout::Word& request = core.slot(waiter.slot).request;
-  std::uint64_t asked = waiter.request.word;  // `waits`, or what a hand-over left that was cut off
+  SAPBUF_KILL_POINT(serve_found);
+  std::uint64_t asked = waiter.request.word;
   if (!request.compare_exchange_strong(asked, Request::given(buffer).word, std::memory_order_acq_rel, relaxed)) {
     return Served::gave_up;
   }
   SAPBUF_KILL_POINT(serve_given);
   if (!take_buffer(core, buffer, waiter.slot)) {
     std::uint64_t promised = Request::given(buffer).word;
-    request.compare_exchange_strong(promised, Request::waits().word, std::memory_order_acq_rel, relaxed);
+    request.compare_exchange_strong(promised, waiter.request.word, std::memory_order_acq_rel, relaxed);
     return Served::taken_by_another;
   }
   SAPBUF_KILL_POINT(serve_handed);
@@ -132,11 +147,15 @@ void serve_waiters(PoolCore& core, std::uint32_t freed, std::uint32_t own) noexc
   }
   FreeBuffers free{core, freed};
   Waiter waiter = next_waiter(core, 0);
-  std::uint32_t buffer = waiter.slot == kNone ? kNone : free.next(waiter.slot);
-  while (waiter.slot != kNone && buffer != kNone) {
-    const Served served = hand_over(core, buffer, waiter);
+  while (waiter.slot != kNone) {
+    Served served = Served::gave_up;
+    if (waits_again(core, waiter)) {
+      const std::uint32_t buffer = free.next(waiter.slot);
+      if (buffer == kNone) break;
+      served = hand_over(core, buffer, waiter);
+      if (served == Served::gave_up) free.keep(buffer);
+    }
     if (served != Served::taken_by_another) waiter = next_waiter(core, waiter.ticket);
-    if (served != Served::gave_up && waiter.slot != kNone) buffer = free.next(waiter.slot);
   }
   if (waiter.slot != kNone) {
     if (waiter.slot != own) notify(core.slot(waiter.slot).served);
@@ -161,9 +180,8 @@ void serve_behind_release(PoolCore& core, std::uint32_t freed) noexcept {
 }
 
 Turn turn_of(const PoolCore& core, std::uint32_t slot, std::uint32_t size_class) noexcept {
-  const layout::PoolSlot& own = core.slot(slot);
-  const bool waits = own.request.load(relaxed) == Request::waits().word;
-  const std::uint64_t ticket = waits ? own.ticket.load(relaxed) : ~std::uint64_t{0};
+  const Request own{core.slot(slot).request.load(relaxed)};
+  const std::uint64_t ticket = own.is_waiting() ? own.ticket() : ~std::uint64_t{0};
   Turn turn = Turn::first;
   for (Waiter older = next_waiter(core, 0); older.slot != kNone && older.ticket < ticket;
        older = next_waiter(core, older.ticket)) {

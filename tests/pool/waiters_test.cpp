@@ -25,14 +25,14 @@ Request request_of(const Pool& pool, std::uint32_t slot) { return {pool.core()->
 
 std::size_t count_waiting(const Pool& pool) {
   std::size_t count = 0;
-  for (std::uint32_t slot = 0; slot < 8; ++slot) count += request_of(pool, slot).word == Request::waits().word ? 1 : 0;
+  for (std::uint32_t slot = 0; slot < 8; ++slot) count += request_of(pool, slot).is_waiting() ? 1 : 0;
   return count;
 }
 
 // The slot of the only one that waits.
 std::uint32_t find_waiting(const Pool& pool) {
   std::uint32_t slot = 0;
-  while (slot < 8 && request_of(pool, slot).word != Request::waits().word) ++slot;
+  while (slot < 8 && !request_of(pool, slot).is_waiting()) ++slot;
   return slot;
 }
 
@@ -219,6 +219,51 @@ BOOST_AUTO_TEST_CASE(who_serves_may_be_stopped) {
   BOOST_TEST(holder.wait() == 0);
   waiter.say(1);
   BOOST_TEST(waiter.wait() == 0);
+  BOOST_TEST(count_acquirable(fixture.pool) == 1U);
+}
+
+// Stopped before he gives what he found free: that one is taken meanwhile by the very user for whom it was meant.
+BOOST_AUTO_TEST_CASE(nobody_is_given_what_he_took_for_himself) {
+  const PoolFixture fixture{{.buffer_bytes = 64, .count = 1}};
+  Child holder{[&](Link& link) {
+    PoolUser own{fixture.open_again()};
+    Buffer only = own.acquire();
+    link.say(1);
+    link.hear();
+    kill_point::arm(KillPoint::serve_found, [] {
+      stop_self();
+      kill_point::arm(KillPoint::serve_given, kill_self);
+    });
+    only.release();
+  }};
+  BOOST_TEST(holder.hear() == 1U);
+  Child waiter{[&](Link& link) {
+    std::atomic<bool> stop{false};
+    PoolUser own{fixture.open_again(), {.stop = &stop}};
+    kill_point::arm(KillPoint::pool_waiting, stop_self);
+    Buffer buffer = own.acquire_for(kPatience);
+    if (!buffer) throw std::runtime_error("it got none");
+    kill_point::arm(KillPoint::pool_waiting, [&stop] {
+      stop_self();
+      stop.store(true);
+    });
+    if (own.acquire_for(kForEver).status() != Status::stopped) throw std::runtime_error("it got the same one again");
+    link.say(1);
+    link.hear();
+  }};
+  BOOST_TEST(waiter.wait_until_stopped());
+  holder.say(1);
+  BOOST_TEST(holder.wait_until_stopped());
+  waiter.resume();
+  BOOST_TEST_REQUIRE(eventually([&] { return word_of(fixture.pool, 0).state() == BufferState::local; }));
+  BOOST_TEST(waiter.wait_until_stopped());
+  holder.resume();
+  static_cast<void>(holder.wait());  // it goes on to its end, or is killed with what it gave
+  waiter.resume();
+  BOOST_TEST(waiter.hear() == 1U);
+  waiter.say(1);
+  BOOST_TEST(waiter.wait() == 0);
+  recover(fixture.segment);
   BOOST_TEST(count_acquirable(fixture.pool) == 1U);
 }
 
