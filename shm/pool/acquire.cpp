@@ -177,9 +177,12 @@ void PoolUserState::request(Request what) noexcept {
 void PoolUserState::ask(Asks what) noexcept {
   empty_magazines();
   count_figure(slot->waits);
-  const std::uint64_t ticket = core_->control().next_ticket.fetch_add(1, relaxed) + 1;
-  slot->ticket.store(ticket, relaxed);
-  request(what == Asks::to_be_told ? Request::listens(ticket) : Request::waits(ticket));
+  // What somebody is about to give, and was stopped, comes yet: then the ticket that it asked with is good still.
+  if (slot->request.load(relaxed) == 0) {
+    const std::uint64_t ticket = core_->control().next_ticket.fetch_add(1, relaxed) + 1;
+    slot->ticket.store(ticket, relaxed);
+    request(what == Asks::to_be_told ? Request::listens(ticket) : Request::waits(ticket));
+  }
   // magazine (SB): what they put back from here on, they give to those who wait. One who cannot make the fence looks by
   // itself.
   for_each_participant(*core_, [&](std::uint32_t user, layout::SlotRegistration) {

@@ -222,6 +222,37 @@ BOOST_AUTO_TEST_CASE(who_serves_may_be_stopped) {
   BOOST_TEST(count_acquirable(fixture.pool) == 1U);
 }
 
+// And if he waits anew meanwhile, it is what he waits for.
+BOOST_AUTO_TEST_CASE(what_one_was_about_to_be_given_comes_to_his_next_wait) {
+  const PoolFixture fixture{{.buffer_bytes = 64, .count = 1}};
+  Holder holder{fixture, KillPoint::serve_given, stop_self};
+  Child waiter{[&](Link& link) {
+    std::atomic<bool> stop{false};
+    PoolUser own{fixture.open_again(), {.stop = &stop}};
+    kill_point::arm(KillPoint::pool_waiting, [&stop] {
+      stop.store(true);
+      stop_self();
+    });
+    if (own.acquire_for(kForEver).status() != Status::stopped) throw std::runtime_error("it was not stopped");
+    stop.store(false);
+    kill_point::arm(KillPoint::pool_waiting, [&link] {
+      link.say(1);
+      link.hear();
+    });
+    if (!own.acquire_for(kPatience)) throw std::runtime_error("it got none");
+  }};
+  BOOST_TEST(waiter.wait_until_stopped());
+  holder.say(1);
+  BOOST_TEST(holder.wait_until_stopped());
+  waiter.resume();
+  BOOST_TEST(waiter.hear() == 1U);
+  holder.resume();
+  BOOST_TEST(holder.wait() == 0);
+  waiter.say(1);
+  BOOST_TEST(waiter.wait() == 0);
+  BOOST_TEST(count_acquirable(fixture.pool) == 1U);
+}
+
 // Stopped before he gives what he found free: that one is taken meanwhile by the very user for whom it was meant.
 BOOST_AUTO_TEST_CASE(nobody_is_given_what_he_took_for_himself) {
   const PoolFixture fixture{{.buffer_bytes = 64, .count = 1}};
