@@ -71,8 +71,17 @@ Acquired PoolUserState::in_words(Buffer&& buffer) noexcept {
 void PoolUserState::close() noexcept {
   const platform::Uncancellable to_its_end;
   acknowledged = kNever;
+  Buffer given;
+  if (!forked_) {
+    if (why_not() == Status::ok && slot->request.load(std::memory_order_relaxed) != 0) {
+      empty_magazines();
+      static_cast<void>(withdraw(given));
+    }
+    event_fd_.reset();
+  }
   thread.store(nullptr, std::memory_order_relaxed);
   if (forked_) return;  // its buffers may be there for longer: this stays, for the child's lifetime
+  given.release();      // like all from here on: straight to the pool, or to those who wait
   {
     const std::lock_guard guard{elsewhere_.mutex};
     elsewhere_.left = held() - elsewhere_.local - elsewhere_.shared;

@@ -106,6 +106,37 @@ BOOST_DATA_TEST_CASE(one_that_comes_to_nothing_is_given_back, both_kinds, kind) 
   BOOST_TEST(count_acquirable(fixture.pool) == kind.count);
 }
 
+// Its buffers may be kept for longer than its user, who waits for no more of them.
+BOOST_DATA_TEST_CASE(a_user_that_is_closed_waits_no_more, both_kinds, kind) {
+  PoolFixture fixture{kind.options};
+  PoolUser other{fixture.pool};
+  PoolUser user{fixture.pool};
+  static_cast<void>(user.event_fd());
+  const Buffer kept = user.acquire();
+  std::vector<Buffer> all = take_all(other);
+  BOOST_TEST(all.size() == kind.count - 1);
+  BOOST_TEST((user.acquire().status() == Status::exhausted));
+  user.close();
+  all.clear();
+  other.close();
+  BOOST_TEST(count_acquirable(fixture.pool) == kind.count - 1);
+}
+
+// What it was given already is the next one's.
+BOOST_AUTO_TEST_CASE(a_user_that_is_closed_lets_go_of_what_it_was_given) {
+  PoolFixture fixture{kUniform};
+  PoolUser other{fixture.pool};
+  PoolUser user{fixture.pool};
+  static_cast<void>(user.event_fd());
+  const Buffer kept = user.acquire();
+  std::vector<Buffer> all = take_all(other);
+  BOOST_TEST((user.acquire().status() == Status::exhausted));
+  all.clear();
+  user.close();
+  other.close();
+  BOOST_TEST(count_acquirable(fixture.pool) == 15U);
+}
+
 BOOST_AUTO_TEST_CASE(it_is_told_until_a_large_one_is_there) {
   PoolFixture fixture{kOfSizes};
   PoolUser user{fixture.pool};
