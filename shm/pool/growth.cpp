@@ -23,7 +23,10 @@ std::uint64_t grow_by_one_step(PoolCore& core, std::chrono::milliseconds patienc
   if (geometry.buffers_in(core.bytes()) <= seen) {
     const std::uint64_t most = std::max<std::uint64_t>(kMostBytes / geometry.stride_bytes, 1);
     const std::uint64_t more = std::clamp<std::uint64_t>(seen / 4, 1, most);
-    core.grow(geometry.bytes_with(std::min(seen + more, geometry.max_count)), patience);
+    // Size classes have whole chunks only.
+    const std::uint64_t wanted =
+        core.has_classes() ? layout::round_up(seen + more, layout::kChunkBuffers) : seen + more;
+    core.grow(geometry.bytes_with(std::min(wanted, geometry.max_count)), patience);
   }
   SAPBUF_KILL_POINT(pool_grown);
   const std::uint64_t grown = geometry.buffers_in(core.bytes());

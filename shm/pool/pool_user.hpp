@@ -140,7 +140,7 @@ struct PoolUserState final : PoolUserHot, ForkHook {
   Buffer acquire_of_class(std::uint32_t size_class) noexcept;
   Buffer of_class(std::uint32_t size_class, std::uint32_t buffer) noexcept;
   bool form(std::uint32_t size_class, Place place) noexcept;
-  bool make_room_for_class(std::uint32_t size_class) noexcept;
+  bool make_room_for_class(std::uint32_t size_class, bool here) noexcept;  // as make_room()
   // Waiting: see pool/waiters.hpp.
   Status why_stop_waiting(std::uint64_t deadline_ns) noexcept;
   enum class Asks { for_one, to_be_told };

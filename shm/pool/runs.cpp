@@ -17,6 +17,7 @@ namespace SAPBUF_DETAIL {
 namespace {
 
 constexpr int kTries = 16;      // to make room, when others take what comes of it
+constexpr int kTriesHere = 4;   // of these, before the pool grows
 constexpr int kMostLooks = 64;  // at what others have at hand: they may fill it again meanwhile
 constexpr std::chrono::milliseconds kLockPatience{10};
 
@@ -101,7 +102,9 @@ Run PoolUserState::acquire_run(std::uint32_t how_many) noexcept {
     }
     if (is_last) break;
     empty_magazines();
-    is_last = !take_back_unused() && !get_room_for_run(how_many);
+    const bool freed = take_back_unused();
+    if (freed && tried < kTriesHere) continue;
+    is_last = !get_room_for_run(how_many) && !freed;
   }
   return Run{Status::exhausted};
 }

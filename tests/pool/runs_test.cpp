@@ -249,6 +249,24 @@ BOOST_AUTO_TEST_CASE(a_late_gift_is_not_at_hand_when_a_run_is_taken) {
   BOOST_TEST(static_cast<bool>(user.acquire_run(64)));
 }
 
+// Somebody else has the last one at hand again at each look.
+BOOST_AUTO_TEST_CASE(what_others_have_at_hand_keeps_no_pool_from_growing) {
+  const PoolFixture fixture{{.buffer_bytes = 64, .count = 64, .max_count = 128}};
+  PoolUser holder{fixture.pool};
+  std::vector<Buffer> all;
+  for (int i = 0; i < 63; ++i) all.push_back(holder.acquire());
+  PoolUser other{fixture.pool};
+  PoolUser user{fixture.pool};
+  const std::function<void()> take_and_put_back = [&] {
+    other.acquire().release();
+    kill_point::arm(KillPoint::pool_run_begun, take_and_put_back);
+  };
+  kill_point::arm(KillPoint::pool_run_begun, take_and_put_back);
+  const Run run = user.acquire_run(2);
+  kill_point::disarm();
+  BOOST_TEST(static_cast<bool>(run));
+}
+
 // Runs and single buffers of two processes, at random: nobody ever has what another one has.
 void live_at_random(const Pool& pool, std::uint64_t seed, int steps) {
   std::mt19937_64 random{seed};

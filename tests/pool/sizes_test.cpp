@@ -428,6 +428,19 @@ BOOST_AUTO_TEST_CASE(it_grows_for_a_large_one) {
   BOOST_TEST(fixture.pool.count() == 2048U);
 }
 
+// A quarter of it is less than a chunk; a step of 4 MiB may be, too.
+BOOST_AUTO_TEST_CASE(it_grows_by_whole_chunks) {
+  const PoolFixture little{PoolOptions::for_sizes(4096, 65536, 64 * 4096, 256 * 4096)};
+  PoolUser user{little.pool};
+  BOOST_TEST(take_all_of(user, 65536).size() == 16U);
+  const PoolFixture ahead{PoolOptions::for_sizes(4096, 65536, 64 * 4096, 256 * 4096)};
+  ahead.pool.grow_to(128);
+  BOOST_TEST(ahead.pool.count() == 128U);
+  const PoolFixture large{PoolOptions::for_sizes(100 << 10, 200 << 10, 64 * (100 << 10), 128 * (100 << 10))};
+  large.pool.grow_to(128);
+  BOOST_TEST(large.pool.count() == 128U);
+}
+
 BOOST_AUTO_TEST_CASE(memory_goes_back_and_comes_again_side_by_side) {
   const PoolFixture fixture{
       {.min_bytes = 64, .max_bytes = 64 << 10, .count = 16384}};  // 1 MiB: chunks of a page each, blocks of 16
