@@ -1,4 +1,6 @@
 // Taking a buffer when the user's magazine has none, and waiting for one.
+#include <algorithm>
+
 #include <sapbuf/detail/kill_point.hpp>
 
 #include "platform/cancellation.hpp"
@@ -31,6 +33,11 @@ constexpr auto relaxed = std::memory_order_relaxed;
 constexpr int kTries = 16;                              // to make room, when others take what comes of it
 constexpr int kTriesHere = 4;                           // of these, before the pool grows
 constexpr std::chrono::milliseconds kLockPatience{10};  // of one who does not wait, with a live holder
+// Until a descriptor becomes readable by itself, longer each time; where nothing is shared, it is for what may be shared
+// meanwhile.
+constexpr std::uint64_t kShortestNapNs = kOthersNs;
+constexpr std::uint64_t kLongestNapNs = 100'000'000;
+constexpr std::uint64_t kNothingSharedNapNs = 1'000'000'000;
 
 }  // namespace
 
@@ -231,17 +238,24 @@ int PoolUserState::event_fd() {
   return event_fd_->descriptor();
 }
 
+std::uint64_t PoolUserState::look_again_ns() noexcept {
+  nap_ns_ = any_shared(*core_) ? std::clamp(2 * nap_ns_, kShortestNapNs, kLongestNapNs) : kNothingSharedNapNs;
+  return platform::monotonic_ns() + nap_ns_;
+}
+
 void PoolUserState::arm(EventFd& event_fd, std::uint32_t size_class) noexcept {
   const platform::Uncancellable to_its_end;
   event_fd.forget();  // of an earlier request, that the attempt took back
-  event_fd.arm(slot->served, Wakers::use_full_fences, [&] {
+  const std::uint64_t due_ns = look_again_ns();
+  const auto look = [&] {
     // Behind the ticket: whoever strikes the request out has told the descriptor's thread before.
     ask(has_classes ? Asks::to_be_told : Asks::for_one);
     // What it finds it gives back: there is one.
     if (has_classes) return search_class(size_class).status() != Status::exhausted;
     serve_waiters_soon(*core_, kAnyFree, index_);
     return Request{slot->request.load(std::memory_order_acquire)}.is_given();
-  });
+  };
+  event_fd.arm(slot->served, Wakers::use_full_fences, look, [&] { return due_ns; });
 }
 
 // Without a request meanwhile: one buffer would be taken and given. It may be the same one again behind that: it took none.

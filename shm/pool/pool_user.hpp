@@ -40,6 +40,7 @@ struct PoolUserState final : PoolUserHot, ForkHook {
   // attempt. With size classes it is told that there may be something.
   void arm(EventFd& event_fd, std::uint32_t size_class = 0) noexcept;
   void arm_own_event_fd(Status found, std::uint32_t size_class = 0) noexcept {
+    if (found == Status::ok) nap_ns_ = 0;
     if (found == Status::exhausted && event_fd_ != nullptr) arm(*event_fd_, size_class);
   }
   Buffer adopt(const BufferReference& reference) noexcept;
@@ -147,6 +148,8 @@ struct PoolUserState final : PoolUserHot, ForkHook {
   void ask(Asks what) noexcept;
   void request(layout::Request what) noexcept;
   void take_out_of_turn(Buffer& taken) noexcept;
+  // When one with a descriptor looks for what nobody tells of: what nobody holds any more, or is kept for want of need.
+  std::uint64_t look_again_ns() noexcept;
   bool take_given(Buffer& taken) noexcept;
   // Ends the request. False: something was given meanwhile.
   bool withdraw(Buffer& taken) noexcept;
@@ -171,6 +174,7 @@ struct PoolUserState final : PoolUserHot, ForkHook {
   std::uint64_t at_hand_ = 0;    // of these, with size classes: in magazines
   std::uint64_t shared_ = 0;     // its roots
   std::uint64_t recovery_tried_ns_ = 0;
+  std::uint64_t nap_ns_ = 0;                              // until the descriptor became readable by itself, last
   std::unique_ptr<EventFd> event_fd_;                     // null until somebody asks for it
   std::array<std::uint32_t, layout::kRoots> free_roots_;  // but those that were released elsewhere
   std::uint32_t free_root_count_ = 0;

@@ -80,6 +80,16 @@ std::vector<std::uint32_t> find_dying(PoolCore& core) {
 
 }  // namespace
 
+bool any_shared(const PoolCore& core) noexcept {
+  bool any = false;
+  for_each_chunk(core, [&](std::uint32_t chunk, layout::ChunkWord its) {
+    for_each_buffer(core, chunk, its, [&](std::uint32_t buffer) {
+      any = any || BufferWord{core.word(buffer).load(std::memory_order_relaxed)}.is_shared();
+    });
+  });
+  return any;
+}
+
 std::uint32_t free_unrooted(PoolCore& core) {
   const std::vector<std::uint32_t> dying = find_dying(core);
   if (dying.empty()) return 0;

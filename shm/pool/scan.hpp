@@ -22,5 +22,7 @@ namespace SAPBUF_DETAIL {
 
 // Frees what nobody holds; returns how many buffers that were. Under the pool's lock.
 std::uint32_t free_unrooted(PoolCore& core);
+// Whether there is anything for a scan to find, now or later.
+bool any_shared(const PoolCore& core) noexcept;
 
 }  // namespace SAPBUF_DETAIL

@@ -91,6 +91,32 @@ BOOST_DATA_TEST_CASE(what_the_pool_grows_by_makes_it_readable, both_kinds, kind)
   BOOST_TEST(!!user.acquire());
 }
 
+// Nobody tells of it: the descriptor makes its user look.
+BOOST_DATA_TEST_CASE(what_streams_keep_for_want_of_need_makes_it_readable, both_kinds, kind) {
+  PoolFixture fixture{kind.options};
+  PoolUser user{fixture.pool};
+  const int descriptor = user.event_fd();
+  PoolUser other{fixture.pool};
+  std::vector<Buffer> all = take_all(other);
+  all.resize(all.size() - 4);  // there is not so much room in the stream
+  const std::vector<Buffer> kept = std::move(all);
+  Writer writer{fixture.segment};
+  Reader reader{fixture.segment};
+  std::size_t attached = 0;
+  while (Buffer buffer = user.acquire()) {
+    auto slot = writer.reserve(8, 1);
+    BOOST_TEST_REQUIRE((slot.attach(std::move(buffer)) == Status::ok));
+    slot.commit();
+    ++attached;
+  }
+  BOOST_TEST(attached == 4U);
+  std::size_t seen = 0;
+  while (seen < attached) {
+    for (const Frame& frame : reader.pin()) seen += frame.attachments().size();
+  }
+  BOOST_TEST(eventually([&] { return becomes_readable(descriptor) && !!user.acquire(); }));
+}
+
 BOOST_DATA_TEST_CASE(one_that_comes_to_nothing_is_given_back, both_kinds, kind) {
   PoolFixture fixture{kind.options};
   PoolUser other{fixture.pool};

@@ -450,7 +450,7 @@ class PoolUser {
   }
 
   // A descriptor to wait on, as Reader::event_fd(): readable when there may be a buffer, until an acquire() finds the pool
-  // exhausted. From then on this user is one of those who wait, and what it is given is kept for its next acquire(); with size
+  // exhausted; also every 100 ms, or second, for what nobody tells of. From then on this user is one of those who wait, and what it is given is kept for its next acquire(); with size
   // classes it is told of what others let go of, whatever its size, and has no turn before those who wait. Throws Errc::forked,
   // Errc::resource_exhausted, Errc::invalid_argument once closed.
   int event_fd() const { return detail::event_fd_of(user_); }
