@@ -184,6 +184,7 @@ void PoolUserState::request(Request what) noexcept {
 void PoolUserState::ask(Asks what) noexcept {
   empty_magazines();
   count_figure(slot->waits);
+  registry::beat(core_->segment().participant(index_));  // before anybody looks whether it is stopped
   // What somebody is about to give, and was stopped, comes yet: then the ticket that it asked with is good still.
   if (slot->request.load(relaxed) == 0) {
     const std::uint64_t ticket = core_->control().next_ticket.fetch_add(1, relaxed) + 1;

@@ -91,7 +91,8 @@ Run PoolUserState::acquire_run(std::uint32_t how_many) noexcept {
     // more.
     if (how_many % layout::kChunkBuffers != 0) empty_magazines();
     SAPBUF_KILL_POINT(pool_run_begun);
-    if (!somebody_waits(*core_) || !serve_waiters_soon(*core_, kAnyFree) || !somebody_waits(*core_)) {
+    if (!somebody_waits(*core_) || !serve_waiters_soon(*core_, kAnyFree) || !somebody_waits(*core_) ||
+        (has_classes && turn_of(*core_, index_, kNoClass) == Turn::first)) {
       const std::uint32_t first = take_run(*core_, {how_many, index_, chunk_of(next_), promised()});
       if (first != kNoBuffer) {
         stamp_run(*core_, first, how_many);

@@ -55,7 +55,7 @@ std::uint32_t PoolUserState::take_of_class(std::uint32_t size_class, std::span<s
   if (somebody_waits(*core_)) {
     turn = turn_of(*core_, index_, size_class);
     if (turn == Turn::not_yet) return 0;
-    // Nobody but those who gave up, or died.
+    // Nobody but those who gave up, died, or are stopped.
     const bool perhaps_nobody = turn == Turn::first && slot->request.load(relaxed) == 0;
     if (perhaps_nobody && !somebody_listens(*core_)) serve_waiters_soon(*core_, kAnyFree);
   }

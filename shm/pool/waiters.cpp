@@ -1,11 +1,14 @@
 #include "pool/waiters.hpp"
 
+#include <optional>
+
 #include <sapbuf/detail/kill_point.hpp>
 
 #include "platform/cancellation.hpp"
 #include "pool/chunks.hpp"
 #include "segment/event.hpp"
 #include "segment/maintenance_lock.hpp"
+#include "segment/registry.hpp"
 
 namespace SAPBUF_DETAIL {
 namespace {
@@ -16,6 +19,9 @@ using layout::Request;
 
 constexpr auto relaxed = std::memory_order_relaxed;
 constexpr std::chrono::milliseconds kPatience{1};  // with a holder of the lock that is stopped
+
+// Of whoever waits, from one sign of life to the next: he gives one at each of his looks, every 16 ms.
+constexpr std::uint64_t kMostSilentNs = 200'000'000;
 
 constexpr std::uint32_t kNone = ~std::uint32_t{0};  // a slot, or a buffer
 
@@ -183,8 +189,11 @@ Turn turn_of(const PoolCore& core, std::uint32_t slot, std::uint32_t size_class)
   const Request own{core.slot(slot).request.load(relaxed)};
   const std::uint64_t ticket = own.is_waiting() ? own.ticket() : ~std::uint64_t{0};
   Turn turn = Turn::first;
+  std::optional<HeartbeatClock> clock;
   for (Waiter older = next_waiter(core, 0); older.slot != kNone && older.ticket < ticket;
        older = next_waiter(core, older.ticket)) {
+    if (!clock) clock.emplace();
+    if (clock->age_ns(core.segment().participant(older.slot)) > kMostSilentNs) continue;
     if (core.slot(older.slot).wanted_class.load(relaxed) == size_class) return Turn::not_yet;
     turn = Turn::in_its_class;
   }

@@ -58,8 +58,10 @@ void wake_oldest_waiter(PoolCore& core) noexcept;
 bool somebody_listens(const PoolCore& core) noexcept;
 void wake_all_waiters(PoolCore& core) noexcept;
 // With size classes, whoever waits takes what he wants by himself, when it is his turn: the oldest one anything,
-// everybody else what is free in the blocks of his class, if nobody waits for that one before him.
+// everybody else what is free in the blocks of his class, if nobody waits for that one before him. One who gives no sign of
+// life is passed over: he may be stopped, and takes what he finds when he goes on.
 enum class Turn { first, in_its_class, not_yet };
+inline constexpr std::uint32_t kNoClass = ~std::uint32_t{0};  // that anybody waits for: a run
 // Of the user of this slot, who may be waiting himself.
 Turn turn_of(const PoolCore& core, std::uint32_t slot, std::uint32_t size_class) noexcept;
 // Whether nobody waits for longer than the user of this slot.

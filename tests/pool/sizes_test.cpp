@@ -413,6 +413,27 @@ BOOST_AUTO_TEST_CASE(one_who_waits_and_is_killed_stands_in_nobodys_way) {
   BOOST_TEST(fixture.pool.core()->control().waiting.load() == 0U);
 }
 
+// Nor does one who is stopped, whatever he waits for; and he has it when he goes on.
+BOOST_DATA_TEST_CASE(one_who_waits_and_is_stopped_stands_in_nobodys_way, data::make({std::uint64_t{16}, kLargest}),
+                     wanted) {
+  const PoolFixture fixture{sized()};
+  PoolUser user{fixture.pool};
+  std::vector<Buffer> all = take_all_of(user, 16);
+  Child waiter{[&](Link& link) {
+    PoolUser own{fixture.open_again()};
+    kill_point::arm(KillPoint::pool_waiting, stop_self);
+    link.say(own.acquire_for(wanted, kPatience).bytes().size());
+  }};
+  BOOST_TEST(waiter.wait_until_stopped());
+  all.clear();
+  for (const std::uint64_t bytes : {std::uint64_t{16}, kLargest}) {
+    BOOST_TEST(eventually([&] { return static_cast<bool>(user.acquire(bytes)); }));
+  }
+  BOOST_TEST(eventually([&] { return static_cast<bool>(user.acquire_run(2)); }));
+  waiter.resume();
+  BOOST_TEST(waiter.hear() >= wanted);
+}
+
 // --- Memory --------------------------------------------------------------------------------------------------------
 
 BOOST_AUTO_TEST_CASE(it_grows_for_a_large_one) {
