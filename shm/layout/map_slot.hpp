@@ -111,7 +111,7 @@ struct alignas(kLineBytes) MapControl {
   //   crash       `entries`: room in the region that the next one who needs an entry finds; `keys`: recovery counts anew;
   //               the others are hints, or too high, which is harmless
   Word entries;        // that there are; it only grows
-  Word used;           // entries below this have had keys
+  Word used;           // entries from this on never had a key, and nobody ever claimed them
   Word keys;           // that there are
   Word free_entry;     // where to look for a free one first
   Word version_floor;  // no key that is gone had a higher version: a new one begins behind it

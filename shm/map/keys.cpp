@@ -6,11 +6,14 @@
 //   3. life = used                                    3. its place is gone
 //   4. the place in the index                         4. life = free
 //      killed before: recovery takes it all back
+#include <algorithm>
+
 #include <sapbuf/detail/kill_point.hpp>
 
 #include "map/map_writer.hpp"
 #include "platform/cancellation.hpp"
 #include "pool/figures.hpp"
+#include "segment/recovery.hpp"
 
 namespace SAPBUF_DETAIL {
 namespace {
@@ -23,25 +26,41 @@ constexpr std::uint64_t kMostGrowth = std::uint64_t{4} << 20;  // at once, in by
 
 }  // namespace
 
-// First those that never had a key, then from where the last one became free.
+// First those that never had a key, then from where the last one became free. One that is claimed is passed over: by
+// who erased its key and is not done yet, or by the dead.
 std::optional<std::uint32_t> MapWriterState::claim_free_entry(std::uint32_t place) {
   layout::MapControl& control = core_->control();
+  passed_over_.reset();
   const std::uint32_t entries = core_->entries();
-  const std::uint32_t used = core_->used_entries();
-  if (used < entries && try_claim(used, place)) {
-    control.used.store(used + 1, std::memory_order_release);
-    return used;
+  std::uint32_t used = core_->used_entries();
+  while (used < entries) {
+    const std::uint32_t unused = used++;
+    // Before the claim: nobody comes back to one that is left claimed.
+    control.used.store(used, std::memory_order_release);
+    if (try_claim(unused, place)) return unused;
+    passed_over_ = unused;
   }
   const std::uint64_t first = control.free_entry.load(relaxed);
   const bool may_be_free = control.keys.load(relaxed) < used;
   for (std::uint32_t looked = 0; may_be_free && looked < used; ++looked) {
     const auto number = static_cast<std::uint32_t>((first + looked) % used);
-    const bool is_free = !KeyLife{core_->entry(number).life.load(relaxed)}.is_used();
-    if (!is_free || !try_claim(number, place)) continue;
-    control.free_entry.store(number + 1, relaxed);
-    return number;
+    if (KeyLife{core_->entry(number).life.load(relaxed)}.is_used()) continue;
+    if (try_claim(number, place)) {
+      control.free_entry.store(number + 1, relaxed);
+      return number;
+    }
+    passed_over_ = number;
   }
   return std::nullopt;
+}
+
+// Or is about to.
+bool MapWriterState::others_claim() const noexcept {
+  return any_participant(*core_, [&](std::uint32_t other, layout::SlotRegistration) {
+    const auto& claiming = core_->slot(other).claiming;
+    const auto is_some = [](const layout::Word& word) { return word.load(relaxed) != 0; };
+    return other != index() && std::any_of(std::begin(claiming), std::end(claiming), is_some);
+  });
 }
 
 bool MapWriterState::grow() {
@@ -60,6 +79,22 @@ bool MapWriterState::grow() {
   while (seen < grown && !there.compare_exchange_weak(seen, grown, std::memory_order_acq_rel)) {
   }
   return core_->entries() > core_->used_entries();
+}
+
+// Those that the dead had claimed are free, or lead to their keys, behind recovery.
+Status MapWriterState::make_room(bool& recovered, std::uint64_t deadline_ns) {
+  const platform::Uncancellable to_its_end;
+  if (!std::exchange(recovered, true) && others_claim()) {
+    recover_core(core_->segment());
+    return Status::ok;
+  }
+  if (grow()) return Status::ok;
+  if (!passed_over_) return Status::full;
+  const std::uint64_t hash = core_->entry(*passed_over_).hash.load(relaxed);
+  const Claimed free{.entry = *passed_over_, .life = {}, .version = 0, .value = {}, .hash = hash};
+  const Status status = claim(free.entry, free.hash, deadline_ns);
+  if (status == Status::ok) release_claim(free, 0);
+  return status;
 }
 
 // With an entry of its own, claimed; its life is not begun, so nobody finds it. Nothing if there is no entry.
@@ -117,14 +152,14 @@ Status MapWriterState::try_insert_without_value(const PackedKey& key, std::vecto
 }
 
 Status MapWriterState::insert(const PackedKey& key, MapDraft& draft, std::uint64_t deadline_ns) {
-  for (;;) {
-    const Status status = with_lock(deadline_ns, [&] {
+  for (bool recovered = false;;) {
+    Status status = with_lock(deadline_ns, [&] {
       const Status now = why_not();
       return now == Status::ok ? try_insert(key, draft) : now;
     });
     if (status != Status::full) return status;
-    const platform::Uncancellable to_its_end;
-    if (!grow()) return Status::full;
+    status = make_room(recovered, deadline_ns);
+    if (status != Status::ok) return status;
   }
 }
 

@@ -84,6 +84,9 @@ struct MapWriterState final : ForkHook {
   void release_all(std::vector<Claimed>& claims) noexcept;
 
   Status insert(const PackedKey& key, MapDraft& draft, std::uint64_t deadline_ns);
+  // Behind `full`, without the map's lock. ok: there may be an entry by now.
+  Status make_room(bool& recovered, std::uint64_t deadline_ns);
+  bool others_claim() const noexcept;
   bool grow();
   // Takes the map's lock for one call, and gives what that gives.
   template <typename Call>
@@ -111,6 +114,7 @@ struct MapWriterState final : ForkHook {
   const std::byte* values_ = nullptr;
   layout::ValuePlaces places_;
   std::optional<Claimed> claimed_;
+  std::optional<std::uint32_t> passed_over_;  // a free entry that somebody else had claimed, where there was no other
   // For a value that could not be made larger with its entry claimed: the next update of that key waits for it.
   struct Unmet {
     std::uint64_t hash = 0;

@@ -122,12 +122,13 @@ Status MapWriterState::commit(std::vector<MapDraft>& drafts) noexcept {
   Status status = Status::version_changed;
   try {
     claims.reserve(drafts.size());
+    bool recovered = false;
     for (int tried = 0; status == Status::version_changed && tried < kTries; ++tried) {
       status = try_commit(drafts, claims, deadline_ns);
       release_all(claims);
       if (status != Status::full) continue;
-      const platform::Uncancellable to_its_end;
-      if (grow()) status = Status::version_changed;
+      status = make_room(recovered, deadline_ns);
+      if (status == Status::ok) status = Status::version_changed;
     }
   } catch (const std::exception&) {
     release_all(claims);

@@ -3,6 +3,8 @@
 #include <boost/test/data/test_case.hpp>
 #include <boost/test/unit_test.hpp>
 
+#include <thread>
+
 #include "map/map_core.hpp"
 #include "map_fixture.hpp"
 #include "support/map_invariants.hpp"
@@ -282,6 +284,70 @@ BOOST_AUTO_TEST_CASE(a_writer_that_is_stopped_before_its_claim_writes_no_other_k
   BOOST_TEST(number_in(reader.read("b").bytes()) == 3U);
   BOOST_TEST((reader.read("a").status() == Status::not_found));
   BOOST_TEST(broken_map_invariant(fixture.map) == "");
+}
+
+// An entry that never had a key, claimed by who died before it got one, is in nobody's way.
+BOOST_AUTO_TEST_CASE(who_dies_with_a_fresh_entry_makes_no_map_grow) {
+  const MapFixture fixture{{.keys = 4, .max_keys = 64, .value_bytes = 64, .key_bytes = 8}};
+  MapWriter writer{fixture.map};
+  const std::size_t bytes = fixture.map.bytes();
+  Child victim{[&](Link&) {
+    MapWriter own{fixture.open_again()};
+    kill_point::arm(KillPoint::map_claimed, kill_self);
+    static_cast<void>(own.insert("dead", "v"));
+  }};
+  BOOST_TEST(victim.wait() == -SIGKILL);
+  for (int key = 0; key < 4; ++key) BOOST_TEST((writer.insert(key, "v") == Status::ok));
+  BOOST_TEST(fixture.map.bytes() == bytes);
+  BOOST_TEST(fixture.map.size() == 4U);
+  BOOST_TEST(broken_map_invariant(fixture.map) == "");
+}
+
+// Who erased the only key has its entry claimed still.
+BOOST_DATA_TEST_CASE(a_map_whose_free_entry_is_claimed_is_not_full,
+                     data::make({KillPoint::map_emptied, KillPoint::map_entry_freed, KillPoint::map_unclaimed}) *
+                         data::make({false, true}),
+                     point, in_transaction) {
+  const MapFixture fixture{{.keys = 1, .value_bytes = 64, .key_bytes = 8}};
+  MapWriter writer{fixture.map};
+  BOOST_TEST((writer.put("a", "v") == Status::ok));
+  Child victim{[&](Link&) {
+    MapWriter own{fixture.open_again()};
+    kill_point::arm(point, kill_self);
+    static_cast<void>(own.erase("a"));
+  }};
+  BOOST_TEST(victim.wait() == -SIGKILL);
+  if (in_transaction) {
+    Transaction one{writer};
+    BOOST_TEST((one.put("b", "v") == Status::ok));
+    BOOST_TEST((one.commit() == Status::ok));
+  } else {
+    BOOST_TEST((writer.insert("b", "v") == Status::ok));
+  }
+  BOOST_TEST((writer.insert("c", "v") == Status::full));
+  BOOST_TEST(broken_map_invariant(fixture.map) == "");
+}
+
+BOOST_AUTO_TEST_CASE(an_entry_that_is_about_to_be_free_is_waited_for) {
+  const MapFixture fixture{{.keys = 1, .value_bytes = 64, .key_bytes = 8}};
+  MapWriter writer{fixture.map};
+  BOOST_TEST((writer.put("a", "v") == Status::ok));
+  Child stopped{[&](Link&) {
+    MapWriter own{fixture.open_again()};
+    kill_point::arm(KillPoint::map_unclaimed, stop_self);
+    if (own.erase("a") != Status::ok) throw std::runtime_error("not erased");
+  }};
+  BOOST_TEST(stopped.wait_until_stopped());
+  MapWriter hasty{fixture.map, {.timeout = 0ms}};
+  BOOST_TEST((hasty.insert("b", "v") == Status::timeout));
+  std::thread resumes{[&] {
+    const auto waits = [&] { return inspect(fixture.segment).facilities.at(1).map.value().present.waits > 1; };
+    static_cast<void>(eventually(waits));
+    stopped.resume();
+  }};
+  BOOST_TEST((writer.insert("b", "v") == Status::ok));
+  resumes.join();
+  BOOST_TEST(stopped.wait() == 0);
 }
 
 BOOST_AUTO_TEST_CASE(what_the_dead_kept_is_told) {
