@@ -129,22 +129,19 @@ std::vector<std::string> differences(const MapOptions& there, const MapOptions& 
 void make_map(SegmentCore& segment, std::string_view name, const MapOptions& options) {
   directory::check_name(name);
   layout::MapGeometry geometry = geometry_of(options, options.pool.empty() ? options.value_bytes : 0);
-  const std::string own_pool = options.pool.empty() ? own_pool_name(name, kOwnPool) : std::string();
   if (is_there(segment, name)) {
     throw Error(Errc::exists,
                 "segment '" + segment.name() + "' has a facility named '" + std::string(name) + "' already");
   }
-  const DirectoryRecord pool = geometry.own_pool ? make_own_pool(segment, own_pool, pool_options_of(options))
-                                                 : find_pool_for(segment, options.pool);
-  SAPBUF_KILL_POINT(map_pool_made);
-  if (!geometry.own_pool) geometry.value_bytes = value_bytes_in(segment, pool);
-  try {
+  const auto make = [&](const DirectoryRecord& pool) {
+    SAPBUF_KILL_POINT(map_pool_made);
+    if (!geometry.own_pool) geometry.value_bytes = value_bytes_in(segment, pool);
     directory::make(segment, plan_map(name, geometry, pool.id, segment.geometry().participants));
-  } catch (const Error& error) {
-    if (geometry.own_pool && error.errc() != Errc::exists && is_there(segment, own_pool)) {
-      directory::remove(segment, own_pool);
-    }
-    throw;
+  };
+  if (geometry.own_pool) {
+    make_on_own_pool(segment, own_pool_name(name, kOwnPool), pool_options_of(options), make);
+  } else {
+    make(find_pool_for(segment, options.pool));
   }
   SAPBUF_KILL_POINT(map_made);
 }
@@ -158,9 +155,7 @@ bool remove_map(SegmentCore& segment, std::string_view name) {
   const auto choices = layout::read_map_choices(record->choices);
   const bool removed = directory::remove(segment, name);
   SAPBUF_KILL_POINT(map_removed);
-  if (removed && choices && choices->own_pool && is_there(segment, own_pool_name(name, kOwnPool))) {
-    directory::remove(segment, own_pool_name(name, kOwnPool));
-  }
+  if (removed && choices && choices->own_pool) remove_own_pool(segment, own_pool_name(name, kOwnPool));
   return removed;
 }
 

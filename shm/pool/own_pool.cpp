@@ -26,6 +26,29 @@ DirectoryRecord make_own_pool(SegmentCore& segment, const std::string& name, con
   return directory::make(segment, plan);
 }
 
+void make_on_own_pool(SegmentCore& segment, const std::string& name, const PoolOptions& options,
+                      const std::function<void(const DirectoryRecord& pool)>& make) {
+  constexpr int kTries = 100;
+  for (int tried = 0;; ++tried) {
+    const DirectoryRecord pool = make_own_pool(segment, name, options);
+    try {
+      return make(pool);
+    } catch (const Error& error) {
+      if (error.errc() == Errc::not_found && tried < kTries) continue;
+      if (error.errc() != Errc::exists) remove_own_pool(segment, name);
+      throw;
+    }
+  }
+}
+
+void remove_own_pool(SegmentCore& segment, const std::string& name) {
+  try {
+    directory::remove(segment, name);
+  } catch (const Error& error) {
+    if (error.errc() != Errc::busy) throw;
+  }
+}
+
 DirectoryRecord find_pool_for(SegmentCore& segment, const std::string& name) {
   std::optional<DirectoryRecord> pool = directory::find_by_name(segment, name);
   if (!pool || pool->kind != layout::FacilityKind::pool) throw_not_there(segment, layout::FacilityKind::pool, name);

@@ -115,15 +115,6 @@ layout::FacilityId find_or_make_letters(SegmentCore& segment, const std::string&
   }
 }
 
-// Where nobody needs it any more.
-void remove_own_pool(SegmentCore& segment, const std::string& name) {
-  try {
-    if (is_there(segment, name)) directory::remove(segment, name);
-  } catch (const Error& error) {
-    if (error.errc() != Errc::busy) throw;  // the queue of the dead letters needs it, or somebody uses it
-  }
-}
-
 }  // namespace
 
 QueueOptions options_of(QueueCore& queue) {
@@ -182,24 +173,23 @@ void make_queue(SegmentCore& segment, std::string_view name, const QueueOptions&
   layout::QueueGeometry geometry = geometry_of(options);
   if (!options.dead_letters.empty()) geometry.dead_letters = {~std::uint64_t{0}};  // some
   check_options(geometry);
-  const std::string own_pool = geometry.own_pool ? own_pool_name(name, kOwnPool) : std::string();
   if (is_there(segment, name) || options.dead_letters == name) {
     throw Error(Errc::exists,
                 "segment '" + segment.name() + "' has a facility named '" + std::string(name) + "' already");
   }
-  const DirectoryRecord pool = geometry.own_pool ? make_own_pool(segment, own_pool, pool_options_of(options))
-                                                 : find_pool_for(segment, options.pool);
-  SAPBUF_KILL_POINT(queue_pool_made);
-  try {
+  const auto make = [&](const DirectoryRecord& pool) {
+    SAPBUF_KILL_POINT(queue_pool_made);
     geometry.blocks = blocks_in(segment, pool);
     check_options(geometry);
     if (!options.dead_letters.empty()) {
       geometry.dead_letters = find_or_make_letters(segment, options.dead_letters, geometry, pool);
     }
     directory::make(segment, plan_queue(name, geometry, pool.id, segment.geometry().participants));
-  } catch (const Error& error) {
-    if (geometry.own_pool && error.errc() != Errc::exists) remove_own_pool(segment, own_pool);
-    throw;
+  };
+  if (geometry.own_pool) {
+    make_on_own_pool(segment, own_pool_name(name, kOwnPool), pool_options_of(options), make);
+  } else {
+    make(find_pool_for(segment, options.pool));
   }
   SAPBUF_KILL_POINT(queue_made);
 }

@@ -521,6 +521,51 @@ BOOST_AUTO_TEST_CASE(its_own_pool_comes_and_goes_with_it) {
   BOOST_TEST(anew.size() == 0U);
 }
 
+BOOST_AUTO_TEST_CASE(a_pool_that_others_use_outlives_its_map) {
+  const MapFixture fixture;
+  PoolUser user{fixture.pool()};
+  BOOST_TEST(Map::remove(fixture.segment, "config"));
+  BOOST_TEST(static_cast<bool>(user.acquire()));
+  user.close();
+  // The next map is made on it, or on another one.
+  BOOST_TEST(Map::create(fixture.segment, "config", {.keys = 4}).created());
+  BOOST_TEST(Map::remove(fixture.segment, "config"));
+  BOOST_TEST(fixture.segment.facilities().empty());
+}
+
+// Somebody takes the pool away before the map needs it.
+BOOST_AUTO_TEST_CASE(a_map_whose_pool_was_removed_is_made_on_another_one) {
+  const TestName name;
+  const Segment segment = Segment::create(name, {.main_stream = false});
+  Child maker{[&](Link&) {
+    kill_point::arm(KillPoint::map_pool_made, stop_self);
+    Map::create(Segment::open(name), "config");
+  }};
+  BOOST_TEST(maker.wait_until_stopped());
+  BOOST_TEST(Pool::remove(segment, "config.values"));
+  maker.resume();
+  BOOST_TEST(maker.wait() == 0);
+  BOOST_TEST(Map::open(segment, "config").options().pool.empty());
+}
+
+// The pool that it made stays where somebody uses it by then.
+BOOST_AUTO_TEST_CASE(a_map_that_cannot_be_made_says_why) {
+  const TestName name;
+  const Segment segment = Segment::create(name, {.main_stream = false});
+  Child maker{[&](Link& link) {
+    const Segment own = Segment::open(name);
+    kill_point::arm(KillPoint::map_pool_made, stop_self);
+    link.say(error_of([&] { Map::create(own, "config"); }) == Errc::registry_full ? 1 : 0);
+  }};
+  BOOST_TEST(maker.wait_until_stopped());
+  const PoolUser user{Pool::open(segment, "config.values")};
+  for (std::uint32_t made = 1; made < layout::kMaxFacilities; ++made) {
+    Pool::create(segment, "other-" + std::to_string(made), {.buffer_bytes = 64, .count = 1});
+  }
+  maker.resume();
+  BOOST_TEST(maker.hear() == 1U);
+}
+
 BOOST_AUTO_TEST_CASE(options_that_cannot_work_are_refused) {
   const TestName name;
   const Segment segment = Segment::create(name, {.main_stream = false});

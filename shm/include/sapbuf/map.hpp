@@ -91,7 +91,7 @@ struct MapOptions {
   // That the map may grow to; 0: `keys`. Its index has 16 to 32 bytes for each of them, allocated at once.
   std::uint64_t max_keys = 0;
   // The segment's pool whose buffers are the values; empty: the map makes one of its own, of one size, named after it
-  // with ".values" behind, which goes with it. Of a pool with size classes a value takes no more than it needs.
+  // with ".values" behind, which goes with it unless somebody uses it. Of a pool with size classes a value takes no more than it needs.
   std::string pool{};
   // That a value can have. Of another pool: what its largest buffers have, less 32, rounded up to the pool's alignment
   // where that has size classes; this says nothing then.
