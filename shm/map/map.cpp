@@ -107,6 +107,12 @@ std::uint32_t MapReader::slot() const noexcept {
   return reader_ == nullptr ? ~std::uint32_t{0} : state_of(reader_).index();
 }
 
+void MapReader::close() noexcept {
+  if (reader_ == nullptr) return;
+  state_of(reader_).close();
+  reader_.reset();
+}
+
 bool MapEntry::wait_changed(std::uint64_t seen, Milliseconds timeout) noexcept {
   return state_of(reader_).wait_entry_changed(*this, seen, timeout);
 }

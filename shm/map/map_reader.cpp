@@ -54,12 +54,27 @@ void MapReaderState::after_fork_in_child() noexcept {
   buffers = 0;
 }
 
-void MapReaderState::let_go() noexcept {
+void MapReaderState::close() noexcept {
   const platform::Uncancellable to_its_end;
   buffers = 0;
   closed = true;
+  if (!forked_) event_fd_.reset();
+  leave_if_unused();
+}
+
+void MapReaderState::let_go() noexcept {
+  has_handles_ = false;
+  close();
+}
+
+void MapReaderState::leave_if_unused() noexcept {
   if (forked_) return;  // its values may be there for longer: this stays, for the child's lifetime
-  if (free_guards == kAllGuards) delete this;
+  if (free_guards != kAllGuards) return;
+  if (has_handles_) {
+    const Attachment leaves = std::exchange(attachment_, {});
+  } else {
+    delete this;
+  }
 }
 
 void MapReaderState::light_fence() const noexcept {
@@ -187,8 +202,9 @@ std::uint64_t MapReaderState::version() const noexcept { return forked_ ? 0 : co
 
 MapValue read_slow(MapEntry& entry) noexcept { return static_cast<MapReaderState&>(*entry.reader_).read(entry); }
 
-void free_reader(MapReaderHot& reader) noexcept {
-  if (reader.free_guards == kAllGuards) static_cast<MapReaderState&>(reader).let_go();
+void leave_behind_value(MapReaderHot& reader) noexcept {
+  const platform::Uncancellable to_its_end;
+  static_cast<MapReaderState&>(reader).leave_if_unused();
 }
 
 }  // namespace SAPBUF_DETAIL

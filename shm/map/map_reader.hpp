@@ -14,8 +14,12 @@ struct MapReaderState final : MapReaderHot, ForkHook {
   ~MapReaderState();
 
   void after_fork_in_child() noexcept override;
-  // Its handles are gone: it goes now, or with the last value.
+  // Leaves now, or with the last value.
+  void close() noexcept;
+  // Its handles are gone: so does this.
   void let_go() noexcept;
+  // Once it was closed: if no value is kept.
+  void leave_if_unused() noexcept;
 
   MapEntry entry(std::shared_ptr<MapReaderHot> self, const MapKey& key);
   // Behind the inlined path.
@@ -46,6 +50,7 @@ struct MapReaderState final : MapReaderHot, ForkHook {
   Attachment attachment_;
   std::uint64_t recovery_tried_ns_ = 0;
   std::unique_ptr<EventFd> event_fd_;  // null until somebody asks for it
+  bool has_handles_ = true;
   bool forked_ = false;
 };
 

@@ -189,6 +189,39 @@ BOOST_AUTO_TEST_CASE(a_reader_keeps_as_many_as_it_can_and_no_more) {
   BOOST_TEST(inspect(fixture.segment).participants.size() == 2U);  // the writer, and as a user of the pool
 }
 
+BOOST_AUTO_TEST_CASE(a_closed_reader_leaves_with_its_last_value) {
+  const MapFixture fixture;
+  BOOST_TEST((MapWriter{fixture.map}.put("k", "value") == Status::ok));
+  MapReader reader{fixture.map};
+  MapEntry entry = reader.entry("k");
+  MapValue kept = entry.read();
+  reader.close();
+  BOOST_TEST((entry.read().status() == Status::closed));
+  BOOST_TEST((MapEntry{entry}.read().status() == Status::closed));
+  BOOST_TEST(!entry.wait_changed(0, 1ms));
+  BOOST_TEST(error_of([&] { Map::remove(fixture.segment, "config"); }) == Errc::busy);
+  BOOST_TEST(kept.text() == "value");
+  kept.release();
+  BOOST_TEST(inspect(fixture.segment).participants.empty());
+  BOOST_TEST((entry.read().status() == Status::closed));
+  BOOST_TEST(Map::remove(fixture.segment, "config"));
+}
+
+BOOST_AUTO_TEST_CASE(entries_outlive_their_reader_and_read_no_more) {
+  const MapFixture fixture;
+  BOOST_TEST((MapWriter{fixture.map}.put("k", "value") == Status::ok));
+  std::optional<MapReader> reader{fixture.map};
+  MapEntry entry = reader->entry("k");
+  MapReader other{fixture.map};
+  MapEntry its = other.entry("k");
+  *reader = std::move(other);  // closes the first one
+  BOOST_TEST((entry.read().status() == Status::closed));
+  BOOST_TEST(its.read().text() == "value");
+  reader.reset();
+  BOOST_TEST((its.read().status() == Status::closed));
+  BOOST_TEST(Map::remove(fixture.segment, "config"));
+}
+
 // A reader that looks at one version while the key is flipped for ever keeps that one, and nothing else.
 BOOST_AUTO_TEST_CASE(a_million_flips_beside_a_reader_that_stands_still_show_no_growth) {
   const MapFixture fixture{{.keys = 4, .value_bytes = 48, .key_bytes = 24, .values = 64}};

@@ -51,7 +51,7 @@ struct MapReaderHot {
   std::uint64_t tenure = 0;       // what the slot says as long as it is this reader's
   std::uint32_t buffers = 0;      // of these, those that may have a value
   std::uint32_t free_guards = 0;  // a bit for each
-  bool closed = false;            // goes with the last value
+  bool closed = false;            // leaves with the last value
 };
 
 static_assert(layout::kGuards == 32);
@@ -59,7 +59,7 @@ inline constexpr std::uint32_t kOwnGuard = std::uint32_t{1} << 31;  // for looks
 inline constexpr std::uint32_t kAllGuards = ~kOwnGuard;
 
 MapValue read_slow(MapEntry& entry) noexcept;
-void free_reader(MapReaderHot& reader) noexcept;
+void leave_behind_value(MapReaderHot& reader) noexcept;
 
 }  // namespace detail
 
@@ -91,7 +91,8 @@ struct MapOptions {
   // That the map may grow to; 0: `keys`. Its index has 16 to 32 bytes for each of them, allocated at once.
   std::uint64_t max_keys = 0;
   // The segment's pool whose buffers are the values; empty: the map makes one of its own, of one size, named after it
-  // with ".values" behind, which goes with it unless somebody uses it. Of a pool with size classes a value takes no more than it needs.
+  // with ".values" behind, which goes with it unless somebody uses it. Of a pool with size classes a value takes no
+  // more than it needs.
   std::string pool{};
   // That a value can have. Of another pool: what its largest buffers have, less 32, rounded up to the pool's alignment
   // where that has size classes; this says nothing then.
@@ -178,7 +179,7 @@ class [[nodiscard]] MapValue {
     reader_->slot->guards[guard_].store(0, std::memory_order_release);
     reader_->free_guards |= std::uint32_t{1} << guard_;
     if (reader_->closed) [[unlikely]]
-      detail::free_reader(*reader_);
+      detail::leave_behind_value(*reader_);
     reader_ = nullptr;
     length_ = 0;
     status_ = Status::closed;
@@ -275,6 +276,15 @@ class MapReader {
  public:
   // Throws as the constructor of PoolUser.
   explicit MapReader(const Map& map, const MapReaderOptions& options = {});
+  MapReader(MapReader&&) noexcept = default;
+  MapReader& operator=(MapReader&& other) noexcept {
+    if (this != &other) {
+      close();
+      reader_ = std::move(other.reader_);
+    }
+    return *this;
+  }
+  ~MapReader() { close(); }
 
   // Looks the key up; it need not be there.
   MapEntry entry(const MapKey& key) const;
@@ -304,7 +314,9 @@ class MapReader {
   int event_fd();
 
   std::uint32_t slot() const noexcept;  // index in the registry
-  void close() noexcept { reader_.reset(); }
+  // Nothing more is read, also by its entries. It is no participant any more, or, where values are kept, with the last
+  // of these.
+  void close() noexcept;
 
  private:
   MapValue read_next(std::uint32_t& next, std::string_view prefix, std::string& key) const;

@@ -97,7 +97,8 @@ typedef struct sapbuf_map_value {
 SAPBUF_C_API SAPBUF_CHECKED sapbuf_status sapbuf_map_reader_open(sapbuf_map* map,
                                                                  const sapbuf_map_reader_options* options,
                                                                  sapbuf_map_reader** reader) SAPBUF_NOEXCEPT;
-/* Values stay until they are released. */
+/* Its entries read no more: SAPBUF_CLOSED. Values stay until they are released; it is no participant any more behind the
+   last of them. */
 SAPBUF_C_API void sapbuf_map_reader_close(sapbuf_map_reader* reader) SAPBUF_NOEXCEPT;
 /* As sapbuf_writer_event_fd(): readable when there may be a change, until a wait for one (of the map, or of an entry) finds none
    within its time; it then is for what that one waited for. */
