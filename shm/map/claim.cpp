@@ -20,7 +20,6 @@ namespace SAPBUF_DETAIL {
 namespace {
 
 using layout::AboutValue;
-using layout::EntryClaim;
 using layout::KeyLife;
 using layout::Root;
 using layout::ValueWhere;
@@ -32,8 +31,6 @@ constexpr int kTries = 1000;                 // to claim a key, each of which fa
 
 }  // namespace
 
-EntryClaim MapWriterState::own_claim() const noexcept { return EntryClaim::make(index(), slot_->tenure.load(relaxed)); }
-
 bool MapWriterState::try_claim(std::uint32_t number, std::uint32_t place) noexcept {
   layout::Word& claim = core_->entry(number).claim;
   if (claim.load(relaxed) != 0) return false;
@@ -41,7 +38,7 @@ bool MapWriterState::try_claim(std::uint32_t number, std::uint32_t place) noexce
   slot_->claiming[place].store(number + 1, std::memory_order_release);
   SAPBUF_KILL_POINT(map_announced);
   std::uint64_t nobody = 0;
-  const bool claimed = claim.compare_exchange_strong(nobody, own_claim().word, std::memory_order_seq_cst, relaxed);
+  const bool claimed = claim.compare_exchange_strong(nobody, own_claim_.word, std::memory_order_seq_cst, relaxed);
   if (!claimed) slot_->claiming[place].store(0, std::memory_order_release);
   SAPBUF_KILL_POINT(map_claimed);
   return claimed;
@@ -110,15 +107,15 @@ void MapWriterState::unclaim() noexcept {
   release_claim(had, 0);
 }
 
-// Whoever was told that this writer is dead has taken the claim, and perhaps given it to another one.
+// Whoever took this writer for dead has released the claim: it may be another one's, and so may the slot.
 void MapWriterState::release_claim(const Claimed& had, std::uint32_t place) noexcept {
   if (forked_) return;
-  std::uint64_t own = own_claim().word;
+  std::uint64_t own = own_claim_.word;
   SAPBUF_KILL_POINT(map_unclaimed);
   // claim: release, behind all that was done;  sleep: seq_cst, before the look at who sleeps.
   core_->entry(had.entry).claim.compare_exchange_strong(own, 0, std::memory_order_seq_cst, relaxed);
   SAPBUF_KILL_POINT(map_released);
-  slot_->claiming[place].store(0, std::memory_order_release);
+  if (attachment_.is_current()) slot_->claiming[place].store(0, std::memory_order_release);
   wake(had.hash);
 }
 

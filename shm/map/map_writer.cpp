@@ -33,6 +33,7 @@ MapWriterState::MapWriterState(std::shared_ptr<MapCore> map, const Pool& pool, c
   recover_core(core_->segment());
   attachment_ = registry::attach(*core_, layout::SlotRole::editor, options.name);
   slot_ = &core_->slot(index());
+  own_claim_ = layout::EntryClaim::make(index(), attachment_.incarnation());
   core_->add(*this);
 }
 

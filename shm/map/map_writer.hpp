@@ -59,7 +59,6 @@ struct MapWriterState final : ForkHook {
   // Where the value stands from here on.
   void use(MapDraft& draft, Buffer buffer) const noexcept;
   void light_fence() const noexcept;
-  layout::EntryClaim own_claim() const noexcept;
 
   // One try. `place` is where the slot says so: 0, but for several keys at once.
   bool try_claim(std::uint32_t entry, std::uint32_t place = 0) noexcept;
@@ -111,6 +110,7 @@ struct MapWriterState final : ForkHook {
   PoolUser user_;
   Attachment attachment_;
   layout::MapSlot* slot_ = nullptr;
+  layout::EntryClaim own_claim_;
   const std::byte* values_ = nullptr;
   layout::ValuePlaces places_;
   std::optional<Claimed> claimed_;

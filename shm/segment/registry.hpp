@@ -42,6 +42,7 @@ class Attachment {
   ~Attachment();
 
   std::uint32_t slot() const noexcept { return slot_; }
+  std::uint64_t incarnation() const noexcept { return registration_.incarnation(); }
   // False once others took this participant for dead: whatever it had is somebody else's. That cannot happen unless
   // what proves life was taken away from the process (munmap of what it did not map, say). In a segment that is
   // truncated nobody is taken for dead any more: true. Not to be asked in a child made by fork.

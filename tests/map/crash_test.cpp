@@ -350,6 +350,43 @@ BOOST_AUTO_TEST_CASE(an_entry_that_is_about_to_be_free_is_waited_for) {
   BOOST_TEST(stopped.wait() == 0);
 }
 
+// Its slot names a life that nobody has: whoever looks takes the participant for dead, and settles it.
+void declare_dead(const Segment& segment, std::uint32_t slot) {
+  segment.core()->participant(slot).life.store(layout::kLifeLocks + 1);
+  BOOST_TEST_REQUIRE(recover(segment).dead.size() == 1U);
+}
+
+// Its slot, and the key, are another writer's by the time that it gives up its claim.
+BOOST_AUTO_TEST_CASE(who_was_taken_for_dead_leaves_anothers_claim_alone) {
+  const TestName name;
+  const Segment segment = Segment::create(name, {.participants = 3, .main_stream = false});
+  const Map map = Map::create(segment, "config", {.keys = 4, .value_bytes = 64});
+  MapWriter writer{map};
+  BOOST_TEST((writer.put("k", "1") == Status::ok));
+  std::unique_ptr<Child> other;
+  const auto is_late = [&](std::span<const std::byte>, MapDraft&) {
+    declare_dead(segment, writer.slot());
+    other = std::make_unique<Child>([&](Link& link) {
+      MapWriter own{Map::open(Segment::open(name), "config")};
+      link.say(own.slot());
+      kill_point::arm(KillPoint::map_claimed, stop_self);
+      if (own.put("k", "2") != Status::ok) throw std::runtime_error("not put");
+    });
+    BOOST_TEST_REQUIRE(other->hear() == writer.slot());
+    BOOST_TEST_REQUIRE(other->wait_until_stopped());
+  };
+  BOOST_TEST((writer.update("k", is_late) == Status::declared_dead));
+  const auto& core = *map.core();
+  const std::uint64_t incarnation = core.registration_of(writer.slot()).incarnation();
+  BOOST_TEST(core.entry(0).claim.load() == layout::EntryClaim::make(writer.slot(), incarnation).word);
+  BOOST_TEST(core.slot(writer.slot()).claiming[0].load() == 1U);
+  other->resume();
+  BOOST_TEST(other->wait() == 0);
+  writer.close();
+  BOOST_TEST(MapReader{map}.read("k").text() == "2");
+  BOOST_TEST(broken_map_invariant(map) == "");
+}
+
 BOOST_AUTO_TEST_CASE(what_the_dead_kept_is_told) {
   const MapFixture fixture;
   MapWriter writer{fixture.map};
