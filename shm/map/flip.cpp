@@ -52,7 +52,8 @@ void MapWriterState::point(std::uint32_t entry, std::uint32_t place) noexcept {
 }
 
 Status MapWriterState::point_to(MapDraft& draft, std::uint32_t entry, KeyLife life, std::uint64_t version) noexcept {
-  const Status status = hand_over(draft, entry, life, version);
+  Status status = why_not(draft);
+  if (status == Status::ok) status = hand_over(draft, entry, life, version);
   if (status == Status::ok) point(entry);
   return status;
 }
@@ -68,7 +69,6 @@ void MapWriterState::count_change(layout::Word& figure) noexcept {
 Status MapWriterState::end_update(MapDraft& fresh) noexcept {
   const Claimed& had = *claimed_;
   Status status = why_not();
-  if (status == Status::ok) status = fresh.status();
   if (status == Status::ok) status = point_to(fresh, had.entry, had.life, had.version + 1);
   if (status == Status::ok) count_change(slot_->flipped);
   unclaim();

@@ -5,6 +5,7 @@
 
 #include "platform/cancellation.hpp"
 #include "platform/clock.hpp"
+#include "pool/hand_over.hpp"
 #include "segment/recovery.hpp"
 
 namespace SAPBUF_DETAIL {
@@ -55,6 +56,12 @@ Status MapWriterState::why_not() noexcept {
   if (core_->segment().truncated()) return Status::corrupt;
   if (!attachment_.is_current()) return Status::declared_dead;
   return Status::ok;
+}
+
+Status MapWriterState::why_not(const MapDraft& draft) noexcept {
+  Status status = draft.status();
+  if (status == Status::ok) find_pool_of(draft.buffer_, core_->segment(), status);
+  return status;
 }
 
 std::uint64_t MapWriterState::deadline() const noexcept {

@@ -54,6 +54,8 @@ struct MapWriterState final : ForkHook {
   };
 
   Status why_not() noexcept;
+  // Why it cannot be flipped: its buffer is somebody else's once the pool's user was taken for dead.
+  Status why_not(const MapDraft& draft) noexcept;
   Status why_stop_waiting(std::uint64_t deadline_ns) noexcept;
   std::uint64_t deadline() const noexcept;
   // Where the value stands from here on.

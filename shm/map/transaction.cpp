@@ -82,6 +82,7 @@ Status MapWriterState::commit_with_new_keys(std::vector<MapDraft>& drafts, std::
 Status MapWriterState::flip_all(std::vector<MapDraft>& drafts, std::vector<Claimed>& claims,
                                 std::size_t first_new) noexcept {
   Status status = why_not();
+  for (std::size_t at = 0; status == Status::ok && at < drafts.size(); ++at) status = why_not(drafts[at]);
   for (std::uint32_t place = 0; status == Status::ok && place < claims.size(); ++place) {
     const Claimed& had = claims[place];
     status = hand_over(drafts[place], had.entry, had.life, had.version + 1, place);

@@ -356,6 +356,44 @@ void declare_dead(const Segment& segment, std::uint32_t slot) {
   BOOST_TEST_REQUIRE(recover(segment).dead.size() == 1U);
 }
 
+// A writer is a user of the pool, too, and has its drafts in buffers of that one's.
+BOOST_DATA_TEST_CASE(a_draft_whose_buffer_is_anothers_is_not_flipped, data::make({"flip", "insert", "transaction"}),
+                     how) {
+  const std::string_view call{how};
+  const MapFixture fixture;
+  MapWriter writer{fixture.map};
+  BOOST_TEST((writer.put("k", "old") == Status::ok));
+  MapDraft draft = writer.prepare(call == "insert" ? "new" : "k", 16);
+  MapDraft second = writer.prepare("second", 16);
+  for (const ParticipantSnapshot& seen : inspect(fixture.segment).participants) {
+    if (seen.role == Role::user) declare_dead(fixture.segment, seen.slot);
+  }
+  PoolUser user{fixture.pool()};
+  std::vector<Buffer> all;
+  while (Buffer buffer = user.acquire()) all.push_back(std::move(buffer));
+  for (const Buffer& buffer : all) std::fill(buffer.bytes().begin(), buffer.bytes().end(), std::byte{'o'});
+  Status status = Status::ok;
+  if (call == "transaction") {
+    Transaction both{writer};
+    BOOST_TEST((both.add(std::move(draft)) == Status::ok));
+    BOOST_TEST((both.add(std::move(second)) == Status::ok));
+    status = both.commit();
+    BOOST_TEST(both.size() == 2U);
+  } else {
+    status = draft.flip();
+  }
+  BOOST_TEST((status == Status::declared_dead));
+  const std::byte others{'o'};
+  for (const Buffer& buffer : all) {
+    const auto bytes = buffer.bytes();
+    BOOST_TEST(std::count(bytes.begin(), bytes.end(), others) == static_cast<std::ptrdiff_t>(bytes.size()));
+  }
+  BOOST_TEST(MapReader{fixture.map}.read("k").text() == "old");
+  BOOST_TEST(fixture.map.size() == 1U);
+  BOOST_TEST(broken_map_invariant(fixture.map) == "");
+  BOOST_TEST(broken_pool_invariant(fixture.pool()) == "");
+}
+
 // Its slot, and the key, are another writer's by the time that it gives up its claim.
 BOOST_AUTO_TEST_CASE(who_was_taken_for_dead_leaves_anothers_claim_alone) {
   const TestName name;
