@@ -74,13 +74,17 @@ std::uint64_t MapCore::bytes_of(std::span<const std::uint64_t> buffers) const no
   }
 }
 
+bool MapCore::is_claiming(std::uint32_t index) const noexcept {
+  const auto& claiming = slot(index).claiming;
+  const auto is_some = [](const layout::Word& word) { return word.load(relaxed) != 0; };
+  return std::any_of(std::begin(claiming), std::end(claiming), is_some);
+}
+
 // A claim keeps other writers of the key waiting; a version, those who need a buffer.
 bool MapCore::is_in_the_way(std::uint32_t index, layout::SlotRegistration) {
   std::vector<std::uint64_t> buffers;
   find_holdings(index, buffers);
-  const auto& claiming = slot(index).claiming;
-  const auto is_some = [](const layout::Word& word) { return word.load(relaxed) != 0; };
-  return std::any_of(std::begin(claiming), std::end(claiming), is_some) || !buffers.empty();
+  return is_claiming(index) || !buffers.empty();
 }
 
 // The entry that the dead one has claimed there; nothing if it has none.
@@ -109,7 +113,13 @@ void MapCore::roll_forward(std::uint32_t index) {
   dead.committed.store(0, std::memory_order_release);
 }
 
+// Those who cannot address all entries leave it to others, before the first step.
 bool MapCore::repair(std::uint32_t index, RepairTally& tally) {
+  try {
+    if (is_claiming(index)) used_entries();
+  } catch (const std::exception&) {
+    return false;
+  }
   roll_forward(index);
   layout::MapSlot& dead = slot(index);
   for (std::uint32_t place = 0; place < layout::kTransactionKeys; ++place) {
@@ -151,9 +161,14 @@ void MapCore::release(std::uint32_t index) noexcept {
 
 std::uint32_t MapCore::count_released(std::span<const std::uint64_t> buffers, std::span<const std::uint32_t> gone) {
   if (buffers.empty()) return 0;
+  std::uint32_t used = 0;
+  try {
+    used = used_entries();
+  } catch (const std::exception&) {
+    return 0;  // any of them may be kept
+  }
   std::vector<std::uint64_t> kept;
   const auto keep = [&](Root root) { kept.push_back(root.index() + 1); };
-  const std::uint32_t used = used_entries();
   for (std::uint32_t number = 0; number < used; ++number) {
     const Root root{entry(number).value.load(relaxed)};
     if (!root.is_none()) keep(root);

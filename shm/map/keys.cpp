@@ -54,12 +54,9 @@ std::optional<std::uint32_t> MapWriterState::claim_free_entry(std::uint32_t plac
   return std::nullopt;
 }
 
-// Or is about to.
 bool MapWriterState::others_claim() const noexcept {
-  return any_participant(*core_, [&](std::uint32_t other, layout::SlotRegistration) {
-    const auto& claiming = core_->slot(other).claiming;
-    const auto is_some = [](const layout::Word& word) { return word.load(relaxed) != 0; };
-    return other != index() && std::any_of(std::begin(claiming), std::end(claiming), is_some);
+  return any_participant(*core_, [this](std::uint32_t other, layout::SlotRegistration) {
+    return other != index() && core_->is_claiming(other);
   });
 }
 
@@ -67,14 +64,15 @@ bool MapWriterState::grow() {
   const layout::MapGeometry& geometry = core_->geometry();
   layout::Word& there = core_->control().entries;
   std::uint64_t seen = there.load(std::memory_order_acquire);
-  if (seen >= geometry.max_keys) return false;
+  const std::uint64_t most_keys = core_->reach();  // what it made beyond that would be of no use to it
+  if (seen >= most_keys) return false;
   if (geometry.entries_in(core_->bytes()) <= seen) {
     const std::uint64_t most = std::max<std::uint64_t>(kMostGrowth / geometry.entry_bytes, 1);
     const std::uint64_t more = std::clamp<std::uint64_t>(seen / 4, 1, most);
-    core_->grow(geometry.bytes_with(std::min(seen + more, geometry.max_keys)), std::chrono::seconds{1});
+    core_->grow(geometry.bytes_with(std::min(seen + more, most_keys)), std::chrono::seconds{1});
   }
   SAPBUF_KILL_POINT(map_grown);
-  const std::uint64_t grown = geometry.entries_in(core_->bytes());
+  const std::uint64_t grown = std::min(geometry.entries_in(core_->bytes()), most_keys);
   // growth: release, behind the region's own.
   while (seen < grown && !there.compare_exchange_weak(seen, grown, std::memory_order_acq_rel)) {
   }

@@ -50,6 +50,8 @@ std::optional<FoundKey> find_key(MapCore& map, const PackedKey& key) {
     if (place.is_unused()) return std::nullopt;
     if (place.may_be(key.hash)) {
       if (place.entry() >= entries) entries = map.entries();
+      // It may be this key's.
+      if (place.entry() >= map.reach() && place.entry() < map.geometry().max_keys) map.throw_out_of_reach();
       FoundKey found{place.entry(), {}};
       const Match result = place.entry() < entries ? match(map, place.entry(), key, found.life) : Match::no;
       if (result == Match::yes) return found;

@@ -36,7 +36,7 @@ struct FoundKey {
   layout::KeyLife life;
 };
 
-// Throws Error (resource_exhausted) where the entries cannot be mapped.
+// Throws Error (resource_exhausted) where the entries cannot be mapped, or the key's may be out of reach.
 std::optional<FoundKey> find_key(MapCore& map, const PackedKey& key);
 // Whether the key is there with a value: it has none while a transaction that inserts it is not committed. Throws as
 // find_key().

@@ -52,8 +52,16 @@ std::uint32_t MapCore::entries() {
 }
 
 std::uint32_t MapCore::used_entries() {
-  const std::uint64_t used = control().used.load(std::memory_order_acquire);
-  return static_cast<std::uint32_t>(std::min<std::uint64_t>(used, entries()));
+  const std::uint64_t used = std::min(control().used.load(std::memory_order_acquire), geometry_.max_keys);
+  const std::uint32_t entries = this->entries();
+  if (used > reach()) throw_out_of_reach();
+  return static_cast<std::uint32_t>(std::min<std::uint64_t>(used, entries));
+}
+
+void MapCore::throw_out_of_reach() const {
+  throw Error(Errc::resource_exhausted, title() +
+                                            " has grown beyond what this process can address: raise its RLIMIT_AS, or "
+                                            "let it have more locked memory, and start it anew");
 }
 
 std::uint64_t MapCore::version() const noexcept {

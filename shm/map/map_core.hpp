@@ -30,6 +30,9 @@ class MapCore final : public Facility {
   // (resource_exhausted).
   //   growth: acquire, so that their pages are there
   std::uint32_t entries();
+  // That this process can address, behind entries(): all that the map may ever have, or, where the system refuses so many
+  // addresses, those that there were then.
+  std::uint64_t reach() const noexcept { return reach_.load(std::memory_order_relaxed); }
   // Of one below that; its key's words.
   layout::MapEntry& entry(std::uint32_t number) const noexcept {
     return *reinterpret_cast<layout::MapEntry*>(entries_at_.load(std::memory_order_relaxed) +
@@ -38,12 +41,17 @@ class MapCore final : public Facility {
   layout::Word* key_of(std::uint32_t number) const noexcept {
     return reinterpret_cast<layout::Word*>(reinterpret_cast<std::byte*>(&entry(number)) + sizeof(layout::MapEntry));
   }
-  // Of these, those that may ever have had a key.
+  // Those that may ever have had a key. Throws Error (resource_exhausted), also where this process cannot address all of
+  // them: what it does not see may have any key, and root any buffer.
   //   index: acquire
   std::uint32_t used_entries();
   layout::Event& event_of(std::uint64_t hash) const noexcept { return control().events[hash % layout::kMapEvents]; }
+  [[noreturn]] void throw_out_of_reach() const;
   // The sum of all changes.
   std::uint64_t version() const noexcept;
+
+  // Whether the slot's participant has an entry claimed, or is about to.
+  bool is_claiming(std::uint32_t slot) const noexcept;
 
   // The pool that the values are buffers of, opened in this process; not to be called while a facility is being opened.
   // Throws Error (corrupt if that is no pool, or too small for the values).

@@ -114,7 +114,11 @@ bool MapReaderState::look_up(MapEntry& entry) {
 
 MapEntry MapReaderState::entry(std::shared_ptr<MapReaderHot> self, const MapKey& key) {
   MapEntry entry{std::move(self), std::string(key.bytes())};
-  if (why_not() == Status::ok) look_up(entry);
+  try {
+    if (why_not() == Status::ok) look_up(entry);
+  } catch (const std::exception&) {
+    // its first read says why
+  }
   return entry;
 }
 
@@ -184,7 +188,12 @@ MapValue MapReaderState::read(MapEntry& entry) noexcept {
 
 MapValue MapReaderState::read_next(std::uint32_t& next, std::string_view prefix, std::string& key) {
   if (const Status status = why_not(); status != Status::ok) return MapValue{status};
-  const std::uint32_t used = core_->used_entries();
+  std::uint32_t used = 0;
+  try {
+    used = core_->used_entries();
+  } catch (const Error&) {
+    return MapValue{Status::exhausted};
+  }
   while (next < used) {
     const std::uint32_t number = next++;
     KeyLife life;
