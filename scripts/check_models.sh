@@ -60,6 +60,7 @@ list_models() {
     model pool_blocks -DFORMS=2 -DTAKES=1 -DJOINS=1
     model growth -DGROWTHS=1
     model map_read -DSCANS=1 -DREADS=1
+    model map_index -DLOOKS=1
     model cell -DSTORES=1 -DUPDATES=0 -DDEATHS=2
     model cell -DSTORES=0 -DUPDATES=2 -DREADS=1 -DDEATHS=0
     model queue -DPRODUCERS=1 -DPUSHES=1
@@ -133,6 +134,7 @@ list_models() {
     model map_read
     model map_read -DDEATHS=2 -DREADS=1
     model map_transaction_insert -DACTS=2 -DDEATHS=2
+    model map_index
     model growth
     model growth -DGROWTHS=1 -DDEATHS=2
     model growth -DGROWERS=3 -DGROWTHS=1 -DLOOKS=1
@@ -264,6 +266,7 @@ list_mutations() {
     without map_claim "$step"
   done
   without map_claim CLAIM_RELEASED_FIRST -DDEATHS=2
+  for step in NO_LOOK_BEHIND UP_TO_GONE NEVER_UNUSED; do without map_index "$step" -DDEATHS=0; done
   for step in NO_POSITION SLOT_FIRST NO_LOOK_AT_TAKEN; do
     without queue "$step" -DDEATHS=0 -DPRODUCERS=1 -DPUSHES=4 -DPUT_BACKS=0
   done

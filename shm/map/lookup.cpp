@@ -1,5 +1,6 @@
 #include "map/lookup.hpp"
 
+#include <algorithm>
 #include <cstring>
 
 #include "map/keyed_hash.hpp"
@@ -85,6 +86,18 @@ std::optional<std::string> read_key(MapCore& map, std::uint32_t number, KeyLife&
   return std::string(reinterpret_cast<const char*>(words.data()), bytes);
 }
 
+namespace {
+
+// How many places are passed on the way from a key's hash to its place; all, where that cannot be told.
+std::uint64_t way_to(MapCore& map, std::uint64_t at, IndexPlace place) noexcept {
+  const std::uint64_t places = map.geometry().places;
+  if (place.entry() >= map.entries()) return places;
+  const std::uint64_t hash = map.entry(place.entry()).hash.load(relaxed);
+  return place.may_be(hash) ? (at - hash) & (places - 1) : places;
+}
+
+}  // namespace
+
 layout::Word& place_for(MapCore& map, std::uint64_t hash) noexcept {
   std::uint64_t at = hash;
   for (std::uint64_t looked = 0; looked < map.geometry().places; ++looked, ++at) {
@@ -106,15 +119,28 @@ layout::Word* find_place(MapCore& map, std::uint32_t entry) noexcept {
   return nullptr;
 }
 
-// Behind a place that was never used no key is looked for: then those that are gone before it need not be passed,
-// either.
+// Where nobody passes a place that is gone on the way to a key, it becomes unused: then those who look for a key that is
+// not there need not pass it, either. All places from a key's hash to its own are used or gone for as long as it is
+// there; so whoever looks for it meanwhile finds it, wherever he is.
 void give_up_place(MapCore& map, layout::Word& place) noexcept {
   place.store(IndexPlace::gone().word, std::memory_order_release);
-  std::uint64_t at = static_cast<std::uint64_t>(&place - &map.place(0));
-  if (!IndexPlace{map.place(at + 1).load(relaxed)}.is_unused()) return;
-  for (std::uint64_t looked = 0; looked < map.geometry().places; ++looked, --at) {
-    if (!IndexPlace{map.place(at).load(relaxed)}.is_gone()) return;
-    map.place(at).store(0, std::memory_order_release);
+  const std::uint64_t places = map.geometry().places;
+  const auto own = static_cast<std::uint64_t>(&place - &map.place(0));
+  // Behind the first unused one nobody passes any of these.
+  std::uint64_t end = own + 1;
+  while (!IndexPlace{map.place(end).load(relaxed)}.is_unused()) {
+    if (++end - own == places) return;
+  }
+  std::uint64_t passed = 0;  // counted from the end back: those up to here are
+  for (std::uint64_t back = 1; back < places; ++back) {
+    layout::Word& word = map.place(end - back);
+    const IndexPlace seen{word.load(relaxed)};
+    if (seen.is_unused()) return;
+    if (!seen.is_gone()) {
+      passed = std::max(passed, back + way_to(map, end - back, seen));
+    } else if (back > passed) {
+      word.store(0, std::memory_order_release);
+    }
   }
 }
 

@@ -1,7 +1,8 @@
 // Finding a key's entry. See layout/map_entry.hpp for the index.
 //
 //   who looks for a key                         who inserts one            who erases it        (both under the map's lock)
-//   1. places, from the hash's on: acquire      key, value                 no value
+//   1. places, from the hash's on, up to one    key, value                 no value
+//      that is unused: acquire
 //   2. the entry's life says used: acquire      life = used: release       the place is gone: release
 //   3. hash and key; acquire fence              place: release             life = free: release
 //   4. life is what it was; else 1. once more
@@ -50,7 +51,7 @@ std::optional<std::string> read_key(MapCore& map, std::uint32_t entry, layout::K
 layout::Word& place_for(MapCore& map, std::uint64_t hash) noexcept;
 // The place that leads to the entry; null if there is none.
 layout::Word* find_place(MapCore& map, std::uint32_t entry) noexcept;
-// Nothing leads there any more; the place may be used for another key.
+// Nothing leads there any more: the place is gone, or unused where nobody passes it on the way to another key.
 void give_up_place(MapCore& map, layout::Word& place) noexcept;
 
 }  // namespace SAPBUF_DETAIL

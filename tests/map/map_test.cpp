@@ -3,6 +3,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include <map>
+#include <numeric>
 #include <random>
 #include <set>
 #include <thread>
@@ -657,6 +658,37 @@ BOOST_AUTO_TEST_CASE(keys_come_and_go_and_the_map_grows) {
   BOOST_TEST((reader.for_each(count, "key-1") == Status::ok));
   BOOST_TEST(ones < 1000U);
   BOOST_TEST(ones > 0U);
+}
+
+// What a look for a key that is not there passes depends on how many keys there are, not on how many there were.
+BOOST_AUTO_TEST_CASE(keys_that_come_and_go_leave_the_index_as_it_was) {
+  constexpr std::uint64_t kAtOnce = 256;
+  const MapFixture fixture{{.keys = kAtOnce, .value_bytes = 16, .key_bytes = 8}};
+  MapWriter writer{fixture.map};
+  for (std::uint64_t key = 0; key < kAtOnce; ++key) BOOST_TEST_REQUIRE((writer.insert(key, "v") == Status::ok));
+  std::mt19937_64 chance{1};
+  std::vector<std::uint64_t> keys(kAtOnce);
+  std::iota(keys.begin(), keys.end(), 0);
+  for (std::uint64_t fresh = kAtOnce; fresh < (kSlow ? 5'000 : 50'000); ++fresh) {
+    std::uint64_t& key = keys[chance() % kAtOnce];
+    BOOST_TEST_REQUIRE((writer.erase(key) == Status::ok));
+    key = fresh;
+    BOOST_TEST_REQUIRE((writer.insert(key, "v") == Status::ok));
+  }
+  const auto& core = *fixture.map.core();
+  const auto count_places = [&](auto is_one) {
+    std::uint64_t count = 0;
+    for (std::uint64_t at = 0; at < core.geometry().places; ++at) {
+      count += is_one(layout::IndexPlace{core.place(at).load()}) ? 1 : 0;
+    }
+    return count;
+  };
+  BOOST_TEST(count_places([](layout::IndexPlace place) { return place.is_gone(); }) < kAtOnce / 2);
+  MapReader reader{fixture.map};
+  for (const std::uint64_t key : keys) BOOST_TEST(reader.read(key).text() == "v");
+  BOOST_TEST(broken_map_invariant(fixture.map) == "");
+  for (const std::uint64_t key : keys) BOOST_TEST_REQUIRE((writer.erase(key) == Status::ok));
+  BOOST_TEST(count_places([](layout::IndexPlace place) { return place.is_unused(); }) == core.geometry().places);
 }
 
 BOOST_AUTO_TEST_CASE(a_full_map_says_so_and_goes_on) {

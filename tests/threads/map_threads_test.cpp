@@ -89,6 +89,31 @@ BOOST_AUTO_TEST_CASE(nobodys_update_is_lost_and_nothing_is_read_torn) {
 }
 
 // They want the same keys, in any order.
+// Places of the index become unused, and used again, all around it.
+BOOST_AUTO_TEST_CASE(a_key_that_is_there_is_found_while_others_come_and_go) {
+  constexpr std::uint64_t kAtOnce = 8;
+  const MapFixture fixture{{.keys = kAtOnce, .value_bytes = 16, .key_bytes = 8}};
+  MapWriter writer{fixture.map};
+  for (std::uint64_t key = 0; key < kAtOnce; ++key) BOOST_TEST_REQUIRE((writer.insert(key, "v") == Status::ok));
+  std::atomic<bool> done{false};
+  std::atomic<std::uint64_t> looked{0};
+  std::uint64_t missed = 0;
+  std::thread looks{[&] {
+    MapReader reader{fixture.map};
+    for (; !done.load(); ++looked) missed += reader.read(0) && reader.read(1) ? 0 : 1;
+  }};
+  std::uint64_t oldest = 2;
+  std::uint64_t failed = 0;
+  for (std::uint64_t fresh = kAtOnce; fresh < kUpdates || looked == 0; ++fresh, ++oldest) {
+    failed += writer.erase(oldest) == Status::ok && writer.insert(fresh, "v") == Status::ok ? 0 : 1;
+  }
+  done = true;
+  looks.join();
+  BOOST_TEST(failed == 0U);
+  BOOST_TEST(missed == 0U);
+  BOOST_TEST(broken_map_invariant(fixture.map) == "");
+}
+
 BOOST_AUTO_TEST_CASE(transactions_of_several_writers_never_mix) {
   const MapFixture fixture{{.keys = 8, .value_bytes = 48, .key_bytes = 8, .values = 48}};
   {
