@@ -77,6 +77,11 @@ sapbuf_status sapbuf_reader_open_on(sapbuf_stream* stream, const sapbuf_reader_o
 
 void sapbuf_reader_close(sapbuf_reader* reader) noexcept { delete reader; }
 
+void sapbuf_reader_abandon(sapbuf_reader* reader) noexcept {
+  if (reader != nullptr) reader->reader.abandon();
+  delete reader;
+}
+
 sapbuf_status sapbuf_reader_wait(sapbuf_reader* reader, int64_t timeout_ns) noexcept {
   return call([&] {
     if (capi::needed(reader, "reader").reader.wait_for(std::chrono::nanoseconds{timeout_ns})) return SAPBUF_OK;

@@ -21,7 +21,11 @@ py::class_<T, std::shared_ptr<T>> bind_participant(py::module_& module, const ch
       .def_property_readonly(
           "slot", [](const T& it) { return it.slot(); }, "Its number in the segment's registry.")
       .def("__enter__", [](const py::object& self) { return self; })
-      .def("__exit__", [](const py::object& self, const py::args&) { self.attr("close")(); })
+      .def("__exit__",
+           [](const py::object& self, const py::object& type, const py::args&) {
+             const bool is_abandoned = !type.is_none() && py::hasattr(self, "abandon");
+             self.attr(is_abandoned ? "abandon" : "close")();
+           })
       .def("__reduce__", [class_name = std::string{class_name}](const T&) -> py::object {
         throw py::type_error("a " + class_name +
                              " is one participant's and cannot be pickled: send what it was made of, and "

@@ -78,7 +78,13 @@ OpenReader::OpenReader(const Stream& stream, const std::string& name, const Read
                        .until_finished = options.until_finished,
                        .durable = options.durable}) {}
 
+void OpenReader::abandon() {
+  abandoned_ = true;
+  close();
+}
+
 void OpenReader::detach() noexcept {
+  if (abandoned_) reader_.abandon();  // before its range goes
   if (lease_ != nullptr) std::exchange(lease_, nullptr)->leave();
   reader_.close();
 }
@@ -296,6 +302,10 @@ void bind_reader(py::module_& module) {
           "Leaves the range, and waits until there is something to read: True; False after `timeout` seconds.")
       .def("pin", &OpenReader::pin,
            "Leaves the range, and pins what can be read: a Range, for a `with` block. Does not wait.")
+      .def("abandon", &OpenReader::abandon,
+           "As close(). But a durable reader leaves as if its process was killed: what its range handed out counts as "
+           "not "
+           "read, and comes again to the next one of its name. So does its `with` block, when an exception ends it.")
       .def("skip_to_newest", &OpenReader::skip_to_newest,
            "Leaves out all that is there but the newest message (of each writer, in per-writer order). Returns how "
            "many that were.")

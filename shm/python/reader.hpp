@@ -90,6 +90,8 @@ class OpenReader final : public Participant {
   std::shared_ptr<Lease> lease() const noexcept { return lease_; }
   py::list read_many(const Deadline& deadline, std::optional<std::size_t> limit, bool with_types);
   std::uint64_t skip_to_newest();
+  // As close(); see Reader::abandon().
+  void abandon();
 
   // For waits in a thread that somebody else ends: begin_helped_wait(); then helped_wait() in the thread, until
   // end_helped_wait() anywhere.
@@ -119,6 +121,7 @@ class OpenReader final : public Participant {
   const Stream stream_;
   const std::string name_;
   const bool until_finished_;
+  bool abandoned_ = false;
   Reader reader_;
   std::shared_ptr<Lease> lease_;  // that this reader walks through
 };

@@ -495,6 +495,11 @@ static void a_durable_reader_goes_on_where_it_left_off(void) {
   CHECK_OK(sapbuf_reader_open_on(stream, &durable, &reader));
   CHECK_OK(sapbuf_reader_pin(reader));
   expect_text(reader, "two", 0);
+  sapbuf_reader_abandon(reader);
+  sapbuf_reader_abandon(NULL);
+  CHECK_OK(sapbuf_reader_open_on(stream, &durable, &reader));
+  CHECK_OK(sapbuf_reader_pin(reader));
+  expect_text(reader, "two", 0);
   expect_end(reader);
   sapbuf_reader_close(reader);
   durable.name = "other";

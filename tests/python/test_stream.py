@@ -448,6 +448,18 @@ def test_a_durable_reader_goes_on_where_it_left_off(name, script):
         victim.kill()
         with sapbuf.Reader(segment, name="audit", durable=True) as reader:
             assert reader.read_many(0) == [b"three"]  # its range had not ended
+        writer.write_many([b"four", b"five"])
+        with pytest.raises(ZeroDivisionError), sapbuf.Reader(segment, name="audit", durable=True) as reader:
+            for frame in reader:
+                assert bytes(frame) == b"four"
+                raise ZeroDivisionError
+        reader = sapbuf.Reader(segment, name="audit", durable=True)
+        assert bytes(reader.read()) == b"four"
+        reader.abandon()
+        assert reader.is_closed
+        reader.abandon()
+        with sapbuf.Reader(segment, name="audit", durable=True) as reader:
+            assert reader.read_many(0) == [b"four", b"five"]
         assert stream.remove_durable_reader("audit")
         assert not stream.remove_durable_reader("audit")
         assert stream.durable_readers() == []

@@ -221,6 +221,9 @@ SAPBUF_C_API SAPBUF_CHECKED sapbuf_status sapbuf_reader_open_on(sapbuf_stream* s
                                                                 const sapbuf_reader_options* options,
                                                                 sapbuf_reader** reader) SAPBUF_NOEXCEPT;
 SAPBUF_C_API void sapbuf_reader_close(sapbuf_reader* reader) SAPBUF_NOEXCEPT;
+/* The same, but a durable reader leaves as if its process was killed: what the range that is pinned handed out counts as
+   not read, and comes again to the next one of its name. */
+SAPBUF_C_API void sapbuf_reader_abandon(sapbuf_reader* reader) SAPBUF_NOEXCEPT;
 
 /* Until there is something to read: SAPBUF_OK. SAPBUF_TIMEOUT, SAPBUF_STOPPED, SAPBUF_FINISHED, SAPBUF_FORKED,
    SAPBUF_CORRUPT, SAPBUF_BUSY while a range is pinned. Spins briefly, then sleeps; runs recovery by itself. A signal handler that returns does not
