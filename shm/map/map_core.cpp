@@ -115,9 +115,15 @@ void MapCore::prepare(std::uint32_t index) noexcept {
 
 void MapCore::mark_settled(std::uint32_t index) noexcept { slot(index).tenure.store(0, relaxed); }
 
+// A version that was let go of is a buffer for those who wait for the pool.
 void MapCore::wake_all() noexcept {
   for (layout::Event& event : control().events) notify(event);
   notify(control().changed);
+  try {
+    pool()->wake_all();
+  } catch (const std::exception&) {
+    // the pool cannot be opened here: they look again by themselves
+  }
 }
 
 void MapCore::describe(std::vector<SegmentPart>& parts) const {

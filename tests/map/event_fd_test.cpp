@@ -41,6 +41,31 @@ BOOST_AUTO_TEST_CASE(it_is_readable_when_there_may_be_a_change) {
   BOOST_TEST(writing.wait() == 0);
 }
 
+// Who waits for a buffer of the pool is told of a version that is nobody's any more.
+BOOST_AUTO_TEST_CASE(what_a_dead_reader_kept_makes_a_pool_users_descriptor_readable) {
+  MapFixture fixture{{.keys = 2, .value_bytes = 16, .values = 4}};
+  Pool pool = fixture.pool();
+  pool.grow_to(pool.options().max_count);
+  MapWriter writer{fixture.map};
+  BOOST_TEST((writer.put("k", "kept") == Status::ok));
+  Child victim{[&](Link& link) {
+    MapReader reader{fixture.open_again()};
+    const MapValue kept = reader.read("k");
+    link.say(kept ? 1 : 0);
+    link.hear();
+  }};
+  BOOST_TEST(victim.hear() == 1U);
+  BOOST_TEST((writer.put("k", "next") == Status::ok));
+  PoolUser user{pool};
+  const int descriptor = user.event_fd();
+  std::vector<Buffer> all;
+  while (Buffer buffer = user.acquire()) all.push_back(std::move(buffer));
+  BOOST_TEST(!is_readable(descriptor));
+  victim.kill();
+  BOOST_TEST(becomes_readable(descriptor));
+  BOOST_TEST(static_cast<bool>(user.acquire()));
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace
