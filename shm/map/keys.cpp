@@ -60,23 +60,37 @@ bool MapWriterState::others_claim() const noexcept {
   });
 }
 
-bool MapWriterState::grow() {
+Status MapWriterState::extend(std::uint64_t bytes, std::uint64_t deadline_ns) {
+  for (;;) {
+    try {
+      core_->grow(bytes, kPatience);
+      return Status::ok;
+    } catch (const Error& error) {
+      if (error.errc() != Errc::busy) throw;
+    }
+    if (const Status status = why_stop_waiting(deadline_ns); status != Status::ok) return status;
+    registry::beat(core_->segment().participant(index()));
+  }
+}
+
+Status MapWriterState::grow(std::uint64_t deadline_ns) {
   const layout::MapGeometry& geometry = core_->geometry();
   layout::Word& there = core_->control().entries;
   std::uint64_t seen = there.load(std::memory_order_acquire);
   const std::uint64_t most_keys = core_->reach();  // what it made beyond that would be of no use to it
-  if (seen >= most_keys) return false;
+  if (seen >= most_keys) return Status::full;
   if (geometry.entries_in(core_->bytes()) <= seen) {
     const std::uint64_t most = std::max<std::uint64_t>(kMostGrowth / geometry.entry_bytes, 1);
     const std::uint64_t more = std::clamp<std::uint64_t>(seen / 4, 1, most);
-    core_->grow(geometry.bytes_with(std::min(seen + more, most_keys)), std::chrono::seconds{1});
+    const Status status = extend(geometry.bytes_with(std::min(seen + more, most_keys)), deadline_ns);
+    if (status != Status::ok) return status;
   }
   SAPBUF_KILL_POINT(map_grown);
   const std::uint64_t grown = std::min(geometry.entries_in(core_->bytes()), most_keys);
   // growth: release, behind the region's own.
   while (seen < grown && !there.compare_exchange_weak(seen, grown, std::memory_order_acq_rel)) {
   }
-  return core_->entries() > core_->used_entries();
+  return core_->entries() > core_->used_entries() ? Status::ok : Status::full;
 }
 
 // Those that the dead had claimed are free, or lead to their keys, behind recovery.
@@ -86,7 +100,7 @@ Status MapWriterState::make_room(bool& recovered, std::uint64_t deadline_ns) {
     recover_core(core_->segment());
     return Status::ok;
   }
-  if (grow()) return Status::ok;
+  if (const Status status = grow(deadline_ns); status != Status::full) return status;
   if (!passed_over_) return Status::full;
   const std::uint64_t hash = core_->entry(*passed_over_).hash.load(relaxed);
   const Claimed free{.entry = *passed_over_, .life = {}, .version = 0, .value = {}, .hash = hash};

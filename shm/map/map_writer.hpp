@@ -39,6 +39,8 @@ struct MapWriterState final : ForkHook {
   std::uint32_t index() const noexcept { return attachment_.slot(); }
 
  private:
+  static constexpr std::chrono::milliseconds kPatience{10};  // for a lock, between two looks at what ends a wait
+
   MapDraft prepare(std::string_view key, std::size_t bytes, std::uint64_t deadline_ns) noexcept;
   MapDraft draft_in(Buffer buffer, std::string_view key, std::size_t bytes) noexcept;
   Status begin_update(const PackedKey& key, std::optional<std::size_t> ahead, std::span<const std::byte>& old,
@@ -88,7 +90,9 @@ struct MapWriterState final : ForkHook {
   // Behind `full`, without the map's lock. ok: there may be an entry by now.
   Status make_room(bool& recovered, std::uint64_t deadline_ns);
   bool others_claim() const noexcept;
-  bool grow();
+  // full: it has as many entries as it may.
+  Status grow(std::uint64_t deadline_ns);
+  Status extend(std::uint64_t bytes, std::uint64_t deadline_ns);
   // Takes the map's lock for one call, and gives what that gives.
   template <typename Call>
   Status with_lock(std::uint64_t deadline_ns, Call call);
@@ -129,7 +133,6 @@ struct MapWriterState final : ForkHook {
 
 template <typename Call>
 Status MapWriterState::with_lock(std::uint64_t deadline_ns, Call call) {
-  constexpr std::chrono::milliseconds kPatience{10};  // between two looks at what ends a wait
   const platform::Uncancellable to_its_end;
   for (;;) {
     if (const MaintenanceLock lock{*core_, kPatience}) return call();

@@ -350,6 +350,32 @@ BOOST_AUTO_TEST_CASE(an_entry_that_is_about_to_be_free_is_waited_for) {
   BOOST_TEST(stopped.wait() == 0);
 }
 
+// Who is stopped while the map grows holds up its growth, and nobody longer than he wants to wait.
+BOOST_AUTO_TEST_CASE(growth_is_waited_for_as_long_as_the_writer_says) {
+  const MapFixture fixture{{.keys = 4, .max_keys = 64, .value_bytes = 16}};
+  std::atomic<bool> stop{false};
+  MapWriter patient{fixture.map, {.stop = &stop}};
+  std::uint64_t keys = 0;
+  for (; keys < fixture.map.core()->geometry().entries_in(fixture.map.bytes()); ++keys) {
+    BOOST_TEST_REQUIRE((patient.insert(keys, "v") == Status::ok));
+  }
+  Child stopped{[&](Link&) {
+    MapWriter own{fixture.open_again()};
+    kill_point::arm(KillPoint::growth_allocated, stop_self);
+    if (own.insert("grows", "v") != Status::ok) throw std::runtime_error("not inserted");
+  }};
+  BOOST_TEST(stopped.wait_until_stopped());
+  MapWriter hasty{fixture.map, {.timeout = 0ms}};
+  BOOST_TEST((hasty.insert("hasty", "v") == Status::timeout));
+  stop = true;
+  BOOST_TEST((patient.insert("patient", "v") == Status::stopped));
+  stop = false;
+  stopped.resume();
+  BOOST_TEST((patient.insert("patient", "v") == Status::ok));
+  BOOST_TEST(stopped.wait() == 0);
+  BOOST_TEST(broken_map_invariant(fixture.map) == "");
+}
+
 // Its slot names a life that nobody has: whoever looks takes the participant for dead, and settles it.
 void declare_dead(const Segment& segment, std::uint32_t slot) {
   segment.core()->participant(slot).life.store(layout::kLifeLocks + 1);
