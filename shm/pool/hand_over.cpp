@@ -14,6 +14,19 @@ using layout::Root;
 
 constexpr auto relaxed = std::memory_order_relaxed;
 
+namespace {
+
+// From what a root keeps, also if a scan has found it dying. False: it is of another incarnation.
+bool move_rooted(layout::Word& word, Root root, BufferWord to) noexcept {
+  BufferWord seen{word.load(relaxed)};
+  while (seen.incarnation() == root.incarnation() && seen.is_shared()) {
+    if (word.compare_exchange_weak(seen.word, to.word, std::memory_order_acq_rel, relaxed)) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
 bool is_kept_by_root(layout::Word& word, std::uint32_t incarnation) noexcept {
   for (;;) {
     // pool-share: acquire.
@@ -90,13 +103,8 @@ PoolUserHot& PoolUserState::share_rooted(Buffer& buffer, std::uint32_t now_ms) n
 Buffer PoolUserState::take_back(PoolUserHot& hot, layout::Root root) noexcept {
   auto& user = static_cast<PoolUserState&>(hot);
   user.note_thread();
-  layout::Word& word = user.core_->word(root.index());
-  const std::uint32_t incarnation = renewed(root).incarnation();
-  const BufferWord own = BufferWord::make(incarnation, BufferState::local, user.index_);
-  std::uint64_t seen = word.load(relaxed);
-  // A scan may have found it dying.
-  while (!word.compare_exchange_weak(seen, own.word, std::memory_order_acq_rel, relaxed)) {
-  }
+  const BufferWord own = BufferWord::make(renewed(root).incarnation(), BufferState::local, user.index_);
+  if (!move_rooted(user.core_->word(root.index()), root, own)) return Buffer{Status::declared_dead};
   count_figure(user.slot->adopted);
   change_has(*user.slot, 1);
   ++user.owned_;
@@ -140,13 +148,8 @@ void free_rooted(PoolCore& pool, std::span<const Root> roots) noexcept {
 }
 
 bool renew_rooted(PoolCore& pool, Root root) noexcept {
-  layout::Word& word = pool.word(root.index());
   const BufferWord next = BufferWord::make(renewed(root).incarnation(), BufferState::shared);
-  BufferWord seen{word.load(relaxed)};
-  while (seen.incarnation() == root.incarnation() && seen.is_shared()) {
-    if (word.compare_exchange_strong(seen.word, next.word, std::memory_order_acq_rel, relaxed)) return true;
-  }
-  return false;
+  return move_rooted(pool.word(root.index()), root, next);
 }
 
 }  // namespace SAPBUF_DETAIL

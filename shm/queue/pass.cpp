@@ -51,12 +51,6 @@ std::uint32_t copy_notes(QueueCore& from, QueueCore& to, std::uint32_t block, Bl
   return count;
 }
 
-void say_of_all(const QueueCore& queue, std::uint32_t block, BlockWord word) noexcept {
-  for (std::uint32_t group = 0; group < queue.geometry().groups; ++group) {
-    queue.state(block, group).store(word.word, std::memory_order_release);
-  }
-}
-
 // Whether the block is on its way into `to`, by this participant of the other queue, and not there yet.
 bool is_on_its_way(const QueueCore& to, std::uint32_t block, std::uint32_t group, std::uint32_t owner) noexcept {
   const BlockWord seen{to.state(block, group).load(std::memory_order_acquire)};

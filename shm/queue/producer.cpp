@@ -137,6 +137,7 @@ void ProducerState::give_back(std::vector<ReservedBlock>&& blocks) noexcept {
 }
 
 Status ProducerState::release(ReservedBlock& reserved, std::uint32_t now_ms) noexcept {
+  if (!reserved.buffer_) return reserved.buffer_.status();  // moved from, or not to be had back
   RingPlace place = find_place(*core_, position_, taken_);
   position_ = place.position;
   if (place.is_full) return Status::full;
@@ -155,10 +156,10 @@ Status ProducerState::release(ReservedBlock& reserved, std::uint32_t now_ms) noe
   while (!fill_slot(*core_, place, root.index())) {
     place = find_place(*core_, place.position, taken_);
     if (place.is_full) {
-      for (std::uint32_t group = 0; group < core_->geometry().groups; ++group) {
-        core_->state(root.index(), group).store(0, std::memory_order_release);
-      }
       reserved.buffer_ = take_back(user, root);
+      if (!reserved.buffer_) return reserved.buffer_.status();
+      SAPBUF_KILL_POINT(queue_taken_back);
+      say_of_all(*core_, root.index(), {});
       return Status::full;
     }
     say_queued(*core_, root.index(), place.position, index());
@@ -196,7 +197,7 @@ std::size_t ProducerState::release(std::span<ReservedBlock> blocks, std::size_t&
     }
     raise(core_->control().tail, position_);
     wake_consumers();
-    if (core_->geometry().on_full == OnFull::drop) break;
+    if (status != Status::full || core_->geometry().on_full == OnFull::drop) break;
     status = wait_for_room(deadline_ns);
     if (status != Status::ok) break;
   }

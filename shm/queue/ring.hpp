@@ -10,6 +10,9 @@
 // others fill the position that he was about to fill, and pass by what was taken. No position is left out, and none is
 // filled twice.
 //
+// Who finds the ring full at 3. takes the buffer back first, and says none behind that: until then the queue's root keeps
+// it.
+//
 //   killed before 3. (left)     words of a block that is in no slot: recovery lets go of it
 #pragma once
 
@@ -30,12 +33,14 @@ std::uint64_t taken_by_all(const QueueCore& queue) noexcept;
 RingPlace find_place(const QueueCore& queue, std::uint64_t from, std::uint64_t& taken) noexcept;
 
 // For all groups.
+inline void say_of_all(const QueueCore& queue, std::uint32_t block, layout::BlockWord word) noexcept {
+  for (std::uint32_t group = 0; group < queue.geometry().groups; ++group) {
+    queue.state(block, group).store(word.word, std::memory_order_release);
+  }
+}
 inline void say_queued(const QueueCore& queue, std::uint32_t block, std::uint64_t position,
                        std::uint32_t owner) noexcept {
-  const layout::BlockWord queued = layout::BlockWord::make(position, 0, owner, layout::BlockState::queued);
-  for (std::uint32_t group = 0; group < queue.geometry().groups; ++group) {
-    queue.state(block, group).store(queued.word, std::memory_order_release);
-  }
+  say_of_all(queue, block, layout::BlockWord::make(position, 0, owner, layout::BlockState::queued));
 }
 
 // False: somebody else was faster.

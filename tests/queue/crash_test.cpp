@@ -287,6 +287,46 @@ BOOST_AUTO_TEST_CASE(a_block_is_not_taken_before_it_was_released_by_a_slot_that_
   BOOST_TEST(number_in(late.take().bytes()) == 11U);
 }
 
+// Somebody fills the ring's last slot when the producer has said that its block is queued there; `act` is done when it has the
+// buffer back, and the queue has not let go of it.
+void release_too_late(const Queue& queue, Producer& late, const std::function<void()>& act) {
+  ReservedBlocks block = late.reserve(1);
+  kill_point::arm(KillPoint::queue_said, [&] {
+    push_numbers(queue, 1, 1);
+    kill_point::arm(KillPoint::queue_taken_back, act);
+  });
+  if (block.release() != 0 || block.size() != 1) throw std::runtime_error("there was room");
+  fill_with(block[0].bytes(), 2);
+}
+QueueOptions one_slot() { return {.slots = 1, .block_bytes = 64, .blocks = 4}; }
+
+BOOST_AUTO_TEST_CASE(a_block_that_finds_no_place_is_its_producers_and_nobody_elses) {
+  const QueueFixture fixture{one_slot()};
+  PoolUser other{fixture.pool()};
+  std::vector<Buffer> all;
+  Producer late{fixture.queue, {.timeout = 0ms}};
+  release_too_late(fixture.queue, late, [&] {
+    while (Buffer buffer = other.acquire()) all.push_back(std::move(buffer));
+    for (const Buffer& buffer : all) fill_with(buffer.bytes(), 3);
+  });
+  BOOST_TEST(all.size() == fixture.pool().options().max_count - 2);
+  for (const Buffer& buffer : all) BOOST_TEST(number_in(buffer.bytes()) == 3U);
+  BOOST_TEST(drain(fixture.queue) == Numbers{1});
+}
+
+BOOST_AUTO_TEST_CASE(who_dies_of_taking_a_block_back_leaves_nothing) {
+  const QueueFixture fixture{one_slot()};
+  Child victim{[&](Link&) {
+    const Queue own = fixture.open_again();
+    Producer late{own, {.timeout = 0ms}};
+    release_too_late(own, late, kill_self);
+  }};
+  BOOST_TEST(victim.wait() == -SIGKILL);
+  recover(fixture.segment);
+  BOOST_TEST(drain(fixture.queue) == Numbers{1});
+  BOOST_TEST(count_free_blocks(fixture.pool()) == fixture.pool().options().max_count);
+}
+
 // It was shown to the first group of two, which is done with it when recovery comes; and there is room by then.
 BOOST_AUTO_TEST_CASE(each_group_gets_once_what_somebody_died_of_passing_on) {
   const QueueFixture fixture;

@@ -32,7 +32,7 @@
   X(queue_bit_gone) X(queue_bit_set) X(queue_buried) X(queue_described) X(queue_giving_back) X(queue_leaving) X(queue_left) X(queue_looked_away) X(queue_made)  \
   X(queue_lane_claimed) X(queue_lane_leaving) X(queue_lane_left) X(queue_lane_said) X(queue_lane_unsaid) X(queue_parked)  \
   X(queue_pass_said) X(queue_passed) X(queue_passing) X(queue_pool_made) X(queue_released) X(queue_removed) X(queue_renewed) X(queue_returned) X(queue_said)  \
-  X(queue_taken) X(queue_unsaid) X(queue_waiting) X(queue_waiting_said) X(queue_waits)  \
+  X(queue_taken) X(queue_taken_back) X(queue_unsaid) X(queue_waiting) X(queue_waiting_said) X(queue_waits)  \
   X(counter_released) X(counter_repaired) X(fuzz_pause)
 // clang-format on
 
