@@ -207,6 +207,7 @@ std::size_t ProducerState::release(std::span<ReservedBlock> blocks, std::size_t&
   gone = released;
   if (status == Status::full && core_->geometry().on_full == OnFull::drop) {
     gone = blocks.size();
+    for (ReservedBlock& dropped : blocks.subspan(released)) dropped.buffer_.release();
     count_figure(slot_->dropped, gone - released);
   }
   return released;

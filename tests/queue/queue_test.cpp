@@ -119,6 +119,29 @@ BOOST_AUTO_TEST_CASE(a_queue_that_drops_says_how_much_it_took) {
   BOOST_TEST(drain(fixture.queue) == (Numbers{0, 1, 10, 11}));
 }
 
+BOOST_AUTO_TEST_CASE(what_is_dropped_goes_back_to_the_pool_at_once) {
+  const QueueFixture fixture{{.slots = 4, .on_full = OnFull::drop, .block_bytes = 64, .blocks = 16}};
+  Producer early{fixture.queue};
+  ReservedBlocks blocks = early.reserve(4);
+  push_numbers(fixture.queue, 0, 4);
+  BOOST_TEST(blocks.release(2) == 0U);
+  BOOST_TEST(blocks.size() == 2U);
+  BOOST_TEST(count_free_blocks(fixture.pool()) == 32U - 4 - 2);
+}
+
+BOOST_AUTO_TEST_CASE(blocks_that_were_moved_are_there_once) {
+  const QueueFixture fixture;
+  Producer producer{fixture.queue};
+  ReservedBlocks blocks = producer.reserve(4);
+  BOOST_TEST(blocks.release(2) == 2U);
+  ReservedBlocks moved = std::move(blocks);
+  BOOST_TEST(blocks.empty());
+  BOOST_TEST(moved.size() == 2U);
+  blocks = std::move(moved);
+  BOOST_TEST(moved.empty());
+  BOOST_TEST(blocks.release() == 2U);
+}
+
 BOOST_AUTO_TEST_CASE(length_and_type_go_with_a_block) {
   const QueueFixture fixture;
   Producer producer{fixture.queue};

@@ -126,14 +126,14 @@ class [[nodiscard]] ReservedBlocks {
   ReservedBlocks(ReservedBlocks&& other) noexcept
       : producer_(std::exchange(other.producer_, nullptr)),
         blocks_(std::move(other.blocks_)),
-        first_(other.first_),
+        first_(std::exchange(other.first_, 0)),
         status_(std::exchange(other.status_, Status::closed)) {}
   ReservedBlocks& operator=(ReservedBlocks&& other) noexcept {
     if (this != &other) {
       let_go();
       producer_ = std::exchange(other.producer_, nullptr);
       blocks_ = std::move(other.blocks_);
-      first_ = other.first_;
+      first_ = std::exchange(other.first_, 0);
       status_ = std::exchange(other.status_, Status::closed);
     }
     return *this;
