@@ -312,10 +312,12 @@ bool ConsumerState::done(const TakenBlock& block) noexcept {
   if (is_own) {
     const Root root{core_->entry(block.block_).root.load(relaxed)};
     leave(*core_, *slot_, block.block_, group_);
+    light_fence();  // waiting: behind the block's word; who waits makes the heavy one
+    const bool is_waited_for = somebody_waits(*pool_);
     if (core_->geometry().groups == 1) {
       to_free_[to_free_count_++] = root;
-      if (to_free_count_ == to_free_.size()) free_now();
-    } else if (somebody_waits(*pool_)) {
+      if (is_waited_for || to_free_count_ == to_free_.size()) free_now();
+    } else if (is_waited_for) {
       wake_oldest_waiter(*pool_);  // its scan finds what no group keeps any more
     }
     end_claim(block, 0);

@@ -92,7 +92,7 @@ struct ConsumerState final : ForkHook {
   ConsumerPace pace_;
   std::uint32_t next_lane_ = 0;    // where the next look at lanes begins
   std::uint64_t lane_due_ms_ = 0;  // the earliest that a look at lanes found not to be due; 0: none
-  // Blocks that it is done with, and whose buffers it has not freed yet. Nobody keeps them any more: if it dies, or
+  // Blocks that it is done with, and whose buffers it has not freed yet, since nobody waits for one. Nobody keeps them any more: if it dies, or
   // does nothing for long, the pool's scan finds them.
   std::array<layout::Root, 32> to_free_;
   std::size_t to_free_count_ = 0;

@@ -93,6 +93,19 @@ BOOST_AUTO_TEST_CASE(and_a_buffer) {
   BOOST_TEST((push_number(producer, 1) == Status::ok));
 }
 
+BOOST_AUTO_TEST_CASE(and_a_buffer_of_what_is_done_with) {
+  QueueFixture fixture{{.slots = 8, .block_bytes = 64, .blocks = 2}};
+  Producer producer{fixture.queue, {.timeout = 0ms}};
+  const int descriptor = producer.event_fd();
+  Consumer consumer{fixture.queue};
+  while (push_number(producer, 1) == Status::ok) {
+  }
+  BOOST_TEST(!is_readable(descriptor));
+  while (TakenBlock block = consumer.take()) block.done();
+  BOOST_TEST(becomes_readable(descriptor));
+  BOOST_TEST((push_number(producer, 1) == Status::ok));
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace
