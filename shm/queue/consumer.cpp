@@ -141,6 +141,7 @@ bool ConsumerState::take_next(TakenBlock& taken) noexcept {
   return take_ahead(taken);
 }
 
+// Also where nothing was taken: what was parked has left the ring as well.
 void ConsumerState::tell_taken() noexcept {
   raise(core_->group(group_).head, position_);  // queue-taken
   light_fence();                                // sleep: behind the words; the sleeper makes the heavy one
@@ -170,11 +171,9 @@ Status ConsumerState::take(std::size_t up_to, std::vector<TakenBlock>& taken) no
 TakenBlock ConsumerState::take_one() noexcept {
   TakenBlock taken;
   if (why_not() != Status::ok) return taken;
-  if (take_next(taken)) {
-    tell_taken();
-  } else {
-    arm_event_fd();
-  }
+  const bool is_there = take_next(taken);
+  tell_taken();
+  if (!is_there) arm_event_fd();
   return taken;
 }
 
@@ -216,7 +215,9 @@ bool ConsumerState::has_something() noexcept {
     if (std::any_of(found.begin(), found.begin() + static_cast<std::ptrdiff_t>(count), is_in_reach)) return true;
   }
   if (core_->geometry().lanes != 0) {
-    return some_lane_can_be_taken_from() || parks_up_to_something() || some_lane_can_be_taken_from();
+    const bool is_there = some_lane_can_be_taken_from() || parks_up_to_something() || some_lane_can_be_taken_from();
+    tell_taken();
+    return is_there;
   }
   const RingLook look = look_ahead(*core_, group_, position_);
   return look.is_there && look.block < pool_->count();

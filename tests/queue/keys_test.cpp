@@ -12,6 +12,7 @@
 #include "queue/queue_core.hpp"
 #include "queue_fixture.hpp"
 #include "support/memory.hpp"
+#include "support/readable.hpp"
 
 namespace sapbuf::test {
 namespace {
@@ -129,6 +130,25 @@ BOOST_AUTO_TEST_CASE(a_busy_key_holds_up_no_other_block) {
     BOOST_TEST(block.deliveries() == 1U);
     block.done();
   }
+}
+
+// What waits for a busy key has left the ring, though who came to it has taken nothing.
+BOOST_DATA_TEST_CASE(a_producer_is_told_of_the_room_that_blocks_of_a_busy_key_leave, data::make({false, true}), waits) {
+  const KeyFixture fixture{{.slots = 4, .keys = 4, .block_bytes = 64, .blocks = 64}};
+  Consumer busy{fixture.queue}, other{fixture.queue};
+  Producer producer{fixture.queue, {.timeout = 0ms}};
+  const int descriptor = producer.event_fd();
+  push_all(fixture.queue, {101});
+  const TakenBlock held = busy.take();
+  for (std::uint64_t number = 102; push_keyed(producer, number) == Status::ok; ++number) {
+  }
+  BOOST_TEST(!is_readable(descriptor));
+  if (waits) {
+    BOOST_TEST(!other.wait_for(0s));
+  } else {
+    BOOST_TEST(!other.take());
+  }
+  BOOST_TEST(becomes_readable(descriptor));
 }
 
 BOOST_AUTO_TEST_CASE(one_that_was_put_back_for_later_keeps_its_key_waiting) {
