@@ -339,9 +339,7 @@ bool ConsumerState::retry(const TakenBlock& block) noexcept {
   if (is_own) {
     count_figure(slot_->put_back);
     const BlockWord held{block.word_};
-    const std::uint32_t lane = lane_of(*core_, block.block_);
     hand_back(block, BlockWord::make(held.position(), 0, index(), BlockState::held), kNotDelayed);
-    if (lane != kNoLane) hurry(*core_, group_, lane);
   }
   let_go_of_one();
   return is_own;

@@ -148,9 +148,13 @@ void forget_waiting(QueueCore& queue, std::uint32_t group, std::uint32_t block) 
 void settle_lanes(QueueCore& queue, std::uint32_t owner) noexcept {
   if (queue.geometry().lanes == 0) return;
   for (std::uint32_t group = 0; group < queue.geometry().groups; ++group) {
-    for_each_announced(queue, group, [&](std::uint32_t block, BlockWord) {
+    for_each_announced(queue, group, [&](std::uint32_t block, BlockWord seen) {
       const std::uint32_t lane = lane_of(queue, block);
-      if (lane != kNoLane) set_has(queue, group, lane);
+      if (lane == kNoLane) return;
+      set_has(queue, group, lane);
+      if (seen.state() == BlockState::waiting && queue.due(block, group).load(relaxed) == kNotDelayed) {
+        hurry(queue, group, lane);
+      }
     });
     for (std::uint32_t lane = 0; lane < queue.geometry().lanes; ++lane) {
       if (LaneWord{queue.lane(lane, group).load(acquire)}.is_claimed_by(owner)) release_lane(queue, group, lane, 0);

@@ -63,7 +63,7 @@ void settle_has(QueueCore& queue, std::uint32_t group, std::uint32_t lane) noexc
 // Of a block that the caller holds.
 void forget_waiting(QueueCore& queue, std::uint32_t group, std::uint32_t block) noexcept;
 
-// Recovery, behind what the dead one held: `has`, and its claims.
+// Recovery, behind what the dead one held: `has`, who is to be hurried, and its claims.
 void settle_lanes(QueueCore& queue, std::uint32_t owner) noexcept;
 bool has_claims(const QueueCore& queue, std::uint32_t owner) noexcept;
 

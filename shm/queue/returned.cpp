@@ -76,6 +76,7 @@ void give_back(QueueCore& queue, std::uint32_t block, std::uint32_t group, Block
   SAPBUF_KILL_POINT(queue_giving_back);
   if (const std::uint32_t lane = lane_of(queue, block); lane != kNoLane) {
     say_waiting(queue, group, block, held, lane);
+    if (due_ms == kNotDelayed) hurry(queue, group, lane);  // a dead letter's, which nobody has claimed
     return;
   }
   queue.state(block, group).store(held.with(BlockState::returned).word, std::memory_order_release);

@@ -488,6 +488,27 @@ BOOST_AUTO_TEST_CASE(a_dead_letter_that_is_handed_out_again_does_not_wait_for_wh
   BOOST_TEST(!consumer.take());
 }
 
+// Nor if who hands it out again dies behind the word that says so.
+BOOST_AUTO_TEST_CASE(nor_does_one_that_somebody_died_of_handing_out_again) {
+  QueueOptions options = with_keys();
+  options.max_deliveries = 2;
+  const KeyFixture fixture{options};
+  push_all(fixture.queue, {101, 102});
+  Consumer consumer{fixture.queue};
+  for (int delivery = 0; delivery < 2; ++delivery) consumer.take().put_back();
+  consumer.take().put_back_after(1h);
+  Child victim{[&](Link&) {
+    Consumer own{fixture.open_again()};
+    TakenBlocks letters = own.take_dead(1);
+    kill_point::arm(KillPoint::queue_waits, kill_self);
+    letters[0].retry();
+  }};
+  BOOST_TEST(victim.wait() == -SIGKILL);
+  BOOST_TEST(!consumer.take());
+  recover(fixture.segment);
+  BOOST_TEST(number_in(consumer.take().bytes()) == 101U);
+}
+
 BOOST_AUTO_TEST_CASE(who_dies_with_a_dead_letter_leaves_a_dead_letter) {
   const KeyFixture fixture{{.slots = 8, .max_deliveries = 1, .block_bytes = 64, .blocks = 16}};
   push_all(fixture.queue, {1});
