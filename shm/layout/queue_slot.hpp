@@ -128,23 +128,17 @@ static_assert(sizeof(DepartedParticipants) == 128 && covers(kDepartedParticipant
 
 // What the consumers of one group share.
 struct alignas(kLineBytes) QueueGroup {
+  Word look_at;  // LookAt, for blocks that were put back: see queue_word.hpp
   // No position below this has a block that the group has not taken.
   //   written by  consumers, behind what they took
   //   read by     consumers, where they begin; producers, before they look at a slot's block
   //   edge        queue-taken: release, behind the blocks' words <-> acquire
   //   crash       too low, which is harmless
   Word head;
-  // When it is worth while to look for blocks that were put back: 0 never, 1 at once, or in milliseconds of the coarse
-  // monotonic clock.
-  //   written by  who puts back, behind the block's bit, and recovery: lowered; who found none: 0, fence, one more look
-  //   read by     consumers
-  //   edge        returned (SB)
-  //   crash       too low: a look for nothing;  not lowered yet: recovery does
-  Word look_at;
   Word reserved[6];
   Event filled;  // something may be taken
 };
-inline constexpr Field kQueueGroupFields[] = {SAPBUF_FIELD(QueueGroup, head), SAPBUF_FIELD(QueueGroup, look_at),
+inline constexpr Field kQueueGroupFields[] = {SAPBUF_FIELD(QueueGroup, look_at), SAPBUF_FIELD(QueueGroup, head),
                                               SAPBUF_FIELD(QueueGroup, reserved), SAPBUF_FIELD(QueueGroup, filled)};
 static_assert(sizeof(QueueGroup) == 128 && covers(kQueueGroupFields, sizeof(QueueGroup)));
 

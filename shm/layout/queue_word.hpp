@@ -50,6 +50,17 @@
 //   read by      consumers, recovery
 //   edge         lane: release, behind the word of the block that it was claimed for <-> acquire
 //   crash        claimed by the dead: recovery frees it, behind what the dead one held
+//
+// look at
+//   63                           16 15         0
+//   +------------------------------+-----------+      when it is worth while to look for blocks that were put back: 0 never, 1 at
+//   |    when, in milliseconds     |  changes  |      once, or on the coarse monotonic clock; how often somebody put back, to tell
+//   +------------------------------+-----------+      this word from the same one later
+//   written by   who puts back, behind the block's bit, and recovery: lowered, a change more; who found none that is due:
+//                compare-exchange from what it read before, to when one is due, or never
+//   read by      consumers
+//   edge         returned: release, behind word and bit <-> acquire, before bits and words
+//   crash        too low: a look for nothing;  not lowered yet: recovery does
 #pragma once
 
 #include <sapbuf/layout/word.hpp>
@@ -129,6 +140,19 @@ struct LaneWord {
     return (word & 0xffff) == std::uint64_t{consumer} + 1;
   }
   constexpr std::uint64_t due_ms() const noexcept { return word >> 16; }
+};
+
+struct LookAt {
+  std::uint64_t word = 0;
+
+  static constexpr LookAt make(std::uint64_t when_ms, std::uint64_t changes = 0) noexcept {
+    return {when_ms << 16 | (changes & 0xffff)};
+  }
+  constexpr std::uint64_t when_ms() const noexcept { return word >> 16; }
+  constexpr std::uint64_t changes() const noexcept { return word & 0xffff; }
+  constexpr LookAt lowered_to(std::uint64_t ms) const noexcept {
+    return make(when_ms() == 0 || ms < when_ms() ? ms : when_ms(), changes() + 1);
+  }
 };
 
 static_assert(kMaxParticipants <= 1u << 10);

@@ -225,7 +225,8 @@ bool ConsumerState::has_something() noexcept {
 
 std::uint64_t ConsumerState::next_due_ns(std::uint64_t now) const noexcept {
   std::uint64_t next_ns = EventFd::kNever;
-  for (const std::uint64_t due_ms : {core_->group(group_).look_at.load(relaxed), lane_due_ms_}) {
+  for (const std::uint64_t due_ms :
+       {layout::LookAt{core_->group(group_).look_at.load(relaxed)}.when_ms(), lane_due_ms_}) {
     if (due_ms <= 1) continue;
     const std::uint64_t now_ms = now_in_ms();
     next_ns = std::min(next_ns, now + (due_ms > now_ms ? due_ms - now_ms : 1) * 1'000'000);

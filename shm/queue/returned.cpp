@@ -13,30 +13,23 @@ namespace {
 
 using layout::BlockState;
 using layout::BlockWord;
+using layout::LookAt;
 
 constexpr auto relaxed = std::memory_order_relaxed;
 
-void lower_look_at(QueueCore& queue, std::uint32_t group, std::uint64_t to) noexcept {
+// returned: release, behind word and bit. Also where it is low enough: somebody may be about to raise it.
+void lower_look_at(QueueCore& queue, std::uint32_t group, std::uint64_t to_ms) noexcept {
   layout::Word& look_at = queue.group(group).look_at;
-  std::uint64_t seen = look_at.load(relaxed);
-  while ((seen == 0 || seen > to) && !look_at.compare_exchange_weak(seen, to, std::memory_order_seq_cst, relaxed)) {
+  LookAt seen{look_at.load(relaxed)};
+  while (!look_at.compare_exchange_weak(seen.word, seen.lowered_to(to_ms).word, std::memory_order_seq_cst, relaxed)) {
   }
 }
 
 std::uint64_t when_to_look(std::uint64_t due_ms) noexcept { return std::max<std::uint64_t>(due_ms, 1); }
 
-// returned (SB): see returned.hpp.
-void give_up_bit(QueueCore& queue, std::uint32_t block, std::uint32_t group) noexcept {
-  const std::uint64_t bit = std::uint64_t{1} << block % 64;
-  queue.bits(block / 64, group).fetch_and(~bit, std::memory_order_seq_cst);
-  SAPBUF_KILL_POINT(queue_bit_gone);
-  const BlockWord seen{queue.state(block, group).load(std::memory_order_seq_cst)};
-  if (seen.state() == BlockState::returned) show_returned(queue, block, group);
-}
-
-// Calls `visit(block, word)` for each block that is returned, and gives up the bits that lead to none.
+// Calls `visit(block, word)` for each block that is returned.
 template <typename Visit>
-void for_each_returned(QueueCore& queue, std::uint32_t group, Visit visit) noexcept {
+void for_each_returned(const QueueCore& queue, std::uint32_t group, Visit visit) noexcept {
   for (std::uint64_t number = 0; number < queue.geometry().bit_words; ++number) {
     std::uint64_t set = queue.bits(number, group).load(std::memory_order_acquire);
     for (; set != 0; set &= set - 1) {
@@ -44,26 +37,9 @@ void for_each_returned(QueueCore& queue, std::uint32_t group, Visit visit) noexc
       if (block >= queue.geometry().blocks) continue;
       // queue-done: acquire.
       const BlockWord seen{queue.state(block, group).load(std::memory_order_acquire)};
-      if (seen.state() != BlockState::returned) {
-        give_up_bit(queue, block, group);
-        continue;
-      }
-      visit(block, seen);
+      if (seen.state() == BlockState::returned) visit(block, seen);
     }
   }
-}
-
-// Nothing was due: when to look again.
-void settle_look_at(QueueCore& queue, std::uint32_t group) noexcept {
-  queue.group(group).look_at.store(0, std::memory_order_seq_cst);
-  SAPBUF_KILL_POINT(queue_looked_away);
-  std::atomic_thread_fence(std::memory_order_seq_cst);
-  std::uint64_t earliest = 0;
-  for_each_returned(queue, group, [&](std::uint32_t block, BlockWord) {
-    const std::uint64_t due = when_to_look(queue.due(block, group).load(relaxed));
-    if (earliest == 0 || due < earliest) earliest = due;
-  });
-  if (earliest != 0) lower_look_at(queue, group, earliest);
 }
 
 }  // namespace
@@ -92,9 +68,15 @@ void show_returned(QueueCore& queue, std::uint32_t block, std::uint32_t group) n
 
 std::size_t find_returned(QueueCore& queue, std::uint32_t group, std::span<Returned> found) noexcept {
   const std::uint64_t now = now_in_ms();
+  layout::Word& look_at = queue.group(group).look_at;
+  std::uint64_t before = look_at.load(std::memory_order_acquire);  // returned: before bits and words
+  std::uint64_t next_ms = 0;
   std::size_t count = 0;
   for_each_returned(queue, group, [&](std::uint32_t block, BlockWord seen) {
-    if (queue.due(block, group).load(relaxed) > now) return;
+    if (const std::uint64_t due = queue.due(block, group).load(relaxed); due > now) {
+      next_ms = next_ms == 0 ? due : std::min(next_ms, due);
+      return;
+    }
     const auto is_older = [](const Returned& a, const Returned& b) {
       return layout::distance(a.seen.position(), b.seen.position()) < 0;
     };
@@ -110,12 +92,17 @@ std::size_t find_returned(QueueCore& queue, std::uint32_t group, std::span<Retur
                        found.begin() + static_cast<std::ptrdiff_t>(count));
     *place = one;
   });
-  if (count == 0) settle_look_at(queue, group);
-  return count;
+  if (count != 0) return count;
+  SAPBUF_KILL_POINT(queue_looked_away);
+  // Not if somebody put back meanwhile: then the next look tells.
+  const LookAt later = LookAt::make(next_ms, LookAt{before}.changes());
+  look_at.compare_exchange_strong(before, later.word, std::memory_order_acq_rel, relaxed);
+  return 0;
 }
 
 void forget_returned(QueueCore& queue, std::uint32_t block, std::uint32_t group) noexcept {
   queue.bits(block / 64, group).fetch_and(~(std::uint64_t{1} << block % 64), relaxed);
+  SAPBUF_KILL_POINT(queue_bit_gone);
 }
 
 }  // namespace SAPBUF_DETAIL

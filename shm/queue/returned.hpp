@@ -2,13 +2,16 @@
 // block leads to them, and says no more than that the block is worth a look; QueueGroup::look_at says whether any bit
 // is.
 //
-//   who puts back                     who takes                              who found a bit of a block that is not returned
-//   1. when it is due                 1. bits, and their blocks' words       1. the bit goes
-//   2. word = returned                2. word: returned -> held, of the      2. the word: returned? then the bit and look_at
-//   3. bit                               oldest that is due: compare-           are set once more
-//   4. look_at is lowered                exchange                            who found none that is due
-//                                     3. the bit goes                        1. look_at = 0; fence
-//                                                                            2. bits and words once more; look_at is lowered
+//   who puts back                who takes                                         who found none that is due
+//   1. when it is due            1. bits, and their blocks' words                  1. look_at is read; bits and words
+//   2. word = returned           2. word: returned -> held, of the oldest          2. look_at: compare-exchange, to when one is
+//   3. bit                          that is due: compare-exchange                     due, or never
+//   4. look_at is lowered,       3. the bit goes
+//      and says one change more
+//
+// Who found none says so of what look_at said before he looked: if somebody put back since then, he says nothing, and so he
+// hides nothing, wherever he stops. A bit goes by the consumer that holds the block, and by nobody else; one that is left leads
+// to a block that is not returned, which costs a look.
 //
 //   killed before 3. or 4.   (left) recovery of the dead sets the bits of all that is returned, and lowers look_at
 #pragma once
@@ -36,14 +39,14 @@ struct Returned {
   layout::BlockWord seen;
 };
 inline constexpr std::size_t kMostReturned = 32;
-// The oldest that are due, in order, so many at the most; also puts right what `look_at` and the bits say.
+// The oldest that are due, in order, so many at the most; where there is none, `look_at` says when to look again.
 std::size_t find_returned(QueueCore& queue, std::uint32_t group, std::span<Returned> found) noexcept;
 // Step 3 of a taker.
 void forget_returned(QueueCore& queue, std::uint32_t block, std::uint32_t group) noexcept;
 // Whether there may be some.
 inline bool is_worth_a_look(const QueueCore& queue, std::uint32_t group) noexcept {
-  const std::uint64_t look_at = queue.group(group).look_at.load(std::memory_order_acquire);
-  return look_at != 0 && (look_at == 1 || look_at <= now_in_ms());
+  const layout::LookAt look_at{queue.group(group).look_at.load(std::memory_order_acquire)};
+  return look_at.when_ms() != 0 && (look_at.when_ms() == 1 || look_at.when_ms() <= now_in_ms());
 }
 
 }  // namespace SAPBUF_DETAIL

@@ -225,7 +225,7 @@ BOOST_AUTO_TEST_CASE(the_layout_is_the_one_of_this_abi_version) {
   BOOST_TEST(stream_layout_hash() == 9935956432559634335u);
   BOOST_TEST(pool_layout_hash() == 16896461972987445783u);
   BOOST_TEST(map_layout_hash() == 15870214868646398524u);
-  BOOST_TEST(queue_layout_hash() == 14566941827921309981u);
+  BOOST_TEST(queue_layout_hash() == 5011731548704549477u);
   BOOST_TEST(cell_layout_hash() == 2623109565034457531u);
 }
 

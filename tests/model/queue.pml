@@ -7,9 +7,9 @@
  *             take      what was put back first; then the slot at the own position leads to a block: if that is queued at that
  *                       position it is held, by compare-and-swap of its word
  *             done      the word says nothing; then the buffer is free
- *             put back  the word says `returned`; then the block's bit; then the flag
- *             look      of a taker, at what was put back: a bit whose block is not returned goes, and is set once more if the
- *                       block is returned by then; where no bit is left, the flag goes, and comes back if there is a bit by then
+ *             put back  the word says `returned`; then the block's bit; then the flag, in one word with how often it was set
+ *             look      of a taker, at what was put back: the flag; then the bits, and their blocks' words; a bit goes by who has the
+ *                       block. Where none is returned the flag goes, by compare-and-swap of that word
  *             recovery  under the lock: what the dead one held is returned; the bits of all that is returned are set; what it was
  *                       about to release stands in no slot, and is let go
  * Assumed   sequential consistency: each store that somebody else decides by is a locked instruction, or stands before one of the
@@ -20,8 +20,8 @@
  *           message is done with once; nobody waits for ever; when all is quiet, nothing is left, and all buffers are free.
  * Bounds    PRODUCERS of PUSHES messages each, CONSUMERS; SLOTS; BLOCKS; PUT_BACKS in all; DEATHS.
  *
- * Each of these leaves out one step, and must fail: NO_POSITION, SLOT_FIRST, NO_LOOK_AT_TAKEN, PLAIN_SLOT, PLAIN_TAKE, BIT_FIRST,
- * FLAG_FIRST, NO_SECOND_LOOK_AT_STATE, NO_SECOND_LOOK_AT_BITS, NO_BITS_OF_OTHERS, NO_UNCOMMITTED, NO_LOOK_AT_SLOT. */
+ * Each of these leaves out one step, and must fail: NO_POSITION, SLOT_FIRST, NO_LOOK_AT_TAKEN, PLAIN_SLOT, PLAIN_TAKE,
+ * FLAG_FIRST, NO_CHANGES, BITS_GIVEN_UP, NO_BITS_OF_OTHERS, NO_UNCOMMITTED, NO_LOOK_AT_SLOT. */
 #ifndef PUSHES
 #define PUSHES 2
 #endif
@@ -40,6 +40,8 @@
 #ifndef PRODUCERS
 #define PRODUCERS 2
 #endif
+/* More than there can be of them. */
+#define CHANGES 16
 #define WATCHDOG (PRODUCERS + CONSUMERS)
 #define PARTICIPANTS (PRODUCERS + CONSUMERS + 1)
 #include "participants.pml"
@@ -60,6 +62,8 @@ byte filled_with[SLOTS];
 /* What was put back. */
 bool bit_of[BLOCKS];
 bool flag;
+byte changes;
+#define set_flag() flag = true; changes = (changes + 1) % CHANGES
 /* The pool. */
 byte local_of[BLOCKS];
 /* The slots of the registry. */
@@ -184,48 +188,43 @@ inline take(from) {
 
 /* One bit that was seen. */
 inline take_returned() {
-  LOAD(is_so = (state[b] == RETURNED));
+  LOAD(is_so = (state[b] == RETURNED); any = any || is_so);
   if
   :: is_so -> take(RETURNED)
   :: else
   fi;
-  STORE(bit_of[b] = false);
+#ifdef BITS_GIVEN_UP
   if
-  :: !has ->
-#ifndef NO_SECOND_LOOK_AT_STATE
-     LOAD(is_so = (state[b] == RETURNED));
-     if
-     :: is_so -> STORE(bit_of[b] = true); STORE(flag = true)
-     :: else
-     fi
+  :: !is_so -> STORE(bit_of[b] = false)
+  :: else
+  fi;
 #endif
+  if
+  :: has -> STORE(bit_of[b] = false)
   :: else
   fi
-}
-
-#define no_bit (!bit_of[0] && !bit_of[1] && (BLOCKS < 3 || !bit_of[BLOCKS - 1]))
-inline choose_bit() {
-  b = 0;
-  do
-  :: b < BLOCKS && !bit_of[b] -> b++
-  :: else -> break
-  od
 }
 
 inline look_at_returned() {
-  LOAD(is_so = flag; if :: is_so -> choose_bit() :: else fi);
+  LOAD(is_so = flag; seen = changes; any = false; b = 0);
   if
-  :: is_so && b < BLOCKS -> take_returned()
-  :: is_so && b == BLOCKS ->
-     STORE(flag = false);
-#ifndef NO_SECOND_LOOK_AT_BITS
+  :: is_so ->
+     do
+     :: LOAD(!has && b < BLOCKS && bit_of[b]) -> take_returned(); LOAD(if :: !has -> b++ :: else fi)
+     :: LOAD(!has && b < BLOCKS && !bit_of[b]) -> LOAD(b++)
+     :: LOAD(has || b == BLOCKS) -> break
+     od;
      if
-     :: LOAD(!no_bit) -> STORE(flag = true)
-     :: LOAD(no_bit)
-     fi
+#ifndef NO_CHANGES
+     :: !any -> STORE(if :: flag && changes == seen -> flag = false :: else fi)
+#else
+     :: !any -> STORE(flag = false)
 #endif
+     :: else
+     fi
   :: else
-  fi
+  fi;
+  LOAD(seen = 0; any = false)
 }
 
 inline look_at_ring() {
@@ -254,18 +253,13 @@ inline finish() {
 
 inline put_back() {
   LOAD(put_backs_left--);
-#ifdef BIT_FIRST
-  STORE(bit_of[b] = true);
-#endif
 #ifdef FLAG_FIRST
-  STORE(flag = true);
+  STORE(set_flag());
 #endif
   STORE(state[b] = RETURNED);
-#ifndef BIT_FIRST
   STORE(bit_of[b] = true);
-#endif
 #ifndef FLAG_FIRST
-  STORE(flag = true)
+  STORE(set_flag())
 #endif
 }
 
@@ -305,7 +299,7 @@ inline recover(whom) {
      :: b < BLOCKS -> settle_block(whom); LOAD(b++)
      :: else -> break
      od;
-     STORE(flag = true);
+     STORE(set_flag());
      /* The pool's own: what was the dead one's alone. */
      STORE(
        b = 0;
@@ -324,8 +318,8 @@ inline recover(whom) {
 #define is_over (ended == PRODUCERS && unfinished == 0)
 
 proctype consumer(byte me) {
-  byte b, h;
-  bool has, is_so;
+  byte b, h, seen;
+  bool has, is_so, any;
 
 born:
   LOAD(h = SLOTS);
@@ -352,7 +346,7 @@ born:
      fi
   od;
 killed:
-  LOAD(has = false; b = 0; h = 0; is_so = false);
+  LOAD(has = false; b = 0; h = 0; is_so = false; seen = 0; any = false);
   if
   :: dead[me] -> atomic { settled[me] -> settled[me] = false; dead[me] = false; goto born }
   :: else -> LOAD(ended_consumers++)

@@ -94,7 +94,7 @@ std::map<std::uint64_t, int> drain_all(const World& world) {
   for (std::uint32_t block = 0; block < world.queue.core()->geometry().blocks; ++block) {
     world.queue.core()->due(block, 0).store(0);
   }
-  world.queue.core()->group(0).look_at.store(1);
+  world.queue.core()->group(0).look_at.store(layout::LookAt::make(1).word);
   for (const Queue& queue : {world.queue, world.answers, world.failed()}) {
     for (const std::uint64_t number : drain(queue)) ++left[number];
   }
@@ -237,6 +237,26 @@ BOOST_AUTO_TEST_CASE(a_stopped_consumer_keeps_what_it_has_and_stops_nobody) {
   BOOST_TEST(victim.hear() == 1U);
   BOOST_TEST(victim.wait() == 0);
   BOOST_TEST(drain(fixture.queue).empty());
+}
+
+// What is put back for later, and is not due when it is looked at, is found by others when it is.
+BOOST_AUTO_TEST_CASE(who_stops_in_a_look_for_what_was_put_back_hides_nothing) {
+  const QueueFixture fixture;
+  push_numbers(fixture.queue, 7, 1);
+  Consumer consumer{fixture.queue};
+  consumer.take().put_back();  // from here on it is worth while to look
+  consumer.take().put_back_after(100ms);
+  Child victim{[&](Link&) {
+    Consumer own{fixture.open_again()};
+    kill_point::arm(KillPoint::queue_looked_away, stop_self);
+    if (own.take()) _exit(1);
+  }};
+  BOOST_TEST(victim.wait_until_stopped());
+  TakenBlocks taken = consumer.take_for(1, 5s);
+  BOOST_TEST_REQUIRE(taken.size() == 1U);
+  BOOST_TEST(number_in(taken[0].bytes()) == 7U);
+  victim.resume();
+  BOOST_TEST(victim.wait() == 0);
 }
 
 // Of those in the middle of a release, others pass the one that is stopped.
