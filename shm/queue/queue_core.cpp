@@ -29,6 +29,11 @@ std::shared_ptr<Facility> open(SegmentCore& segment, const DirectoryRecord& reco
   return std::make_shared<QueueCore>(segment, record);
 }
 
+layout::FacilityId dead_letters_in(const std::uint64_t (&choices)[layout::kChoices]) noexcept {
+  const std::optional<layout::QueueGeometry> geometry = layout::read_queue_choices(choices);
+  return geometry ? geometry->dead_letters : layout::FacilityId{};
+}
+
 }  // namespace
 
 QueueCore::QueueCore(SegmentCore& segment, const DirectoryRecord& record)
@@ -116,6 +121,6 @@ std::shared_ptr<QueueCore> open_queue(const std::shared_ptr<SegmentCore>& segmen
   return open_as<QueueCore>(segment, layout::FacilityKind::queue, name);
 }
 
-FacilityType queue_type() noexcept { return {layout::FacilityKind::queue, "queue", &open}; }
+FacilityType queue_type() noexcept { return {layout::FacilityKind::queue, "queue", &open, &dead_letters_in}; }
 
 }  // namespace SAPBUF_DETAIL

@@ -55,7 +55,7 @@ std::optional<Region> region_of(SegmentCore& core, const DirectoryEntry& entry) 
   return Region{begin, begin + most_bytes};
 }
 
-bool says_in_use(EntryLife life) noexcept {
+bool is_living(EntryLife life) noexcept {
   return life.state() == EntryState::ready || life.state() == EntryState::closing;
 }
 
@@ -64,7 +64,7 @@ std::optional<DirectoryRecord> read_entry(SegmentCore& core, std::uint32_t index
   const DirectoryEntry& entry = core.directory().entries[index];
   // directory: acquire, so that what it says is seen, and the region as it says.
   const EntryLife life{entry.life.load(std::memory_order_acquire)};
-  if (!(also_closing ? says_in_use(life) : life.state() == EntryState::ready)) return std::nullopt;
+  if (!(also_closing ? is_living(life) : life.state() == EntryState::ready)) return std::nullopt;
   DirectoryRecord record{.id = FacilityId::make(life.incarnation(), index),
                          .kind = static_cast<layout::FacilityKind>(entry.kind.load(relaxed)),
                          .name = load_text(entry.name),
@@ -161,10 +161,19 @@ DirectoryEntry* find_free(Directory& directory) noexcept {
   return nullptr;
 }
 
+// What an entry, or a plan for one, needs; 0: nothing.
+template <typename Entry>
+std::array<FacilityId, 2> needs_of(const Entry& entry) noexcept {
+  const FacilityType* const type = type_of(entry.kind);
+  const bool says_more = type != nullptr && type->also_needs != nullptr;
+  return {entry.needs, says_more ? type->also_needs(entry.choices) : FacilityId{}};
+}
+
 // Under the directory's lock: so nothing that needs it is being made meanwhile.
 void refuse_if_needed(SegmentCore& core, const Facility& facility) {
   for (const DirectoryRecord& other : directory::list(core)) {
-    if (other.needs != facility.id()) continue;
+    const auto needs = needs_of(other);
+    if (std::ranges::find(needs, facility.id()) == needs.end()) continue;
     throw Error(Errc::busy, facility.title() + " is needed by '" + other.name + "': remove that first");
   }
 }
@@ -251,14 +260,14 @@ std::vector<FacilityId> directory::list_in_use(SegmentCore& core) {
   for (std::uint32_t index = 0; index < layout::kMaxFacilities; ++index) {
     // directory: acquire, so that who opens it finds it as the entry says.
     const EntryLife life{core.directory().entries[index].life.load(std::memory_order_acquire)};
-    if (says_in_use(life)) found.push_back(FacilityId::make(life.incarnation(), index));
+    if (is_living(life)) found.push_back(FacilityId::make(life.incarnation(), index));
   }
   return found;
 }
 
 bool directory::is_in_use(SegmentCore& core, FacilityId id) noexcept {
   const EntryLife life{core.directory().entries[id.index()].life.load(std::memory_order_acquire)};
-  return says_in_use(life) && life.incarnation() == id.incarnation();
+  return life.incarnation() == id.incarnation() && is_living(life);
 }
 
 bool directory::is_ready(SegmentCore& core, FacilityId id) noexcept {
@@ -277,7 +286,8 @@ DirectoryRecord directory::make(SegmentCore& core, const FacilityPlan& plan) {
     if (find_by_name(core, plan.name)) {
       throw Error(Errc::exists, title_of(core) + " has a facility named '" + plan.name + "' already");
     }
-    if (plan.needs.word != 0 && !is_ready(core, plan.needs)) {
+    for (const FacilityId needed : needs_of(plan)) {
+      if (needed.word == 0 || is_ready(core, needed)) continue;
       throw Error(Errc::not_found, "what '" + plan.name + "' needs was removed from " + title_of(core));
     }
     DirectoryEntry* const entry = find_free(directory);

@@ -117,7 +117,11 @@ std::shared_ptr<Facility> find_facility(SegmentCore& segment, layout::FacilityId
   const std::lock_guard guard{segment.facilities_mutex()};
   auto& open = segment.facilities();
   const auto known = open.find(id.index());
-  if (known != open.end() && known->second->id() == id) return known->second;
+  if (known != open.end() && known->second->id() == id) {
+    // To who has lost the segment the entry says nothing, and there is nothing that could be another one's by now.
+    const bool is_there = directory::is_in_use(segment, id) || segment.forked() || segment.truncated();
+    return is_there ? known->second : nullptr;
+  }
   const std::optional<DirectoryRecord> record = directory::find_by_id(segment, id);
   if (!record) return nullptr;
   const FacilityType* const type = type_of(record->kind);
@@ -132,8 +136,12 @@ std::optional<std::vector<std::shared_ptr<Facility>>> all_facilities(SegmentCore
   try {
     std::vector<std::shared_ptr<Facility>> all;
     for (const layout::FacilityId id : directory::list_in_use(segment)) {
-      all.push_back(find_facility(segment, id));
-      if (all.back() == nullptr) return std::nullopt;
+      std::shared_ptr<Facility> found = find_facility(segment, id);
+      if (found != nullptr) {
+        all.push_back(std::move(found));
+      } else if (directory::is_in_use(segment, id)) {
+        return std::nullopt;
+      }
     }
     return all;
   } catch (const std::exception&) {

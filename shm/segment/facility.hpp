@@ -188,6 +188,8 @@ struct FacilityType {
   layout::FacilityKind kind;
   std::string_view name;  // for people: "stream"
   std::shared_ptr<Facility> (*open)(SegmentCore& segment, const DirectoryRecord& record);
+  // What one with these choices needs besides DirectoryRecord::needs; null where that is nothing.
+  layout::FacilityId (*also_needs)(const std::uint64_t (&choices)[layout::kChoices]) noexcept = nullptr;
 };
 
 // All of them; defined in facilities.cpp, above the layers that this one may include.

@@ -170,7 +170,9 @@ BOOST_AUTO_TEST_CASE(it_is_removed_when_nobody_uses_it_and_its_place_is_anothers
     CountingVictim victim{name};
     victim.kill();
   }
+  const layout::FacilityId removed = Counter::find(segment, "clicks")->id();
   BOOST_TEST(detail::directory::remove(*segment.core(), "clicks"));
+  BOOST_TEST((detail::find_facility(*segment.core(), removed) == nullptr));
   BOOST_TEST(error_of([&] { CounterUser(segment, "clicks", "late"); }) == Errc::not_found);
   detail::directory::make(*segment.core(), Counter::plan("more", kSmall.participants));
   BOOST_TEST(Counter::find(segment, "more")->total() == 0U);

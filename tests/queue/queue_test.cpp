@@ -275,6 +275,25 @@ BOOST_AUTO_TEST_CASE(after_so_many_deliveries_a_block_is_a_dead_letter) {
   BOOST_TEST(count_free_blocks(fixture.pool()) == 32U);
 }
 
+BOOST_AUTO_TEST_CASE(the_queue_of_dead_letters_is_removed_behind_those_that_name_it) {
+  const QueueFixture fixture{
+      {.slots = 8, .max_deliveries = 1, .dead_letters = "failed", .block_bytes = 64, .blocks = 16}};
+  const auto bury = [&](std::uint64_t number) {
+    push_numbers(fixture.queue, number, 1);
+    Consumer{fixture.queue}.take().put_back();
+  };
+  bury(5);
+  BOOST_TEST(drain(Queue::open(fixture.segment, "failed")) == numbers(5, 1));
+  const auto is_needed = [](const Error& error) {
+    return error.errc() == Errc::busy && std::string(error.what()).find("'jobs'") != std::string::npos;
+  };
+  BOOST_CHECK_EXCEPTION(Queue::remove(fixture.segment, "failed"), Error, is_needed);
+  bury(6);
+  BOOST_TEST(drain(Queue::open(fixture.segment, "failed")) == numbers(6, 1));
+  BOOST_TEST(Queue::remove(fixture.segment, "jobs"));
+  BOOST_TEST(Queue::remove(fixture.segment, "failed"));
+}
+
 BOOST_AUTO_TEST_CASE(without_a_queue_for_them_dead_letters_stay) {
   const QueueFixture fixture{{.slots = 8, .max_deliveries = 1, .block_bytes = 64, .blocks = 16}};
   push_numbers(fixture.queue, 0, 1);

@@ -61,7 +61,8 @@ struct QueueOptions {
 class Queue {
  public:
   // As Pool::create(), open(), open_or_create() and remove(); Errc::not_found also for a pool that is not there. A pool
-  // that a queue needs cannot be removed before it; the queue of its dead letters stays, and keeps the pool.
+  // that a queue needs, and the queue of its dead letters, cannot be removed before it. That queue stays, and keeps the
+  // pool.
   static Queue create(const Segment& segment, std::string_view name, const QueueOptions& options = {});
   static Queue open(const Segment& segment, std::string_view name);
   static Queue open_or_create(const Segment& segment, std::string_view name, const QueueOptions& options = {});
