@@ -373,6 +373,55 @@ BOOST_AUTO_TEST_CASE(each_group_gets_once_what_somebody_died_of_passing_on) {
   BOOST_TEST(number_in(second.take().bytes()) == 7U);
 }
 
+// What a dead consumer's slot says of the block that it was passing on leads nowhere else, whatever that is.
+BOOST_AUTO_TEST_CASE(words_of_one_who_died_of_passing_on_may_say_anything) {
+  const std::uint64_t all = ~std::uint64_t{0};
+  for (const auto& [passing, to] : std::map<std::uint64_t, std::uint64_t>{
+           {all, 0}, {32, 0}, {std::uint64_t{1} << 31, 0}, {0, all}, {1, std::uint64_t{1} << 63}, {31, 1}, {30, 63}}) {
+    const QueueFixture fixture;
+    const Queue answers = Queue::create(fixture.segment, "answers", {.pool = "jobs.blocks", .slots = 2});
+    push_numbers(fixture.queue, 7, 1);
+    Child victim{[&](Link& link) {
+      Consumer consumer{fixture.open_again()};
+      Producer producer{fixture.open_again("answers")};
+      TakenBlock block = consumer.take();
+      link.say(consumer.slot());
+      kill_point::arm(KillPoint::queue_pass_said, kill_self);
+      static_cast<void>(block.pass_to(producer));
+    }};
+    layout::QueueSlot& slot = fixture.queue.core()->slot(static_cast<std::uint32_t>(victim.hear()));
+    BOOST_TEST(victim.wait() == -SIGKILL);
+    slot.passing.store(passing);
+    if (to != 0) slot.passing_to.store(to);
+    recover(fixture.segment);
+    BOOST_TEST(drain(fixture.queue) == Numbers{7});
+    BOOST_TEST(drain(answers).empty());
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_block_whose_entry_says_another_buffer_is_not_passed_on) {
+  const QueueFixture fixture;
+  const Queue answers = Queue::create(fixture.segment, "answers", {.pool = "jobs.blocks", .slots = 2});
+  push_numbers(fixture.queue, 7, 1);
+  Consumer consumer{fixture.queue};
+  Producer producer{answers};
+  TakenBlock block = consumer.take();
+  const detail::QueueCore& core = *fixture.queue.core();
+  std::uint32_t index = 0;
+  while (core.is_none(index)) ++index;
+  layout::Word& root = core.entry(index).root;
+  const layout::Root own{root.load()};
+  for (const layout::Root wrong : {layout::Root{}, layout::Root::make(index + 1, own.incarnation()),
+                                   layout::Root::make(index, own.incarnation() + 1), layout::Root{~std::uint64_t{0}}}) {
+    root.store(wrong.word);
+    BOOST_TEST((block.pass_to(producer) == Status::corrupt));
+    BOOST_TEST(drain(answers).empty());
+  }
+  root.store(own.word);
+  BOOST_TEST((block.pass_to(producer) == Status::ok));
+  BOOST_TEST(drain(answers) == Numbers{7});
+}
+
 BOOST_AUTO_TEST_CASE(a_block_that_kills_whoever_takes_it_is_a_dead_letter_with_their_names) {
   const World world;
   push_numbers(world.queue, 7, 1);
