@@ -33,6 +33,10 @@ std::string Facility::title() const {
   return kind + " '" + segment + "/" + record_.name + "'";
 }
 
+bool Facility::has_its_place() const noexcept {
+  return directory::is_in_use(segment_, id()) || segment_.forked() || segment_.truncated();
+}
+
 void Facility::check_not_removed() const {
   if (!directory::is_ready(segment_, id())) throw_removed();
 }
@@ -118,9 +122,7 @@ std::shared_ptr<Facility> find_facility(SegmentCore& segment, layout::FacilityId
   auto& open = segment.facilities();
   const auto known = open.find(id.index());
   if (known != open.end() && known->second->id() == id) {
-    // To who has lost the segment the entry says nothing, and there is nothing that could be another one's by now.
-    const bool is_there = directory::is_in_use(segment, id) || segment.forked() || segment.truncated();
-    return is_there ? known->second : nullptr;
+    return known->second->has_its_place() ? known->second : nullptr;
   }
   const std::optional<DirectoryRecord> record = directory::find_by_id(segment, id);
   if (!record) return nullptr;

@@ -66,6 +66,9 @@ class Facility : public platform::ForkWatcher {
   // "segment 'ticks'", or "stream 'ticks/orders'": for errors.
   std::string title() const;
   bool is_current() const noexcept { return segment_.is_current() && directory::is_ready(segment_, id()); }
+  // Its place is not another one's. To who has lost the segment the directory says nothing, and there is nothing that could
+  // be another one's by now.
+  bool has_its_place() const noexcept;
   // Throws Errc::not_found once it was removed from its segment.
   void check_not_removed() const;
   [[noreturn]] void throw_removed() const;

@@ -71,13 +71,13 @@ void SegmentLock::throw_not_held(const std::string& title, const char* what) con
 }
 
 void MaintenanceLock::look_if_removed() noexcept {
-  if (!*this || directory::is_in_use(facility_.segment(), facility_.id())) return;
+  if (!*this || facility_.has_its_place()) return;
   is_removed_ = true;
   unlock();
 }
 
 void MaintenanceLock::throw_not_held() const {
-  if (is_removed_) throw Error(Errc::not_found, facility_.title() + " was removed");
+  if (is_removed_) facility_.throw_removed();
   SegmentLock::throw_not_held(facility_.title(), "the maintenance lock");
 }
 
