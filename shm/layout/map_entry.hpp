@@ -92,11 +92,11 @@ constexpr std::uint64_t entry_bytes_for(std::uint64_t key_bytes) noexcept {
 }
 static_assert(entry_bytes_for(24) == 64 && entry_bytes_for(kMaxKeyBytes) == 320);
 
-// A place of the index, which is probed from the hash's place on, one after the other, up to one that was never used.
+// A place of the index, which is probed from the hash's place on, one after the other, up to one that is unused.
 //
 //   63              32 31                   0
 //   +-----------------+---------------------+
-//   |  upper hash     |  entry + 1          |      0: never used; all ones: its key is gone
+//   |  upper hash     |  entry + 1          |      0: unused; all ones: its key is gone
 //   +-----------------+---------------------+
 //
 //   written by   who inserts or erases, under the map's lock; recovery, under it

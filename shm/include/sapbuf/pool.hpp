@@ -421,7 +421,7 @@ class PoolUser {
     return accept(user, detail::acquire_slow(user));
   }
   // Waits for one: also timeout, stopped. Those who wait are served in the order in which they came; with size classes, the
-  // oldest one goes before all others, and each before those who want the same class later. A wait runs recovery by itself.
+  // oldest one that is not stopped goes first, and each before those who want its class later. A wait runs recovery by itself.
   Buffer acquire_for(std::chrono::nanoseconds timeout) noexcept {
     return user_ == nullptr ? Buffer{} : detail::acquire_for(*user_, timeout);
   }
