@@ -55,7 +55,8 @@ File File::create(const std::string& path, bool overwrite) {
   return file;
 }
 
-File::File(File&& other) noexcept : fd_(std::exchange(other.fd_, -1)), path_(std::move(other.path_)), is_new_(other.is_new_) {}
+File::File(File&& other) noexcept
+    : fd_(std::exchange(other.fd_, -1)), path_(std::move(other.path_)), is_new_(other.is_new_) {}
 
 File::~File() {
   if (fd_ >= 0) ::close(fd_);
