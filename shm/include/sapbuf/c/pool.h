@@ -107,9 +107,9 @@ SAPBUF_C_API SAPBUF_CHECKED sapbuf_status sapbuf_pool_user_open(sapbuf_pool* poo
                                                                 sapbuf_pool_user** user) SAPBUF_NOEXCEPT;
 /* It detaches now, or when the last of its buffers goes. */
 SAPBUF_C_API void sapbuf_pool_user_close(sapbuf_pool_user* user) SAPBUF_NOEXCEPT;
-/* As sapbuf_writer_event_fd(): readable when there may be a buffer, until the pool is found exhausted; from then on this
-   user is one of those who wait, and what it is given is kept for its next acquisition; with size classes it is told
-   of what others let go of, and has no turn before those who wait. */
+/* As sapbuf_writer_event_fd(): readable when there may be a buffer, until the pool is found exhausted; and every 100 ms, or
+   second, for what nobody tells of. From then on this user is one of those who wait, and what it is given is kept for its
+   next acquisition; with size classes it is told of what others let go of, and has no turn before those who wait. */
 SAPBUF_C_API int sapbuf_pool_user_event_fd(sapbuf_pool_user* user) SAPBUF_NOEXCEPT;
 /* Index in the registry; all ones for NULL. */
 SAPBUF_C_API uint32_t sapbuf_pool_user_slot(const sapbuf_pool_user* user) SAPBUF_NOEXCEPT;
