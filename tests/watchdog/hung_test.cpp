@@ -46,8 +46,9 @@ struct Scene {
 
   ParticipantSnapshot hung() const { return inspect(segment, {.hung_after = options.hung_after}).participants.at(0); }
   HungParticipant act(const ParticipantSnapshot& on) const {
+    tools::KilledProcesses killed;
     Descriptor process;
-    return act_on_hung(segment, options, on, process);
+    return act_on_hung(segment, options, on, killed, process);
   }
   bool lives() { return inspect(segment).participants.size() == 1 && reader.running(); }
 
@@ -123,8 +124,9 @@ BOOST_AUTO_TEST_CASE(a_watchdog_without_the_right_to_kill_says_so) {
   Child unprivileged{[&](Link&) {
     require(::setgid(kNobody) == 0 && ::setuid(kNobody) == 0, "cannot become another user");
     const Segment own = Segment::open(scene.name);
+    tools::KilledProcesses killed;
     Descriptor process;
-    const HungParticipant result = act_on_hung(own, scene.options, seen, process);
+    const HungParticipant result = act_on_hung(own, scene.options, seen, killed, process);
     require(!result.killed && result.action.find("Permission denied") != std::string::npos, result.action);
   }};
   BOOST_TEST(unprivileged.wait() == 0);
