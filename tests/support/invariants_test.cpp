@@ -242,7 +242,7 @@ const Break kBreaks[] = {
      }},
     {"is behind the last one", kPer, kBlock, [](Victim& v) { v.core().head().journal[1].number = 1; }},
     {"but the journal has", kPer, kBlock, [](Victim& v) { v.core().head().recoveries = 1; }},
-    {"sleepers", kPer, kBlock, [](Victim& v) { v.control().data.reserved_0 = 2; }},
+    {"nothing stands", kPer, kBlock, [](Victim& v) { v.control().data.reserved_0 = 2; }},
     {"high_slot is", kPer, kBlock, [](Victim& v) { v.registry().high_slot = 9; }},
     {"the maintenance lock is held", kPer, kBlock,
      [](Victim& v) { BOOST_TEST(v.core().segment().locks().try_lock(layout::kMaintenanceLocks)); }},

@@ -312,10 +312,10 @@ test_a_recorder_without_a_file_leaves_the_stream_as_it_was() {
   equal "$(status '.facilities[0] | [.awaits_first_reader, (.durable_readers | length)] | tostring')" '[true,0]'
   # And what fails at the stream leaves no file, and the one that was there.
   expect "$done" "$sapbuf" create "$stream/plain"
-  expect "$failure" "$sapbuf" record "$stream/plain" "$directory/new" --durable --name audit
+  expect "$usage" "$sapbuf" record "$stream/plain" "$directory/new" --durable --name audit
   said 'durable-readers'
   [[ ! -e $directory/new ]] || die 'an empty file was left behind'
-  expect "$failure" "$sapbuf" record "$stream/plain" "$directory/file" --force --durable --name audit
+  expect "$usage" "$sapbuf" record "$stream/plain" "$directory/file" --force --durable --name audit
   equal "$(cat "$directory/file")" precious
 }
 
