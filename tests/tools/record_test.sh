@@ -102,7 +102,7 @@ test_killed_in_the_middle_it_leaves_a_beginning() {
     expect "$done" "$sapbuf" create "$stream" --slab-bytes 1MiB
     start_attached recorder "$sapbuf" record "$stream" "$directory/file" --name recorder
     start feed "$sapbuf" pub "$stream" "$directory/in"
-    has_begun() { (($(stat --format=%s "$directory/file") > round * 500000)); }
+    has_begun() { (($(stat --format=%s "$directory/file") > round * 500000 && $(info .messages) > 0)); }
     eventually has_begun
     kill_hard recorder
     expect "$done" "$watchdog" --once "$stream"
