@@ -11,6 +11,7 @@
 
 #include <sapbuf/detail/kill_point.hpp>
 
+#include "segment/event.hpp"
 #include "support/child.hpp"
 #include "support/every_stream.hpp"
 #include "support/main_stream.hpp"
@@ -146,6 +147,18 @@ BOOST_DATA_TEST_CASE(a_message_that_death_held_up_makes_it_readable, data::make(
     BOOST_TEST(becomes_readable(descriptor));
     BOOST_TEST(texts(reader).size() == 1U);
   }
+}
+
+// Also once somebody waits again: who slept before that learns of the wake by the word alone.
+BOOST_AUTO_TEST_CASE(a_wake_leaves_another_word_for_good) {
+  layout::Event event{};
+  const detail::SleepTicket before{event, false, true};
+  BOOST_TEST(event.is_awaited());
+  detail::wake_sleepers(event);
+  BOOST_TEST(!event.is_awaited());
+  const detail::SleepTicket behind{event, false, true};
+  BOOST_TEST(behind.word() != before.word());
+  BOOST_TEST(event.wakes() == 1U);
 }
 
 // Killed or stopped where the wake is said, and nobody was woken yet: whoever wakes later is heard.
