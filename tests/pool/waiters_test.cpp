@@ -191,6 +191,20 @@ BOOST_DATA_TEST_CASE(who_serves_may_be_killed,
   recover(fixture.segment);
   BOOST_TEST(count_acquirable(fixture.pool) == 1U);
 }
+// The waiter stops where it waits; the holder, once it may let go, where it serves. Then the waiter goes on, and says so; then
+// both come to their end.
+template <typename Serving>
+void let_waiter_go_on_first(Serving& holder, Child& waiter) {
+  BOOST_TEST(waiter.wait_until_stopped());
+  holder.say(1);
+  BOOST_TEST(holder.wait_until_stopped());
+  waiter.resume();
+  BOOST_TEST(waiter.hear() == 1U);
+  holder.resume();
+  BOOST_TEST(holder.wait() == 0);
+  waiter.say(1);
+  BOOST_TEST(waiter.wait() == 0);
+}
 
 // Or stopped: whoever waits goes on waiting, and has it in the end, or leaves it to his next call.
 BOOST_AUTO_TEST_CASE(who_serves_may_be_stopped) {
@@ -210,15 +224,7 @@ BOOST_AUTO_TEST_CASE(who_serves_may_be_stopped) {
     stop.store(false);
     if (!own.acquire_for(kForEver)) throw std::runtime_error("it got none");
   }};
-  BOOST_TEST(waiter.wait_until_stopped());
-  holder.say(1);
-  BOOST_TEST(holder.wait_until_stopped());
-  waiter.resume();
-  BOOST_TEST(waiter.hear() == 1U);
-  holder.resume();
-  BOOST_TEST(holder.wait() == 0);
-  waiter.say(1);
-  BOOST_TEST(waiter.wait() == 0);
+  let_waiter_go_on_first(holder, waiter);
   BOOST_TEST(count_acquirable(fixture.pool) == 1U);
 }
 
@@ -241,15 +247,7 @@ BOOST_AUTO_TEST_CASE(what_one_was_about_to_be_given_comes_to_his_next_wait) {
     });
     if (!own.acquire_for(kPatience)) throw std::runtime_error("it got none");
   }};
-  BOOST_TEST(waiter.wait_until_stopped());
-  holder.say(1);
-  BOOST_TEST(holder.wait_until_stopped());
-  waiter.resume();
-  BOOST_TEST(waiter.hear() == 1U);
-  holder.resume();
-  BOOST_TEST(holder.wait() == 0);
-  waiter.say(1);
-  BOOST_TEST(waiter.wait() == 0);
+  let_waiter_go_on_first(holder, waiter);
   BOOST_TEST(count_acquirable(fixture.pool) == 1U);
 }
 
