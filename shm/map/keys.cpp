@@ -31,9 +31,9 @@ constexpr std::uint64_t kMostGrowth = std::uint64_t{4} << 20;  // at once, in by
 std::optional<std::uint32_t> MapWriterState::claim_free_entry(std::uint32_t place) {
   layout::MapControl& control = core_->control();
   passed_over_.reset();
-  const std::uint32_t entries = core_->entries();
+  looked_among_ = core_->entries();
   std::uint32_t used = core_->used_entries();
-  while (used < entries) {
+  while (used < looked_among_) {
     const std::uint32_t unused = used++;
     // Before the claim: nobody comes back to one that is left claimed.
     control.used.store(used, std::memory_order_release);
@@ -78,6 +78,8 @@ Status MapWriterState::grow(std::uint64_t deadline_ns) {
   layout::Word& there = core_->control().entries;
   std::uint64_t seen = there.load(std::memory_order_acquire);
   const std::uint64_t most_keys = core_->reach();  // what it made beyond that would be of no use to it
+  // Others may have had what they made, and given it back: whether it is full by now only the next look can say.
+  if (core_->entries() > looked_among_) return Status::ok;
   if (seen >= most_keys) return Status::full;
   if (geometry.entries_in(core_->bytes()) <= seen) {
     const std::uint64_t most = std::max<std::uint64_t>(kMostGrowth / geometry.entry_bytes, 1);
@@ -90,7 +92,7 @@ Status MapWriterState::grow(std::uint64_t deadline_ns) {
   // growth: release, behind the region's own.
   while (seen < grown && !there.compare_exchange_weak(seen, grown, std::memory_order_acq_rel)) {
   }
-  return core_->entries() > core_->used_entries() ? Status::ok : Status::full;
+  return core_->entries() > looked_among_ ? Status::ok : Status::full;
 }
 
 // Those that the dead had claimed are free, or lead to their keys, behind recovery.

@@ -90,7 +90,7 @@ struct MapWriterState final : ForkHook {
   // Behind `full`, without the map's lock. ok: there may be an entry by now.
   Status make_room(bool& recovered, std::uint64_t deadline_ns);
   bool others_claim() const noexcept;
-  // full: it has as many entries as it may.
+  // ok: there are more entries than claim_free_entry() looked among; full: it has as many as it may.
   Status grow(std::uint64_t deadline_ns);
   Status extend(std::uint64_t bytes, std::uint64_t deadline_ns);
   // Takes the map's lock for one call, and gives what that gives.
@@ -120,6 +120,7 @@ struct MapWriterState final : ForkHook {
   const std::byte* values_ = nullptr;
   layout::ValuePlaces places_;
   std::optional<Claimed> claimed_;
+  std::uint32_t looked_among_ = 0;            // as many entries, by the last look for a free one
   std::optional<std::uint32_t> passed_over_;  // a free entry that somebody else had claimed, where there was no other
   // For a value that could not be made larger with its entry claimed: the next update of that key waits for it.
   struct Unmet {

@@ -286,6 +286,26 @@ BOOST_AUTO_TEST_CASE(a_writer_that_is_stopped_before_its_claim_writes_no_other_k
   BOOST_TEST(broken_map_invariant(fixture.map) == "");
 }
 
+// While it makes room others have all of that, and give it back: it is told of no map that is full.
+BOOST_AUTO_TEST_CASE(a_writer_that_is_stopped_while_it_makes_room_gets_what_is_free) {
+  const MapFixture fixture{{.keys = 1, .max_keys = 16, .value_bytes = 64, .key_bytes = 8, .values = 32}};
+  MapWriter writer{fixture.map};
+  BOOST_TEST((writer.insert(0, "v") == Status::ok));
+  Child stopped{[&](Link& link) {
+    MapWriter own{fixture.open_again()};
+    kill_point::arm(KillPoint::map_grown, stop_self);
+    link.say(own.insert(1, "v") == Status::ok ? 1 : 0);
+  }};
+  BOOST_TEST(stopped.wait_until_stopped());
+  for (int key = 2; key < 17; ++key) BOOST_TEST((writer.insert(key, "v") == Status::ok));
+  BOOST_TEST((writer.insert(17, "v") == Status::full));
+  BOOST_TEST((writer.erase(2) == Status::ok));
+  stopped.resume();
+  BOOST_TEST(stopped.hear() == 1U);
+  BOOST_TEST(fixture.map.size() == 16U);
+  BOOST_TEST(broken_map_invariant(fixture.map) == "");
+}
+
 // An entry that never had a key, claimed by who died before it got one, is in nobody's way.
 BOOST_AUTO_TEST_CASE(who_dies_with_a_fresh_entry_makes_no_map_grow) {
   const MapFixture fixture{{.keys = 4, .max_keys = 64, .value_bytes = 64, .key_bytes = 8}};
