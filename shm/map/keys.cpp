@@ -182,9 +182,10 @@ void MapWriterState::remove_key(const Claimed& had) noexcept {
   layout::MapControl& control = core_->control();
   if (layout::Word* const place = find_place(*core_, had.entry)) give_up_place(*core_, *place);
   SAPBUF_KILL_POINT(map_gone);
+  // Before the entry is free: they are never counted to be more than there are, or a free entry would not be looked for.
+  control.keys.store(control.keys.load(relaxed) - 1, relaxed);
   core_->entry(had.entry).life.store(had.life.freed().word, std::memory_order_release);
   SAPBUF_KILL_POINT(map_entry_freed);
-  control.keys.store(control.keys.load(relaxed) - 1, relaxed);
   control.free_entry.store(had.entry, relaxed);
 }
 

@@ -286,6 +286,19 @@ BOOST_AUTO_TEST_CASE(a_writer_that_is_stopped_before_its_claim_writes_no_other_k
   BOOST_TEST(broken_map_invariant(fixture.map) == "");
 }
 
+// What free entries are looked for by is never more than there is.
+BOOST_AUTO_TEST_CASE(who_dies_while_it_erases_leaves_no_key_that_is_counted) {
+  const MapFixture fixture{{.keys = 4, .value_bytes = 64}};
+  Child victim{[&](Link&) {
+    MapWriter own{fixture.open_again()};
+    if (own.insert("k", "v") != Status::ok) throw std::runtime_error("not inserted");
+    kill_point::arm(KillPoint::map_entry_freed, kill_self);
+    static_cast<void>(own.erase("k"));
+  }};
+  BOOST_TEST(victim.wait() == -SIGKILL);
+  BOOST_TEST(fixture.map.size() == 0U);
+}
+
 // While it makes room others have all of that, and give it back: it is told of no map that is full.
 BOOST_AUTO_TEST_CASE(a_writer_that_is_stopped_while_it_makes_room_gets_what_is_free) {
   const MapFixture fixture{{.keys = 1, .max_keys = 16, .value_bytes = 64, .key_bytes = 8, .values = 32}};
