@@ -18,11 +18,11 @@ bool MapReaderState::wait(layout::Event& event, std::chrono::milliseconds timeou
   const platform::Uncancellable to_its_end;
   const std::uint64_t deadline_ns = platform::deadline_after(saturated<std::chrono::nanoseconds>(timeout));
   for (;;) {
+    if (closed || why_not() != Status::ok) return false;
     if (has_changed()) return true;
     const SleepTicket ticket{event, false, full_fences_};
     if (has_changed()) return true;
     const std::uint64_t now = platform::monotonic_ns();
-    if (closed || why_not() != Status::ok) return false;
     if (now >= deadline_ns) {
       if (event_fd_ != nullptr) event_fd_->arm(event, Wakers::use_full_fences, has_changed);
       return false;

@@ -409,12 +409,6 @@ BOOST_AUTO_TEST_CASE(growth_is_waited_for_as_long_as_the_writer_says) {
   BOOST_TEST(broken_map_invariant(fixture.map) == "");
 }
 
-// Its slot names a life that nobody has: whoever looks takes the participant for dead, and settles it.
-void declare_dead(const Segment& segment, std::uint32_t slot) {
-  segment.core()->participant(slot).life.store(layout::kLifeLocks + 1);
-  BOOST_TEST_REQUIRE(recover(segment).dead.size() == 1U);
-}
-
 // A writer is a user of the pool, too, and has its drafts in buffers of that one's.
 BOOST_DATA_TEST_CASE(a_draft_whose_buffer_is_anothers_is_not_flipped, data::make({"flip", "insert", "transaction"}),
                      how) {

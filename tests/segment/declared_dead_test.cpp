@@ -17,12 +17,6 @@ SegmentOptions small(Order order, std::uint32_t participants, OnFull on_full = O
   return {.slab_bytes = 4096, .order = order, .on_full = on_full, .participants = participants};
 }
 
-// Its slot names a life that nobody has: whoever looks takes the participant for dead, and settles it.
-void declare_dead(const Segment& segment, std::uint32_t slot) {
-  participant(segment, slot).life.store(layout::kLifeLocks + 1);
-  BOOST_TEST_REQUIRE(recover(segment).dead.size() == 1U);
-}
-
 BOOST_AUTO_TEST_SUITE(declared_dead)
 
 BOOST_DATA_TEST_CASE(a_writer_is_told_at_its_next_message, data::make(kOrders), order) {

@@ -3,6 +3,8 @@
 #include <cstdlib>
 #include <stdexcept>
 
+#include "support/main_stream.hpp"
+
 namespace sapbuf {
 
 std::ostream& operator<<(std::ostream& out, Order order) { return out << to_string(order); }
@@ -40,6 +42,11 @@ std::string message_of(const std::function<void()>& call) {
     return error.what();
   }
   return {};
+}
+
+void declare_dead(const Segment& segment, std::uint32_t slot) {
+  participant(segment, slot).life.store(layout::kLifeLocks + 1);
+  if (recover(segment).dead.size() != 1) throw std::runtime_error("nobody was taken for dead");
 }
 
 Ledger ledger_of(const Segment& segment, std::uint32_t slot) {

@@ -43,6 +43,9 @@ inline bool is_proof_of_death(std::string_view proof) { return proof == "ofd-loc
 
 // The generation that the cursor is in.
 inline std::uint64_t generation_of(const Segment& segment) { return inspect(segment).generation; }
+// Its slot names a life that nobody has: whoever looks takes the participant for dead, and settles it. Throws if that
+// was not so.
+void declare_dead(const Segment& segment, std::uint32_t slot);
 // The ledger of the participant in that slot.
 Ledger ledger_of(const Segment& segment, std::uint32_t slot);
 

@@ -175,8 +175,12 @@ class [[nodiscard]] MapValue {
   }
   [[gnu::always_inline]] void release() noexcept {
     if (reader_ == nullptr) return;
-    // pool-free: release, behind the last use.
-    reader_->slot->guards[guard_].store(0, std::memory_order_release);
+    // Of one that was taken for dead, or forked, the guards are another's.
+    layout::MapSlot& slot = *reader_->slot;
+    if (slot.tenure.load(std::memory_order_relaxed) == reader_->tenure) [[likely]] {
+      // pool-free: release, behind the last use.
+      slot.guards[guard_].store(0, std::memory_order_release);
+    }
     reader_->free_guards |= std::uint32_t{1} << guard_;
     if (reader_->closed) [[unlikely]]
       detail::leave_behind_value(*reader_);
