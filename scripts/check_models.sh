@@ -262,7 +262,7 @@ list_mutations() {
   done
   without map_read NO_SETTLING
   for step in NO_CLAIM NO_LOOK_AT_LIFE; do without map_claim "$step" -DDEATHS=0; done
-  for step in CLAIMED_BEFORE_SAID NO_CLAIM_SETTLED NO_ENTRY_SETTLED LIFE_FREED_FIRST INDEX_BEFORE_KEY UNSAID_FIRST; do
+  for step in CLAIMED_BEFORE_SAID NO_CLAIM_SETTLED NO_ENTRY_SETTLED ALIVE_BEFORE_INDEX UNSAID_FIRST; do
     without map_claim "$step"
   done
   without map_claim CLAIM_RELEASED_FIRST -DDEATHS=2

@@ -69,7 +69,7 @@ struct MapEntry {
   //   read by     who looks for a key, before and behind the key; writers, once they have the claim; inspect
   //   edge        key: release, behind the key's words <-> acquire; a release fence behind `free`, before they change <->
   //               acquire fence, this again
-  //   crash       used, and not in the index, or without a value: recovery frees it
+  //   crash       in the index, and free; or used, and not in the index, or without a value: recovery frees it
   Word life;
   // The key's hash, and its bytes; behind these, the key.
   //   written by  who inserts it, while the entry is free, with the claim, under the map's lock

@@ -38,14 +38,14 @@ bool MapWriterState::try_claim(std::uint32_t number, std::uint32_t place) noexce
   slot_->claiming[place].store(number + 1, std::memory_order_release);
   SAPBUF_KILL_POINT(map_announced);
   std::uint64_t nobody = 0;
-  const bool claimed = claim.compare_exchange_strong(nobody, own_claim_.word, std::memory_order_seq_cst, relaxed);
+  const bool claimed = claim.compare_exchange_strong(nobody, own_claim_.word, std::memory_order_acq_rel, relaxed);
   if (!claimed) slot_->claiming[place].store(0, std::memory_order_release);
   SAPBUF_KILL_POINT(map_claimed);
   return claimed;
 }
 
-Status MapWriterState::claim(std::uint32_t number, std::uint64_t hash, std::uint64_t deadline_ns,
-                             std::uint32_t place) noexcept {
+Status MapWriterState::claim(const Wanted& wanted, std::uint64_t deadline_ns, std::uint32_t place) noexcept {
+  const std::uint32_t number = wanted.entry;
   if (slot_->claiming[place].load(relaxed) != 0) return Status::already_reserved;
   for (int spins = 0; spins < kSpins; ++spins) {
     if (try_claim(number, place)) return Status::ok;
@@ -54,8 +54,10 @@ Status MapWriterState::claim(std::uint32_t number, std::uint64_t hash, std::uint
   const platform::Uncancellable to_its_end;
   count_figure(slot_->waits);
   for (;;) {
-    const SleepTicket ticket{core_->event_of(hash), false, full_fences_};
+    const SleepTicket ticket{core_->event_of(wanted.hash), true, full_fences_};
     if (try_claim(number, place)) return Status::ok;
+    // key: acquire, before the index is asked anew.
+    if (core_->entry(number).life.load(std::memory_order_acquire) != wanted.life.word) return Status::version_changed;
     if (const Status status = why_stop_waiting(deadline_ns); status != Status::ok) return status;
     SAPBUF_KILL_POINT(map_waiting);
     registry::beat(core_->segment().participant(index()));
@@ -91,7 +93,9 @@ Status MapWriterState::claim_key(const PackedKey& key, std::uint64_t deadline_ns
   for (int tried = 0; tried < kTries; ++tried) {
     const std::optional<FoundKey> found = find_key(*core_, key);
     if (!found) return Status::not_found;
-    if (const Status status = claim(found->entry, key.hash, deadline_ns); status != Status::ok) return status;
+    const Status claimed = claim({found->entry, found->life, key.hash}, deadline_ns);
+    if (claimed == Status::version_changed) continue;
+    if (claimed != Status::ok) return claimed;
     claimed_ = read_claimed(found->entry, found->life, key.hash);
     if (claimed_) return Status::ok;
     release_claim({.entry = found->entry, .life = found->life, .version = 0, .value = {}, .hash = key.hash}, 0);
@@ -112,15 +116,15 @@ void MapWriterState::release_claim(const Claimed& had, std::uint32_t place) noex
   if (forked_) return;
   std::uint64_t own = own_claim_.word;
   SAPBUF_KILL_POINT(map_unclaimed);
-  // claim: release, behind all that was done;  sleep: seq_cst, before the look at who sleeps.
-  core_->entry(had.entry).claim.compare_exchange_strong(own, 0, std::memory_order_seq_cst, relaxed);
+  // claim: release, behind all that was done.
+  core_->entry(had.entry).claim.compare_exchange_strong(own, 0, std::memory_order_release, relaxed);
   SAPBUF_KILL_POINT(map_released);
   if (attachment_.is_current()) slot_->claiming[place].store(0, std::memory_order_release);
   wake(had.hash);
 }
 
 void MapWriterState::wake(std::uint64_t hash) noexcept {
-  std::atomic_thread_fence(std::memory_order_seq_cst);
+  light_fence();  // sleep (SB): behind the change; who sleeps makes the heavy one
   for (layout::Event* const event : {&core_->event_of(hash), &core_->control().changed}) {
     if (event->is_awaited()) wake_sleepers(*event);
   }

@@ -36,8 +36,8 @@ void count_keys_anew(MapCore& map) {
 void settle_entry(MapCore& map, std::uint32_t number) {
   layout::MapEntry& entry = map.entry(number);
   const KeyLife life{entry.life.load(relaxed)};
-  layout::Word* const place = life.is_used() ? find_place(map, number) : nullptr;
-  if (place == nullptr || entry.value.load(relaxed) == 0) {
+  layout::Word* const place = find_place(map, number);
+  if (!life.is_used() || place == nullptr || entry.value.load(relaxed) == 0) {
     entry.value.store(0, std::memory_order_release);
     if (place != nullptr) give_up_place(map, *place);
     SAPBUF_KILL_POINT(map_gone);

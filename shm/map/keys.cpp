@@ -1,11 +1,14 @@
 // Keys that come and go: under the map's lock, with the entry claimed.
 //
 //   insert                                            erase
-//   1. an entry that is free, and nobody's            1. version_floor: what the key had, or more
+//   1. an entry that is free, and nobody's            1. version_floor: what the key had, or more; a key less
 //   2. key; the value, as in flip.cpp                 2. no value           killed here: recovery goes on
-//   3. life = used                                    3. its place is gone
-//   4. the place in the index                         4. life = free
+//   3. the place in the index                         3. its place is gone
+//   4. life = used: it is there                       4. life = free
 //      killed before: recovery takes it all back
+//   5. a key more
+//
+// Keys are never counted to be more than there are with a value: a free entry is looked for where there may be one.
 #include <algorithm>
 
 #include <sapbuf/detail/kill_point.hpp>
@@ -44,7 +47,12 @@ std::optional<std::uint32_t> MapWriterState::claim_free_entry(std::uint32_t plac
   const bool may_be_free = control.keys.load(relaxed) < used;
   for (std::uint32_t looked = 0; may_be_free && looked < used; ++looked) {
     const auto number = static_cast<std::uint32_t>((first + looked) % used);
-    if (KeyLife{core_->entry(number).life.load(relaxed)}.is_used()) continue;
+    const layout::MapEntry& entry = core_->entry(number);
+    if (KeyLife{entry.life.load(relaxed)}.is_used()) {
+      // Half erased, by somebody dead: who lives has the lock for all of it.
+      if (entry.value.load(relaxed) == 0) passed_over_ = number;
+      continue;
+    }
     if (try_claim(number, place)) {
       control.free_entry.store(number + 1, relaxed);
       return number;
@@ -60,17 +68,16 @@ bool MapWriterState::others_claim() const noexcept {
   });
 }
 
-Status MapWriterState::extend(std::uint64_t bytes, std::uint64_t deadline_ns) {
-  for (;;) {
-    try {
-      core_->grow(bytes, kPatience);
-      return Status::ok;
-    } catch (const Error& error) {
-      if (error.errc() != Errc::busy) throw;
-    }
-    if (const Status status = why_stop_waiting(deadline_ns); status != Status::ok) return status;
-    registry::beat(core_->segment().participant(index()));
+// False: a live process has the directory's lock.
+bool MapWriterState::extend(std::uint64_t bytes) {
+  try {
+    core_->grow(bytes, kPatience);
+    return true;
+  } catch (const Error& error) {
+    if (error.errc() != Errc::busy) throw;
   }
+  registry::beat(core_->segment().participant(index()));
+  return false;
 }
 
 Status MapWriterState::grow(std::uint64_t deadline_ns) {
@@ -84,8 +91,7 @@ Status MapWriterState::grow(std::uint64_t deadline_ns) {
   if (geometry.entries_in(core_->bytes()) <= seen) {
     const std::uint64_t most = std::max<std::uint64_t>(kMostGrowth / geometry.entry_bytes, 1);
     const std::uint64_t more = std::clamp<std::uint64_t>(seen / 4, 1, most);
-    const Status status = extend(geometry.bytes_with(std::min(seen + more, most_keys)), deadline_ns);
-    if (status != Status::ok) return status;
+    if (!extend(geometry.bytes_with(std::min(seen + more, most_keys)))) return why_stop_waiting(deadline_ns);
   }
   SAPBUF_KILL_POINT(map_grown);
   const std::uint64_t grown = std::min(geometry.entries_in(core_->bytes()), most_keys);
@@ -95,19 +101,25 @@ Status MapWriterState::grow(std::uint64_t deadline_ns) {
   return core_->entries() > looked_among_ ? Status::ok : Status::full;
 }
 
-// Those that the dead had claimed are free, or lead to their keys, behind recovery.
+// Those that the dead had claimed are free, or lead to their keys, behind recovery. One that was passed over is waited for
+// a while at a time: another one may become free before it.
 Status MapWriterState::make_room(bool& recovered, std::uint64_t deadline_ns) {
   const platform::Uncancellable to_its_end;
   if (!std::exchange(recovered, true) && others_claim()) {
     recover_core(core_->segment());
     return Status::ok;
   }
-  if (const Status status = grow(deadline_ns); status != Status::full) return status;
-  if (!passed_over_) return Status::full;
-  const std::uint64_t hash = core_->entry(*passed_over_).hash.load(relaxed);
-  const Claimed free{.entry = *passed_over_, .life = {}, .version = 0, .value = {}, .hash = hash};
-  const Status status = claim(free.entry, free.hash, deadline_ns);
-  if (status == Status::ok) release_claim(free, 0);
+  Status status = grow(deadline_ns);
+  if (status == Status::full && passed_over_) {
+    const layout::MapEntry& entry = core_->entry(*passed_over_);
+    const KeyLife life{entry.life.load(relaxed)};
+    const Claimed free{.entry = *passed_over_, .life = life, .version = 0, .value = {}, .hash = entry.hash.load(relaxed)};
+    status = claim({free.entry, life, free.hash}, std::min(deadline_ns, platform::deadline_after(kPatience)));
+    if (status == Status::ok) release_claim(free, 0);
+    if (status == Status::timeout) status = why_stop_waiting(deadline_ns);
+    if (status == Status::version_changed) status = Status::ok;
+  }
+  if (status == Status::ok) recovered = false;
   return status;
 }
 
@@ -131,14 +143,13 @@ std::optional<MapWriterState::Claimed> MapWriterState::write_key(const PackedKey
                  .hash = key.hash};
 }
 
-// From here on it is found.
 void MapWriterState::publish_key(const Claimed& fresh) noexcept {
-  // key: release, behind all of it.
-  core_->entry(fresh.entry).life.store(fresh.life.word, std::memory_order_release);
-  SAPBUF_KILL_POINT(map_alive);
   // index: release, behind the entry.
   place_for(*core_, fresh.hash).store(IndexPlace::make(fresh.hash, fresh.entry).word, std::memory_order_release);
   SAPBUF_KILL_POINT(map_indexed);
+  // key: release, behind all of it: from here on it is found.
+  core_->entry(fresh.entry).life.store(fresh.life.word, std::memory_order_release);
+  SAPBUF_KILL_POINT(map_alive);
   count_figure(core_->control().keys);
 }
 
@@ -177,16 +188,18 @@ Status MapWriterState::insert(const PackedKey& key, MapDraft& draft, std::uint64
   }
 }
 
-// Whose entry is claimed, and has no value.
+void MapWriterState::uncount_key() noexcept {
+  layout::Word& keys = core_->control().keys;
+  keys.store(keys.load(relaxed) - 1, relaxed);
+}
+
+// Whose entry is claimed, and has no value; it is not counted any more.
 void MapWriterState::remove_key(const Claimed& had) noexcept {
-  layout::MapControl& control = core_->control();
   if (layout::Word* const place = find_place(*core_, had.entry)) give_up_place(*core_, *place);
   SAPBUF_KILL_POINT(map_gone);
-  // Before the entry is free: they are never counted to be more than there are, or a free entry would not be looked for.
-  control.keys.store(control.keys.load(relaxed) - 1, relaxed);
   core_->entry(had.entry).life.store(had.life.freed().word, std::memory_order_release);
   SAPBUF_KILL_POINT(map_entry_freed);
-  control.free_entry.store(had.entry, relaxed);
+  core_->control().free_entry.store(had.entry, relaxed);
 }
 
 Status MapWriterState::try_erase() noexcept {
@@ -194,6 +207,7 @@ Status MapWriterState::try_erase() noexcept {
   layout::MapControl& control = core_->control();
   const std::uint64_t floor = control.version_floor.load(relaxed);
   control.version_floor.store(std::max(floor, had.version), relaxed);
+  uncount_key();
   core_->entry(had.entry).value.store(0, std::memory_order_release);
   SAPBUF_KILL_POINT(map_emptied);
   remove_key(had);
@@ -209,13 +223,16 @@ Status MapWriterState::erase(std::string_view bytes) noexcept {
   const std::uint64_t deadline_ns = deadline();
   try {
     if (const Status status = why_not(); status != Status::ok) return status;
-    if (const Status status = claim_key(key, deadline_ns); status != Status::ok) return status;
-    const Status status = with_lock(deadline_ns, [&] {
-      const Status now = why_not();
-      return now == Status::ok ? try_erase() : now;
-    });
-    unclaim();
-    return status;
+    for (;;) {
+      if (const Status status = claim_key(key, deadline_ns); status != Status::ok) return status;
+      const std::optional<Status> erased = try_with_lock([&] {
+        const Status now = why_not();
+        return now == Status::ok ? try_erase() : now;
+      });
+      unclaim();
+      if (erased) return *erased;
+      if (const Status status = await_lock(deadline_ns); status != Status::ok) return status;
+    }
   } catch (const std::exception&) {
     unclaim();
     return Status::exhausted;

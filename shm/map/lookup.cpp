@@ -38,6 +38,7 @@ Match match(const MapCore& map, std::uint32_t number, const PackedKey& key, KeyL
 
 PackedKey::PackedKey(const MapCore& map, std::string_view key) noexcept : bytes(key.size()) {
   if (!is_valid(map.geometry())) return;
+  words[(bytes - 1) / 8] = 0;
   std::memcpy(words.data(), key.data(), key.size());
   hash = hash_of(map, key);
 }

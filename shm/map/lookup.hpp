@@ -27,7 +27,7 @@ struct PackedKey {
 
   std::string_view text() const noexcept { return {reinterpret_cast<const char*>(words.data()), bytes}; }
 
-  std::array<std::uint64_t, layout::round_up(layout::kMaxKeyBytes, 8) / 8> words{};
+  std::array<std::uint64_t, layout::round_up(layout::kMaxKeyBytes, 8) / 8> words;  // as many as it has: zeros behind it
   std::size_t bytes = 0;
   std::uint64_t hash = 0;
 };

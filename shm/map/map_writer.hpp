@@ -66,7 +66,13 @@ struct MapWriterState final : ForkHook {
 
   // One try. `place` is where the slot says so: 0, but for several keys at once.
   bool try_claim(std::uint32_t entry, std::uint32_t place = 0) noexcept;
-  Status claim(std::uint32_t entry, std::uint64_t hash, std::uint64_t deadline_ns, std::uint32_t place = 0) noexcept;
+  struct Wanted {
+    std::uint32_t entry;
+    layout::KeyLife life;
+    std::uint64_t hash;
+  };
+  // Waits for the entry's claim. version_changed: it has another life by now, and is not worth a wait.
+  Status claim(const Wanted& wanted, std::uint64_t deadline_ns, std::uint32_t place = 0) noexcept;
   void release_claim(const Claimed& had, std::uint32_t place) noexcept;
   // Where the key is: in claimed_. not_found if it is not there.
   Status claim_key(const PackedKey& key, std::uint64_t deadline_ns);
@@ -92,8 +98,15 @@ struct MapWriterState final : ForkHook {
   bool others_claim() const noexcept;
   // ok: there are more entries than claim_free_entry() looked among; full: it has as many as it may.
   Status grow(std::uint64_t deadline_ns);
-  Status extend(std::uint64_t bytes, std::uint64_t deadline_ns);
-  // Takes the map's lock for one call, and gives what that gives.
+  bool extend(std::uint64_t bytes);
+  // One try to take the map's lock for a call, and gives what that gives. For whoever has claims: without the lock he lets
+  // go of them, and awaits it.
+  template <typename Call>
+  std::optional<Status> try_with_lock(Call call);
+  Status await_lock(std::uint64_t deadline_ns) {
+    return with_lock(deadline_ns, [] { return Status::ok; });
+  }
+  // Waits for the lock, with no claim in hand.
   template <typename Call>
   Status with_lock(std::uint64_t deadline_ns, Call call);
 
@@ -104,6 +117,7 @@ struct MapWriterState final : ForkHook {
   std::optional<Claimed> write_key(const PackedKey& key, std::uint32_t place);
   void publish_key(const Claimed& fresh) noexcept;
   Status try_erase() noexcept;
+  void uncount_key() noexcept;
   void remove_key(const Claimed& had) noexcept;
   // A free entry, claimed; nothing if there is none.
   std::optional<std::uint32_t> claim_free_entry(std::uint32_t place);
@@ -133,10 +147,16 @@ struct MapWriterState final : ForkHook {
 };
 
 template <typename Call>
-Status MapWriterState::with_lock(std::uint64_t deadline_ns, Call call) {
+std::optional<Status> MapWriterState::try_with_lock(Call call) {
   const platform::Uncancellable to_its_end;
+  if (const MaintenanceLock lock{*core_, kPatience}) return call();
+  return std::nullopt;
+}
+
+template <typename Call>
+Status MapWriterState::with_lock(std::uint64_t deadline_ns, Call call) {
   for (;;) {
-    if (const MaintenanceLock lock{*core_, kPatience}) return call();
+    if (const std::optional<Status> status = try_with_lock(call)) return *status;
     if (const Status status = why_stop_waiting(deadline_ns); status != Status::ok) return status;
     registry::beat(core_->segment().participant(index()));
   }

@@ -25,26 +25,27 @@ constexpr int kTries = 1000;  // each of which fails because a key came or went 
 // Brings the drafts into the order of their entries, those of new keys behind all others. version_changed: begin anew.
 Status MapWriterState::claim_all(std::vector<MapDraft>& drafts, std::vector<Claimed>& claims,
                                  std::uint64_t deadline_ns) {
-  struct Wanted {
+  struct Sought {
     std::optional<FoundKey> found;
     std::uint64_t hash;
     MapDraft draft;
   };
-  std::vector<Wanted> all;
+  std::vector<Sought> all;
   all.reserve(drafts.size());
   for (const MapDraft& draft : drafts) {
     const PackedKey key{*core_, draft.key_};
     all.push_back({.found = find_key(*core_, key), .hash = key.hash, .draft = {}});
   }
   for (std::size_t i = 0; i < all.size(); ++i) all[i].draft = std::move(drafts[i]);
-  std::sort(all.begin(), all.end(), [](const Wanted& a, const Wanted& b) {
+  std::sort(all.begin(), all.end(), [](const Sought& a, const Sought& b) {
     return a.found && b.found ? a.found->entry < b.found->entry : a.found.has_value() && !b.found;
   });
   for (std::size_t i = 0; i < all.size(); ++i) drafts[i] = std::move(all[i].draft);
   for (std::uint32_t place = 0; place < all.size() && all[place].found; ++place) {
     const FoundKey& found = *all[place].found;
     const Claimed next{.entry = found.entry, .life = found.life, .version = 0, .value = {}, .hash = all[place].hash};
-    if (const Status status = claim(next.entry, next.hash, deadline_ns, place); status != Status::ok) return status;
+    const Status status = claim({next.entry, next.life, next.hash}, deadline_ns, place);
+    if (status != Status::ok) return status;
     claims.push_back(next);
     const std::optional<Claimed> now = read_claimed(next.entry, next.life, next.hash);
     if (!now) return Status::version_changed;
@@ -73,7 +74,10 @@ Status MapWriterState::commit_with_new_keys(std::vector<MapDraft>& drafts, std::
   if (status == Status::exists) status = Status::version_changed;
   if (status == Status::ok) status = flip_all(drafts, claims, first_new);
   if (status != Status::ok && why_not() == Status::ok) {
-    for (std::size_t place = first_new; place < claims.size(); ++place) remove_key(claims[place]);
+    for (std::size_t place = first_new; place < claims.size(); ++place) {
+      uncount_key();
+      remove_key(claims[place]);
+    }
   }
   return status;
 }
@@ -112,7 +116,11 @@ Status MapWriterState::try_commit(std::vector<MapDraft>& drafts, std::vector<Cla
   if (status == Status::ok) status = claim_all(drafts, claims, deadline_ns);
   if (status != Status::ok) return status;
   if (claims.size() == drafts.size()) return flip_all(drafts, claims, claims.size());
-  return with_lock(deadline_ns, [&] { return commit_with_new_keys(drafts, claims); });
+  const std::optional<Status> committed = try_with_lock([&] { return commit_with_new_keys(drafts, claims); });
+  if (committed) return *committed;
+  release_all(claims);
+  status = await_lock(deadline_ns);
+  return status == Status::ok ? Status::version_changed : status;
 }
 
 Status MapWriterState::commit(std::vector<MapDraft>& drafts) noexcept {
@@ -129,7 +137,9 @@ Status MapWriterState::commit(std::vector<MapDraft>& drafts) noexcept {
       release_all(claims);
       if (status != Status::full) continue;
       status = make_room(recovered, deadline_ns);
-      if (status == Status::ok) status = Status::version_changed;
+      if (status != Status::ok) continue;
+      status = Status::version_changed;
+      tried = 0;
     }
   } catch (const std::exception&) {
     release_all(claims);

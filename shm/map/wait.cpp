@@ -20,11 +20,11 @@ bool MapReaderState::wait(layout::Event& event, std::chrono::milliseconds timeou
   for (;;) {
     if (closed || why_not() != Status::ok) return false;
     if (has_changed()) return true;
-    const SleepTicket ticket{event, false, full_fences_};
+    const SleepTicket ticket{event, true, full_fences_};
     if (has_changed()) return true;
     const std::uint64_t now = platform::monotonic_ns();
     if (now >= deadline_ns) {
-      if (event_fd_ != nullptr) event_fd_->arm(event, Wakers::use_full_fences, has_changed);
+      if (event_fd_ != nullptr) event_fd_->arm(event, Wakers::use_light_fences, has_changed);
       return false;
     }
     if (stop_ != nullptr && stop_->load(std::memory_order_relaxed)) return false;

@@ -148,7 +148,7 @@ BOOST_AUTO_TEST_CASE(a_participant_may_be_killed_anywhere) {
 
 // What recovers a map's dead is killed at each of its own steps.
 BOOST_DATA_TEST_CASE(a_recoverer_may_be_killed_anywhere,
-                     data::make({KillPoint::map_flipped, KillPoint::map_alive, KillPoint::map_emptied}), point) {
+                     data::make({KillPoint::map_flipped, KillPoint::map_indexed, KillPoint::map_emptied}), point) {
   for (unsigned nth = 1;; ++nth) {
     const MapFixture fixture;
     {
@@ -160,7 +160,7 @@ BOOST_DATA_TEST_CASE(a_recoverer_may_be_killed_anywhere,
         const MapValue kept = reader.read("k");
         kill_point::arm(point, kill_self);
         static_cast<void>(point == KillPoint::map_emptied ? own.erase("k")
-                          : point == KillPoint::map_alive ? own.insert("new", value_of(1))
+                          : point == KillPoint::map_indexed ? own.insert("new", value_of(1))
                                                           : own.put("k", value_of(1)));
       }};
       BOOST_TEST(victim.wait() == -SIGKILL);
@@ -317,6 +317,140 @@ BOOST_AUTO_TEST_CASE(a_writer_that_is_stopped_while_it_makes_room_gets_what_is_f
   BOOST_TEST(stopped.hear() == 1U);
   BOOST_TEST(fixture.map.size() == 16U);
   BOOST_TEST(broken_map_invariant(fixture.map) == "");
+}
+
+// Nor while somebody dead has one that is half erased, of which it did not know at its first look.
+BOOST_AUTO_TEST_CASE(a_writer_that_makes_room_gets_what_the_dead_half_erased) {
+  const MapFixture fixture{{.keys = 1, .max_keys = 16, .value_bytes = 64, .key_bytes = 8, .values = 32}};
+  MapWriter writer{fixture.map};
+  BOOST_TEST((writer.insert(0, "v") == Status::ok));
+  Child stopped{[&](Link& link) {
+    MapWriter own{fixture.open_again()};
+    kill_point::arm(KillPoint::map_grown, stop_self);
+    link.say(own.insert(1, "v") == Status::ok ? 1 : 0);
+  }};
+  BOOST_TEST(stopped.wait_until_stopped());
+  for (int key = 2; key < 17; ++key) BOOST_TEST((writer.insert(key, "v") == Status::ok));
+  Child victim{[&](Link&) {
+    MapWriter own{fixture.open_again()};
+    kill_point::arm(KillPoint::map_emptied, kill_self);
+    static_cast<void>(own.erase(2));
+  }};
+  BOOST_TEST(victim.wait() == -SIGKILL);
+  stopped.resume();
+  BOOST_TEST(stopped.hear() == 1U);
+  BOOST_TEST(fixture.map.size() == 16U);
+  BOOST_TEST(broken_map_invariant(fixture.map) == "");
+}
+
+// Who erased a key is stopped before he lets go of its entry: whoever needs one has the next that becomes free.
+BOOST_AUTO_TEST_CASE(who_waits_for_an_entry_takes_another_one_that_is_free_before) {
+  const MapFixture fixture{{.keys = 2, .value_bytes = 64, .key_bytes = 8, .values = 32}};
+  MapWriter writer{fixture.map};
+  BOOST_TEST((writer.insert(0, "v") == Status::ok));
+  BOOST_TEST((writer.insert(1, "v") == Status::ok));
+  Child stopped{[&](Link&) {
+    MapWriter own{fixture.open_again()};
+    kill_point::arm(KillPoint::map_unclaimed, stop_self);
+    if (own.erase(0) != Status::ok) throw std::runtime_error("not erased");
+  }};
+  BOOST_TEST(stopped.wait_until_stopped());
+  Child waiting{[&](Link& link) {
+    MapWriter own{fixture.open_again(), {.timeout = kForever}};
+    kill_point::arm(KillPoint::map_waiting, [&] { link.say(7); });
+    link.say(own.insert(2, "v") == Status::ok ? 1 : 0);
+  }};
+  BOOST_TEST(waiting.hear() == 7U);
+  BOOST_TEST((writer.erase(1) == Status::ok));
+  BOOST_TEST(waiting.hear() == 1U);
+  stopped.resume();
+  BOOST_TEST(stopped.wait() == 0);
+  BOOST_TEST(broken_map_invariant(fixture.map) == "");
+}
+
+// The key that somebody waits for is another entry's by now.
+BOOST_AUTO_TEST_CASE(who_waits_for_a_keys_claim_goes_where_the_key_went) {
+  const MapFixture fixture{{.keys = 4, .value_bytes = 64, .key_bytes = 8, .values = 32}};
+  MapWriter writer{fixture.map};
+  BOOST_TEST((writer.insert(0, "v") == Status::ok));
+  Child stopped{[&](Link&) {
+    MapWriter own{fixture.open_again()};
+    kill_point::arm(KillPoint::map_claimed, [] {
+      kill_point::arm(KillPoint::map_unclaimed, stop_self);
+      stop_self();
+    });
+    if (own.erase(0) != Status::ok) throw std::runtime_error("not erased");
+  }};
+  BOOST_TEST(stopped.wait_until_stopped());
+  Child waiting{[&](Link& link) {
+    MapWriter own{fixture.open_again(), {.timeout = kForever}};
+    kill_point::arm(KillPoint::map_waiting, [&] { link.say(7); });
+    link.say(own.put(0, "w") == Status::ok ? 1 : 0);
+  }};
+  BOOST_TEST(waiting.hear() == 7U);
+  stopped.resume();
+  BOOST_TEST(stopped.wait_until_stopped());
+  BOOST_TEST((writer.put(0, "x") == Status::ok));
+  BOOST_TEST(waiting.hear() == 1U);
+  stopped.resume();
+  BOOST_TEST(stopped.wait() == 0);
+  BOOST_TEST(MapReader{fixture.map}.read(0).text() == "w");
+}
+
+// Who has the map's lock is stopped: others erase nothing meanwhile, and keep nobody from flipping what they would erase.
+BOOST_AUTO_TEST_CASE(who_waits_for_the_maps_lock_has_no_key_claimed) {
+  const MapFixture fixture{{.keys = 8, .value_bytes = 64, .key_bytes = 8, .values = 32}};
+  MapWriter writer{fixture.map};
+  for (const int key : {0, 1}) BOOST_TEST((writer.insert(key, "v") == Status::ok));
+  Child stopped{[&](Link&) {
+    MapWriter own{fixture.open_again()};
+    kill_point::arm(KillPoint::map_keyed, stop_self);
+    if (own.insert(2, "v") != Status::ok) throw std::runtime_error("not inserted");
+  }};
+  BOOST_TEST(stopped.wait_until_stopped());
+  const auto waits = [&](auto change) {
+    return [&fixture, change](Link& link) {
+      MapWriter own{fixture.open_again(), {.timeout = kForever}};
+      kill_point::arm(KillPoint::map_unclaimed, [&] { link.say(7); });
+      link.say(change(own) == Status::ok ? 1 : 0);
+    };
+  };
+  Child erasing{waits([](MapWriter& own) { return own.erase(0); })};
+  Child inserting{waits([](MapWriter& own) {
+    Transaction both{own};
+    static_cast<void>(both.put(1, "w"));
+    static_cast<void>(both.put(3, "w"));
+    return both.commit();
+  })};
+  for (Child* const child : {&erasing, &inserting}) BOOST_TEST(child->hear() == 7U);
+  for (int i = 0; i < 100; ++i) {
+    for (const int key : {0, 1}) BOOST_TEST((writer.put(key, "x") == Status::ok));
+  }
+  stopped.resume();
+  BOOST_TEST(stopped.wait() == 0);
+  for (Child* const child : {&erasing, &inserting}) BOOST_TEST(child->hear() == 1U);
+  BOOST_TEST(fixture.map.size() == 3U);
+  BOOST_TEST(broken_map_invariant(fixture.map) == "");
+}
+
+// A key that a visit has shown is there, also if who inserted it dies.
+BOOST_AUTO_TEST_CASE(what_a_visit_shows_of_a_dead_ones_insertion_stays) {
+  for (const KillPoint point : {KillPoint::map_handed_over, KillPoint::map_flipped, KillPoint::map_indexed,
+                                KillPoint::map_alive, KillPoint::map_counted}) {
+    const MapFixture fixture;
+    Child victim{[&](Link&) {
+      MapWriter own{fixture.open_again()};
+      kill_point::arm(point, kill_self);
+      static_cast<void>(own.insert("new", value_of(1)));
+    }};
+    BOOST_TEST(victim.wait() == -SIGKILL);
+    const std::uint64_t shown = count_keys(fixture.map);
+    recover(fixture.segment);
+    BOOST_TEST_CONTEXT(to_string(point)) {
+      BOOST_TEST(count_keys(fixture.map) == shown);
+      BOOST_TEST(MapReader{fixture.map}.read("new").status() == (shown == 1 ? Status::ok : Status::not_found));
+    }
+  }
 }
 
 // An entry that never had a key, claimed by who died before it got one, is in nobody's way.

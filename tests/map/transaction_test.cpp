@@ -126,7 +126,7 @@ BOOST_AUTO_TEST_CASE(a_key_without_a_value_is_not_there) {
   MapWriter writer{fixture.map, {.timeout = 5s}};
   Child victim{[&](Link&) {
     MapWriter own{fixture.open_again()};
-    kill_point::arm(KillPoint::map_indexed, kill_self);
+    kill_point::arm(KillPoint::map_alive, kill_self);
     Transaction change{own};
     static_cast<void>(change.put("new", "lost"));
     static_cast<void>(change.commit());

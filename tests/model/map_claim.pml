@@ -4,8 +4,8 @@
  *             claim     says which entry it goes for, then the claim by compare-and-swap; looks whether the entry still is
  *                       the key's
  *             flip      looks the key up; claims; value = the next version
- *             insert    under the map's lock: the key is not there, the entry is free; claims; key, value, life = used,
- *                       index
+ *             insert    under the map's lock: the key is not there, the entry is free; claims; key, value, index,
+ *                       life = used
  *             erase     looks the key up; claims; under the lock: no value, out of the index, life = free
  *             recovery  under the lock, of a dead one that said that it goes for the entry, and has its claim: an entry that
  *                       is used, in the index, and has a value is whole; what is used otherwise goes out of the index and
@@ -13,13 +13,13 @@
  * Assumed   sequential consistency: claims and lookups have acquire and release, and nothing here is ordered by a light
  *           fence (map_read.pml has what is). That others who find the claim taken try again (they wait, and run recovery).
  * Deaths    everybody, at every store; another one goes on in the slot once it is settled.
- * Checked   nobody changes the entry beside another one, or flips it for a key that is not its own any more; no flip is lost:
+ * Checked   what is used and has a value is there until somebody erases it; nobody changes the entry beside another one, or flips it for a key that is not its own any more; no flip is lost:
  *           versions of a life grow by one; what the index leads to is the key, used; when all is quiet, the entry is free,
  *           without a value and not in the index, or used, in it, with a value; nobody's claim is left.
  * Bounds    2 WRITERS; ACTS of each; DEATHS.
  *
  * Each of these leaves out one step, and must fail: NO_CLAIM, NO_LOOK_AT_LIFE, CLAIMED_BEFORE_SAID, CLAIM_RELEASED_FIRST,
- * NO_CLAIM_SETTLED, NO_ENTRY_SETTLED, LIFE_FREED_FIRST, INDEX_BEFORE_KEY, UNSAID_FIRST. */
+ * NO_CLAIM_SETTLED, NO_ENTRY_SETTLED, ALIVE_BEFORE_INDEX, UNSAID_FIRST. */
 #ifndef ACTS
 #define ACTS 2
 #endif
@@ -123,14 +123,14 @@ inline insert() {
      if
      :: has ->
         LOAD(begin_change());
-#ifdef INDEX_BEFORE_KEY
-        STORE(assert(!in_index[wanted]); in_index[wanted] = true);
-#endif
-        STORE(assert(!is_used); key = wanted);
+        STORE(key = wanted);
         STORE(value = 1);
+#ifdef ALIVE_BEFORE_INDEX
         STORE(assert(!is_used); life++);
-#ifndef INDEX_BEFORE_KEY
-        STORE(assert(is_used && key == wanted); in_index[wanted] = true);
+#endif
+        STORE(in_index[wanted] = true);
+#ifndef ALIVE_BEFORE_INDEX
+        STORE(assert(!is_used && key == wanted); life++);
 #endif
         LOAD(end_change());
         drop_claim()
@@ -153,13 +153,8 @@ inline erase() {
         :: LOAD(is_still(place)) ->
            LOAD(begin_change(); assert(life == place && key == wanted));
            STORE(value = 0);
-#ifdef LIFE_FREED_FIRST
-           STORE(life++);
-#endif
            STORE(in_index[wanted] = false);
-#ifndef LIFE_FREED_FIRST
            STORE(life++);
-#endif
            LOAD(end_change())
         :: LOAD(!is_still(place))
         fi;
@@ -176,10 +171,13 @@ inline settle_entry() {
 #ifndef NO_ENTRY_SETTLED
   if
   :: LOAD(is_used && !(value != 0 && in_index[key])) ->
+     LOAD(assert(value == 0));                      /* somebody may have seen it there */
      STORE(value = 0);
      STORE(in_index[key] = false);
      STORE(life++)
-  :: LOAD(!is_used) -> STORE(value = 0)
+  :: LOAD(!is_used) ->
+     STORE(value = 0);
+     STORE(in_index[key] = false)
   :: LOAD(is_used && value != 0 && in_index[key])
   fi
 #else
@@ -244,8 +242,8 @@ inline recover_at_once(whom) {
   :: goes_for[whom] && claim == whom ->
 #ifndef NO_ENTRY_SETTLED
      if
-     :: is_used && !(value != 0 && in_index[key]) -> value = 0; in_index[key] = false; life++
-     :: !is_used -> value = 0
+     :: is_used && !(value != 0 && in_index[key]) -> assert(value == 0); in_index[key] = false; life++
+     :: !is_used -> value = 0; in_index[key] = false
      :: else
      fi;
 #endif

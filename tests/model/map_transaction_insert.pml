@@ -9,8 +9,8 @@
  *             erase     claims the key's entry; under the lock: no value, the key is gone
  *             recovery  under the lock, of a dead one: where it had committed, flips what it said it would; committed = none;
  *                       a key that has no value is gone; releases what it has claimed
- * Assumed   sequential consistency, as in map_claim.pml. That a key's life and its place in the index are one step, which
- *           recovery makes of them. That who finds a claim taken waits, and runs recovery.
+ * Assumed   sequential consistency, as in map_claim.pml. That a key's life and its place in the index are one step: the
+ *           life, behind the place. That who finds a claim taken waits, and runs recovery.
  * Deaths    everybody, at every store; another one goes on in the slot once it is settled.
  * Checked   each transaction flipped both or none; the key is never there twice; when all is quiet it is there exactly if it has a
  *           value; nobody waits for good.
