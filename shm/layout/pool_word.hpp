@@ -11,11 +11,14 @@
 //   local -> free            its owner, who releases it; recovery, of a dead owner; of one that lies in a magazine, also
 //                            whoever finds none free, under the pool's lock: compare-exchange     (release)
 //   local -> shared          its owner, behind its root                                  (release)
-//   shared -> dying          a scan that found no root, under the pool's lock: compare-exchange
-//   dying -> shared          whoever adopts it, behind its root, or the scan that found one: compare-exchange
+//   shared -> dying          a scan that found no root, under the pool's lock; a user, `owner`, that looks at what it took
+//                            the root from: compare-exchange
+//   dying -> dying           a scan, of another one's: compare-exchange
+//   dying -> shared          whoever adopts it, behind its root, or who looks, and found one: compare-exchange
 //   shared -> free           who has its only root: compare-exchange                     (release)
 //   shared, dying -> shared  the same, of the next incarnation, for another root: compare-exchange
 //   dying -> free            the scan, behind the heavy fence and a second look at all roots: compare-exchange
+//   dying -> local           a user, of what is dying in its name, behind the same, of the next incarnation: compare-exchange
 //
 //   written by   as above
 //   read by      who acquires or adopts, scans, recovery, inspect
@@ -36,6 +39,11 @@ struct BufferWord {
   static constexpr BufferWord make(std::uint32_t incarnation, BufferState state, std::uint32_t owner = 0) noexcept {
     return {std::uint64_t{incarnation} << 32 | std::uint64_t{owner} << 16 | static_cast<std::uint8_t>(state)};
   }
+  static constexpr std::uint32_t kScan = 0xffff;
+  // In the name of a user's slot, or of kScan.
+  static constexpr BufferWord dying(std::uint32_t incarnation, std::uint32_t owner) noexcept {
+    return make(incarnation, BufferState::dying, owner);
+  }
   constexpr std::uint32_t incarnation() const noexcept { return static_cast<std::uint32_t>(word >> 32); }
   constexpr std::uint32_t owner() const noexcept { return static_cast<std::uint32_t>(bits(word, 16, 16)); }
   constexpr BufferState state() const noexcept { return static_cast<BufferState>(word & 0xff); }
@@ -48,7 +56,7 @@ struct BufferWord {
   constexpr BufferWord freed() const noexcept { return make(incarnation() + 1, BufferState::free); }
 };
 
-static_assert(kMaxParticipants <= 1u << 16);
+static_assert(kMaxParticipants <= BufferWord::kScan);
 static_assert(BufferWord::make(~0u, BufferState::local, 7).freed().incarnation() == 0);
 
 // What keeps a shared buffer from being freed: the incarnation of one buffer, plus one in the index so that zero is none.

@@ -85,6 +85,7 @@ std::optional<MapWriterState::Claimed> MapWriterState::read_claimed(std::uint32_
                  .life = life,
                  .version = about.version.load(relaxed),
                  .value = {values_ + at + places_.value_at, is_whole ? length : 0},
+                 .root = root,
                  .is_whole = is_whole,
                  .hash = hash};
 }

@@ -70,7 +70,10 @@ Status MapWriterState::end_update(MapDraft& fresh) noexcept {
   const Claimed& had = *claimed_;
   Status status = why_not();
   if (status == Status::ok) status = point_to(fresh, had.entry, had.life, had.version + 1);
-  if (status == Status::ok) count_change(slot_->flipped);
+  if (status == Status::ok) {
+    count_change(slot_->flipped);
+    note_replaced(had.root);
+  }
   unclaim();
   return status;
 }

@@ -182,14 +182,18 @@ std::uint32_t MapCore::count_released(std::span<const std::uint64_t> buffers, st
   }));
 }
 
-// `incoming` first, then the entries: recovery clears the one of a writer that died behind its flip, and takes no look
-// at the buffer's word. So one of the two is seen.
-void MapCore::collect_roots(layout::FacilityId pool, std::vector<std::uint64_t>& roots) {
-  if (pool != pool_id()) return;
+void MapCore::collect_roots_of_slots(std::vector<std::uint64_t>& roots) {
   const std::uint32_t high = segment().high_slot();
   for (std::uint32_t index = 0; index < high; ++index) {
     for_each_root(slot(index), [&](Root root) { roots.push_back(root.word); });
   }
+}
+
+// `incoming` first, then the entries: recovery clears the one of a writer that died behind its flip, and takes no look
+// at the buffer's word. So one of the two is seen.
+void MapCore::collect_roots(layout::FacilityId pool, std::vector<std::uint64_t>& roots) {
+  if (pool != pool_id()) return;
+  collect_roots_of_slots(roots);
   const std::uint32_t used = used_entries();
   for (std::uint32_t number = 0; number < used; ++number) {
     // root: acquire, as for the slots.

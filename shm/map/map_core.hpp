@@ -77,6 +77,8 @@ class MapCore final : public Facility {
   void release(std::uint32_t slot) noexcept override;
   std::uint32_t count_released(std::span<const std::uint64_t> buffers, std::span<const std::uint32_t> gone) override;
   void collect_roots(layout::FacilityId pool, std::vector<std::uint64_t>& roots) override;
+  // All of these but the entries' own.
+  void collect_roots_of_slots(std::vector<std::uint64_t>& roots);
 
  private:
   std::optional<std::uint32_t> claimed_by(std::uint32_t slot, std::uint32_t place);

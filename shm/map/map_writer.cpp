@@ -34,6 +34,10 @@ MapWriterState::MapWriterState(std::shared_ptr<MapCore> map, const Pool& pool, c
   recover_core(core_->segment());
   attachment_ = registry::attach(*core_, layout::SlotRole::editor, options.name);
   slot_ = &core_->slot(index());
+  if (!pool_->has_classes() && !full_fences_) {  // otherwise it has no magazine to put them into
+    replaced_.reserve(kMostReplaced);
+    unkept_.reserve(kMostReplaced);
+  }
   own_claim_ = layout::EntryClaim::make(index(), attachment_.incarnation());
   core_->add(*this);
 }
@@ -102,6 +106,7 @@ MapDraft MapWriterState::prepare(std::string_view key, std::size_t bytes, std::u
   if (claimed_) return MapDraft{Status::already_reserved};
   const std::uint64_t most = core_->geometry().value_bytes;
   if (bytes > most || key.empty() || key.size() > core_->geometry().key_bytes) return MapDraft{Status::too_large};
+  if (!replaced_.empty() || !unkept_.empty()) reuse_replaced();
   const std::uint64_t needed = places_.value_at + bytes;
   Buffer buffer = user_.acquire(needed);
   if (buffer.status() == Status::exhausted && timeout_.count() > 0) {

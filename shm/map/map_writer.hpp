@@ -2,6 +2,7 @@
 //
 //   claim.cpp        having an entry to oneself
 //   flip.cpp         a key's next version
+//   replaced.cpp     buffers of the versions that it replaced
 //   keys.cpp         inserting and erasing keys
 //   transaction.cpp  several keys at once
 //   map_writer.cpp   its beginning and its end, and drafts
@@ -39,6 +40,7 @@ struct MapWriterState final : ForkHook {
   std::uint32_t index() const noexcept { return attachment_.slot(); }
 
  private:
+  static constexpr std::size_t kMostReplaced = 1024;
   static constexpr std::chrono::milliseconds kPatience{10};  // for a lock, between two looks at what ends a wait
 
   MapDraft prepare(std::string_view key, std::size_t bytes, std::uint64_t deadline_ns) noexcept;
@@ -51,6 +53,7 @@ struct MapWriterState final : ForkHook {
     layout::KeyLife life;
     std::uint64_t version = 0;
     std::span<const std::byte> value;
+    layout::Root root{};   // the value's
     bool is_whole = true;  // its length may be true
     std::uint64_t hash = 0;
   };
@@ -84,6 +87,12 @@ struct MapWriterState final : ForkHook {
   Status hand_over(MapDraft& draft, std::uint32_t entry, layout::KeyLife life, std::uint64_t version,
                    std::uint32_t place = 0) noexcept;
   void point(std::uint32_t entry, std::uint32_t place = 0) noexcept;
+  // In replaced.cpp: `root` kept a version, and does not any more.
+  void note_replaced(layout::Root root) noexcept {
+    if (!root.is_none() && replaced_.size() < replaced_.capacity()) replaced_.push_back(root);
+  }
+  bool is_worth_a_look() const noexcept;
+  void reuse_replaced() noexcept;
   void count_change(layout::Word& figure) noexcept;
   void wake(std::uint64_t hash) noexcept;
 
@@ -133,6 +142,8 @@ struct MapWriterState final : ForkHook {
   layout::EntryClaim own_claim_;
   const std::byte* values_ = nullptr;
   layout::ValuePlaces places_;
+  std::vector<layout::Root> replaced_;  // what kept the versions that it replaced, so far as they are remembered
+  std::vector<layout::Root> unkept_;    // of these, whose buffers are dying in its name
   std::optional<Claimed> claimed_;
   std::uint32_t looked_among_ = 0;            // as many entries, by the last look for a free one
   std::optional<std::uint32_t> passed_over_;  // a free entry that somebody else had claimed, where there was no other

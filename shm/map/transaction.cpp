@@ -104,6 +104,7 @@ Status MapWriterState::flip_all(std::vector<MapDraft>& drafts, std::vector<Claim
   for (std::uint32_t place = 0; place < claims.size(); ++place) {
     point(claims[place].entry, place);
     count_change(place < first_new ? slot_->flipped : slot_->inserted);
+    note_replaced(claims[place].root);
   }
   slot_->committed.store(0, std::memory_order_release);
   drafts.clear();

@@ -71,12 +71,41 @@ bool PoolUserState::refill(std::uint32_t most) noexcept {
   return true;
 }
 
+void PoolUserState::refill_with(std::vector<layout::Root>& dying) noexcept {
+  if (has_classes || depth() != 0 || !may_use_magazine() || is_wanted()) return;
+  if (thread.load(relaxed) != this_thread_mark()) return;
+  const std::uint32_t now_ms = core_->now_ms();
+  std::uint32_t taken = 0;
+  while (taken < capacity && !dying.empty()) {
+    const layout::Root root = dying.back();
+    dying.pop_back();
+    BufferWord seen = BufferWord::dying(root.incarnation(), index_);
+    const BufferWord own = BufferWord::make(root.incarnation() + 1, BufferState::local, index_);
+    // pool-free: acquire, behind the roots; release, as of a buffer that was free.
+    layout::Word& word = core_->word(root.index());
+    if (!word.compare_exchange_strong(seen.word, own.word, std::memory_order_acq_rel, relaxed)) continue;
+    SAPBUF_KILL_POINT(unkept_taken);
+    core_->since(root.index()).store(now_ms, relaxed);
+    slot->magazine[taken++].store(root.index(), std::memory_order_release);
+  }
+  if (taken == 0) return;
+  owned_ += taken;
+  fill_magazine(0, taken);
+  update_hot();
+}
+
+// With what was taken from the pool.
 void PoolUserState::note_refilled(std::uint32_t number, std::uint32_t taken) noexcept {
+  fill_magazine(number, taken);
+  core_->note_out(taken);
+  SAPBUF_KILL_POINT(pool_refilled);
+}
+
+// So many stand in it.
+void PoolUserState::fill_magazine(std::uint32_t number, std::uint32_t taken) noexcept {
   const Magazine filled = magazine(number);
   change_magazine(*slot, number, filled, MagazineState{filled.state.load(relaxed)}.with_depth(taken), taken);
   count_figure(slot->refills);
-  core_->note_out(taken);
-  SAPBUF_KILL_POINT(pool_refilled);
 }
 
 bool PoolUserState::pop(Buffer& taken) noexcept {

@@ -45,6 +45,10 @@ struct PoolUserState final : PoolUserHot, ForkHook {
   }
   Buffer adopt(const BufferReference& reference) noexcept;
   BufferReference share(std::uint32_t buffer, std::uint32_t& root) noexcept;
+  // Of buffers that are dying in this user's name (pool/scan.hpp), the last ones: into the magazine, if that is empty, and
+  // nobody wants this user to look up. Leaves the others.
+  void refill_with(std::vector<layout::Root>& dying) noexcept;
+  static PoolUserState& of(const PoolUser& user) noexcept { return static_cast<PoolUserState&>(*user.user_); }
   void release(std::uint32_t buffer, std::uint32_t root) noexcept;
   // The owner's half of the edge magazine: gives all that is in the magazine back if others want it, and tells whether
   // the inlined path may be taken from here on.
@@ -61,6 +65,7 @@ struct PoolUserState final : PoolUserHot, ForkHook {
   void close() noexcept;
 
   std::uint32_t index() const noexcept { return index_; }
+  bool has_at_hand() const noexcept { return at_hand() != 0; }
 
  private:
   static constexpr std::uint64_t kNoBudget = ~std::uint64_t{0};
@@ -93,6 +98,7 @@ struct PoolUserState final : PoolUserHot, ForkHook {
   // Takes up to `most` free buffers into the magazine, which is empty. False: none was free.
   bool refill(std::uint32_t most) noexcept;
   void note_refilled(std::uint32_t number, std::uint32_t taken) noexcept;
+  void fill_magazine(std::uint32_t number, std::uint32_t taken) noexcept;
   // From the magazine: false if others want it, or it is empty.
   bool pop(Buffer& taken) noexcept;
   // One that is free, past the magazine.

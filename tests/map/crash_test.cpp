@@ -315,6 +315,7 @@ BOOST_AUTO_TEST_CASE(a_writer_that_is_stopped_while_it_makes_room_gets_what_is_f
   BOOST_TEST((writer.erase(2) == Status::ok));
   stopped.resume();
   BOOST_TEST(stopped.hear() == 1U);
+  BOOST_TEST(stopped.wait() == 0);
   BOOST_TEST(fixture.map.size() == 16U);
   BOOST_TEST(broken_map_invariant(fixture.map) == "");
 }
@@ -339,6 +340,7 @@ BOOST_AUTO_TEST_CASE(a_writer_that_makes_room_gets_what_the_dead_half_erased) {
   BOOST_TEST(victim.wait() == -SIGKILL);
   stopped.resume();
   BOOST_TEST(stopped.hear() == 1U);
+  BOOST_TEST(stopped.wait() == 0);
   BOOST_TEST(fixture.map.size() == 16U);
   BOOST_TEST(broken_map_invariant(fixture.map) == "");
 }
@@ -364,7 +366,7 @@ BOOST_AUTO_TEST_CASE(who_waits_for_an_entry_takes_another_one_that_is_free_befor
   BOOST_TEST((writer.erase(1) == Status::ok));
   BOOST_TEST(waiting.hear() == 1U);
   stopped.resume();
-  BOOST_TEST(stopped.wait() == 0);
+  for (Child* const child : {&waiting, &stopped}) BOOST_TEST(child->wait() == 0);
   BOOST_TEST(broken_map_invariant(fixture.map) == "");
 }
 
@@ -428,7 +430,10 @@ BOOST_AUTO_TEST_CASE(who_waits_for_the_maps_lock_has_no_key_claimed) {
   }
   stopped.resume();
   BOOST_TEST(stopped.wait() == 0);
-  for (Child* const child : {&erasing, &inserting}) BOOST_TEST(child->hear() == 1U);
+  for (Child* const child : {&erasing, &inserting}) {
+    BOOST_TEST(child->hear() == 1U);
+    BOOST_TEST(child->wait() == 0);
+  }
   BOOST_TEST(fixture.map.size() == 3U);
   BOOST_TEST(broken_map_invariant(fixture.map) == "");
 }

@@ -4,7 +4,10 @@
  *           pool_roots.pml; one entry, whose value is that buffer or some other one, which is not modelled.
  *             writer    flips to the buffer: acquires, fills (bytes, and which key they are for), its own root, LOCAL -> SHARED,
  *                       the entry's value, light fence, look at the word, own root = 0; flips to another one: the value is
- *                       that; erases the key and gives the entry to another: no value, then the next life
+ *                       that; erases the key and gives the entry to another: no value, then the next life; of a buffer that
+ *                       it flipped away from: SHARED -> DYING, heavy fence, the reader's root alone; none: it is its own
+ *                       again once it needs one, DYING -> LOCAL of the next incarnation (map/replaced.cpp). What it calls
+ *                       DYING is not what a scan does: the scan calls it so once more
  *             reader    takes a key's entry; value; guard; light fence; look at the buffer's word: SHARED is fine, DYING must
  *                       be swapped to SHARED, all else was freed: the value is another one by now, and it begins anew; then
  *                       the buffer itself says which key it is a value of
@@ -21,7 +24,8 @@
  * Each of these leaves out one step, and must fail: NO_GUARD_FIRST, NO_LOOK, LOOK_AT_VALUE (the reader looks at the entry
  * once more instead of at the buffer's word), NO_RESCUE, NO_LOOK_BEHIND_FLIP, FLIP_FIRST, SHARED_BEFORE_ROOT, NO_KEY_IN_VALUE,
  * NO_HEAVY_FENCE, ENTRY_UNREAD, GUARDS_UNREAD,
- * NO_INCOMING_ROOT, NO_SETTLING. */
+ * NO_INCOMING_ROOT, NO_SETTLING, TAKEN_UNSAID (from SHARED, behind the look), SAID_ALIKE (by the
+ * writer and by scans), NO_FENCE_OF_WRITER, GUARDS_UNREAD_BY_WRITER. */
 #ifndef FLIPS
 #define FLIPS 2
 #endif
@@ -52,9 +56,11 @@
 #define LOCAL 1
 #define SHARED 2
 #define DYING 3
-#define make_word(incarnation, state) ((incarnation) * 4 + (state))
-#define state_of(word) ((word) % 4)
-#define incarnation_of(word) ((word) / 4)
+#define DYING_HERE 4                                /* the writer says so, not a scan */
+#define make_word(incarnation, state) ((incarnation) * 8 + (state))
+#define state_of(word) ((word) % 8)
+#define incarnation_of(word) ((word) / 8)
+#define is_dying(word) (state_of(word) >= DYING)
 #define freed(word) make_word(incarnation_of(word) + 1, FREE)
 #define make_bytes(incarnation, key) ((incarnation) * 8 + (key))
 #define rooted(incarnation) ((incarnation) + 1)
@@ -81,7 +87,7 @@ inline look_at_word() {
   do
   :: LOAD(seen = load(WORD));
      if
-     :: seen == make_word(hand - 1, DYING) ->
+     :: incarnation_of(seen) == hand - 1 && is_dying(seen) ->
 #ifdef NO_RESCUE
         kept = true; break
 #else
@@ -124,10 +130,42 @@ inline flip() {
   STORE(store(root(me), 0); hand = 0)
 }
 
+#ifdef TAKEN_UNSAID
+#define UNKEPT SHARED
+#elif defined(SAID_ALIKE)
+#define UNKEPT DYING
+#else
+#define UNKEPT DYING_HERE
+#endif
+
+/* Leaves in `replaced` what nobody keeps. */
+inline look_for_keepers() {
+#ifndef TAKEN_UNSAID
+  STORE(swap(make_word(replaced - 1, SHARED), make_word(replaced - 1, UNKEPT));
+        if
+        :: !swapped -> replaced = 0
+        :: else -> swapped = false
+        fi);
+#endif
+#ifndef NO_FENCE_OF_WRITER
+  heavy_fence();
+#endif
+#ifndef GUARDS_UNREAD_BY_WRITER
+  LOAD(kept = replaced != 0 && load(root(READER)) == replaced);
+#endif
+  if
+  :: kept ->
+     kept = false;
+     STORE(swap(make_word(replaced - 1, UNKEPT), make_word(replaced - 1, SHARED)); swapped = false; replaced = 0)
+  :: else -> is_unkept = replaced != 0
+  fi
+}
+
 proctype writer() {
   byte me = WRITER;
   byte hand, seen, key;                             /* the root of the buffer that it has */
-  bool swapped, kept;
+  byte replaced;                                    /* the root that it took from the entry, if it knows of none */
+  bool swapped, kept, is_unkept;
 
 born:
   do
@@ -143,7 +181,19 @@ born:
      :: hand != 0 -> flip()
      :: else
      fi
-  :: others_left > 0 && load(VALUE) != 0 -> STORE(store(VALUE, 0); others_left--)
+  :: others_left > 0 && load(VALUE) != 0 -> STORE(replaced = load(VALUE); is_unkept = false; store(VALUE, 0); others_left--)
+  :: replaced != 0 && !is_unkept -> look_for_keepers()
+  :: is_unkept && flips_left > 0 ->
+     STORE(swap(make_word(replaced - 1, UNKEPT), make_word(replaced, LOCAL));
+           if
+           :: swapped -> swapped = false; flips_left--; hand = replaced + 1
+           :: else
+           fi;
+           replaced = 0; is_unkept = false);
+     if
+     :: hand != 0 -> flip()
+     :: else
+     fi
   :: others_left > 0 ->
      STORE(store(VALUE, 0); others_left--);
      LOAD(key = load(LIFE) + 1);
@@ -151,7 +201,7 @@ born:
   :: break
   od;
 killed:
-  LOAD(hand = 0; seen = 0; key = 0; swapped = false; kept = false);
+  LOAD(hand = 0; seen = 0; key = 0; replaced = 0; swapped = false; kept = false; is_unkept = false);
   if
   :: dead[me] -> atomic { settled[me] -> settled[me] = false; dead[me] = false; goto born }
   :: else -> LOAD(ended++)
@@ -259,7 +309,7 @@ inline scan() {
   settle(READER);
   LOAD(seen = load(WORD));
   if
-  :: state_of(seen) == SHARED ->
+  :: state_of(seen) == SHARED || state_of(seen) == DYING_HERE ->
      STORE(swap(seen, make_word(incarnation_of(seen), DYING)); swapped = false);
      seen = make_word(incarnation_of(seen), DYING)
   :: else
@@ -328,6 +378,6 @@ init {
     assert(memory[VALUE] == 0 || memory[VALUE] == rooted(incarnation_of(memory[WORD])));
     assert(memory[root(READER)] == 0 || memory[root(READER)] == rooted(incarnation_of(memory[WORD])));
     assert((memory[VALUE] == 0 && memory[root(READER)] == 0) || state_of(memory[WORD]) == SHARED ||
-           state_of(memory[WORD]) == DYING)
+           is_dying(memory[WORD]))
   )
 }

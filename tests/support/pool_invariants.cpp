@@ -52,6 +52,11 @@ class Inspection {
   void look_at_word(std::uint32_t buffer) const {
     const BufferWord word = word_of(buffer);
     if (word.state() > BufferState::dying) broken("buffer ", buffer, " has state ", static_cast<int>(word.state()));
+    if (word.state() == BufferState::dying) {  // in somebody's name, who may be gone
+      const bool is_named = word.owner() == BufferWord::kScan || word.owner() < core_.geometry().participants;
+      if (!is_named) broken("buffer ", buffer, " is dying, and slot ", word.owner(), "'s");
+      return;
+    }
     if (word.state() != BufferState::local) {
       if (word.owner() != 0) broken("buffer ", buffer, " is nobody's own, and slot ", word.owner(), "'s");
       return;

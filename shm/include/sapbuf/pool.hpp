@@ -464,6 +464,7 @@ class PoolUser {
   }
 
  private:
+  friend struct detail::PoolUserState;
   friend struct detail::ProducerState;
 
   [[gnu::always_inline]] static Buffer accept(detail::PoolUserHot& user, detail::Acquired taken) noexcept {
