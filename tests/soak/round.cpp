@@ -186,6 +186,9 @@ class Round {
     result_.cut_short = interrupted();
     active_.to_ns = now_ns();
     crew_.continue_all();
+    pool_crew_.crew().continue_all();
+    map_crew_.crew().continue_all();
+    queue_crew_.crew().continue_all();
     return well();
   }
 

@@ -81,8 +81,9 @@ void SideCrew::look() {
   reap(true);
 }
 
+void SideCrew::continue_all() { continue_due(~std::uint64_t{0}); }
+
 void SideCrew::await_end() {
-  continue_due(~std::uint64_t{0});
   for (const std::uint64_t until = now_ns() + kPatience; !members_.empty() && now_ns() < until; ::usleep(500)) {
     reap(false);
   }

@@ -34,6 +34,8 @@ class SideCrew {
   void event();
   // Notices who ended, sends others in their place, and lets those who were stopped go on.
   void look();
+  // Lets all who are stopped go on: they may keep others from what those need to come to their end.
+  void continue_all();
   // Waits until nobody is left, all having been told to come to an end; those that still run are told as violations.
   void await_end();
 
