@@ -129,22 +129,25 @@ void Crew::freeze() const {
   for (const Member& member : members_) member.process.send(SIGSTOP);
 }
 
+// Also of who is killed: the signal may come behind a complaint, or a crash.
+void Crew::judge_end(const Member& member, int status) {
+  const bool ended_well = status == 0 || (member.killed_ns != 0 && status == -SIGKILL);
+  const auto troubled = std::find_if(member.ids.begin(), member.ids.end(),
+                                     [&](std::uint32_t id) { return diary(member.role, id).troubled.load(); });
+  const bool complained = troubled != member.ids.end();
+  if (ended_well && !complained) return;
+  const std::uint32_t id = complained ? *troubled : member.ids.back();
+  result_.violations.push_back(fmt::format("{} ended with status {}: {}",
+                                           member.role == Role::writer ? producer_name(id) : reader_name(id), status,
+                                           complained ? diary(member.role, id).trouble.data() : "no reason given"));
+}
+
 void Crew::note_end(Member& member, int status) {
   note_stop(member);
   const bool was_killed = member.killed_ns != 0;
-  if (!was_killed && status != 0) {
-    const std::uint32_t id = member.ids.back();
-    const Diary& last = diary(member.role, id);
-    result_.violations.push_back(fmt::format("{} ended with status {}: {}",
-                                             member.role == Role::writer ? producer_name(id) : reader_name(id), status,
-                                             last.troubled.load() ? last.trouble.data() : "no reason given"));
-  }
+  judge_end(member, status);
   for (const std::uint32_t id : member.ids) {
-    const Diary& incarnation = diary(member.role, id);
-    const Phase phase = incarnation.phase.load();
-    if (incarnation.troubled.load() && was_killed) {
-      result_.violations.push_back(fmt::format("{}-{}: {}", to_string(member.role), id, incarnation.trouble.data()));
-    }
+    const Phase phase = diary(member.role, id).phase.load();
     if (was_killed && phase != Phase::absent && phase != Phase::left) {
       kills_.push_back({member.role, id, member.pid, member.killed_ns, member.killed_wall_ns, phase});
     }

@@ -73,6 +73,7 @@ class Crew {
   void kill(Member& member);
   void resume(Member& member);
   void note_stop(Member& member);
+  void judge_end(const Member& member, int status);
   void note_end(Member& member, int status);
 
   const Scene& scene_;

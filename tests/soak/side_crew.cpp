@@ -60,15 +60,22 @@ void SideCrew::continue_due(std::uint64_t now) {
   }
 }
 
+// Also of who is killed: the signal may come behind a complaint, or a crash.
+void SideCrew::judge_end(const Member& member, int status) {
+  const bool ended_well = status == 0 || (member.killed && status == -SIGKILL);
+  const bool troubled = diary_.troubled.load() && !trouble_told_;
+  if (ended_well && !troubled) return;
+  trouble_told_ |= troubled;
+  result_.violations.push_back(fmt::format("{} ended with status {}: {}", kinds_[member.kind].name, status,
+                                           diary_.troubled.load() ? diary_.trouble.data() : "no reason given"));
+}
+
 void SideCrew::reap(bool replace) {
   std::vector<std::size_t> gone;
   std::erase_if(members_, [&](Member& member) {
     const auto status = member.process.reap();
     if (!status) return false;
-    if (!member.killed && *status != 0) {
-      result_.violations.push_back(fmt::format("{} ended with status {}: {}", kinds_[member.kind].name, *status,
-                                               diary_.troubled.load() ? diary_.trouble.data() : "no reason given"));
-    }
+    judge_end(member, *status);
     gone.push_back(member.kind);
     return true;
   });

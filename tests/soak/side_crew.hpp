@@ -50,6 +50,7 @@ class SideCrew {
   void send_in(std::size_t kind);
   void continue_due(std::uint64_t now);
   void reap(bool replace);
+  void judge_end(const Member& member, int status);
 
   const Plan& plan_;
   RoundResult& result_;
@@ -59,6 +60,7 @@ class SideCrew {
   Dice dice_;
   std::uint32_t next_who_ = 1;
   std::vector<Member> members_;
+  bool trouble_told_ = false;
 };
 
 }  // namespace sapbuf::soak
