@@ -100,6 +100,7 @@ class Working {
     if (!board_.messages[job.number].releasing.load())
       throw std::runtime_error("a message comes that was not released");
     fate(job).workplace.enter("a message");
+    fate(job).finishing.store(false);  // it came, so who was about to be done with it was not
     if (job.key) enter_key(job);
     board_.taken.fetch_add(1, std::memory_order_relaxed);
     if (job.block.deliveries() > 1) board_.redelivered.fetch_add(1, std::memory_order_relaxed);

@@ -36,7 +36,7 @@ class Workplace {
 // What one group of consumers did with a message.
 struct MessageFate {
   Workplace workplace;
-  Shared<bool> finishing;  // it may have been done with
+  Shared<bool> finishing;  // it may have been done with, by who had it last
   Shared<std::uint8_t> finished;
   Shared<bool> retried;  // a dead letter that was handed out once more: it comes behind others that were newer
 };
