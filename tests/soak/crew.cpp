@@ -69,6 +69,7 @@ void Crew::kill_one(Role role) {
 
 void Crew::kill_newborn() {
   if (!start(Role::writer, false)) return;
+  members_.back().beyond_plan = true;
   ::usleep(static_cast<unsigned>(dice_.below(3000)));
   kill(members_.back());
 }
@@ -152,6 +153,7 @@ void Crew::note_end(Member& member, int status) {
       kills_.push_back({member.role, id, member.pid, member.killed_ns, member.killed_wall_ns, phase});
     }
   }
+  if (member.beyond_plan) return;
   const std::uint64_t pause = dice_.one_in(2) ? 0 : dice_.below(50) * kMillisecond;
   vacancies_.push_back({member.role, now_ns() + pause});
 }

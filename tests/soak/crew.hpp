@@ -56,6 +56,7 @@ class Crew {
     Process process;
     pid_t pid;
     bool steady;
+    bool beyond_plan = false;  // nobody comes in its place
     bool retiring = false;
     std::uint64_t killed_ns = 0;
     std::uint64_t killed_wall_ns = 0;

@@ -23,10 +23,14 @@ namespace sapbuf::soak {
 namespace {
 
 constexpr std::uint64_t kJournalEveryNs = 20 * kMillisecond;
+// Those of all crews, some 55, and those of the dead that wait for a recovery.
+constexpr std::uint32_t kParticipants = 128;
 
 Scene scene_of(const Plan& plan, Board& board) {
   const std::string stream = fmt::format("soak.{}.{}", ::getpid(), plan.number);
-  const Segment segment = Segment::create(stream, plan.options);
+  SegmentOptions options = plan.options;
+  options.participants = kParticipants;
+  const Segment segment = Segment::create(stream, options);
   return {.stream = stream,
           .board = board,
           .messages = Messages{plan.seed, segment.max_message_bytes() * plan.largest_percent / 100},
