@@ -12,8 +12,6 @@ namespace sapbuf::soak {
 namespace {
 
 constexpr std::size_t kStoppedAtOnce = 2;
-// After a process goes on, until what waited for it has run.
-constexpr std::uint64_t kStopGraceNs = 10 * kMillisecond;
 
 }  // namespace
 
@@ -109,7 +107,7 @@ void Crew::resume(Member& member) {
 }
 
 void Crew::note_stop(Member& member) {
-  if (member.stopped_ns != 0) stopped_.push_back({member.stopped_ns, now_ns() + kStopGraceNs});
+  if (member.stopped_ns != 0) result_.stopped.push_back({member.stopped_ns, now_ns() + kStopGraceNs});
   member.stopped_ns = 0;
 }
 

@@ -45,7 +45,6 @@ class Crew {
   bool await_end(Role role);
 
   const std::vector<Kill>& kills() const noexcept { return kills_; }
-  const Intervals& stopped() const noexcept { return stopped_; }
   std::uint32_t incarnations(Role role) const noexcept { return next_id(role) - 1; }
   Diary& diary(Role role, std::uint32_t id) const;
 
@@ -83,7 +82,6 @@ class Crew {
   std::vector<Member> members_;
   std::vector<Vacancy> vacancies_;
   std::vector<Kill> kills_;
-  Intervals stopped_;
   std::uint32_t next_producer_ = 1;
   std::uint32_t next_reader_ = 1;
 };

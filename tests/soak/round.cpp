@@ -316,7 +316,7 @@ class Round {
   void measure_death(const Kill& kill, const JournalRecord& record) {
     const std::uint64_t over_ns = kill.at_ns + (record.finished_ns - kill.wall_ns);
     bool while_stopped = false;
-    for (const Interval& stop : crew_.stopped()) while_stopped |= stop.overlaps(kill.at_ns, over_ns);
+    for (const Interval& stop : result_.stopped) while_stopped |= stop.overlaps(kill.at_ns, over_ns);
     result_.deaths.push_back({.round = plan_.number,
                               .role = kill.role,
                               .kill_ns = kill.wall_ns,
@@ -348,7 +348,7 @@ class Round {
       gap.from_ns = std::max(gap.from_ns, active_.from_ns);
       gap.to_ns = std::min(gap.to_ns, active_.to_ns);
       if (gap.from_ns >= gap.to_ns) continue;
-      const Interval free = longest_free_stretch(gap, crew_.stopped());
+      const Interval free = longest_free_stretch(gap, result_.stopped);
       if (free.to_ns - free.from_ns > longest.to_ns - longest.from_ns) longest = free;
     }
     result_.stalls.push_back({.round = plan_.number,

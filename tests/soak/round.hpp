@@ -15,6 +15,7 @@ struct RoundResult {
   std::vector<std::string> violations;
   std::vector<Death> deaths;
   std::vector<Stall> stalls;
+  Intervals stopped;  // when somebody of any crew was
   std::uint64_t producer_kills = 0;
   std::uint64_t reader_kills = 0;
   std::uint64_t watchdog_kills = 0;

@@ -45,8 +45,9 @@ void SideCrew::event() {
     member.killed = true;
     member.process.send(SIGKILL);
     ++(result_.*kills_);
-  } else if (member.continue_ns == 0) {
-    member.continue_ns = now_ns() + dice_.between(1, 100) * kMillisecond;
+  } else if (member.stopped_ns == 0) {
+    member.stopped_ns = now_ns();
+    member.continue_ns = member.stopped_ns + dice_.between(1, 100) * kMillisecond;
     member.process.send(SIGSTOP);
     ++result_.stops;
   }
@@ -54,10 +55,16 @@ void SideCrew::event() {
 
 void SideCrew::continue_due(std::uint64_t now) {
   for (Member& member : members_) {
-    if (member.continue_ns == 0 || member.continue_ns > now) continue;
+    if (member.stopped_ns == 0 || member.continue_ns > now) continue;
     member.process.send(SIGCONT);
-    member.continue_ns = 0;
+    note_stop(member);
   }
+}
+
+// They recover the round's stream, too, under its lock.
+void SideCrew::note_stop(Member& member) {
+  if (member.stopped_ns != 0) result_.stopped.push_back({member.stopped_ns, now_ns() + kStopGraceNs});
+  member.stopped_ns = 0;
 }
 
 // Also of who is killed: the signal may come behind a complaint, or a crash.
@@ -75,6 +82,7 @@ void SideCrew::reap(bool replace) {
   std::erase_if(members_, [&](Member& member) {
     const auto status = member.process.reap();
     if (!status) return false;
+    note_stop(member);
     judge_end(member, *status);
     gone.push_back(member.kind);
     return true;

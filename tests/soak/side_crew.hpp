@@ -44,11 +44,13 @@ class SideCrew {
     std::size_t kind = 0;
     Process process;
     bool killed = false;
-    std::uint64_t continue_ns = 0;  // 0: it is not stopped
+    std::uint64_t stopped_ns = 0;  // 0: it is not stopped
+    std::uint64_t continue_ns = 0;
   };
 
   void send_in(std::size_t kind);
   void continue_due(std::uint64_t now);
+  void note_stop(Member& member);
   void reap(bool replace);
   void judge_end(const Member& member, int status);
 

@@ -20,6 +20,9 @@ struct Interval {
 };
 using Intervals = std::vector<Interval>;
 
+// Behind a stop: until what waited for the process has run.
+inline constexpr std::uint64_t kStopGraceNs = 10'000'000;
+
 enum class Watched { yes, no, partly };
 
 // Whether the watchdog was there all the time, never, or came or went.
