@@ -223,7 +223,7 @@ class MapReading {
 MapCrew::MapCrew(std::string segment, const Plan& plan, RoundResult& result)
     : segment_(std::move(segment)),
       result_(result),
-      crew_(plan, result, &RoundResult::map_kills, *board_,
+      crew_(plan, 2, result, &RoundResult::map_kills, *board_,
             {{"a map's writer", kMapWriters,
               [this](std::uint32_t who, Dice dice) {
                 MapWriting{segment_, *board_, who, dice}.run();

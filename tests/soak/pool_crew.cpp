@@ -148,7 +148,7 @@ class Receiver {
 PoolCrew::PoolCrew(std::string segment, const Plan& plan, RoundResult& result)
     : segment_(std::move(segment)),
       result_(result),
-      crew_(plan, result, &RoundResult::pool_kills, *board_,
+      crew_(plan, 1, result, &RoundResult::pool_kills, *board_,
             {{"a pool's sender", kSenders,
               [this](std::uint32_t who, Dice dice) {
                 Sender{segment_, *board_, who, dice}.run();

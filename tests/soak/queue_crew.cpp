@@ -256,7 +256,7 @@ QueueCrew::QueueCrew(std::string segment, const Plan& plan, RoundResult& result)
     : segment_(std::move(segment)),
       result_(result),
       groups_(groups_in(plan)),
-      crew_(plan, result, &RoundResult::queue_kills, *board_,
+      crew_(plan, 3, result, &RoundResult::queue_kills, *board_,
             {{"a queue's feeder", kFeeders,
               [this](std::uint32_t, Dice dice) {
                 Feeding{segment_, *board_, dice}.run();

@@ -8,18 +8,19 @@
 
 namespace sapbuf::soak {
 
-SideCrew::SideCrew(const Plan& plan, RoundResult& result, std::uint64_t RoundResult::*kills, Diary& diary,
-                   std::vector<Kind> kinds)
+SideCrew::SideCrew(const Plan& plan, std::uint64_t chances, RoundResult& result, std::uint64_t RoundResult::*kills,
+                   Diary& diary, std::vector<Kind> kinds)
     : plan_(plan),
+      seed_(mix(plan.seed ^ mix(chances))),
       result_(result),
       kills_(kills),
       diary_(diary),
       kinds_(std::move(kinds)),
-      dice_(mix(plan.seed ^ mix(kinds_.size()))) {}
+      dice_(seed_) {}
 
 void SideCrew::send_in(std::size_t kind) {
   const std::uint32_t who = next_who_++;
-  const Dice dice{mix(plan_.seed ^ std::uint64_t{who} << 40)};
+  const Dice dice{mix(seed_ ^ std::uint64_t{who} << 40)};
   Process process{[this, kind, who, dice] {
     try {
       kinds_[kind].live(who, dice);

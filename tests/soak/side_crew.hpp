@@ -23,9 +23,10 @@ class SideCrew {
     std::function<void(std::uint32_t who, Dice dice)> live;
   };
 
-  // What is wrong in a process is told in `diary`, which outlives it. `kills` counts in the result.
-  SideCrew(const Plan& plan, RoundResult& result, std::uint64_t RoundResult::*kills, Diary& diary,
-           std::vector<Kind> kinds);
+  // What is wrong in a process is told in `diary`, which outlives it. `kills` counts in the result. Crews with other
+  // `chances` have other dice.
+  SideCrew(const Plan& plan, std::uint64_t chances, RoundResult& result, std::uint64_t RoundResult::*kills,
+           Diary& diary, std::vector<Kind> kinds);
   SideCrew(const SideCrew&) = delete;
   SideCrew& operator=(const SideCrew&) = delete;
 
@@ -55,6 +56,7 @@ class SideCrew {
   void judge_end(const Member& member, int status);
 
   const Plan& plan_;
+  const std::uint64_t seed_;
   RoundResult& result_;
   std::uint64_t RoundResult::*const kills_;
   Diary& diary_;
