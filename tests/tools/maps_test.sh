@@ -169,6 +169,21 @@ test_what_is_exported_is_imported_again() {
   [[ $("$sapbuf" map get "$stream/copy" a) == text* ]] || die 'it was not left'
 }
 
+test_json_has_every_byte() {
+  map_of --key-bytes 8
+  printf '\0\377text' | "$sapbuf" map put "$(config)" $'k\xff'
+  must_put $'k\xfe' text
+  expect "$done" "$sapbuf" map ls "$(config)" --json
+  equal "$(json '.key_hex + " " + (.value // .value_hex)' | tr '\n' ' ')" '6bfe text 6bff 00ff74657874 ' 'keys and values'
+  expect "$done" "$sapbuf" map get "$(config)" $'k\xff' --json
+  json_holds '.key_hex == "6bff" and .value_hex == "00ff74657874" and .bytes == 6 and (has("key") or has("value") | not)'
+  start watch "$sapbuf" map watch "$(config)" $'k\xff' --json --changes 2
+  eventually grep --quiet '"value_hex":"00ff74657874"' "$directory/watch.out"
+  expect "$done" "$sapbuf" map rm "$(config)" $'k\xff'
+  ends watch "$done"
+  equal "$(tail -n 1 "$directory/watch.out")" '{"key_hex":"6bff","version":0}' 'what is gone'
+}
+
 # Also what terminals would take for commands.
 test_an_export_is_ascii_and_means_the_same() {
   map_of

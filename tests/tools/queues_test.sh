@@ -101,6 +101,14 @@ test_peek_takes_nothing() {
   said "no blocks in $(jobs)"
 }
 
+test_json_has_every_byte_of_what_it_shows() {
+  queue_of --block-bytes 8KiB
+  push "$(printf '%4095s')ü"
+  push $'\xff\x01'
+  expect "$done" "$sapbuf" queue peek "$(jobs)" --json
+  equal "$(json '(.content | length), .content_hex' | tr '\n' ' ')" '4095 null 0 ff01 ' 'contents'
+}
+
 test_a_command_is_run_for_each_block() {
   queue_of
   push "it's" 'a b' "\$(false)" '{}'

@@ -40,7 +40,8 @@ void add_map_get(CLI::App& map, Action& chosen) {
   CLI::App* command = map.add_subcommand("get", "Write a key's value to standard output; exit status 1: no such key");
   command->add_option("SEGMENT/MAP", options->name, "The segment, and the map's name in it")->required();
   command->add_option("KEY", options->key, "The key")->required();
-  command->add_flag("--json", options->json, "One JSON object, with version and time");
+  command->add_flag("--json", options->json,
+                    "One JSON object, with version and time (key_hex, value_hex where that is not UTF-8)");
   command->callback([options, &chosen] { chosen = [options] { return get(*options); }; });
 }
 

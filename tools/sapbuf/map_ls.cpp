@@ -118,7 +118,8 @@ void add_map_ls(CLI::App& map, Action& chosen) {
   command->add_option("NAME", options->name, "SEGMENT: its maps; SEGMENT/MAP: the keys of that")->required();
   command->add_option("--prefix", options->prefix, "Only keys that begin with this");
   command->add_flag("--json", options->json,
-                    "For programs: maps as one JSON object; keys as one a line, with their values");
+                    "For programs: maps as one JSON object; keys as one a line, with their values (key_hex, value_hex "
+                    "where that is not UTF-8)");
   command->callback([options, &chosen] { chosen = [options] { return ls(*options); }; });
 }
 

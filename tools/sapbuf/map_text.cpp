@@ -29,11 +29,13 @@ Failure no_value(const FacilityName& map, std::string_view key, Status status) {
 }
 
 Json value_json(std::string_view key, const MapValue& value) {
-  return {{"key", key},
-          {"version", value.version()},
-          {"flipped_ns", value.flipped_ns()},
-          {"bytes", value.bytes().size()},
-          {"value", value.text()}};
+  Json json;
+  add_bytes(json, "key", key);
+  json["version"] = value.version();
+  json["flipped_ns"] = value.flipped_ns();
+  json["bytes"] = value.bytes().size();
+  add_bytes(json, "value", value.text());
+  return json;
 }
 
 }  // namespace sapbuf::tools

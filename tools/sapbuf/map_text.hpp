@@ -14,7 +14,7 @@ namespace sapbuf::tools {
 // Why a key has no value, or could not get one: exit status 1.
 Failure no_value(const FacilityName& map, std::string_view key, Status status);
 
-// {"key", "version", "flipped_ns", "bytes", "value"}; what is not UTF-8 is replaced.
+// {"key", "version", "flipped_ns", "bytes", "value"}; what is not UTF-8 stands as "key_hex" or "value_hex" instead.
 Json value_json(std::string_view key, const MapValue& value);
 
 }  // namespace sapbuf::tools

@@ -47,8 +47,11 @@ class Watch {
   void show_gone(std::string_view key) {
     if (is_over()) return;
     ++shown_;
-    output_.put(options_.json ? json_line({{"key", key}, {"version", 0}})
-                              : fmt::format("0\t{}\n", excerpt(key, kShownBytes)));
+    if (!options_.json) return output_.put(fmt::format("0\t{}\n", excerpt(key, kShownBytes)));
+    Json json;
+    add_bytes(json, "key", key);
+    json["version"] = 0;
+    output_.put(json_line(json));
   }
   void flush() { output_.flush(); }
 
@@ -116,7 +119,8 @@ void add_map_watch(CLI::App& map, Action& chosen) {
   add_count(
       *command, "--changes", "End behind so many lines; 0: never",
       [options](std::uint64_t value) { options->changes = value; }, "0", 0, UINT64_MAX);
-  command->add_flag("--json", options->json, "A JSON object a line, with the values in full");
+  command->add_flag("--json", options->json,
+                    "A JSON object a line, with the values in full (key_hex, value_hex where that is not UTF-8)");
   command->footer("Of changes that follow each other faster than they are read, the newest is shown.");
   command->callback([options, &chosen] { chosen = [options] { return run(*options); }; });
 }

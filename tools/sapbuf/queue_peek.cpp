@@ -63,7 +63,9 @@ void add_options(CLI::App& command, const std::shared_ptr<QueuePeekOptions>& opt
   command.add_option("SEGMENT/QUEUE", options->name, "The segment, and the queue's name in it")->required();
   add_count(
       command, "--count", "The first ones only", [options](std::uint64_t value) { options->count = value; }, "all");
-  command.add_flag("--json", options->json, "For programs: one object a line");
+  command.add_flag(
+      "--json", options->json,
+      "For programs: one object a line, with up to 4 KiB of each content (content_hex where that is not UTF-8)");
 }
 
 }  // namespace

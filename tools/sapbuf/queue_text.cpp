@@ -16,6 +16,18 @@ std::string text_of(const QueueBlock& block) {
   return {reinterpret_cast<const char*>(block.content.data()), block.content.size()};
 }
 
+// Without a last character that may not be whole, where the block goes on.
+std::string shown_text_of(const QueueBlock& block) {
+  std::string text = text_of(block);
+  if (text.size() >= block.bytes) return text;
+  const auto last_is = [&](unsigned char mask, unsigned char bits) {
+    return !text.empty() && (static_cast<unsigned char>(text.back()) & mask) == bits;
+  };
+  for (int follows = 0; follows < 3 && last_is(0xc0, 0x80); ++follows) text.pop_back();
+  if (last_is(0xc0, 0xc0)) text.pop_back();
+  return text;
+}
+
 std::string who_had(const QueueBlock& block) {
   std::string text;
   for (const DeliveryRecord& note : block.notes) {
@@ -82,10 +94,13 @@ Json block_json(const QueueBlock& block) {
     had_it.push_back({{"name", note.name}, {"pid", note.pid}, {"died", note.died}, {"at_ns", note.at_ns}});
   }
   const Json key = block.key ? Json(*block.key) : Json();
-  return {{"position", block.position},     {"group", block.group},      {"state", std::string{block.state}},
-          {"deliveries", block.deliveries}, {"type", block.type},        {"key", key},
-          {"bytes", block.bytes},           {"age_ms", block.age_ms},    {"due_in_ms", block.due_in_ms},
-          {"holder", block.holder},         {"content", text_of(block)}, {"had_it", had_it}};
+  Json json{{"position", block.position},     {"group", block.group},   {"state", std::string{block.state}},
+            {"deliveries", block.deliveries}, {"type", block.type},     {"key", key},
+            {"bytes", block.bytes},           {"age_ms", block.age_ms}, {"due_in_ms", block.due_in_ms},
+            {"holder", block.holder}};
+  add_bytes(json, "content", shown_text_of(block));
+  json["had_it"] = had_it;
+  return json;
 }
 
 std::string block_table(const std::vector<QueueBlock>& blocks) {

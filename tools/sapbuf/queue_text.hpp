@@ -15,7 +15,7 @@ std::string queue_in_short(const QueueSnapshot& queue);
 std::string queue_tables(const ShownParticipants& attached, const QueueSnapshot& queue);
 
 // {"position", "group", "state", "deliveries", "type", "key", "bytes", "age_ms", "due_in_ms", "holder", "content", "had_it"};
-// what is not UTF-8 is replaced.
+// content that is not UTF-8 stands as "content_hex" instead.
 Json block_json(const QueueBlock& block);
 std::string block_table(const std::vector<QueueBlock>& blocks);
 
