@@ -242,6 +242,18 @@ test_watch_shows_all_keys() {
   equal "$(jq --raw-output '.key + "@" + (.version | tostring)' "$directory/watch.out" | tr '\n' ' ')" 'a@1 b@1 a@0 ' 'what was shown'
 }
 
+test_a_map_that_is_truncated_meanwhile_ends_a_watch() {
+  map_of
+  must_put k one
+  for key in '' k; do
+    start "watch$key" "$sapbuf" map watch "$(config)" ${key:+"$key"}
+    eventually grep --quiet one "$directory/watch$key.out"
+  done
+  truncate --size 0 "/dev/shm/sapbuf.$stream"
+  ends watch "$no_segment"
+  ends watchk "$no_segment"
+}
+
 test_status_shows_who_reads() {
   map_of
   must_put k one

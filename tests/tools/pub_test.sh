@@ -43,6 +43,15 @@ test_no_file_or_a_dash_is_standard_input() {
   printf '%s\n' first second | cmp - "$directory/reader.out"
 }
 
+test_a_stream_that_is_truncated_meanwhile_ends_it() {
+  expect "$done" "$sapbuf" create "$stream"
+  mkfifo "$directory/in"
+  start_attached writer "$sapbuf" pub "$stream" --name writer "$directory/in"
+  truncate --size 0 "/dev/shm/sapbuf.$stream"
+  yes 2>/dev/null >"$directory/in" || true
+  ends writer "$no_segment"
+}
+
 test_nothing_to_publish_is_no_failure() {
   expect "$done" "$sapbuf" create "$stream"
   expect "$done" "$sapbuf" pub "$stream"

@@ -168,6 +168,13 @@ test_lines_of_one_key_wait_for_each_other() {
   equal "$(timeout 20 "$sapbuf" queue pop "$(jobs)" --count 2 2>/dev/null | tr '\n' ',')" 'a 1,a 2,' 'what the next one gets'
 }
 
+test_a_queue_that_is_truncated_meanwhile_ends_a_consumer() {
+  queue_of
+  start_attached consumer "$sapbuf" queue pop "$(jobs)" --name consumer
+  truncate --size 0 "/dev/shm/sapbuf.$stream"
+  ends consumer "$no_segment"
+}
+
 test_a_key_needs_a_queue_that_knows_keys() {
   queue_of
   if "$sapbuf" queue push "$(jobs)" --key 7 <<<one 2>"$directory/err"; then die 'a key without a meaning'; fi

@@ -30,6 +30,17 @@ test_count_ends_it() {
   printed_nothing
 }
 
+test_a_stream_that_is_truncated_meanwhile_ends_it() {
+  stream_with 10
+  start_attached reader "$sapbuf" sub "$stream" --name reader
+  start_attached recorder "$sapbuf" record "$stream" "$directory/file" --name recorder
+  eventually grep --quiet 10 "$directory/reader.out"
+  truncate --size 0 "/dev/shm/sapbuf.$stream"
+  ends reader "$no_segment"
+  ends recorder "$no_segment"
+  cmp "$directory/in" "$directory/reader.out"
+}
+
 test_idle_exit_ends_it_when_nothing_comes() {
   expect "$done" "$sapbuf" create "$stream"
   expect "$done" "$sapbuf" sub "$stream" --idle-exit 50

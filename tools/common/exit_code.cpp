@@ -21,6 +21,8 @@ ExitCode exit_code(Errc error) noexcept {
   }
 }
 
+ExitCode exit_code(Status status) noexcept { return status == Status::corrupt ? kNoSegment : kFailure; }
+
 int run_and_report(const std::function<int()>& tool) noexcept {
   try {
     keep_standard_descriptors();

@@ -12,7 +12,7 @@ enum ExitCode : int {
   kDone = 0,          // done, or healthy
   kFailure = 1,       // could not be done: a stream of that name exists, say
   kUsage = 2,         // an unknown option, or a value that cannot work
-  kNoSegment = 3,     // no such segment, or none that this version can use
+  kNoSegment = 3,     // no such segment, or none that this version can use, or not any more
   kPermission = 4,    // the system says no
   kProblemsLeft = 5,  // problems were found and are still there
 };
@@ -28,6 +28,8 @@ class Failure : public std::runtime_error {
 };
 
 ExitCode exit_code(Errc error) noexcept;
+// Of a call that is made when everything was found and good: whoever truncates a segment may do so at any time.
+ExitCode exit_code(Status status) noexcept;
 
 // Runs a tool's main part: whatever it throws becomes one message and an exit status.
 int run_and_report(const std::function<int()>& tool) noexcept;

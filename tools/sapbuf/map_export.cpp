@@ -30,7 +30,7 @@ int export_map(const MapExportOptions& options) {
         lines.insert_or_assign(std::string{key}, record_line(key, value.text()));
       },
       options.prefix);
-  if (all != Status::ok) throw Failure(kFailure, fmt::format("{}: {}", name.text(), to_string(all)));
+  if (all != Status::ok) throw Failure(exit_code(all), fmt::format("{}: {}", name.text(), to_string(all)));
   Output output;
   for (const auto& [key, line] : lines) {
     output.put(line);

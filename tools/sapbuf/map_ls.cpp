@@ -90,7 +90,7 @@ int ls_keys(const MapLsOptions& options) {
                                                        options.json ? json_line(value_json(key, value)) : ""});
       },
       options.prefix);
-  if (all != Status::ok) throw Failure(kFailure, fmt::format("{}: {}", name.text(), to_string(all)));
+  if (all != Status::ok) throw Failure(exit_code(all), fmt::format("{}: {}", name.text(), to_string(all)));
   std::string lines;
   for (const auto& [key, value] : found) {
     lines += value.json;

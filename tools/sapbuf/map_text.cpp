@@ -24,7 +24,7 @@ Failure no_value(const FacilityName& map, std::string_view key, Status status) {
                                            "versions, is stopped ('sapbuf status {}' shows them)",
                                            shown, map.text(), shell_operand(map.text())));
     default:
-      return Failure(kFailure, fmt::format("'{}' in {}: {}", shown, map.text(), to_string(status)));
+      return Failure(exit_code(status), fmt::format("'{}' in {}: {}", shown, map.text(), to_string(status)));
   }
 }
 

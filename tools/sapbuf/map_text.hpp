@@ -11,7 +11,7 @@
 
 namespace sapbuf::tools {
 
-// Why a key has no value, or could not get one: exit status 1.
+// Why a key has no value, or could not get one: exit status 1, or 3 where the segment is corrupt.
 Failure no_value(const FacilityName& map, std::string_view key, Status status);
 
 // {"key", "version", "flipped_ns", "bytes", "value"}; what is not UTF-8 stands as "key_hex" or "value_hex" instead.

@@ -68,7 +68,8 @@ void watch_key(const MapReader& reader, const std::string& key, Watch& watch) {
     {
       const MapValue value = entry.read();
       if (!value && value.status() != Status::not_found) {
-        throw Failure(kFailure, fmt::format("'{}': {}", excerpt(key, kShownBytes), to_string(value.status())));
+        throw Failure(exit_code(value.status()),
+                      fmt::format("'{}': {}", excerpt(key, kShownBytes), to_string(value.status())));
       }
       if (value.version() != seen) value ? watch.show(key, value) : watch.show_gone(key);
       seen = value.version();
@@ -88,7 +89,7 @@ void watch_all(const MapReader& reader, Watch& watch) {
       if (before == known.end() || before->second != value.version()) watch.show(key, value);
       there.emplace(key, value.version());
     });
-    if (all != Status::ok) throw Failure(kFailure, std::string{to_string(all)});
+    if (all != Status::ok) throw Failure(exit_code(all), std::string{to_string(all)});
     for (const auto& [key, before] : known) {
       if (!there.contains(key)) watch.show_gone(key);
     }

@@ -66,13 +66,13 @@ Publisher::Result Publisher::publish_slow(Status status) {
     case Status::stopped:
       return Result::stopped;
     default:
-      throw Failure(kFailure, fmt::format("the stream takes no more messages: {}", to_string(status)));
+      throw Failure(exit_code(status), fmt::format("the stream takes no more messages: {}", to_string(status)));
   }
 }
 
 void Publisher::finish() {
   if (const Status status = writer_.finish(); status != Status::ok) {
-    throw Failure(kFailure, fmt::format("cannot say that no more comes: {}", to_string(status)));
+    throw Failure(exit_code(status), fmt::format("cannot say that no more comes: {}", to_string(status)));
   }
 }
 

@@ -24,7 +24,7 @@ struct QueueLettersOptions {
 
 void check_letters(const std::string& queue, Status status) {
   if (status == Status::ok || status == Status::not_found) return;
-  throw Failure(kFailure, fmt::format("{}: {}", queue, to_string(status)));
+  throw Failure(exit_code(status), fmt::format("{}: {}", queue, to_string(status)));
 }
 
 // All that are there are taken before anything is done with them: one that dies once more meanwhile is not met again.
@@ -64,7 +64,7 @@ int retry(const QueueLettersOptions& options) {
   Producer producer{queue, {.name = "dead letters"}};
   retried += for_each_elsewhere(queue, options.count - retried, [&](TakenBlock& letter) {
     if (const Status status = letter.pass_to(producer); status != Status::ok) {
-      throw Failure(kFailure, fmt::format("{}: {}", options.name, to_string(status)));
+      throw Failure(exit_code(status), fmt::format("{}: {}", options.name, to_string(status)));
     }
   });
   spdlog::info("{} handed out again by {}", counted(retried, "dead letter"), options.name);

@@ -57,7 +57,7 @@ class Idleness {
 void check(const QueuePopOptions& options, Status status) {
   if (status == Status::ok || status == Status::timeout || status == Status::stopped || status == Status::not_found)
     return;
-  throw Failure(kFailure, fmt::format("{}: {}", options.name, to_string(status)));
+  throw Failure(exit_code(status), fmt::format("{}: {}", options.name, to_string(status)));
 }
 
 // A block is done with once it was written.

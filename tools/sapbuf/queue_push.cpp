@@ -93,7 +93,8 @@ class Pusher {
   bool end(Status status) const {
     if (status == Status::stopped) return false;
     tell();
-    if (status != Status::timeout) throw Failure(kFailure, fmt::format("{}: {}", options_.name, to_string(status)));
+    if (status != Status::timeout)
+      throw Failure(exit_code(status), fmt::format("{}: {}", options_.name, to_string(status)));
     throw Failure(kFailure,
                   fmt::format("no room for {} in {}, or no free buffer ('sapbuf status {}' shows who has them)",
                               human_duration(options_.timeout), options_.name, shell_operand(options_.name)));

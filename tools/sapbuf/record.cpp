@@ -74,7 +74,7 @@ class Recorder {
     } catch (const Error& error) {
       spdlog::error("{}", error.what());  // what came before the stream broke is kept
       writer_.finish();
-      code = kFailure;
+      code = error.errc() == Errc::corrupt ? kNoSegment : kFailure;
     }
     show_summary();
     return code;

@@ -271,8 +271,8 @@ Subscription::End run(const Stream& stream, const SubOptions& options, Account& 
     Subscription subscription{stream, options, account};
     return options.hold ? subscription.hold() : subscription.follow();
   } catch (const Error& error) {
-    // It was a good stream when it was opened: this is not "no such segment".
-    throw Failure(kFailure, error.what());
+    // It was a good stream when it was opened: other errors than this one do not mean "no such segment".
+    throw Failure(error.errc() == Errc::corrupt ? kNoSegment : kFailure, error.what());
   }
 }
 
