@@ -10,6 +10,17 @@ test_names_its_scenarios() {
   for scenario in calls one-to-one latency recovery pool-hits waste memory; do printed "^$scenario "; done
 }
 
+# The page's examples name scenarios that there are.
+test_its_manual_page_is_true() {
+  local -a names
+  mapfile -t names < <(sed --quiet 's/\\//g; s/^sapbuf-bench \(--quick \)\?\([a-z][a-z-]*\).*/\2/p' \
+    "$(dirname "$0")/../../tools/sapbuf_bench/sapbuf-bench.man")
+  ((${#names[@]} > 0)) || die 'no examples'
+  expect "$done" "$SAPBUF_BENCH" --list
+  local name
+  for name in "${names[@]}"; do printed "^${name}[ -]"; done
+}
+
 test_tells_figures_and_goals_to_programs() {
   expect "$done" "$SAPBUF_BENCH" --quick --json memory recovery
   jq --slurp --exit-status 'map(select(.scenario == "recovery" and .what == "with watchdog" and .median > 0)) | length == 1' \
