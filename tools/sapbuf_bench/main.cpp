@@ -55,7 +55,9 @@ int run(int argc, char** argv) {
   app.add_option("scenario", options.scenarios,
                  "What to measure: a name of --list, or one that several begin with, as 'pool'; all if "
                  "none is given");
-  app.add_option("--rounds", options.rounds, "Rounds that count, after one to warm up")
+  app.add_option("--rounds", options.rounds,
+                 "Rounds that count, after one to warm up. Single calls have five short turns for each; of what is "
+                 "seldom, as recovery, there are 25 or 100")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
   app.add_option("--longest", options.longest_s, "Seconds that one figure may take before the run ends with an error")
@@ -66,7 +68,7 @@ int run(int argc, char** argv) {
   app.add_option("--report", options.html, "Write a page with the figures and pictures into this file")
       ->type_name("FILE");
   app.add_option("--pictures", options.pictures, "Write the pictures into this folder, as SVG")->type_name("FOLDER");
-  app.add_option("--watchdog", options.watchdog, "The sapbuf-watchdog to measure with; none leaves it out")
+  app.add_option("--watchdog", options.watchdog, "The sapbuf-watchdog to measure with; an empty one leaves it out")
       ->type_name("PROGRAM")
       ->capture_default_str();
   app.add_flag("--list", list, "Name the scenarios and leave");

@@ -5,6 +5,8 @@
 #include <map>
 #include <stdexcept>
 
+#include "deadline.hpp"
+
 namespace sapbuf::bench {
 namespace {
 
@@ -36,6 +38,7 @@ std::vector<Column> run_calls(const std::vector<Call>& calls, const Options& opt
   int count = static_cast<int>(arguments.size());
   benchmark::Initialize(&count, arguments.data());
   Collector collector;
+  const Deadline deadline{options.longest_s * static_cast<unsigned>(calls.size()), "calls, " + calls.front().column};
   fmt::print(stderr, "\r\033[Kcalls: {} turns of {}", turns, calls.size());
   benchmark::RunSpecifiedBenchmarks(&collector);
   fmt::print(stderr, "\r\033[K");
