@@ -121,21 +121,25 @@ test_leaves_no_stream_behind() {
   equal "$left" '' 'streams left behind'
 }
 
-# ends_cleanly_in SCENARIO
+# ends_cleanly_in SCENARIO [FILE]: when there is a file of that name
 ends_cleanly_in() {
   "$SAPBUF_BENCH" "$1" &>"$directory/out" &
   local -r bench=$!
-  eventually compgen -G '/dev/shm/sapbuf.bench.*' >/dev/null
+  eventually compgen -G "${2-/dev/shm/sapbuf.bench.*}" >/dev/null
   kill -TERM "$bench"
   local status=0
   wait "$bench" || status=$?
   equal "$status" "$failure" 'exit code'
   grep --quiet 'ended before it was done' "$directory/out" || die "it does not say so"
-  equal "$(compgen -G '/dev/shm/sapbuf.bench.*' || true)" '' 'streams left behind'
+  equal "$(compgen -G '/dev/shm/sapbuf?bench*' || true)" '' 'left behind'
 }
 
 test_ends_cleanly_when_it_is_asked_to() { ends_cleanly_in one-to-one; }
 test_ends_cleanly_with_pools() { ends_cleanly_in pool-starving; }
+test_ends_cleanly_with_peers_of_maps() {
+  [[ $(ldd "$SAPBUF_BENCH") == *lmdb* ]] || skip 'it was built without LMDB'
+  ends_cleanly_in map-read '/dev/shm/sapbuf-bench.lmdb*'
+}
 
 # children PID: those of its first thread
 children() { cat "/proc/$1/task/$1/children" 2>/dev/null || true; }

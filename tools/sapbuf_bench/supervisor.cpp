@@ -1,6 +1,7 @@
 #include "supervisor.hpp"
 
 #include <fmt/format.h>
+#include <mqueue.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -22,16 +23,19 @@ sigset_t awaited() noexcept {
   return signals;
 }
 
-// Everything that a run makes is named after it: sapbuf.bench.*PID in shared memory, sapbuf-bench.PID elsewhere.
+// Everything that a run makes is named after it: in shared memory sapbuf.bench.*PID, or sapbuf-bench.*PID if it is no
+// segment; sapbuf-bench.PID in /tmp; and a queue of messages, which is in no folder.
 void remove_files_of(pid_t run) noexcept {
   const std::string number = fmt::format(".{}", run);
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator{"/dev/shm", error}) {
     const std::string name = entry.path().filename();
     std::error_code ignored;
-    if (name.starts_with("sapbuf.bench") && name.ends_with(number)) std::filesystem::remove(entry.path(), ignored);
+    const bool is_of_a_run = name.starts_with("sapbuf.bench.") || name.starts_with("sapbuf-bench.");
+    if (is_of_a_run && name.ends_with(number)) std::filesystem::remove_all(entry.path(), ignored);
   }
   std::filesystem::remove("/tmp/sapbuf-bench" + number, error);
+  ::mq_unlink(("/sapbuf.bench.mq" + number).c_str());
 }
 
 }  // namespace
