@@ -36,8 +36,6 @@ Json map_json(const Snapshot& snapshot, const FacilitySnapshot& facility) {
   return json;
 }
 
-std::string attached_cell(std::uint64_t count) { return human_count(count); }
-
 int ls_maps(const MapLsOptions& options) {
   const Snapshot snapshot = inspect(options.name, {.lag = false});
   Json maps = Json::array();
@@ -59,7 +57,7 @@ int ls_maps(const MapLsOptions& options) {
     table.row({printable_name(facility.info.name), human_count(map.keys),
                fmt::format("{} ({})", human_count(map.room), human_count(map.options.max_keys)),
                human_bytes(map.options.value_bytes), printable_name(map.pool), human_count(map.changes),
-               attached_cell(attached.writers), attached_cell(attached.readers), attached_cell(attached.dead),
+               human_count(attached.writers), human_count(attached.readers), human_count(attached.dead),
                human_bytes(facility.info.bytes)});
   }
   if (options.json) {

@@ -102,7 +102,6 @@ Percentiles ping_pong_of_streams(unsigned count) {
 std::vector<double> delays_at_rate(double per_second, unsigned count) {
   const Stream stream{"rate"};
   const Pipe results;
-  const Pipe ready;
   const Segment segment = stream.open();
   Reader reader{segment};
   const pid_t producer = start(1, results, [&] {

@@ -15,6 +15,12 @@
 namespace sapbuf::bench {
 namespace {
 
+#ifdef __clang__
+constexpr const char* kCompiler = __VERSION__;  // begins with its name
+#else
+constexpr const char* kCompiler = "g++ " __VERSION__;
+#endif
+
 std::string processor() {
   std::ifstream file{"/proc/cpuinfo"};
   for (std::string line; std::getline(file, line);) {
@@ -26,9 +32,9 @@ std::string processor() {
 std::string machine() {
   utsname system{};
   ::uname(&system);
-  return fmt::format("{}, {} cores; {} {}; g++/clang++ {}; Boost {}.{}.{}; sapbuf {}; {:%Y-%m-%d}", processor(),
-                     cores(), system.sysname, system.release, __VERSION__, BOOST_VERSION / 100000,
-                     BOOST_VERSION / 100 % 1000, BOOST_VERSION % 100, kVersion, fmt::gmtime(std::time(nullptr)));
+  return fmt::format("{}, {} cores; {} {}; {}; Boost {}.{}.{}; sapbuf {}; {:%Y-%m-%d}", processor(), cores(),
+                     system.sysname, system.release, kCompiler, BOOST_VERSION / 100000, BOOST_VERSION / 100 % 1000,
+                     BOOST_VERSION % 100, kVersion, fmt::gmtime(std::time(nullptr)));
 }
 
 std::string escaped(const std::string& text) {

@@ -48,13 +48,13 @@ void show_json(const Measurement& measurement) {
   }
 }
 
-struct SlabGeneration {
+struct PlacedFigure {
   double figure;
   double line_ns;
 };
 
 // A figure is taken again when the cores were at other distances after it than before, up to so many times.
-SlabGeneration run_while_cores_stay(const std::function<double()>& run) {
+PlacedFigure run_while_cores_stay(const std::function<double()>& run) {
   constexpr unsigned kTimes = 3;
   constexpr double kAlike = 1.5;
   double before = cache_line_ns();
@@ -99,7 +99,7 @@ void Report::measure(Measurement measurement, unsigned rounds) {
       fmt::print(stderr, "\r\033[K{}: round {} of {}, {}", measurement.title, round, rounds, column.name);
       const Deadline deadline{options_.longest_s, measurement.title + ", " + column.name};
       if (between_cores) {
-        const SlabGeneration placed = run_while_cores_stay(column.run);
+        const PlacedFigure placed = run_while_cores_stay(column.run);
         if (round == 0) continue;
         column.figures.push_back(placed.figure);
         column.line_ns.push_back(placed.line_ns);
