@@ -46,8 +46,8 @@ std::unique_ptr<Peer> make_unix_socket();
 // block all the time.
 enum class Beside { nobody, stopped_producer, slow_consumer };
 struct QueueSetting {
-  unsigned batch = 1;  // messages a call
-  std::uint64_t slots = 4096;
+  unsigned batch = 1;       // messages a call
+  std::uint64_t slots = 0;  // 0: as many as rings have
   Beside beside = Beside::nobody;
 };
 std::unique_ptr<Peer> make_queue(const QueueSetting& setting);
@@ -65,8 +65,18 @@ std::span<const Copying> ways_of_copying() noexcept;  // those that this machine
 const char* to_string(Copying copying) noexcept;
 std::unique_ptr<Peer> make_copy(Copying copying);
 
-// Each peer gets about as many bytes to queue messages in as a slab of sapbuf has.
+// What peers get that have room for bytes: a ring one of these, what has two buffers, or is a heap of messages, two, as
+// sapbuf has two slabs. Others are as deep as their makers have them: a socket, ZeroMQ (1,000 messages at each end), a
+// POSIX queue (10).
 inline constexpr std::size_t kSlabBytes = 1 << 20;
+
+// Messages that a ring, or a queue of sapbuf, has room for: with more processes than cores, that is also how long one of them may be
+// off its core without anybody waiting for it.
+inline std::uint64_t depth_of(const Load& load) noexcept {
+  std::uint64_t count = 64;
+  while (count * 2 * load.message_bytes <= kSlabBytes) count *= 2;
+  return count;
+}
 
 inline void spin_pause() noexcept {
 #if defined(__x86_64__)

@@ -25,7 +25,8 @@ class QueuePeer final : public Peer {
     name_ = "bench.queue." + std::to_string(::getpid());
     Segment::remove(name_);
     const Segment segment = Segment::create(name_, {.main_stream = false});
-    Queue::create(segment, "jobs", {.slots = setting_.slots, .block_bytes = load.message_bytes});
+    const std::uint64_t slots = setting_.slots != 0 ? setting_.slots : depth_of(load);
+    Queue::create(segment, "jobs", {.slots = slots, .block_bytes = load.message_bytes});
     if (setting_.beside == Beside::nobody) return;
     beside_.emplace();
     setting_.beside == Beside::stopped_producer ? stop_a_producer() : begin_a_long_job();

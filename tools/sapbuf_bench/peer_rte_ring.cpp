@@ -16,8 +16,7 @@ class RteRingPeer final : public Peer {
   RteRingPeer(unsigned batch, Ends ends) : batch_(batch), ends_(ends) {}
 
   void prepare(const Load& load) override {
-    unsigned count = 64;
-    while (count * 2 * load.message_bytes <= kSlabBytes) count *= 2;
+    const auto count = static_cast<unsigned>(depth_of(load));
     const ssize_t bytes = rte_ring_get_memsize_elem(static_cast<unsigned>(load.message_bytes), count);
     if (bytes < 0) throw std::runtime_error("rte_ring does not take elements of this size");
     memory_ = SharedMemory{kHeadBytes + static_cast<std::size_t>(bytes)};
