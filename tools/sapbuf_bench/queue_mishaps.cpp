@@ -13,13 +13,13 @@
 #include "crew.hpp"
 #include "hand_over.hpp"
 #include "scenarios.hpp"
+#include "waiter.hpp"
 #include "watchdog.hpp"
 
 namespace sapbuf::bench {
 namespace {
 
 using namespace std::chrono_literals;
-using Clock = std::chrono::steady_clock;
 
 constexpr std::uint64_t kSlots = 1024;
 
@@ -45,17 +45,16 @@ double redelivery_ms(const std::string& watchdog_program) {
   if (results.receive() != kReady) throw std::runtime_error("a process did not begin");
   std::optional<Watchdog> watchdog;
   if (!watchdog_program.empty()) watchdog.emplace(watchdog_program, name);
-  double milliseconds;
-  {
-    Consumer other{queue};
-    const auto begin = Clock::now();
-    ::kill(holder, SIGKILL);
+  const auto take_it = [&](const auto& begin) {
+    Consumer other{Queue::open(Segment::open(name), "jobs")};
+    begin();
     const bool came = other.wait_for(10s);
     TakenBlock job = other.take();
-    milliseconds = std::chrono::duration<double, std::milli>(Clock::now() - begin).count();
     if (!came || !job || job.deliveries() != 2) throw std::runtime_error("the block was not handed out again");
     job.done();
-  }
+  };
+  const double milliseconds = ms_until_it_goes_on(crew, take_it, [&] { ::kill(holder, SIGKILL); });
+  crew.wait_for_ends();
   watchdog.reset();
   Segment::remove(name);
   return milliseconds;

@@ -13,7 +13,7 @@ std::span<const Scenario> scenarios() {
       {"latency", "one way from process to process, spinning, beside a cache line's", measure_latency},
       {"waking", "from a write to a reader that slept, by its futex and by its descriptor", measure_waking},
       {"tails", "delivery at a fixed rate, and each reservation and commit under load, to the slowest", measure_tails},
-      {"recovery", "from a holder's death to the blocked writer's next message", measure_recovery},
+      {"recovery", "from a holder's death to the next message of a writer that was blocked by it", measure_recovery},
       {"allocation", "8 participants x 256,000 allocations of 16 bytes: a lock, an atomic, sapbuf", measure_allocation},
       {"blocks", "fixed blocks from 1 to 4 producers to as many consumers, 1 or 42 a reservation", measure_blocks},
       {"messages", "throughput of messages from 8 B to 16 MiB", measure_message_sizes},
