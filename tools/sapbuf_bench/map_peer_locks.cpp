@@ -14,7 +14,7 @@ namespace {
 // --- A reader-writer lock around all of it ------------------------------------------------------------------------
 
 struct Locked {
-  Locked(const MapShape& of) : shape(of), memory(sizeof(pthread_rwlock_t) + 64 + of.keys * of.value_bytes) {
+  Locked(const MapShape& of) : shape(of), memory(kValuesAt + of.keys * of.value_bytes) {
     pthread_rwlockattr_t attributes;
     pthread_rwlockattr_init(&attributes);
     pthread_rwlockattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
@@ -22,9 +22,9 @@ struct Locked {
     pthread_rwlockattr_destroy(&attributes);
   }
   pthread_rwlock_t& lock() const noexcept { return *reinterpret_cast<pthread_rwlock_t*>(memory.get()); }
-  std::byte* value(std::uint64_t key) const noexcept {
-    return memory.get() + sizeof(pthread_rwlock_t) + 64 + key * shape.value_bytes;
-  }
+  std::byte* value(std::uint64_t key) const noexcept { return memory.get() + kValuesAt + key * shape.value_bytes; }
+  static constexpr std::size_t kValuesAt = 128;  // behind the lock, from the beginning of a line on
+  static_assert(sizeof(pthread_rwlock_t) <= kValuesAt);
   const MapShape shape;
   const SharedMemory memory;
 };
