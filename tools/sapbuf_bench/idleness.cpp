@@ -1,8 +1,6 @@
 // What those cost who do nothing: processor time of sleepers and of the watchdog, and memory.
 #include <fmt/format.h>
-#include <signal.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -10,6 +8,7 @@
 #include <stdexcept>
 #include <thread>
 
+#include "crew.hpp"
 #include "processes.hpp"
 #include "scenarios.hpp"
 
@@ -18,6 +17,8 @@ namespace {
 
 using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
+
+constexpr auto kUntilItWaits = 500ms;
 
 // A stream that is there as long as this object.
 class Stream {
@@ -43,25 +44,33 @@ class Stream {
   std::unique_ptr<Segment> segment_;
 };
 
-double seconds_of(const timeval& time) {
-  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
+// That a child has had so far.
+double processor_seconds(pid_t child) {
+  clockid_t clock;
+  timespec time{};
+  if (::clock_getcpuclockid(child, &clock) != 0 || ::clock_gettime(clock, &time) != 0) {
+    throw std::runtime_error("no processor time of a process");
+  }
+  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) / 1e9;
 }
 
-// Processor time in per cent of one core, from when the child says that it is there to its kill.
+// Processor time in per cent of one core, of a child that has come to wait by then: what it opens, fills or runs before does not count.
 double percent_of_core(const std::function<void()>& wait_idly, std::chrono::milliseconds how_long) {
   const Pipe results;
   const pid_t child = start(0, results, [&] {
     results.send(1);
     wait_idly();
   });
-  if (results.receive() != 1) throw std::runtime_error("it did not come to wait");
+  Crew crew;
+  crew.add(child);
+  if (results.receive() != 1) throw std::runtime_error("it did not begin");
+  std::this_thread::sleep_for(kUntilItWaits);
+  const double before = processor_seconds(child);
   const auto begin = Clock::now();
   std::this_thread::sleep_for(how_long);
-  ::kill(child, SIGKILL);
+  const double used = processor_seconds(child) - before;
   const std::chrono::duration<double> seconds = Clock::now() - begin;
-  rusage usage{};
-  ::wait4(child, nullptr, 0, &usage);
-  return 100 * (seconds_of(usage.ru_utime) + seconds_of(usage.ru_stime)) / seconds.count();
+  return 100 * used / seconds.count();
 }
 
 void wait_as_reader(const std::string& name) {
