@@ -66,7 +66,7 @@ void measure_readers(Report& report) {
 void measure_slabs(Report& report) {
   for (const std::size_t bytes : {kMiB / 16, kMiB / 4, kMiB, 16 * kMiB, 256 * kMiB, 1024 * kMiB}) {
     if (report.options().quick && bytes > 16 * kMiB) continue;
-    // Each slab is filled several times.
+    // Each slab is filled several times; of large ones the first time, in which its pages come to be mapped, is a third.
     const std::uint64_t volume = std::max<std::uint64_t>(640'000'000, 6 * bytes);
     const Load load{64, messages_of(64, report.options(), volume)};
     std::vector<Column> columns;
