@@ -170,7 +170,8 @@ test_lines_of_one_key_wait_for_each_other() {
 
 test_a_queue_that_is_truncated_meanwhile_ends_a_consumer() {
   queue_of
-  start_attached consumer "$sapbuf" queue pop "$(jobs)" --name consumer
+  start consumer "$sapbuf" queue pop "$(jobs)" --name consumer
+  eventually status_holds '[.facilities[].participants[]? | .name == "consumer"] | any'
   truncate --size 0 "/dev/shm/sapbuf.$stream"
   ends consumer "$no_segment"
 }

@@ -79,6 +79,12 @@ void watch_key(const MapReader& reader, const std::string& key, Watch& watch) {
   }
 }
 
+// A wait tells only that nothing came. No key is empty: reading it costs nothing, and says what is wrong.
+void check_readable(const MapReader& reader) {
+  const Status status = reader.read(std::string_view{}).status();
+  if (status != Status::not_found) throw Failure(exit_code(status), std::string{to_string(status)});
+}
+
 void watch_all(const MapReader& reader, Watch& watch) {
   std::map<std::string, std::uint64_t> known;
   while (!watch.is_over()) {
@@ -95,8 +101,7 @@ void watch_all(const MapReader& reader, Watch& watch) {
     }
     known = std::move(there);
     watch.flush();
-    while (!watch.is_over() && !reader.wait_changed(version, kStopSlice)) {
-    }
+    while (!watch.is_over() && !reader.wait_changed(version, kStopSlice)) check_readable(reader);
   }
 }
 
