@@ -206,7 +206,8 @@ void ReaderWindows::defer_open_only() noexcept {
 
 Finding ReaderWindows::find_message() {
   const bool found = find_in_places() || (forget_deferred() && find_in_places());
-  const bool moved_on = !found && forget_finished();
+  // A generation that was read to its end is left only for another one: behind a gap, that has not been learned of yet.
+  const bool moved_on = !found && (forget_finished() || windows_.front().finished());
   attachment_.check_not_corrupt();
   return found ? Finding::message : moved_on ? Finding::end_of_generation : Finding::nothing;
 }

@@ -20,7 +20,7 @@ namespace SAPBUF_DETAIL {
 // What a look found.
 enum class Finding {
   message,
-  end_of_generation,  // it was left; the next one may have to be learned of first
+  end_of_generation,  // the next one may have to be learned of first
   nothing,
   unclear,
 };

@@ -116,6 +116,46 @@ BOOST_DATA_TEST_CASE(it_is_not_finished_while_a_slab_is_being_reclaimed, data::m
   BOOST_TEST(reader.is_finished());
 }
 
+// A reader whose range kept the first slab, while the ones behind it were overwritten, and the last message was written.
+struct GapThenEnd {
+  explicit GapThenEnd(Order order)
+      : segment{{.slabs = 3, .slab_bytes = 4096, .order = order, .on_full = OnFull::overwrite}} {
+    must_write();
+    std::optional<PinnedRange> range{reader.pin()};
+    for (const Frame& frame : *range) static_cast<void>(frame);
+    while (generation_of(segment) < 5) must_write();
+    if (writer.finish() != Status::ok) throw std::runtime_error("cannot finish");
+  }
+
+  HeapSegment segment;
+  std::uint64_t written = 0;
+  Writer writer{segment};
+  Reader reader{segment};
+
+ private:
+  void must_write() {  // one for each slab, so that filler follows
+    if (writer.write(std::string(2400, '.')) != Status::ok) throw std::runtime_error("cannot write");
+    ++written;
+  }
+};
+
+BOOST_DATA_TEST_CASE(it_is_not_finished_in_front_of_a_gap, data::make(kOrders), order) {
+  GapThenEnd stream{order};
+  BOOST_TEST(!stream.reader.is_finished());
+  while (!texts(stream.reader).empty()) {
+  }
+  BOOST_TEST(stream.reader.lost() != 0U);
+  BOOST_TEST(stream.reader.delivered() + stream.reader.lost() == stream.written);
+  BOOST_TEST(stream.reader.is_finished());
+}
+
+BOOST_DATA_TEST_CASE(the_first_look_in_front_of_a_gap_finds_what_stands_behind_it, data::make(kOrders), order) {
+  GapThenEnd waits{order};
+  BOOST_TEST(waits.reader.wait_for(0ms));
+  GapThenEnd reads{order};
+  BOOST_TEST(!texts(reads.reader).empty());
+}
+
 BOOST_DATA_TEST_CASE(a_reader_that_waits_is_told, kEveryStream, order, on_full) {
   Stream stream{order, on_full};
   std::jthread writing{[&] {
