@@ -4,6 +4,7 @@
 
 #include <sapbuf/detail/kill_point.hpp>
 
+#include "segment/event.hpp"
 #include "stream/attached_buffers.hpp"
 #include "stream/extent_size.hpp"
 #include "stream/flip_ahead.hpp"
@@ -71,6 +72,14 @@ bool look_at_cursor(WriterState& writer) noexcept {
   return true;
 }
 
+// Total order: makes filler of a claim that ran over the slab's end. Readers that sleep in front of it are told, for what
+// others commit in the next slab can be read from then on.
+[[gnu::cold, gnu::noinline]] void fill_to_end_of_slab(WriterState& writer, const Room& room) noexcept {
+  word_at(writer.slabs + room.slab * writer.core->geometry().slab_bytes + room.offset)
+      .store(FrameHeader::nop(room.bytes).word, std::memory_order_release);
+  notify(*writer.data);
+}
+
 }  // namespace
 
 Status claim_extent(WriterState& writer, std::uint64_t span) noexcept {
@@ -136,10 +145,7 @@ std::byte* claim_frame(WriterState& writer, std::uint64_t span, Status& status) 
     if (room.bytes != 0) writer.seen_slab = room.slab;  // otherwise it looks anew
     if (room.bytes == span) [[likely]]
       break;
-    if (room.bytes != 0) {
-      word_at(writer.slabs + room.slab * slab_bytes + room.offset)
-          .store(FrameHeader::nop(room.bytes).word, std::memory_order_release);
-    }
+    if (room.bytes != 0) fill_to_end_of_slab(writer, room);
     announce(writer);
   }
   std::byte* const header = writer.slabs + room.slab * slab_bytes + room.offset;

@@ -12,6 +12,8 @@
 #include <sapbuf/detail/kill_point.hpp>
 
 #include "segment/event.hpp"
+#include "segment/maintenance_lock.hpp"
+#include "stream/slabs.hpp"
 #include "support/child.hpp"
 #include "support/every_stream.hpp"
 #include "support/main_stream.hpp"
@@ -147,6 +149,40 @@ BOOST_DATA_TEST_CASE(a_message_that_death_held_up_makes_it_readable, data::make(
     BOOST_TEST(becomes_readable(descriptor));
     BOOST_TEST(texts(reader).size() == 1U);
   }
+}
+
+// A claim ran over the slab's end, others go on in the next slab, and then its writer makes filler of it, and nothing else yet.
+BOOST_AUTO_TEST_CASE(what_stands_behind_a_claim_over_the_slabs_end_makes_it_readable) {
+  constexpr std::size_t kLarge = 1000;
+  const TestName name;
+  const Segment segment = Segment::create(name, options_with(Order::total, OnFull::block));
+  Writer writer{segment};
+  Reader reader{segment};
+  const int descriptor = reader.event_fd();
+  Child late{[&](Link& link) {
+    Writer own{Segment::open(name)};
+    must_put(own, {2, 0});  // it takes the slab for as empty as this
+    link.say(1);
+    link.hear();
+    kill_point::arm(KillPoint::claim_taken, stop_self);
+    const Reservation open = own.reserve(kLarge);
+    link.say(2);
+    link.hear();
+  }};
+  BOOST_TEST(late.hear() == 1U);
+  std::uint32_t number = 0;
+  while (detail::load_active(main_stream(segment)).offset_bytes + kLarge < 4096) must_put(writer, {1, number++}, 100);
+  late.say(1);
+  BOOST_TEST(late.wait_until_stopped());
+  must_put(writer, {1, number}, kLarge);
+  BOOST_TEST(generation_of(segment) == 2U);
+  while (!texts(reader).empty()) {
+  }
+  BOOST_TEST(!is_readable(descriptor));
+  late.resume();
+  BOOST_TEST(late.hear() == 2U);
+  BOOST_TEST(becomes_readable(descriptor));
+  BOOST_TEST(texts(reader).size() == 1U);
 }
 
 // Also once somebody waits again: who slept before that learns of the wake by the word alone.
