@@ -74,8 +74,14 @@ void arm_event_fd(ReaderState& reader) {
   StreamCore& core = reader.attachment.core();
   core.check_not_truncated();
   core.beat(reader.attachment.index());
-  reader.event_fd->arm(core.control().data, Wakers::use_light_fences,
-                       [&] { return look(reader) || ends_with_the_stream(reader); });
+  // Nobody tells when a slab is reclaimed, or is not after all: where a look was unclear, there is another one soon.
+  std::uint64_t due_ns = EventFd::kNever;
+  const auto look_again = [&] {
+    const Finding found = look_closely(reader);
+    if (found == Finding::unclear) due_ns = platform::monotonic_ns() + kObstructedNapNs;
+    return found == Finding::message || ends_with_the_stream(reader);
+  };
+  reader.event_fd->arm(core.control().data, Wakers::use_light_fences, look_again, [&] { return due_ns; });
 }
 
 bool wait(ReaderState& reader, std::uint64_t deadline_ns) {

@@ -229,6 +229,42 @@ BOOST_DATA_TEST_CASE(a_waker_that_does_not_come_to_its_end_leaves_it_readable_fo
   BOOST_TEST(becomes_readable(descriptor));
 }
 
+// Whoever reclaims it is no writer of the stream, say, and goes on, or is killed: nobody tells of either.
+BOOST_DATA_TEST_CASE(a_slab_that_is_not_reclaimed_after_all_makes_it_readable,
+                     data::make(kOrders) * data::make({false, true}), order, is_killed) {
+  const TestName name;
+  const Segment segment = Segment::create(name, options_with(order, OnFull::overwrite));
+  Writer writer{segment};
+  Reader reader{segment};
+  std::uint32_t count = 0;
+  while (generation_of(segment) == 1) must_put(writer, {1, count++}, 100);
+  Child reclaiming{[&](Link& link) {
+    const Segment own = Segment::open(name);
+    const detail::MaintenanceLock lock{main_stream(own)};
+    layout::Word& life = main_stream(own).descriptor(0).life;
+    const layout::SlabLife readable{life.load()};
+    life.store(layout::SlabLife::make(readable.generation(), layout::SlabState::reclaiming).word);
+    link.say(1);
+    link.hear();
+    life.store(readable.word);
+  }};
+  BOOST_TEST(reclaiming.hear() == 1U);
+  const int descriptor = reader.event_fd();
+  BOOST_TEST(texts(reader).empty());
+  if (is_killed) {
+    reclaiming.kill();
+  } else {
+    reclaiming.say(1);
+    BOOST_TEST(reclaiming.wait() == 0);
+  }
+  Log log;
+  while (log.size() < count) {
+    BOOST_TEST_REQUIRE(becomes_readable(descriptor));
+    log.read(reader);
+  }
+  BOOST_TEST(reader.lost() == 0U);
+}
+
 BOOST_AUTO_TEST_CASE(a_dead_waiter_costs_one_wake) {
   const TestName name;
   const Segment segment = Segment::create(name, options_with(Order::per_writer, OnFull::overwrite));
