@@ -7,10 +7,11 @@
 #include "platform/clock.hpp"
 #include "platform/process_identity.hpp"
 #include "segment/event.hpp"
-#include "segment/maintenance_lock.hpp"
+#include "segment/liveness.hpp"
 #include "segment/words.hpp"
 #include "stream/durable_position.hpp"
 #include "stream/reader_progress.hpp"
+#include "stream/settled_lock.hpp"
 #include "stream/slabs.hpp"
 
 namespace SAPBUF_DETAIL {
@@ -167,6 +168,17 @@ std::optional<std::uint32_t> find_durable(StreamCore& core, std::string_view nam
   });
 }
 
+bool is_kept_by_unsettled(StreamCore& core, std::string_view name) {
+  const auto is_kept = [&](std::uint32_t index) {
+    const auto reader = reader_of(core, index);
+    SlotRegistration registration;
+    return reader && needs_settling(core.segment(), *reader, registration);
+  };
+  if (const auto index = find_durable(core, name)) return is_kept(*index);
+  const bool has_room = first_durable(core, [&](std::uint32_t index) { return is_free(core, index); }).has_value();
+  return !has_room && first_durable(core, is_kept).has_value();
+}
+
 std::uint32_t take_durable(StreamCore& core, const ReaderOptions& options, std::uint32_t slot,
                            std::uint64_t incarnation) {
   auto index = find_durable(core, options.name);
@@ -249,8 +261,7 @@ bool keeps_durably(StreamCore& core, std::uint64_t generation) noexcept {
 }
 
 bool remove_durable(StreamCore& core, std::string_view name) {
-  const MaintenanceLock lock{core, kRemovePatience};
-  if (!lock) lock.throw_not_held();
+  const SettledLock lock{core, kRemovePatience, [&] { return is_kept_by_unsettled(core, name); }};
   const auto index = find_durable(core, name);
   if (!index) return false;
   if (reader_of(core, *index)) {

@@ -26,6 +26,9 @@ void check_durable(const StreamCore& core, const ReaderOptions& options);
 
 std::optional<std::uint32_t> find_durable(StreamCore& core, std::string_view name);
 
+// Whether the record of this name, or what could be one, has a reader that recovery has yet to settle.
+bool is_kept_by_unsettled(StreamCore& core, std::string_view name);
+
 // The record of this name for the reader that is attaching in that slot, made where there is none. Throws Errc::busy if
 // another reader has it, Errc::registry_full if there is no room for one more.
 std::uint32_t take_durable(StreamCore& core, const ReaderOptions& options, std::uint32_t slot,

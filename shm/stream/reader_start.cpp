@@ -4,12 +4,12 @@
 
 #include <sapbuf/detail/kill_point.hpp>
 
-#include "segment/maintenance_lock.hpp"
-#include "segment/recovery.hpp"
+#include "segment/liveness.hpp"
 #include "stream/close.hpp"
 #include "stream/durable_readers.hpp"
 #include "stream/extents.hpp"
 #include "stream/reader_state.hpp"
+#include "stream/settled_lock.hpp"
 
 namespace SAPBUF_DETAIL {
 namespace {
@@ -58,6 +58,18 @@ void choose_start(StreamCore& core, const ReaderOptions& options, std::uint32_t 
   }
 }
 
+// No slot is free, and recovery frees one of this stream's.
+bool needs_unsettled_slot(StreamCore& core) noexcept {
+  SegmentCore& segment = core.segment();
+  for (std::uint32_t index = 0; index < segment.geometry().participants; ++index) {
+    const layout::Word& registration = segment.participant(index).registration;
+    if (!layout::SlotRegistration{registration.load(relaxed)}.in_use()) return false;
+  }
+  return any_participant(core, [&](std::uint32_t index, layout::SlotRegistration registration) {
+    return needs_settling(segment, index, registration);
+  });
+}
+
 void skip_committed(ReaderState& reader, Window& window, Place& place) noexcept {
   while (place.at < place.stop) {
     const ExtentContent content = walk_extent(place.at, static_cast<std::uint64_t>(place.stop - place.at));
@@ -74,10 +86,11 @@ ReaderStart attach_reader(StreamCore& core, const ReaderOptions& options) {
   core.check_not_removed();
   if (options.durable) check_durable(core, options);
   core.slab_for_reading(0);
-  recover_core(core.segment());
   ReaderStart start;
-  const MaintenanceLock lock{core, kAttachPatience};
-  if (!lock) lock.throw_not_held();
+  const auto is_in_the_way = [&] {
+    return (options.durable && is_kept_by_unsettled(core, options.name)) || needs_unsettled_slot(core);
+  };
+  const SettledLock lock{core, kAttachPatience, is_in_the_way};
   start.attachment = registry::attach(core, layout::SlotRole::reader, options.name,
                                       [&](std::uint32_t fresh) { choose_start(core, options, fresh, start); });
   core.control().reader_came.store(1, std::memory_order_release);

@@ -72,7 +72,6 @@ bool Stream::remove_durable_reader(std::string_view name) const {
   const Uncancellable to_its_end;
   return core()->segment().unless_truncated([&] {
     core()->check_not_forked();
-    detail::recover_core(core()->segment());  // whoever died by that name
     return detail::remove_durable(*core(), name);
   });
 }

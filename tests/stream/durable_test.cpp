@@ -4,6 +4,9 @@
 
 #include <algorithm>
 #include <csignal>
+#include <thread>
+
+#include <sapbuf/detail/kill_point.hpp>
 
 #include "support/child.hpp"
 #include "support/every_stream.hpp"
@@ -365,6 +368,96 @@ BOOST_AUTO_TEST_CASE(onlookers_are_told_who_is_away_and_how_far_behind) {
   BOOST_TEST(away.behind_messages == 20U);
   BOOST_TEST(away.behind_bytes == 20U * 40);
   BOOST_TEST(away.kept_bytes == 4096U);
+}
+
+// Somebody has the stream's lock, and goes on with what he does in a while.
+class HeldUp {
+ public:
+  explicit HeldUp(const TestName& name)
+      : flipper_{[&name](Link& link) {
+          Writer writer{Segment::open(name)};
+          kill_point::arm(KillPoint::flip_prepared, stop_self);
+          put_numbers(writer, 0, 100);
+          link.hear();
+        }} {
+    if (!flipper_.wait_until_stopped()) throw std::runtime_error("it does not flip");
+  }
+  void end_soon() {
+    ending_ = std::jthread{[this] {
+      std::this_thread::sleep_for(100ms);
+      flipper_.resume();
+    }};
+  }
+
+ private:
+  Child flipper_;
+  std::jthread ending_;
+};
+
+enum class Leaves { killed, closed };
+std::ostream& operator<<(std::ostream& out, Leaves leaves) {
+  return out << (leaves == Leaves::killed ? "killed" : "closed");
+}
+
+// A reader that attaches, and then is killed or closed when `leave()` says so.
+class Leaver {
+ public:
+  Leaver(const TestName& name, Leaves leaves, const ReaderOptions& options)
+      : leaves_(leaves), child_{[&](Link& link) {
+          Reader reader{Segment::open(name), options};
+          link.say(1);
+          link.hear();
+          reader.close();
+          link.say(1);
+          link.hear();
+        }} {
+    child_.hear();
+  }
+  void leave() {
+    if (leaves_ == Leaves::killed) return child_.kill();
+    child_.say(1);
+    child_.hear();
+  }
+
+ private:
+  const Leaves leaves_;
+  Child child_;
+};
+
+const auto kWaysToLeave = data::make(kOrders) * data::make({Leaves::killed, Leaves::closed});
+
+BOOST_DATA_TEST_CASE(one_that_recovery_could_not_settle_at_once_keeps_its_name_from_nobody, kWaysToLeave, order,
+                     leaves) {
+  const TestName name;
+  const Segment segment = Segment::create(name, options_with(order, OnFull::block));
+  Leaver before{name, leaves, durable()};
+  HeldUp held_up{name};
+  before.leave();
+  held_up.end_soon();
+  BOOST_TEST(message_of([&] { Reader{segment, durable()}.close(); }) == "");
+}
+
+BOOST_DATA_TEST_CASE(one_that_recovery_could_not_settle_at_once_can_be_removed, kWaysToLeave, order, leaves) {
+  const TestName name;
+  const Segment segment = Segment::create(name, options_with(order, OnFull::block));
+  Leaver before{name, leaves, durable()};
+  HeldUp held_up{name};
+  before.leave();
+  held_up.end_soon();
+  BOOST_TEST(message_of([&] { BOOST_TEST(Stream::open(segment).remove_durable_reader("audit")); }) == "");
+}
+
+BOOST_DATA_TEST_CASE(one_that_recovery_could_not_settle_at_once_keeps_its_slot_from_nobody, kWaysToLeave, order,
+                     leaves) {
+  const TestName name;
+  SegmentOptions options = options_with(order, OnFull::block);
+  options.participants = 2;
+  const Segment segment = Segment::create(name, options);
+  Leaver before{name, leaves, {}};
+  HeldUp held_up{name};
+  before.leave();
+  held_up.end_soon();
+  BOOST_TEST(message_of([&] { Reader{segment}.close(); }) == "");
 }
 
 // Wherever a durable reader, or who settles it, is killed: the next one of its name gets all that no finished range gave.
