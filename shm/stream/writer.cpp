@@ -238,6 +238,8 @@ Status finish_writer(WriterState& writer) noexcept {
 
 std::uint64_t abort_reserved(WriterState& writer, std::byte* payload, std::uint32_t first_attached) noexcept {
   if (writer.forked) return 0;
+  // Recovery has closed the frame; its slab, and the slot, may be others' by now.
+  if (!writer.attachment.is_current()) return writer.progress_without_busy();
   let_go_of_attached(*writer.core, writer.slab_of(payload - layout::kUnitBytes), first_attached);
   if (writer.total) {
     word_at(payload - layout::kUnitBytes).store(FrameHeader::nop(writer.reserved_span).word, std::memory_order_release);

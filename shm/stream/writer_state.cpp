@@ -58,6 +58,11 @@ WriterStart open_writer(const Stream& stream, const WriterOptions& options) {
 }
 
 bool close_writer(WriterState& writer) noexcept {
+  // Whose slot may be another's by now does not know whether it has anything open.
+  if (!writer.forked && !writer.attachment.is_current()) {
+    writer.closed = true;
+    return false;
+  }
   if (!writer.forked && Progress{writer.slot->progress.load(relaxed)}.busy()) {
     writer.closed = true;
     // The inlined path finds itself revoked at its next message, and asks why. What it has open stays its own.

@@ -56,6 +56,39 @@ BOOST_DATA_TEST_CASE(a_writer_whose_slot_is_anothers_is_told_by_and_by, data::ma
   BOOST_TEST(now.participants[0].state == Liveness::alive);
 }
 
+BOOST_DATA_TEST_CASE(a_writer_that_is_closed_takes_nothing_from_the_slots_next_owner, data::make(kOrders), order) {
+  const HeapSegment segment{small(order, 1)};
+  Writer writer{segment};
+  BOOST_TEST(writer.write("before") == Status::ok);
+  declare_dead(segment, writer.slot());
+  Writer next{segment};
+  BOOST_TEST(next.slot() == writer.slot());
+  Reservation open = next.reserve(8);
+  writer.close();
+  BOOST_TEST(writer.write("after") == Status::closed);
+  open.commit();
+  BOOST_TEST(next.write("next") == Status::ok);
+}
+
+BOOST_DATA_TEST_CASE(what_it_aborts_takes_nothing_from_the_slots_next_owner,
+                     data::make(kOrders) * data::make({false, true}), order, is_closed) {
+  const HeapSegment segment{small(order, 1)};
+  Writer writer{segment};
+  Reservation lost = writer.reserve(8);
+  declare_dead(segment, writer.slot());
+  Writer next{segment};
+  BOOST_TEST(next.slot() == writer.slot());
+  Reservation open = next.reserve(8);
+  if (is_closed) writer.close();
+  lost.abort();
+  BOOST_TEST(layout::Progress{main_stream(segment).slot(next.slot()).progress.load()}.busy());
+  open.commit();
+  BOOST_TEST(next.write("next") == Status::ok);
+  const Ledger ledger = ledger_of(segment, next.slot());
+  BOOST_TEST(ledger.committed == 2U);
+  BOOST_TEST(ledger.aborted == 0U);
+}
+
 BOOST_DATA_TEST_CASE(a_reader_is_told_and_its_last_range_takes_nothing_from_the_slots_next_owner,
                      data::make(kOrders) * data::make({OnFull::block, OnFull::overwrite}), order, on_full) {
   const TestName name;

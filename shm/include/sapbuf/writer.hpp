@@ -88,7 +88,8 @@ struct WriterStart {
   std::uint64_t alignment;
 };
 WriterStart open_writer(const Stream& stream, const WriterOptions& options);
-// Detaches: true. While a reservation is open, ends the right to make another one, and does nothing else: false.
+// Detaches: true. While a reservation is open, or may be (of a writer that was taken for dead), ends the right to make
+// another one, and does nothing else: false.
 bool close_writer(WriterState& state) noexcept;
 void end_writer(WriterState* state) noexcept;  // detaches in any case
 int event_fd_of(WriterState* state);
@@ -400,7 +401,12 @@ class Writer {
   // Detaches now; every later reserve() returns Status::closed. While a reservation is open, it may still be committed
   // or aborted, and the writer detaches when it is closed once more, or destroyed.
   [[gnu::always_inline]] void close() noexcept {
-    if (hot_.state != nullptr && detail::close_writer(*hot_.state)) hot_ = {};
+    if (hot_.state == nullptr) return;
+    if (detail::close_writer(*hot_.state)) {
+      hot_ = {};
+    } else {
+      hot_.end = nullptr;
+    }
   }
 
   // For the library's own parts.
