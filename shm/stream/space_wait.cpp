@@ -64,6 +64,7 @@ class SpaceWait {
         // Nobody else may ever come to take back what the dead hold.
         gave_the_dead_a_chance_ = true;
         recover_while_waiting(core_.segment(), writer_.recovery_tried_ns, Sweepers::any);
+        started_ns_ = 0;  // that took its time, and somebody may just be flipping into what it released
         continue;
       }
       if (writer_.stop != nullptr && writer_.stop->load(relaxed)) return Status::stopped;
@@ -102,7 +103,7 @@ class SpaceWait {
   StreamCore& core_;
   const std::uint64_t generation_;
   const std::uint64_t deadline_ns_;
-  std::uint64_t started_ns_ = 0;  // or when a slab was last cleaned a little further
+  std::uint64_t started_ns_ = 0;  // or when a slab was last cleaned a little further, or recovery ended
   std::uint64_t nap_ns_ = kShortestNapNs;
   bool gave_the_dead_a_chance_ = false;
 };
