@@ -7,6 +7,7 @@ import time
 import pytest
 import sapbuf
 from conftest import LIMIT_S
+from sapbuf._helper import Helper
 
 
 def run(coroutine):
@@ -249,3 +250,42 @@ def test_the_interpreter_ends_while_a_loop_waits(segment, script):
     )
     status, _, errors = ended.end()
     assert status == 3 and "Fatal" not in errors
+
+
+class ClosesAtPut:
+    """What a helper's thread is told through, when another thread closes the participant just before that."""
+
+    def __init__(self, participant, wanted):
+        self.participant = participant
+        self.wanted = wanted
+
+    def put(self, wait):
+        if wait is not None:
+            self.participant.close()
+        self.wanted.put(wait)
+
+
+def test_a_reader_that_is_closed_as_a_wait_begins_ends_the_loop(reader):
+    async def main():
+        reader._helper = Helper()
+        reader._helper._wanted = ClosesAtPut(reader, reader._helper._wanted)
+        assert [frame async for frame in reader] == []
+
+    run(main())
+
+
+@pytest.mark.parametrize("step", ["_next_at_once", "_is_at_end", "_begin_helped_wait"])
+def test_a_reader_that_is_closed_between_two_steps_ends_the_loop(segment, step):
+    class ClosesBefore(sapbuf.Reader):
+        pass
+
+    def close_before(reader, *arguments):
+        reader.close()
+        return getattr(super(ClosesBefore, reader), step)(*arguments)
+
+    setattr(ClosesBefore, step, close_before)
+
+    async def main():
+        assert [frame async for frame in ClosesBefore(segment)] == []
+
+    run(main())

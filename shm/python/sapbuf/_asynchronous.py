@@ -2,6 +2,7 @@
 
 import asyncio
 
+from sapbuf._errors import Closed
 from sapbuf._helper import Helper
 
 _MOST_IN_A_ROW = 64  # before other tasks have their turn
@@ -24,16 +25,20 @@ class Asynchronous:
             if self._in_a_row == _MOST_IN_A_ROW:
                 self._in_a_row = 0
                 await asyncio.sleep(0)
-            found = self._next_at_once()
-            if found is not None:
-                self._in_a_row += 1
-                return found
-            self._in_a_row = 0
-            if self._is_at_end():
-                break
-            if self._helper is None:
-                self._helper = Helper()
-            await self._helper.wait_for(self)
+            try:
+                found = self._next_at_once()
+                if found is not None:
+                    self._in_a_row += 1
+                    return found
+                self._in_a_row = 0
+                if self._is_at_end():
+                    break
+                if self._helper is None:
+                    self._helper = Helper()
+                await self._helper.wait_for(self)
+            except Closed:  # by another thread, since it was asked
+                if not self.is_closed:
+                    raise
         raise StopAsyncIteration
 
     def close(self):

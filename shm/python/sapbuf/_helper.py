@@ -16,6 +16,7 @@ class Helper:
 
     def __init__(self):
         self._wanted = queue.SimpleQueue()
+        self._is_ended = False
         threading.Thread(target=_run, args=(self._wanted,), name="sapbuf helper", daemon=True).start()
 
     def __del__(self):
@@ -27,6 +28,8 @@ class Helper:
         done = loop.create_future()
         participant._begin_helped_wait()
         self._wanted.put((participant, loop, done))
+        if self._is_ended:  # by another thread: the wait may stand behind the end
+            return
         try:
             await asyncio.shield(done)
         except asyncio.CancelledError:
@@ -36,6 +39,7 @@ class Helper:
 
     def end(self):
         """Ends the thread once it does not wait any more."""
+        self._is_ended = True  # before the end is there for the thread: see wait_for()
         self._wanted.put(None)
 
 
