@@ -9,6 +9,29 @@
 
 namespace sapbuf::python {
 
+Anchor::Anchor(const Stream& stream, const std::string& name, const std::set<std::uint64_t>& generations)
+    : reader_(stream, {.name = name, .from = From::oldest}) {
+  if (stream.options().on_full != OnFull::overwrite) return;  // it holds all from the oldest on
+  do {
+    range_.reset();
+    range_.emplace(reader_.pin());
+  } while (!keeps(generations));
+}
+
+// False: they come in a later range. Older slabs may be pinned, and ones in between be overwritten: then a range ends there.
+bool Anchor::keeps(const std::set<std::uint64_t>& generations) {
+  std::set<std::uint64_t> to_come = generations;
+  std::uint64_t last = 0;
+  for (const Frame& frame : *range_) {
+    const std::uint64_t generation = frame.position().generation;
+    if (generation == last) continue;
+    last = generation;
+    if (to_come.erase(generation) != 0 && to_come.empty()) return true;
+  }
+  if (last == 0 || last >= *generations.begin()) throw Error(Errc::busy, "they cannot be pinned now");
+  return false;
+}
+
 const Frame* Lease::next() {
   if (left_) return nullptr;
   if (!at_) {
@@ -30,7 +53,7 @@ void Lease::end_view() noexcept {
 }
 
 void Lease::leave_to_anchor(const Stream& stream, const std::string& name) {
-  if (range_ && views_ != 0) anchor_.emplace(stream, name);
+  if (range_ && views_ != 0) anchor_.emplace(stream, name, viewed_);
   left_ = true;
   at_.reset();
   range_.reset();

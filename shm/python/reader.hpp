@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <optional>
+#include <set>
 
 #include <sapbuf/reader.hpp>
 
@@ -11,15 +12,17 @@
 
 namespace sapbuf::python {
 
-// Keeps all that stands in a stream where it is, as long as it lives: a participant that reads nothing.
+// Keeps messages of a stream where they are, as long as it lives: a participant that reads nothing.
 class Anchor {
  public:
-  Anchor(const Stream& stream, const std::string& name)
-      : reader_(stream, {.name = name, .from = From::oldest}), range_(reader_.pin()) {}
+  // `generations`: of the messages; they are pinned by somebody else meanwhile. Throws Error, also where they cannot be kept.
+  Anchor(const Stream& stream, const std::string& name, const std::set<std::uint64_t>& generations);
 
  private:
+  bool keeps(const std::set<std::uint64_t>& generations);
+
   Reader reader_;
-  PinnedRange range_;  // in streams that overwrite, to be attached keeps nothing
+  std::optional<PinnedRange> range_;  // in streams that overwrite, to be attached keeps nothing
 };
 
 // A range that a reader has pinned, and the walk through it. It is left when the reader goes on, at the end of a `with`
@@ -40,7 +43,10 @@ class Lease : public std::enable_shared_from_this<Lease> {
   void leave_to_anchor(const Stream& stream, const std::string& name);
   void check_usable() const;  // throws Forked, Released
 
-  void begin_view() noexcept { ++views_; }
+  void begin_view(const Frame& frame) {
+    viewed_.insert(frame.position().generation);
+    ++views_;
+  }
   void end_view() noexcept;
 
  private:
@@ -50,6 +56,7 @@ class Lease : public std::enable_shared_from_this<Lease> {
   std::optional<PinnedRange> range_;
   std::optional<PinnedRange::Iterator> at_;  // refers to the range
   std::optional<Anchor> anchor_;
+  std::set<std::uint64_t> viewed_;  // generations that were looked at
   std::size_t views_ = 0;
   bool left_ = false;
 };
@@ -67,7 +74,7 @@ class PythonFrame final : public InPlace {
   bool is_released() const noexcept { return lease_->is_left(); }
 
  private:
-  void exported() override { lease_->begin_view(); }
+  void exported() override { lease_->begin_view(frame_); }
   void unexported() noexcept override { lease_->end_view(); }
 
   std::shared_ptr<Lease> lease_;

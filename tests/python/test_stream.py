@@ -1,5 +1,6 @@
 """Writing and reading: what a message is, how long one may look at it, and what ends a wait."""
 
+import contextlib
 import gc
 import threading
 import time
@@ -226,6 +227,36 @@ def test_what_a_view_looks_at_stays_while_the_reader_goes_on(name, on_full, orde
             for _ in range(200):
                 writer.write(bytes(4000))
                 reader.read_many(timeout=60)
+
+
+@pytest.mark.parametrize("keeper", ["view", "range"])
+@pytest.mark.parametrize("order", ["per-writer", "total"])
+def test_what_a_view_looks_at_stays_where_an_older_slab_is_kept_too(name, keeper, order):
+    large = 40_000  # one to a slab
+    with sapbuf.Segment.create(name, slabs=4, slab_bytes=1 << 16, on_full="overwrite", order=order) as segment:
+        writer, reader, other = sapbuf.Writer(segment), sapbuf.Reader(segment), sapbuf.Reader(segment)
+        writer.write(b"old")
+        if keeper == "view":
+            old = memoryview(reader.read())
+            writer.write(b"next")
+            reader.read()
+        else:
+            old = other.pin()
+        number = 0
+        frame = reader.read(0)
+        while frame is None or frame.position[0] < 8:
+            number += 1
+            writer.write(bytes([number]) * large)
+            frame = reader.read()
+        view = memoryview(frame)
+        assert reader.read(0) is None
+        with contextlib.suppress(sapbuf.Full):  # where all slabs are kept by now
+            for _ in range(6):
+                writer.write(bytes(large))
+        assert bytes(view) == bytes([number]) * large
+        view.release()
+        del old, frame
+        reader.close()
 
 
 def writes_in_thread(writer, message):
