@@ -73,11 +73,13 @@ class Participant : public std::enable_shared_from_this<Participant> {
     if (waits_) stop_.store(true, std::memory_order_relaxed);
   }
 
-  // Calls `wait()`, which `stop` ends, without the interpreter's lock. What it says.
-  template <typename Wait>
-  bool wait_once(Wait wait) {
+  // Calls `wait()`, which `stop` ends, without the interpreter's lock. What it says. `begin()` comes before that, with the
+  // lock and behind all turns: true if there is nothing left to wait for.
+  template <typename Wait, typename Begin>
+  bool wait_once(Wait wait, Begin begin) {
     let_turns_go_first();
     dropped_.clear();
+    if (begin()) return true;
     struct EndOfWait {
       std::atomic<bool>& waits;
       ~EndOfWait() {
@@ -91,20 +93,28 @@ class Participant : public std::enable_shared_from_this<Participant> {
       return wait();
     });
   }
+  template <typename Wait>
+  bool wait_once(Wait wait) {
+    return wait_once(wait, [] { return false; });
+  }
 
   // Calls `wait(nanoseconds)`, which `stop` ends, without the interpreter's lock until it says true, or the time is over,
   // or this was closed, or `goes_on()` says false, which is asked with the lock behind each one that was in vain, and may
-  // throw. Whether it said true.
-  template <typename Wait, typename GoesOn>
-  bool wait_in_slices(const Deadline& deadline, Wait wait, GoesOn goes_on) {
+  // throw. Whether it said true, or `begin()`, as in wait_once(), did.
+  template <typename Wait, typename GoesOn, typename Begin>
+  bool wait_in_slices(const Deadline& deadline, Wait wait, GoesOn goes_on, Begin begin) {
     for (;;) {
       const std::chrono::nanoseconds left = deadline.left();
       const auto slice = is_main_thread() ? std::min(left, kSlice) : left;
       stop_.store(false, std::memory_order_relaxed);
-      if (wait_once([&] { return wait(slice); })) return true;
+      if (wait_once([&] { return wait(slice); }, begin)) return true;
       run_signal_handlers();
       if (closed_ || !goes_on() || deadline.is_over()) return false;
     }
+  }
+  template <typename Wait, typename GoesOn>
+  bool wait_in_slices(const Deadline& deadline, Wait wait, GoesOn goes_on) {
+    return wait_in_slices(deadline, wait, goes_on, [] { return false; });
   }
   template <typename Wait>
   bool wait_in_slices(const Deadline& deadline, Wait wait) {

@@ -29,18 +29,23 @@ std::unique_ptr<PoolBuffer> OpenPoolUser::wrap(Buffer buffer, const char* what) 
   return std::make_unique<PoolBuffer>(std::static_pointer_cast<OpenPoolUser>(shared_from_this()), std::move(buffer));
 }
 
-// The first attempt, with the interpreter's lock, also makes this thread the user's: others may release buffers during
-// the wait, but not while that changes.
+// Each wait begins with an attempt that has the interpreter's lock. It also makes this thread the user's, which another one
+// that had its turn may have been: others may release buffers during the wait, but not while that changes.
 std::unique_ptr<PoolBuffer> OpenPoolUser::acquire(std::optional<std::uint64_t> bytes, std::optional<double> timeout) {
   const Call call{*this};
   const Deadline deadline = Deadline::in(timeout);
   Buffer buffer = try_to_acquire(bytes);
   if (buffer.status() == Status::exhausted && !deadline.is_over()) {
+    const auto begin = [&] {
+      buffer = try_to_acquire(bytes);
+      return buffer.status() != Status::exhausted;
+    };
     const auto wait = [&](std::chrono::nanoseconds slice) {
       buffer = wait_to_acquire(bytes, slice);
       return buffer.status() != Status::timeout && buffer.status() != Status::stopped;
     };
-    wait_in_slices(deadline, wait);
+    wait_in_slices(
+        deadline, wait, [] { return true; }, begin);
   }
   return wrap(std::move(buffer), "cannot acquire a buffer");
 }
