@@ -286,9 +286,9 @@ class Reader {
   }
 
   // Leaves out all that can be read now but the newest message: the next range begins there. In per-writer order that
-  // is the newest one of each writer, so that nobody's last word is left out. Returns how many were left out; they
-  // count as `skipped`. For readers that show how things are, and need not know how they came to be so. Throws as
-  // pin().
+  // is the newest one of each writer, so that nobody's last word is left out; of writers that had the same slot one after
+  // the other, the last one's. Returns how many were left out; they count as `skipped`. For readers that show how things
+  // are, and need not know how they came to be so. Throws as pin().
   std::uint64_t skip_to_newest();
 
   // Whether all has been read, and no more comes: a writer said so (Writer::finish()), and none is attached any more. One that
