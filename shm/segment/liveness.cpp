@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <vector>
 
+#include <sapbuf/detail/kill_point.hpp>
 #include "platform/clock.hpp"
 #include "platform/process_end.hpp"
 #include "segment/facility.hpp"
@@ -83,17 +84,21 @@ void find_ended(SegmentCore& core) {
     const std::uint32_t index = (first + step) % high;
     const ParticipantSlot& slot = core.participant(index);
     const SlotRegistration registration{slot.registration.load(std::memory_order_acquire)};
-    if (!registration.in_use() || slot.life.load(relaxed) == core.locks().life()) continue;
-    if (clock.age_ns(slot) < kQuietNs || !is_in_the_way(core, index, registration)) continue;
+    // In one that is being attached, the identity is the last owner's still.
+    if (!registration.in_use() || registration.state() == SlotState::attaching) continue;
     const std::uint64_t life = slot.life.load(relaxed);
-    auto known = std::find_if(asked.begin(), asked.end(), [life](const Asked& one) { return one.life == life; });
-    if (known == asked.end()) known = asked.insert(known, {life, platform::has_ended(owner_of(slot))});
-    if (!known->ended) continue;
+    if (life == core.locks().life() || clock.age_ns(slot) < kQuietNs) continue;
+    if (!is_in_the_way(core, index, registration)) continue;
+    SAPBUF_KILL_POINT(ended_suspected);
+    const platform::ProcessIdentity owner = owner_of(slot);
     std::atomic_thread_fence(std::memory_order_acquire);
-    // registry: the fence keeps this look behind the others. The owner may have detached, and what was read may be its
-    // successor's.
-    if (slot.registration.load(std::memory_order_acquire) == registration.word)
-      core.ended_registration(index).store(registration.word, relaxed);
+    // registry: the fence keeps this look behind the others. The owner may have detached, and of what was read some may be its
+    // successor's: a verdict on that life by another process's end would be believed of all its slots.
+    if (slot.registration.load(relaxed) != registration.word) continue;
+    auto known = std::find_if(asked.begin(), asked.end(), [life](const Asked& one) { return one.life == life; });
+    if (known == asked.end()) known = asked.insert(known, {life, platform::has_ended(owner)});
+    // It stays true of that registration, whoever has the slot by now.
+    if (known->ended) core.ended_registration(index).store(registration.word, relaxed);
   }
 }
 

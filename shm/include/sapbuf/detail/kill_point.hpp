@@ -17,7 +17,7 @@
   X(commit_counted) X(commit_filled) X(commit_published) X(create_allocated) X(create_filled) X(create_fits)          \
   X(create_header) X(create_made) X(create_named) X(create_ready) X(departed_before_switch) X(descriptor_opened)      \
   X(detach_leaving) X(detach_settled) X(directory_allocated) X(directory_begun) X(directory_cleared) X(directory_clearing) \
-  X(directory_closing) X(directory_initialised) X(directory_making) X(directory_placed) X(directory_ready) X(event_told) X(extent_filled) \
+  X(directory_closing) X(directory_initialised) X(directory_making) X(directory_placed) X(directory_ready) X(ended_suspected) X(event_told) X(extent_filled) \
   X(durable_cleared) X(durable_held) X(durable_left) X(durable_owned) X(durable_stored) X(durable_taken)  \
   X(extent_written) X(flip_let_go) X(flip_limited) X(flip_moved) X(flip_prepared) X(flip_preparing) X(flip_taken) X(growth_allocated) X(growth_published)     \
   X(hole_filled) X(journal_filled) X(ledger_before_switch) X(idle_announced) X(idle_seen) X(idle_taken) X(pool_acknowledged) X(pool_adopting) X(pool_asked) X(pool_counted)     \
