@@ -99,10 +99,12 @@ Liveness liveness_of(SegmentCore& core, const ParticipantSnapshot& seen, std::ui
   const Proof proof = LivenessSweep{core}.ask(seen.slot, registration);
   if (proof == Proof::lock_free || proof == Proof::process_ended) return Liveness::dead;
   const auto limit = static_cast<std::uint64_t>(std::max<std::int64_t>(0, options.hung_after.count()));
-  // Whoever holds nothing but the active generation is in nobody's way, however long it has been idle.
-  const bool in_the_way =
-      seen.in_operation || std::any_of(seen.held_generations.begin(), seen.held_generations.end(),
-                                       [&](std::uint64_t generation) { return generation < active; });
+  // Whoever holds nothing but the active generation is in nobody's way, however long it has been idle. Nor is a writer that has an
+  // extent open in an older one, and no frame: who needs the slab closes it.
+  const bool holds_others_up =
+      seen.role != Role::writer && std::any_of(seen.held_generations.begin(), seen.held_generations.end(),
+                                               [&](std::uint64_t generation) { return generation < active; });
+  const bool in_the_way = seen.in_operation || holds_others_up;
   return limit != 0 && in_the_way && seen.heartbeat_age_ms >= limit ? Liveness::hung : Liveness::alive;
 }
 

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <thread>
 
+#include <sapbuf/detail/kill_point.hpp>
+
 #include "support/child.hpp"
 #include "support/every_stream.hpp"
 #include "support/stream.hpp"
@@ -152,6 +154,22 @@ BOOST_DATA_TEST_CASE(only_who_is_in_the_way_is_called_hung, kEveryStream, order,
   BOOST_TEST(named(inspect(name, {.hung_after = 1h}), "stuck").state == Liveness::alive);
   BOOST_TEST(named(inspect(name, {.hung_after = 0ms}), "stuck").state == Liveness::alive);
   BOOST_TEST(recover(segment).dead.empty());
+}
+
+// Its extent lies in a slab that is not the active one any more: who needs that closes it.
+BOOST_DATA_TEST_CASE(an_idle_writer_is_not_hung_when_others_go_on_to_the_next_slab, kEveryStream, order, on_full) {
+  const TestName name;
+  SegmentOptions options = small(order, on_full);
+  if (order == Order::per_writer) options.extent_bytes = 1024;
+  const Segment segment = Segment::create(name, options);
+  Writer idle{segment, {.name = "idle"}};
+  BOOST_TEST(idle.write("x") == Status::ok);
+  Writer busy{segment, {.name = "busy"}};
+  while (inspect(name).generation == 1) BOOST_TEST_REQUIRE(busy.write(std::string(200, 'x')) == Status::ok);
+  const auto seen = [&] { return named(inspect(name, {.hung_after = 20ms, .lag = false}), "idle"); };
+  BOOST_TEST(eventually([&] { return seen().heartbeat_age_ms >= 20; }));
+  if (order == Order::per_writer) BOOST_TEST((seen().held_generations == std::vector<std::uint64_t>{1}));
+  BOOST_TEST(seen().state == Liveness::alive);
 }
 
 BOOST_DATA_TEST_CASE(a_stopped_reader_that_holds_old_slabs_is_hung_and_alive_when_it_goes_on, data::make(kOrders),
