@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <csignal>
 #include <system_error>
+#include <utility>
 
 #include "platform/system_error.hpp"
 #include "segment/recovery.hpp"
@@ -45,7 +46,8 @@ class SignalsBlocked {
 
 }  // namespace
 
-EventFd::EventFd(SegmentCore& segment) : segment_(segment), eventfd_(make_eventfd()) {
+EventFd::EventFd(SegmentCore& segment, std::function<void()> still_waits)
+    : segment_(segment), still_waits_(std::move(still_waits)), eventfd_(make_eventfd()) {
   try {
     const SignalsBlocked in_the_thread;
     thread_ = std::thread{[this] { run(); }};
@@ -114,6 +116,7 @@ void EventFd::tell_thread() noexcept {
 bool EventFd::look_after(const Watched& watched) noexcept {
   const auto was_told = [&] { return watched.event->word.load(std::memory_order_acquire) != watched.word; };
   if (was_told() || platform::monotonic_ns() >= watched.due_ns || segment_.truncated()) return true;
+  if (still_waits_) still_waits_();
   recover_while_waiting(segment_, recovery_tried_ns_, Sweepers::one);
   return !watched.wakers_see_it || was_told();
 }

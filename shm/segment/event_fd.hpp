@@ -12,6 +12,7 @@
 // and recovery wakes. A process that dies leaves an announcement, which costs the next waker a needless wake.
 #pragma once
 
+#include <functional>
 #include <mutex>
 #include <thread>
 
@@ -25,8 +26,9 @@ enum class Wakers : bool { use_full_fences, use_light_fences };
 // Belongs to a handle, and to its thread; `segment` outlives it.
 class EventFd {
  public:
-  // Throws Errc::resource_exhausted or Errc::system where no descriptor, or no thread, is to be had.
-  explicit EventFd(SegmentCore& segment);
+  // While it is armed, the thread calls `still_waits` every 50 ms: for a handle that holds something, and says that it is at
+  // work by that. Throws Errc::resource_exhausted or Errc::system where no descriptor, or no thread, is to be had.
+  explicit EventFd(SegmentCore& segment, std::function<void()> still_waits = {});
   EventFd(const EventFd&) = delete;
   EventFd& operator=(const EventFd&) = delete;
   ~EventFd();
@@ -74,6 +76,7 @@ class EventFd {
   bool look_after(const Watched& watched) noexcept;
 
   SegmentCore& segment_;
+  const std::function<void()> still_waits_;
   const int eventfd_;
   std::mutex mutex_;
   Watched watched_;             // under the mutex

@@ -60,7 +60,13 @@ bool is_finished(ReaderState& reader) {
 
 int event_fd(ReaderState& reader) {
   if (reader.event_fd == nullptr) {
-    reader.event_fd = std::make_unique<EventFd>(reader.attachment.core().segment());
+    StreamCore& core = reader.attachment.core();
+    // As wait() does: one that keeps an old slab because a writer's extent is open there waits for others. What it pins it may be
+    // stuck with.
+    const auto still_waits = [&core, index = reader.attachment.index()] {
+      if (core.slot(index).pins.load(std::memory_order_relaxed) == 0) core.beat(index);
+    };
+    reader.event_fd = std::make_unique<EventFd>(core.segment(), still_waits);
     if (look(reader)) {
       reader.event_fd->make_readable();
     } else {

@@ -172,6 +172,27 @@ BOOST_DATA_TEST_CASE(an_idle_writer_is_not_hung_when_others_go_on_to_the_next_sl
   BOOST_TEST(seen().state == Liveness::alive);
 }
 
+// It has read all that it can: behind the idle writer's open extent.
+BOOST_AUTO_TEST_CASE(a_reader_that_waits_on_a_descriptor_is_not_hung) {
+  const TestName name;
+  const Segment segment = Segment::create(name, {.slab_bytes = 4096, .extent_bytes = 1024});
+  Reader reader{segment, {.name = "reader"}};
+  Writer idle{segment};
+  BOOST_TEST(idle.write("x") == Status::ok);
+  Writer busy{segment};
+  while (inspect(name).generation == 1) BOOST_TEST_REQUIRE(busy.write(std::string(200, 'x')) == Status::ok);
+  reader.event_fd();
+  Log log;
+  while (!texts(reader).empty()) {
+  }
+  const auto seen = [&] { return named(inspect(name, {.hung_after = 1s, .lag = false}), "reader"); };
+  BOOST_TEST(seen().held_generations.front() == 1U);
+  for (int looks = 0; looks < 150; ++looks) {
+    ::usleep(10'000);
+    BOOST_TEST_REQUIRE(seen().state == Liveness::alive);
+  }
+}
+
 BOOST_DATA_TEST_CASE(a_stopped_reader_that_holds_old_slabs_is_hung_and_alive_when_it_goes_on, data::make(kOrders),
                      order) {
   const TestName name;
