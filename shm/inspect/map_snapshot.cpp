@@ -1,7 +1,5 @@
 #include "inspect/map_snapshot.hpp"
 
-#include <algorithm>
-
 #include "map/map_options.hpp"
 #include "segment/departed.hpp"
 
@@ -41,7 +39,6 @@ void look_at_editors(MapCore& map, std::vector<ParticipantSnapshot>& participant
   for (ParticipantSnapshot& seen : participants) {
     if (seen.role != Role::editor) continue;
     const layout::MapSlot& slot = map.slot(seen.slot);
-    seen.in_operation = std::ranges::any_of(slot.claiming, [](const auto& entry) { return entry.load(relaxed) != 0; });
     const MapLedger ledger{.flipped = slot.flipped.load(relaxed),
                            .inserted = slot.inserted.load(relaxed),
                            .erased = slot.erased.load(relaxed),

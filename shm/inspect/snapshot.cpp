@@ -123,6 +123,10 @@ void look_at_participants(SegmentCore& core, const DirectoryRecord& record, Faci
     if (record.kind == layout::FacilityKind::queue && facility != nullptr) {
       seen.in_operation = facility->is_in_the_way(index, registration);
     }
+    // A version that is held keeps nobody waiting by itself.
+    if (record.kind == layout::FacilityKind::map && facility != nullptr && seen.role == Role::editor) {
+      seen.in_operation = static_cast<MapCore*>(facility)->is_claiming(index);
+    }
     seen.state = liveness_of(core, seen, active, options);
     // registry: the fence keeps this look behind the others. Who left meanwhile is not shown with a successor's words.
     std::atomic_thread_fence(std::memory_order_acquire);

@@ -193,6 +193,28 @@ BOOST_AUTO_TEST_CASE(a_reader_that_waits_on_a_descriptor_is_not_hung) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(a_maps_writer_that_is_stopped_with_a_key_is_hung) {
+  const TestName name;
+  const Segment segment = Segment::create(name, small(Order::per_writer));
+  Map map = Map::create(segment, "rates", {.keys = 4, .value_bytes = 64});
+  MapWriter idle{map, {.name = "idle"}};
+  BOOST_TEST(idle.put("EUR", "1") == Status::ok);
+  Child child{[&](Link&) {
+    MapWriter writer{Map::open(Segment::open(name), "rates"), {.name = "stopped"}};
+    kill_point::arm(KillPoint::map_claimed, stop_self);
+    static_cast<void>(writer.put("EUR", "2"));
+  }};
+  BOOST_TEST_REQUIRE(child.wait_until_stopped());
+  const auto seen = [&](const char* who) {
+    Snapshot now = inspect(name, {.hung_after = 20ms});
+    std::erase_if(now.participants, [](const ParticipantSnapshot& one) { return one.role != Role::editor; });
+    return named(now, who);
+  };
+  BOOST_TEST(eventually([&] { return seen("stopped").state == Liveness::hung; }));
+  BOOST_TEST(eventually([&] { return seen("idle").heartbeat_age_ms >= 20; }));
+  BOOST_TEST(seen("idle").state == Liveness::alive);
+}
+
 BOOST_DATA_TEST_CASE(a_stopped_reader_that_holds_old_slabs_is_hung_and_alive_when_it_goes_on, data::make(kOrders),
                      order) {
   const TestName name;
