@@ -23,10 +23,14 @@ constexpr std::size_t kAsked = 8;                    // processes in one search
 
 // Whether somebody may be waiting for this participant, as its facility says. One that cannot be opened here is left to
 // others.
-bool is_in_the_way(SegmentCore& core, std::uint32_t index, SlotRegistration registration) {
-  const layout::FacilityId id{core.participant(index).facility.load(relaxed)};
-  const std::shared_ptr<Facility> facility = find_facility(core, id);
-  return facility && facility->is_in_the_way(index, registration);
+bool is_in_the_way(SegmentCore& core, std::uint32_t index, SlotRegistration registration) noexcept {
+  try {
+    const layout::FacilityId id{core.participant(index).facility.load(relaxed)};
+    const std::shared_ptr<Facility> facility = find_facility(core, id);
+    return facility && facility->is_in_the_way(index, registration);
+  } catch (const std::exception&) {
+    return false;
+  }
 }
 
 platform::ProcessIdentity owner_of(const ParticipantSlot& slot) {

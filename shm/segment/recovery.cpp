@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <new>
 #include <set>
 
 #include <sapbuf/detail/kill_point.hpp>
@@ -57,6 +58,7 @@ namespace detail {
 namespace {
 
 using layout::SlotRegistration;
+using layout::FacilityId;
 using layout::SlotState;
 
 constexpr std::chrono::milliseconds kPatience{5};
@@ -91,17 +93,35 @@ std::vector<Candidate> find_candidates(SegmentCore& core, bool& pending) {
 }
 
 // One for each facility that somebody needs settling in; those that this process cannot open are left to others.
+enum class Opening { open, unknown, not_here };
+
+// One that this process cannot open must not keep it from the others. Throws Errc::corrupt.
+Opening try_to_open(SegmentCore& core, FacilityId id, std::shared_ptr<Facility>& facility) {
+  try {
+    facility = find_facility(core, id);
+    return facility ? Opening::open : Opening::unknown;
+  } catch (const Error& error) {
+    if (error.errc() == Errc::incompatible) return Opening::unknown;
+    if (error.errc() == Errc::resource_exhausted) return Opening::not_here;
+    throw;
+  } catch (const std::bad_alloc&) {
+    return Opening::not_here;
+  }
+}
+
 std::vector<std::shared_ptr<Facility>> facilities_of(SegmentCore& core, const std::vector<Candidate>& candidates,
                                                      RecoveryReport& report) {
-  std::map<std::uint64_t, std::shared_ptr<Facility>> found;
+  std::map<std::uint64_t, Opening> found;
+  std::vector<std::shared_ptr<Facility>> all;
   for (const Candidate& candidate : candidates) {
     const auto [place, is_new] = found.try_emplace(candidate.facility.word);
-    if (is_new) place->second = find_facility(core, candidate.facility);
-    if (!place->second) ++report.left_alone;
-  }
-  std::vector<std::shared_ptr<Facility>> all;
-  for (auto& [id, facility] : found) {
-    if (facility) all.push_back(std::move(facility));
+    if (is_new) {
+      std::shared_ptr<Facility> facility;
+      place->second = try_to_open(core, candidate.facility, facility);
+      if (facility) all.push_back(std::move(facility));
+    }
+    if (place->second == Opening::unknown) ++report.left_alone;
+    if (place->second == Opening::not_here) report.pending = true;
   }
   return all;
 }
@@ -228,8 +248,12 @@ void end_turn(layout::Word& next_sweep, std::uint64_t began_ns, const RecoveryRe
 void open_all(SegmentCore& core) {
   const std::uint64_t changes = core.control().directory_changes.load(std::memory_order_relaxed);
   if (core.opened_all_at().load(std::memory_order_relaxed) == changes + 1) return;
-  for (const DirectoryRecord& record : directory::list(core)) find_facility(core, record.id);
-  core.opened_all_at().store(changes + 1, std::memory_order_relaxed);
+  bool all = true;
+  for (const DirectoryRecord& record : directory::list(core)) {
+    std::shared_ptr<Facility> facility;
+    all = try_to_open(core, record.id, facility) != Opening::not_here && all;
+  }
+  if (all) core.opened_all_at().store(changes + 1, std::memory_order_relaxed);
 }
 
 RecoveryReport recover_core(SegmentCore& core) {

@@ -11,6 +11,8 @@
 #include <fstream>
 #include <vector>
 
+#include <sapbuf/detail/kill_point.hpp>
+
 #include "environment/surroundings.hpp"
 #include "support/skip.hpp"
 #include "support/stream.hpp"
@@ -271,6 +273,49 @@ BOOST_AUTO_TEST_CASE(what_cannot_be_mapped_is_an_error_and_leaves_nothing_behind
   }};
   BOOST_TEST(child.wait() == 0);
   BOOST_TEST(!exists(name));
+}
+
+// One that a participant in its way uses, alive or dead.
+BOOST_DATA_TEST_CASE(what_cannot_be_mapped_keeps_nobody_from_the_dead_of_another_facility, data::make({false, true}),
+                     dies) {
+  if (kUnderSanitizer) {
+    skip("a sanitizer takes all address space");
+    return;
+  }
+  const PoolOptions wide{.buffer_bytes = 64, .count = 256 << 10};
+  if (shm_room() < (64 << 20)) {
+    skip("/dev/shm has too little room for a pool of some MiB");
+    return;
+  }
+  const TestName name;
+  const Segment segment = Segment::create(name, small());
+  Pool::create(segment, "wide", wide);
+  Child user{[&](Link& link) {
+    PoolUser own{Pool::open(Segment::open(name), "wide")};
+    const Buffer buffer = own.acquire();
+    link.say(1);
+    link.hear();
+  }};
+  user.hear();
+  Child dead = holder_of(name, "dead");
+  dead.hear();
+  Child child{[&](Link& link) {
+    const Segment own = Segment::open(name);
+    Writer writer{own, {.timeout = 2s}};
+    limit_address_space(1 << 20);
+    require(error_of([&] { Pool::open(own, "wide"); }) == Errc::resource_exhausted, "the pool can be mapped");
+    link.say(1);
+    link.hear();
+    for (std::uint32_t number = 0; number < 500; ++number) {
+      require(put(writer, {1, number}, 300) == Status::ok, "not accepted");
+    }
+  }};
+  child.hear();
+  if (dies) user.kill();
+  dead.kill();
+  child.say(1);
+  BOOST_TEST(child.wait() == 0);
+  BOOST_TEST(recover(segment).dead.size() == (dies ? 1U : 0U));
 }
 
 BOOST_AUTO_TEST_SUITE_END()
