@@ -23,6 +23,7 @@ using layout::FacilityId;
 
 constexpr auto relaxed = std::memory_order_relaxed;
 constexpr std::chrono::milliseconds kPatience{2000};
+constexpr std::chrono::milliseconds kSettlePatience{5};  // of who finds what a remover may have left behind
 
 bool is_allowed(char letter) noexcept {
   return (letter >= 'a' && letter <= 'z') || (letter >= 'A' && letter <= 'Z') || (letter >= '0' && letter <= '9') ||
@@ -242,8 +243,9 @@ std::vector<DirectoryRecord> directory::list(SegmentCore& core) {
 
 std::optional<DirectoryRecord> directory::find_by_name(SegmentCore& core, std::string_view name) {
   for (std::uint32_t index = 0; index < layout::kMaxFacilities; ++index) {
-    std::optional<DirectoryRecord> record = read_entry(core, index);
-    if (record && record->name == name) return record;
+    std::optional<DirectoryRecord> record = read_entry(core, index, true);
+    if (!record || record->name != name) continue;
+    if (is_ready_or_settled(core, record->id)) return record;
   }
   return std::nullopt;
 }
@@ -273,6 +275,29 @@ bool directory::is_in_use(SegmentCore& core, FacilityId id) noexcept {
 bool directory::is_ready(SegmentCore& core, FacilityId id) noexcept {
   return core.directory().entries[id.index()].life.load(std::memory_order_seq_cst) ==
          EntryLife::make(id.incarnation(), EntryState::ready).word;
+}
+
+bool directory::is_ready_or_settled(SegmentCore& core, FacilityId id) noexcept {
+  if (is_ready(core, id)) return true;
+  if (!is_in_use(core, id)) return false;
+  settle_what_was_left(core, kSettlePatience);
+  return is_ready(core, id);
+}
+
+void directory::settle_what_was_left(SegmentCore& core, std::chrono::milliseconds patience) noexcept {
+  const auto is_settled = [](const DirectoryEntry& entry) {
+    const EntryState state = state_of(entry);
+    return state == EntryState::free || state == EntryState::ready;
+  };
+  if (core.access() == platform::FileAccess::read_only || std::ranges::all_of(core.directory().entries, is_settled))
+    return;
+  try {
+    if (const DirectoryLock lock{core, patience}; lock) {
+      core.with_writable_directory([&](Directory& directory) { settle(core, directory); });
+    }
+  } catch (const std::exception&) {
+    // Out of mappings, say: left to whoever comes next.
+  }
 }
 
 DirectoryRecord directory::make(SegmentCore& core, const FacilityPlan& plan) {

@@ -7,7 +7,8 @@
 //   grow     lock -> allocate what is new -> entry: bytes
 //
 //   killed while `making`     nobody has seen it: the next holder of the lock clears the region
-//   killed while `closing`    nothing was taken away: the next one says `ready` again
+//   killed while `closing`    nothing was taken away: the next one says `ready` again; so does who opens it or attaches to it, and
+//                             finds the lock free
 //   killed while `clearing`   the next one clears it once more
 //   killed while it grows     the old size; removal gives back all that it might have grown to
 //
@@ -72,6 +73,7 @@ void write_entry(layout::DirectoryEntry& entry, const FacilityPlan& plan, std::u
 
 // Those that are ready, in the order of their places. Throws Errc::corrupt where an entry makes no sense.
 std::vector<DirectoryRecord> list(SegmentCore& core);
+// May settle the directory first, if the one that is looked for is not ready.
 std::optional<DirectoryRecord> find_by_name(SegmentCore& core, std::string_view name);
 // Also one that somebody is about to remove: until that is decided, it is in use.
 std::optional<DirectoryRecord> find_by_id(SegmentCore& core, layout::FacilityId id);
@@ -84,6 +86,10 @@ bool is_in_use(SegmentCore& core, layout::FacilityId id) noexcept;
 // Whether the entry still is this facility's, and ready.
 //   remove: seq_cst, behind the store of a registration
 bool is_ready(SegmentCore& core, layout::FacilityId id) noexcept;
+// The same; an entry whose remover died over it is made ready again first.
+bool is_ready_or_settled(SegmentCore& core, layout::FacilityId id) noexcept;
+// What those who died under the directory's lock left half done, unless somebody has the lock for longer than that.
+void settle_what_was_left(SegmentCore& core, std::chrono::milliseconds patience) noexcept;
 
 // Throws Error: exists, no_space, busy (somebody else is at it, and does not come to an end), not_found (what it needs is
 // not there any more).

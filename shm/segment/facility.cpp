@@ -38,7 +38,7 @@ bool Facility::has_its_place() const noexcept {
 }
 
 void Facility::check_not_removed() const {
-  if (!directory::is_ready(segment_, id())) throw_removed();
+  if (!directory::is_ready_or_settled(segment_, id())) throw_removed();
 }
 
 void Facility::throw_removed() const {

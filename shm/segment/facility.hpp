@@ -65,7 +65,8 @@ class Facility : public platform::ForkWatcher {
   layout::FacilityId id() const noexcept { return record_.id; }
   // "segment 'ticks'", or "stream 'ticks/orders'": for errors.
   std::string title() const;
-  bool is_current() const noexcept { return segment_.is_current() && directory::is_ready(segment_, id()); }
+  // Also while somebody is about to remove it: it may turn out to be in use.
+  bool is_current() const noexcept { return segment_.is_current() && directory::is_in_use(segment_, id()); }
   // Its place is not another one's. To who has lost the segment the directory says nothing, and there is nothing that could
   // be another one's by now.
   bool has_its_place() const noexcept;

@@ -44,6 +44,7 @@ RecoveryReport recover(const Segment& segment) {
   detail::SegmentCore& core = *segment.core();
   return core.unless_truncated([&] {
     core.check_not_forked();
+    detail::directory::settle_what_was_left(core, std::chrono::milliseconds{0});
     detail::open_all(core);
     return detail::recover_core(core);
   });
@@ -57,8 +58,8 @@ RecoveryReport find_dead(const Segment& segment) {
 namespace detail {
 namespace {
 
-using layout::SlotRegistration;
 using layout::FacilityId;
+using layout::SlotRegistration;
 using layout::SlotState;
 
 constexpr std::chrono::milliseconds kPatience{5};
@@ -92,7 +93,6 @@ std::vector<Candidate> find_candidates(SegmentCore& core, bool& pending) {
   return found;
 }
 
-// One for each facility that somebody needs settling in; those that this process cannot open are left to others.
 enum class Opening { open, unknown, not_here };
 
 // One that this process cannot open must not keep it from the others. Throws Errc::corrupt.
@@ -109,6 +109,7 @@ Opening try_to_open(SegmentCore& core, FacilityId id, std::shared_ptr<Facility>&
   }
 }
 
+// One for each facility that somebody needs settling in; those that this process cannot open are left to others.
 std::vector<std::shared_ptr<Facility>> facilities_of(SegmentCore& core, const std::vector<Candidate>& candidates,
                                                      RecoveryReport& report) {
   std::map<std::uint64_t, Opening> found;

@@ -105,7 +105,7 @@ Attachment registry::attach(Facility& facility, layout::SlotRole role, std::stri
       SAPBUF_KILL_POINT(attach_begun);
       // remove: the fence keeps the look behind the registration.
       std::atomic_thread_fence(std::memory_order_seq_cst);
-      if (!directory::is_ready(core, facility.id())) {
+      if (!directory::is_ready_or_settled(core, facility.id())) {
         free_unattached(slot, begun);
         facility.throw_removed();
       }

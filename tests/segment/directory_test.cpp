@@ -254,6 +254,54 @@ BOOST_DATA_TEST_CASE(a_remover_that_is_killed_takes_all_or_nothing,
   BOOST_TEST(allocated_bytes(name) == before);
 }
 
+// Nobody makes or removes anything afterwards: whoever wants to use it settles it.
+BOOST_AUTO_TEST_CASE(what_is_in_use_can_be_used_when_its_remover_was_killed) {
+  const TestName name;
+  const Segment segment = Segment::create(name, kSmall);
+  const Stream orders = Stream::create(segment, "orders", kLittle);
+  Writer writer{orders};
+  const std::function<void()> uses[] = {
+      [&] { Stream::open(Segment::open(name), "orders"); },
+      [&] { const Writer another{orders}; },
+      [&] { static_cast<void>(recover(segment)); },
+  };
+  for (const auto& use : uses) {
+    Child remover{[&](Link&) {
+      kill_point::arm(KillPoint::directory_closing, kill_self);
+      Stream::remove(Segment::open(name), "orders");
+    }};
+    BOOST_TEST(remover.wait() == -SIGKILL);
+    BOOST_TEST(orders.is_current());
+    BOOST_TEST(inspect(segment).participants.empty());
+    BOOST_TEST(message_of(use) == "");
+    BOOST_TEST(inspect(segment).participants.size() == 1U);
+  }
+  BOOST_TEST(writer.write("1") == Status::ok);
+}
+
+// Somebody attaches to an open one behind the first look.
+BOOST_AUTO_TEST_CASE(who_attaches_where_a_remover_was_killed_settles_it) {
+  const TestName name;
+  const Segment segment = Segment::create(name, kSmall);
+  Stream::create(segment, "orders", kLittle);
+  Child late{[&](Link& link) {
+    const Stream own = Stream::open(Segment::open(name), "orders");
+    kill_point::arm(KillPoint::attach_locked, stop_self);
+    const Writer writer{own};
+    link.say(1);
+    link.hear();
+  }};
+  BOOST_TEST(late.wait_until_stopped());
+  Child remover{[&](Link&) {
+    kill_point::arm(KillPoint::directory_closing, kill_self);
+    Stream::remove(Segment::open(name), "orders");
+  }};
+  BOOST_TEST(remover.wait() == -SIGKILL);
+  late.resume();
+  BOOST_TEST(late.hear() == 1U);
+  BOOST_TEST(error_of([&] { Stream::remove(segment, "orders"); }) == Errc::busy);
+}
+
 // Who attaches, and who removes, at the same moment: one of the two is told.
 BOOST_AUTO_TEST_CASE(one_who_attaches_while_it_is_removed_is_told) {
   const TestName name;
