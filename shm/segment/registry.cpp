@@ -1,5 +1,8 @@
 #include "segment/registry.hpp"
 
+#include <ctime>
+#include <optional>
+
 #include <sapbuf/detail/kill_point.hpp>
 #include "platform/clock.hpp"
 #include "platform/process_identity.hpp"
@@ -15,6 +18,8 @@ using layout::SlotState;
 
 constexpr auto relaxed = std::memory_order_relaxed;
 constexpr auto kDetachPatience = std::chrono::milliseconds{100};
+constexpr std::uint64_t kRecoveryPatienceNs = 100'000'000;  // of who needs the slot of somebody dead
+constexpr long kRecoveryNapNs = 1'000'000;
 
 void fill(ParticipantSlot& slot, const platform::ProcessIdentity& identity, std::string_view name) noexcept {
   slot.attention.store(0, relaxed);
@@ -66,6 +71,52 @@ void free_unattached(ParticipantSlot& slot, SlotRegistration begun) noexcept {
   slot.registration.store(free.word, std::memory_order_release);
 }
 
+// In a free slot; nothing if there is none. Those that are marked are given away last.
+std::optional<Attachment> take_slot(Facility& facility, layout::SlotRole role,
+                                    const platform::ProcessIdentity& identity, std::string_view name, bool also_marked,
+                                    const std::function<void(std::uint32_t)>& prepare) {
+  SegmentCore& core = facility.segment();
+  for (std::uint32_t index = 0; index < core.geometry().participants; ++index) {
+    ParticipantSlot& slot = core.participant(index);
+    if (is_in_use(slot) || (!also_marked && is_marked(slot))) continue;
+    const SlotLock lock{core, index};
+    if (!lock) continue;
+    // registry: acquire, so that our looks at the cursor find it where the slot's last owner left it, or later.
+    const SlotRegistration before{slot.registration.load(std::memory_order_acquire)};
+    if (before.in_use()) continue;  // taken between the two looks
+    SAPBUF_KILL_POINT(attach_locked);
+    // registry: release, so that who sees any of these words sees that the registration before has ended.
+    std::atomic_thread_fence(std::memory_order_release);
+    slot.facility.store(facility.id().word, relaxed);
+    slot.life.store(core.locks().life(), relaxed);
+    raise_high_slot(core.control(), index + 1);
+    const SlotRegistration begun = SlotRegistration::make(before.incarnation() + 1, role, SlotState::attaching);
+    slot.registration.store(begun.word, std::memory_order_release);
+    SAPBUF_KILL_POINT(attach_begun);
+    // remove: the fence keeps the look behind the registration.
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    if (!directory::is_ready_or_settled(core, facility.id())) {
+      free_unattached(slot, begun);
+      facility.throw_removed();
+    }
+    fill(slot, identity, name);
+    facility.prepare(index);
+    try {
+      if (prepare) prepare(index);
+    } catch (...) {
+      free_unattached(slot, begun);
+      throw;
+    }
+    SAPBUF_KILL_POINT(attach_filled);
+    const SlotRegistration registration = SlotRegistration::make(before.incarnation() + 1, role, SlotState::attached);
+    // registry: release, so that whoever finds the slot in use finds it filled.
+    slot.registration.store(registration.word, std::memory_order_release);
+    SAPBUF_KILL_POINT(attach_attached);
+    return Attachment{facility, index, registration};
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 bool registry::free_if_attaching(SegmentCore& core, std::uint32_t index, SlotRegistration begun) {
@@ -83,47 +134,24 @@ Attachment registry::attach(Facility& facility, layout::SlotRole role, std::stri
   core.check_not_forked();
   const platform::ProcessIdentity identity = platform::this_process();
   const std::string own_name = name.empty() ? identity.program + "-" + std::to_string(identity.pid) : std::string(name);
-  enum class Round { unmarked, any, after_recovery };
-  for (const Round round : {Round::unmarked, Round::any, Round::after_recovery}) {
-    if (round == Round::after_recovery) recover_core(core);
-    for (std::uint32_t index = 0; index < core.geometry().participants; ++index) {
-      ParticipantSlot& slot = core.participant(index);
-      if (is_in_use(slot) || (round == Round::unmarked && is_marked(slot))) continue;
-      const SlotLock lock{core, index};
-      if (!lock) continue;
-      // registry: acquire, so that our looks at the cursor find it where the slot's last owner left it, or later.
-      const SlotRegistration before{slot.registration.load(std::memory_order_acquire)};
-      if (before.in_use()) continue;  // taken between the two looks
-      SAPBUF_KILL_POINT(attach_locked);
-      // registry: release, so that who sees any of these words sees that the registration before has ended.
-      std::atomic_thread_fence(std::memory_order_release);
-      slot.facility.store(facility.id().word, relaxed);
-      slot.life.store(core.locks().life(), relaxed);
-      raise_high_slot(core.control(), index + 1);
-      const SlotRegistration begun = SlotRegistration::make(before.incarnation() + 1, role, SlotState::attaching);
-      slot.registration.store(begun.word, std::memory_order_release);
-      SAPBUF_KILL_POINT(attach_begun);
-      // remove: the fence keeps the look behind the registration.
-      std::atomic_thread_fence(std::memory_order_seq_cst);
-      if (!directory::is_ready_or_settled(core, facility.id())) {
-        free_unattached(slot, begun);
-        facility.throw_removed();
-      }
-      fill(slot, identity, own_name);
-      facility.prepare(index);
-      try {
-        if (prepare) prepare(index);
-      } catch (...) {
-        free_unattached(slot, begun);
-        throw;
-      }
-      SAPBUF_KILL_POINT(attach_filled);
-      const SlotRegistration registration = SlotRegistration::make(before.incarnation() + 1, role, SlotState::attached);
-      // registry: release, so that whoever finds the slot in use finds it filled.
-      slot.registration.store(registration.word, std::memory_order_release);
-      SAPBUF_KILL_POINT(attach_attached);
-      return {facility, index, registration};
+  const auto take = [&](bool also_marked) {
+    return take_slot(facility, role, identity, own_name, also_marked, prepare);
+  };
+  for (const bool also_marked : {false, true}) {
+    if (auto attachment = take(also_marked)) return std::move(*attachment);
+  }
+  const std::uint64_t deadline = platform::monotonic_ns() + kRecoveryPatienceNs;
+  for (;;) {
+    const bool pending = recover_core(core).pending;
+    if (auto attachment = take(true)) return std::move(*attachment);
+    if (!pending) break;
+    if (platform::monotonic_ns() >= deadline) {
+      throw Error(Errc::busy, "segment '" + core.name() + "' has " + std::to_string(core.geometry().participants) +
+                                  " participants, and those who died cannot be settled now: a live process holds a "
+                                  "lock; is it stopped? ('sapbuf doctor' shows which)");
     }
+    const timespec nap{0, kRecoveryNapNs};
+    ::nanosleep(&nap, nullptr);
   }
   throw Error(Errc::registry_full, "segment '" + core.name() + "' has " + std::to_string(core.geometry().participants) +
                                        " participants, all alive: close some, or make it anew with more "

@@ -57,8 +57,8 @@ class Attachment {
 namespace registry {
 
 // Takes a free slot for a participant of the facility; runs recovery and tries again if there is none. `prepare` fills
-// what the role needs, behind Facility::prepare and before the slot counts. Throws Error (registry_full, forked; not_found
-// if the facility was removed).
+// what the role needs, behind Facility::prepare and before the slot counts. Throws Error (registry_full; busy if the dead
+// cannot be settled now; forked; not_found if the facility was removed).
 Attachment attach(Facility& facility, layout::SlotRole role, std::string_view name,
                   const std::function<void(std::uint32_t slot)>& prepare = {});
 

@@ -5,7 +5,9 @@
 #include <set>
 #include <thread>
 
+#include "segment/maintenance_lock.hpp"
 #include "support/child.hpp"
+#include "support/main_stream.hpp"
 #include "support/stream.hpp"
 
 namespace sapbuf::test {
@@ -114,6 +116,28 @@ BOOST_DATA_TEST_CASE(a_full_registry_takes_the_slots_of_the_dead, data::make({Ro
   BOOST_TEST(writer.slot() == second.slot);
   BOOST_TEST(error_of([&] { const Writer more{segment}; }) == Errc::registry_full);
   BOOST_TEST(inspect(segment).journal.size() == 1U);
+}
+
+// Not that all are alive.
+BOOST_AUTO_TEST_CASE(a_full_registry_whose_dead_cannot_be_settled_says_so) {
+  const TestName name;
+  const Segment segment = Segment::create(name, for_participants(1));
+  Attached attached{name};
+  Child holder{[&](Link& link) {
+    const Segment own = Segment::open(name);
+    std::optional<detail::MaintenanceLock> lock{std::in_place, main_stream(own)};
+    link.say(*lock ? 1 : 0);
+    link.hear();
+    lock.reset();
+    link.say(1);
+    link.hear();
+  }};
+  BOOST_TEST(holder.hear() == 1U);
+  attached.kill();
+  BOOST_TEST(error_of([&] { const Writer more{segment}; }) == Errc::busy);
+  holder.say(1);
+  holder.hear();
+  BOOST_TEST(error_of([&] { const Writer more{segment}; }) == nothing());
 }
 
 BOOST_DATA_TEST_CASE(a_stopped_participant_keeps_its_slot, data::make({Role::writer, Role::reader}), role) {
