@@ -23,7 +23,8 @@ bool is_same(const ParticipantSnapshot& one, const ParticipantSnapshot& other) {
 
 bool hangs_in(const Snapshot& now, const ParticipantSnapshot& participant) {
   return std::any_of(now.participants.begin(), now.participants.end(), [&](const ParticipantSnapshot& candidate) {
-    return candidate.state == Liveness::hung && is_same(candidate, participant);
+    return candidate.state == Liveness::hung && is_same(candidate, participant) &&
+           progress_of(candidate) == progress_of(participant);
   });
 }
 
@@ -98,8 +99,10 @@ std::vector<HungParticipant> HungWatch::update(const std::string& name, const Se
   forget_those_that_go_on(name, snapshot);
   std::vector<HungParticipant> found;
   for (const ParticipantSnapshot& participant : snapshot.participants) {
-    if (participant.state != Liveness::hung || is_known(participant)) continue;
+    if (participant.state != Liveness::hung || is_known(participant) || !progress_.stands_still(participant)) continue;
     known_.push_back(participant);
+  if (options_.hung_after.count() == 0) return {};
+  progress_.look(snapshot, ProgressWatch::Clock::now());
     Descriptor process;  // its death is found like any other: through the pidfd that is polled, or at the next interval
     HungParticipant hung = act_on_hung(segment, options_, participant, killed_, process);
     // Whoever writes such claims can write a new one each time: one answer for each slot is enough.
@@ -120,8 +123,10 @@ void HungWatch::forget_those_that_go_on(const std::string& name, const Snapshot&
     const auto now = std::find_if(snapshot.participants.begin(), snapshot.participants.end(),
                                   [&](const ParticipantSnapshot& candidate) { return is_same(known, candidate); });
     if (now == snapshot.participants.end()) return true;
-    if (now->state == Liveness::alive) spdlog::info("{}: {} goes on again", title_of(name, now->facility), who(*now));
-    return now->state != Liveness::hung;
+    const bool hangs = now->state == Liveness::hung && progress_of(*now) == progress_of(known);
+    if (!hangs && now->state != Liveness::dead)
+      spdlog::info("{}: {} goes on again", title_of(name, now->facility), who(*now));
+    return !hangs;
   });
 }
 

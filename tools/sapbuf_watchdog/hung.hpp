@@ -10,6 +10,7 @@
 #include "common/process.hpp"
 #include "sapbuf_watchdog/findings.hpp"
 #include "sapbuf_watchdog/options.hpp"
+#include "sapbuf_watchdog/progress.hpp"
 
 namespace sapbuf::tools {
 
@@ -44,11 +45,14 @@ HungParticipant act_on_hung(const Segment& segment, const WatchdogOptions& optio
 // The hung participants of one segment, each told of once.
 class HungWatch {
  public:
-  HungWatch(const WatchdogOptions& options, KilledProcesses& killed) : options_(options), killed_(killed) {}
+  HungWatch(const WatchdogOptions& options, KilledProcesses& killed)
+      : options_(options), killed_(killed), progress_(options) {}
 
-  // Acts on those that are new in `snapshot` and returns them; logs them, and those that go on again.
+  // Acts on those that are new in `snapshot`, and stand still in its predecessors, too, and returns them; logs them, and those that
+  // go on again.
   std::vector<HungParticipant> update(const std::string& name, const Segment& segment, const Snapshot& snapshot);
   void clear() noexcept {
+    progress_.clear();
     known_.clear();
     spared_.clear();
   }
@@ -59,6 +63,7 @@ class HungWatch {
 
   const WatchdogOptions& options_;
   KilledProcesses& killed_;
+  ProgressWatch progress_;
   std::vector<ParticipantSnapshot> known_;
   std::set<std::uint32_t> spared_;  // slots
 };
