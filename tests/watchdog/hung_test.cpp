@@ -182,10 +182,10 @@ Child bystander(const std::function<void()>& prepare = {}) {
   }};
 }
 
-void map(const std::string& path, int flags) {
-  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+void map(const std::string& path, int flags, int rights = PROT_READ | PROT_WRITE) {
+  const int file = ::open(path.c_str(), (rights & PROT_WRITE) != 0 ? O_RDWR | O_CLOEXEC : O_RDONLY | O_CLOEXEC);
   require(file >= 0, "cannot open it");
-  require(::mmap(nullptr, 4096, PROT_READ, flags, file, 0) != MAP_FAILED, "cannot map it");
+  require(::mmap(nullptr, 4096, rights, flags, file, 0) != MAP_FAILED, "cannot map it");
 }
 
 BOOST_AUTO_TEST_CASE(a_process_that_does_not_have_the_segment_mapped_is_left_alone) {
@@ -196,6 +196,7 @@ BOOST_AUTO_TEST_CASE(a_process_that_does_not_have_the_segment_mapped_is_left_alo
       [] {},
       [&] { map(path_of(other), MAP_SHARED); },
       [&] { map(path_of(scene.name), MAP_PRIVATE); },
+      [&] { map(path_of(scene.name), MAP_SHARED, PROT_READ); },  // as those do who only look
       [&] { static_cast<void>(::open(path_of(scene.name).c_str(), O_RDWR)); },
   };
   const Forger forger{scene.name};
@@ -208,6 +209,21 @@ BOOST_AUTO_TEST_CASE(a_process_that_does_not_have_the_segment_mapped_is_left_alo
     BOOST_TEST(result.action.find("does not have this segment mapped") != std::string::npos, result.action);
     BOOST_TEST(innocent.running());
   }
+}
+
+BOOST_AUTO_TEST_CASE(the_watchdog_does_not_kill_itself) {
+  Scene scene;
+  Child watching{[&](Link&) {
+    const Segment own = Segment::open(scene.name);
+    const Forger forger{scene.name};
+    forger.claim_to_be(::getpid());
+    tools::KilledProcesses killed;
+    Descriptor process;
+    const ParticipantSnapshot claims = inspect(own, {.hung_after = scene.options.hung_after}).participants.at(0);
+    const HungParticipant result = act_on_hung(own, scene.options, claims, killed, process);
+    require(!result.killed && result.action == "not killed: the slot claims to be this watchdog", result.action);
+  }};
+  BOOST_TEST(watching.wait() == 0);
 }
 
 // Both takes capabilities, of which a container may lack the second one.
@@ -286,6 +302,8 @@ BOOST_AUTO_TEST_CASE(the_daemon_spares_the_innocent_and_says_so_once) {
   BOOST_TEST(innocent.running());
   BOOST_TEST(daemon.end() == 0);
 }
+
+// --- Those who make progress -------------------------------------------------------------------------------------------
 
 BOOST_AUTO_TEST_SUITE_END()
 

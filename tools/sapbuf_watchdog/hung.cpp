@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -33,6 +34,10 @@ std::string kill_hung(const Segment& segment, const WatchdogOptions& options, co
                       KilledProcesses& killed, HungParticipant& hung, Descriptor& process) {
   if (participant.pid_namespace != own_pid_namespace()) {
     return "not killed: it lives in another pid namespace, where its pid says nothing here";
+  }
+  if (participant.pid == ::getpid()) {
+    hung.spared = true;
+    return "not killed: the slot claims to be this watchdog";
   }
   process = open_process(participant);
   if (!process) return "not killed: its process cannot be identified";
@@ -96,13 +101,13 @@ HungParticipant act_on_hung(const Segment& segment, const WatchdogOptions& optio
 
 std::vector<HungParticipant> HungWatch::update(const std::string& name, const Segment& segment,
                                                const Snapshot& snapshot) {
+  if (options_.hung_after.count() == 0) return {};
+  progress_.look(snapshot, ProgressWatch::Clock::now());
   forget_those_that_go_on(name, snapshot);
   std::vector<HungParticipant> found;
   for (const ParticipantSnapshot& participant : snapshot.participants) {
     if (participant.state != Liveness::hung || is_known(participant) || !progress_.stands_still(participant)) continue;
     known_.push_back(participant);
-  if (options_.hung_after.count() == 0) return {};
-  progress_.look(snapshot, ProgressWatch::Clock::now());
     Descriptor process;  // its death is found like any other: through the pidfd that is polled, or at the next interval
     HungParticipant hung = act_on_hung(segment, options_, participant, killed_, process);
     // Whoever writes such claims can write a new one each time: one answer for each slot is enough.

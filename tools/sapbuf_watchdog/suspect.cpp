@@ -17,7 +17,8 @@ namespace {
 
 std::string path_of(pid_t pid, const char* file) { return fmt::format("/proc/{}/{}", pid, file); }
 
-// "7f.. rw-s 00000000 00:1a 4711   /dev/shm/sapbuf.ticks": device and inode say which file, the path says nothing.
+// "7f.. rw-s 00000000 00:1a 4711   /dev/shm/sapbuf.ticks": device and inode say which file, the path says nothing. Whoever has a
+// slot has the registry mapped for writing; who looks on does not.
 bool is_mapping_of(const std::string& line, const BackingFile& file) {
   std::istringstream fields{line};
   std::string range;
@@ -28,7 +29,7 @@ bool is_mapping_of(const std::string& line, const BackingFile& file) {
   char colon = 0;
   std::uint64_t inode = 0;
   fields >> range >> rights >> offset >> std::hex >> device_major >> colon >> device_minor >> std::dec >> inode;
-  return fields && rights.size() == 4 && rights[3] == 's' && inode == file.inode &&
+  return fields && rights.size() == 4 && rights[1] == 'w' && rights[3] == 's' && inode == file.inode &&
          makedev(device_major, device_minor) == file.device;
 }
 
@@ -89,7 +90,7 @@ std::string reason_to_spare(pid_t pid, const BackingFile& file) {
     case Mapped::yes:
       break;
     case Mapped::no:
-      return fmt::format("the slot claims to be pid {}, which does not have this segment mapped", pid);
+      return fmt::format("the slot claims to be pid {}, which does not have this segment mapped to write to it", pid);
     case Mapped::unknown:
       return fmt::format("whether pid {} has this segment mapped cannot be seen: {} (that takes CAP_SYS_PTRACE)", pid,
                          std::strerror(errno == 0 ? EACCES : errno));
