@@ -305,6 +305,60 @@ BOOST_AUTO_TEST_CASE(the_daemon_spares_the_innocent_and_says_so_once) {
 
 // --- Those who make progress -------------------------------------------------------------------------------------------
 
+// Its heartbeat is old, as it beats once for many messages, and it is nearly always in the middle of one.
+BOOST_AUTO_TEST_CASE(a_slow_writer_that_makes_progress_is_left_alone) {
+  const TestName name;
+  const Segment segment = Segment::create(name, {.slab_bytes = 1 << 20, .order = Order::total});
+  Child slow{[&](Link& link) {
+    Writer writer{Segment::open(name)};
+    for (;;) {
+      Reservation open = writer.reserve(8);
+      link.say(1);
+      ::usleep(95'000);
+      open.commit();
+      ::usleep(5'000);
+    }
+  }};
+  slow.hear();
+  Daemon daemon{{name, "--interval", "1", "--hung-after", "500", "--on-hung", "kill"}};
+  BOOST_TEST(
+      eventually([&] { return inspect(segment, {.hung_after = 500ms}).participants.at(0).state == Liveness::hung; }));
+  for (int i = 0; i < 20; ++i) slow.hear();
+  BOOST_TEST(slow.running());
+  BOOST_TEST(!daemon.says("hangs"), daemon.messages());
+  Daemon once{{name, "--once", "--hung-after", "500", "--on-hung", "kill"}};
+  BOOST_TEST(once.process().wait() == 0, once.messages());
+  BOOST_TEST(slow.running());
+}
+
+// A container that is paused, or a machine.
+BOOST_AUTO_TEST_CASE(those_who_were_frozen_with_the_watchdog_are_left_alone) {
+  const TestName name;
+  const Segment segment = Segment::create(name, {.slab_bytes = 4096});
+  Child writer{[&](Link& link) {
+    Writer own{Segment::open(name)};
+    link.hear();
+    Reservation open = own.reserve(8);
+    link.say(1);
+    ::usleep(100'000);
+    open.commit();
+    link.say(2);
+    link.hear();
+  }};
+  Daemon daemon{{name, "--interval", "10", "--hung-after", "1000", "--on-hung", "kill"}};
+  BOOST_TEST(eventually([&] { return daemon.says("watching"); }));
+  writer.say(1);
+  writer.hear();
+  writer.stop();
+  daemon.process().stop();
+  ::usleep(1'500'000);
+  daemon.process().resume();
+  ::usleep(100'000);
+  BOOST_TEST(!daemon.says("hangs"), daemon.messages());
+  writer.resume();
+  BOOST_TEST(writer.hear() == 2U);
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace

@@ -21,6 +21,7 @@ struct Findings {
   std::vector<HungParticipant> hung;
   std::uint64_t released = 0;
   bool pending = false;          // something is left for the next call of recover()
+  bool not_ended = false;        // somebody was killed, and has not come to his end
   std::string why_pending;       // for people
   std::uint32_t left_alone = 0;  // dead participants that this version cannot do anything about
 

@@ -1,6 +1,7 @@
 // sapbuf-watchdog --once: one look at each segment.
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <future>
 #include <optional>
 #include <system_error>
@@ -14,6 +15,7 @@
 #include "sapbuf_watchdog/findings.hpp"
 #include "sapbuf_watchdog/hung.hpp"
 #include "sapbuf_watchdog/options.hpp"
+#include "sapbuf_watchdog/progress.hpp"
 #include "sapbuf_watchdog/segment_directory.hpp"
 
 namespace sapbuf::tools {
@@ -27,6 +29,10 @@ constexpr milliseconds kPatience{200};
 constexpr milliseconds kRetryAfter{2};
 // How long a process may take to die of SIGKILL.
 constexpr int kDeathMs = 1000;
+// Looks for progress.
+constexpr milliseconds kShortestBetween{1};
+constexpr milliseconds kLongestBetween{100};
+constexpr milliseconds kHungPatience{1000};
 
 // Recovery until nothing is pending, for a while.
 void recover_patiently(const Segment& segment, Findings& findings) {
@@ -40,20 +46,55 @@ void recover_patiently(const Segment& segment, Findings& findings) {
   }
 }
 
-// The snapshot also shows whether the segment makes sense at all: recovery alone looks at no more than it needs.
+// Those who hang, and were seen to stand still for as long as the options say. The snapshot also shows whether the segment makes
+// sense at all: recovery alone looks at no more than it needs.
+std::vector<ParticipantSnapshot> find_hung(const Segment& segment, const WatchdogOptions& options) {
+  ProgressWatch progress{options};
+  const milliseconds between = std::clamp(options.hung_after / 4, kShortestBetween, kLongestBetween);
+  // Somebody may look as if he hung whenever he is looked at, and make progress all the time.
+  const auto until = ProgressWatch::Clock::now() + 2 * options.hung_after + kHungPatience;
+  for (;;) {
+    std::vector<ParticipantSnapshot> hung;
+    const Snapshot snapshot = inspect(segment, {.hung_after = options.hung_after, .lag = false});
+    const auto now = ProgressWatch::Clock::now();
+    progress.look(snapshot, now);
+    bool all_are_sure = true;
+    for (const ParticipantSnapshot& participant : snapshot.participants) {
+      if (participant.state != Liveness::hung) continue;
+      if (progress.stands_still(participant)) {
+        hung.push_back(participant);
+      } else {
+        all_are_sure = false;
+      }
+    }
+    if (all_are_sure || stop_requested() || now >= until) return hung;
+    std::this_thread::sleep_for(between);
+  }
+}
+
+// Some take longer to end, and meanwhile have what they had.
+bool is_any_killed_there(const Segment& segment, const Findings& findings) {
+  if (std::ranges::none_of(findings.hung, &HungParticipant::killed)) return false;
+  const Snapshot now = inspect(segment, {.hung_after = milliseconds{0}, .lag = false});
+  return std::ranges::any_of(findings.hung, [&](const HungParticipant& hung) {
+    return hung.killed && std::ranges::any_of(now.participants, [&](const ParticipantSnapshot& participant) {
+             return participant.slot == hung.participant.slot &&
+                    participant.incarnation == hung.participant.incarnation;
+           });
+  });
+}
+
 void look_for_hung(const Segment& segment, const WatchdogOptions& options, KilledProcesses& killed,
                    Findings& findings) {
-  for (const ParticipantSnapshot& participant :
-       inspect(segment, {.hung_after = options.hung_after, .lag = false}).participants) {
-    if (participant.state != Liveness::hung) continue;
+  for (const ParticipantSnapshot& participant : find_hung(segment, options)) {
     Descriptor process;
     findings.hung.push_back(act_on_hung(segment, options, participant, killed, process));
     log_hung(findings.name, findings.hung.back());
     if (!findings.hung.back().killed) continue;
-    const bool ended = !process || has_ended(process, kDeathMs);
+    if (process) static_cast<void>(has_ended(process, kDeathMs));
     recover_patiently(segment, findings);
-    findings.pending = findings.pending || !ended;
   }
+  findings.not_ended = is_any_killed_there(segment, findings);
 }
 
 Findings look(const std::string& name, const WatchdogOptions& options, KilledProcesses& killed) {
@@ -82,7 +123,8 @@ std::vector<std::string> names_of(const WatchdogOptions& options) {
 }
 
 bool left_something(const Findings& findings, const WatchdogOptions& options) {
-  if (findings.pending || findings.left_alone != 0 || (options.dry_run && !findings.dead.empty())) return true;
+  if (findings.pending || findings.not_ended || findings.left_alone != 0 || (options.dry_run && !findings.dead.empty()))
+    return true;
   for (const HungParticipant& hung : findings.hung) {
     if (!hung.killed) return true;
   }
@@ -109,6 +151,7 @@ std::vector<std::future<Findings>> start_looks(const std::vector<std::string>& n
 
 void log_summary(const Findings& findings) {
   if (findings.left_alone != 0) log_left_alone(findings.name, findings.left_alone);
+  if (findings.not_ended) spdlog::warn("{}: what was killed has not ended yet, and keeps what it holds", findings.name);
   if (findings.pending) {
     spdlog::warn("{}: something is left for later: {}", findings.name, findings.why_pending);
   } else if (findings.nothing() && findings.left_alone == 0) {
