@@ -172,6 +172,31 @@ BOOST_AUTO_TEST_CASE(a_daemon_that_lacks_the_resources_to_look_is_not_ready_and_
   BOOST_TEST(manager.pending() == std::vector<std::string>{"STOPPING=1"}, boost::test_tools::per_element());
 }
 
+// That the list cannot be had is no reason to look for it all the time.
+BOOST_AUTO_TEST_CASE(a_daemon_without_a_list_of_segments_waits) {
+  const Manager manager;
+  Daemon daemon{{"--all"}, [&] {
+                  manager.environment("60000")();
+                  ::syscall(SYS_close_range, 3U, ~0U, 0U);
+                  const rlimit limit{6, 6};
+                  require(::setrlimit(RLIMIT_NOFILE, &limit) == 0, "cannot set the limit");
+                }};
+  const auto ticks = [&] {
+    std::ifstream file{"/proc/" + std::to_string(daemon.process().pid()) + "/stat"};
+    std::string field;
+    for (int number = 1; number < 14; ++number) file >> field;
+    long user = 0;
+    long system = 0;
+    file >> user >> system;
+    return user + system;
+  };
+  BOOST_TEST(eventually([&] { return !daemon.messages().empty() && daemon.says("open files"); }), daemon.messages());
+  const long before = ticks();
+  ::usleep(1'000'000);
+  BOOST_TEST(ticks() - before < ::sysconf(_SC_CLK_TCK) / 4);
+  BOOST_TEST(daemon.end() == 0);
+}
+
 // Somebody else's stopped process is no reason to restart the watchdog: it looks, and says what is left.
 BOOST_AUTO_TEST_CASE(a_recovery_that_must_wait_is_told_and_the_pings_go_on) {
   Scene scene;

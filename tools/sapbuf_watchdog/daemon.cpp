@@ -127,7 +127,7 @@ class Daemon {
 
   // A look at every stream, due or not, of which the service manager is told. The first one needs the list of them.
   void sweep_if_wanted() {
-    if (!manager_.wants_sweep() || (follower_ && !follower_->has_looked())) return;
+    if (!manager_.wants_sweep() || !may_sweep()) return;
     if (!sweeps_) {
       list_.begin_sweep();
       sweeps_ = true;
@@ -138,11 +138,13 @@ class Daemon {
     }
   }
 
+  bool may_sweep() const noexcept { return !follower_ || follower_->has_looked(); }
+
   void wait() {
     polled_.clear();
     owners_.clear();
     Clock::time_point until = std::min(Clock::now() + std::chrono::seconds{1}, list_.next_due());
-    until = std::min(until, sweeps_ ? list_.sweep_ends() : manager_.next_sweep());
+    if (sweeps_ || may_sweep()) until = std::min(until, sweeps_ ? list_.sweep_ends() : manager_.next_sweep());
     if (follower_) until = std::min(until, follower_->next());
     list_.each_process([&](int fd, auto& watched) {
       polled_.push_back({fd, POLLIN, 0});
