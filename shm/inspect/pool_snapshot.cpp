@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <iterator>
 
+#include <sapbuf/detail/kill_point.hpp>
+
 #include "pool/chunks.hpp"
 #include "pool/figures.hpp"
 #include "pool/idle.hpp"
@@ -111,7 +113,7 @@ void look_at_departed(PoolCore& pool, PoolSnapshot& snapshot) {
 // What `peak` was told lags behind the words; these, at least, are out.
 std::uint64_t peak_of(PoolCore& pool, const PoolSnapshot& snapshot) noexcept {
   const std::uint64_t out = snapshot.in_use + snapshot.cached + snapshot.shared;
-  return std::clamp(pool.control().peak.load(relaxed), out, snapshot.count);
+  return std::min(std::max(pool.control().peak.load(relaxed), out), snapshot.count);
 }
 
 void look_at_figures(PoolCore& pool, ParticipantSnapshot& seen) {
@@ -158,14 +160,12 @@ PoolHolder look_at_holder(PoolCore& pool, const ParticipantSnapshot& user) {
 
 PoolSnapshot look_at_pool(PoolCore& pool) {
   pool.check();
-  PoolSnapshot snapshot{.options = options_of(pool.geometry()),
-                        .count = pool.count(),
-                        .classes = {},
-                        .holders = {},
-                        .present = {},
-                        .departed = {}};
+  PoolSnapshot snapshot{
+      .options = options_of(pool.geometry()), .classes = {}, .holders = {}, .present = {}, .departed = {}};
+  SAPBUF_KILL_POINT(pool_inspecting);
   look_at_chunks(pool, snapshot);
   look_at_magazines(pool, snapshot);
+  snapshot.count = pool.count();  // behind the others: it may grow meanwhile, and has those that were seen
   look_at_departed(pool, snapshot);
   snapshot.waits = pool.control().next_ticket.load(relaxed);
   snapshot.peak = peak_of(pool, snapshot);

@@ -1,10 +1,12 @@
 // Pools from outside: by name, whoever lives, and whatever stands in the figures.
 #include <boost/test/unit_test.hpp>
 
+#include <sapbuf/detail/kill_point.hpp>
 #include <sapbuf/sapbuf.hpp>
 
 #include "pool/pool_core.hpp"
 #include "support/child.hpp"
+#include "support/stream.hpp"
 
 namespace sapbuf::test {
 namespace {
@@ -53,6 +55,19 @@ BOOST_AUTO_TEST_CASE(the_dead_are_holders_until_somebody_recovers_them) {
   const JournalRecord record = inspect(fixture.name.str()).facilities.at(1).journal.at(0);
   BOOST_TEST(record.held_count == 2U);
   BOOST_TEST(record.held_bytes == 8192U);
+}
+
+BOOST_AUTO_TEST_CASE(a_pool_that_grows_meanwhile_has_those_that_are_seen) {
+  const Fixture fixture;
+  PoolUser user{fixture.pool};
+  std::vector<Buffer> all;
+  kill_point::arm(KillPoint::pool_inspecting, [&] {
+    for (int i = 0; i < 16; ++i) all.push_back(user.acquire());
+  });
+  const PoolSnapshot seen = fixture.look();
+  BOOST_TEST(all.size() == 16U);
+  BOOST_TEST(seen.count == 16U);
+  BOOST_TEST(seen.peak == 16U);
 }
 
 // A figure that is nonsense is shown as one; nothing else depends on it.
