@@ -58,11 +58,11 @@ void for_each_block(QueueCore& queue, const PoolCore& pool, Visit visit) {
   }
 }
 
-// In milliseconds; the clock may not have come to what the pool was told yet.
+// In milliseconds, modulo 2^32; the clock may not have come to what the pool was told yet.
 std::uint64_t age_of(const PoolCore& pool, std::uint32_t block) noexcept {
   const std::uint32_t since = pool.since(block).load(relaxed);
   const std::uint32_t now = pool.now_ms();
-  return now > since ? now - since : 0;
+  return static_cast<std::int32_t>(now - since) > 0 ? now - since : 0;
 }
 
 void look_at_departed(QueueCore& queue, QueueSnapshot& snapshot) {

@@ -70,6 +70,19 @@ BOOST_AUTO_TEST_CASE(a_pool_that_grows_meanwhile_has_those_that_are_seen) {
   BOOST_TEST(seen.peak == 16U);
 }
 
+// The pool's clock goes around within 50 days.
+BOOST_AUTO_TEST_CASE(a_block_is_as_old_as_it_is_when_the_clock_has_gone_around) {
+  const Fixture fixture;
+  const Queue queue = Queue::create(fixture.segment, "jobs", {.pool = "frames"});
+  const auto oldest_ms = [&] { return inspect(fixture.name.str()).facilities.at(2).queue->oldest_ms; };
+  detail::PoolCore& pool = *fixture.pool.core();
+  pool.control().made_ms += pool.now_ms() + 50;  // before it goes around
+  Producer producer{queue};
+  BOOST_TEST(producer.push(std::as_bytes(std::span{"x"})) == Status::ok);
+  BOOST_TEST(eventually([&] { return oldest_ms() >= 200; }));
+  BOOST_TEST(oldest_ms() < 60'000U);
+}
+
 // A figure that is nonsense is shown as one; nothing else depends on it.
 BOOST_AUTO_TEST_CASE(nonsense_in_figures_hurts_nobody) {
   const Fixture fixture;
