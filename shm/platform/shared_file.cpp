@@ -12,6 +12,7 @@
 #include <sapbuf/limits.hpp>
 
 #include "platform/file_error.hpp"
+#include "platform/space_limits.hpp"
 #include "platform/system_error.hpp"
 
 namespace sapbuf::platform {
@@ -74,8 +75,8 @@ int allocate_undisturbed(int descriptor, std::uint64_t offset, std::uint64_t byt
 
 // tmpfs gives page after page until its limit, a container's, or the machine's, whose way out is to kill somebody: what
 // cannot fit is refused before the first one is taken.
-void refuse_what_cannot_fit(std::uint64_t bytes) {
-  const std::vector<SpaceLimit> limits = space_limits();
+void refuse_what_cannot_fit(std::uint64_t offset, std::uint64_t bytes) {
+  const std::vector<SpaceLimit> limits = space_limits_behind(offset);
   if (limits.empty() || limits.front().bytes >= bytes) return;
   throw_no_space(bytes, limits.front());
 }
@@ -176,11 +177,11 @@ bool SharedFile::has_identity(std::string_view name, const FileIdentity& identit
 }
 
 void allocate_range(int descriptor, std::uint64_t offset, std::uint64_t bytes) {
-  refuse_what_cannot_fit(bytes);
+  refuse_what_cannot_fit(offset, bytes);
   SAPBUF_KILL_POINT(create_fits);
   const int error = allocate_undisturbed(descriptor, offset, bytes);
   if (error == 0) return;
-  if (errc_of(error) == Errc::no_space) refuse_what_cannot_fit(bytes);  // what took the room meanwhile
+  if (errc_of(error) == Errc::no_space) refuse_what_cannot_fit(offset, bytes);  // what took the room meanwhile
   throw_allocate_error(error, bytes);
 }
 

@@ -1,4 +1,4 @@
-#include <sapbuf/limits.hpp>
+#include "platform/space_limits.hpp"
 
 #include <sys/resource.h>
 #include <sys/statvfs.h>
@@ -17,10 +17,11 @@ namespace {
 
 using platform::kShmDirectory;
 
-void add_file_size_limit(std::vector<SpaceLimit>& limits) {
+void add_file_size_limit(std::vector<SpaceLimit>& limits, std::uint64_t offset) {
   rlimit limit{};
   if (::getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return;
-  limits.push_back({"this process's file size limit (ulimit -f)", limit.rlim_cur,
+  limits.push_back({"this process's file size limit (ulimit -f)",
+                    limit.rlim_cur - std::min<std::uint64_t>(offset, limit.rlim_cur),
                     "raise it (ulimit -f unlimited; LimitFSIZE= in a service's unit)"});
 }
 
@@ -73,9 +74,13 @@ void add_machine(std::vector<SpaceLimit>& limits) {
 
 }  // namespace
 
-std::vector<SpaceLimit> space_limits() {
+std::vector<SpaceLimit> space_limits() { return platform::space_limits_behind(0); }
+
+}  // namespace SAPBUF_ABI
+
+std::vector<SpaceLimit> platform::space_limits_behind(std::uint64_t offset) {
   std::vector<SpaceLimit> limits;
-  add_file_size_limit(limits);
+  add_file_size_limit(limits, offset);
   add_file_system(limits);
   add_cgroups(limits);
   add_machine(limits);
@@ -84,5 +89,4 @@ std::vector<SpaceLimit> space_limits() {
   return limits;
 }
 
-}  // namespace SAPBUF_ABI
 }  // namespace sapbuf

@@ -75,6 +75,20 @@ BOOST_DATA_TEST_CASE(a_stream_goes_on_when_the_file_system_is_full_and_no_furthe
   BOOST_TEST(child.wait() == 0);
 }
 
+// Behind what the segment has already.
+BOOST_AUTO_TEST_CASE(the_file_size_limit_is_named_where_it_keeps_a_facility_from_being_made) {
+  const TestName name;
+  const Segment segment = Segment::create(name, small());
+  Child child{[&](Link&) {
+    const Segment own = Segment::open(name);
+    const rlimit limit{own.bytes() + 4096, own.bytes() + 4096};
+    require(::setrlimit(RLIMIT_FSIZE, &limit) == 0, "cannot set the limit");
+    const auto create = [&] { Stream::create(own, "another", {.slabs = 2, .slab_bytes = 4096}); };
+    require(message_of(create).find("ulimit -f") != std::string::npos, message_of(create));
+  }};
+  BOOST_TEST(child.wait() == 0);
+}
+
 BOOST_AUTO_TEST_CASE(no_segment_is_made_where_no_file_can_be_made) {
   if (!may_mount_shm()) return;
   Child child{[&](Link&) {
