@@ -173,7 +173,16 @@ void SegmentCore::with_writable_directory(const std::function<void(layout::Direc
 
 void SegmentCore::allocate(std::uint64_t offset, std::uint64_t bytes) {
   if (supplied_) return;
-  locks_.with_descriptor([&](int descriptor) { platform::allocate_range(descriptor, offset, bytes); });
+  locks_.with_descriptor([&](int descriptor) {
+    try {
+      platform::allocate_range(descriptor, offset, bytes);
+    } catch (const Error& error) {
+      if (error.errc() != Errc::no_space) throw;
+      // Somebody may have died behind allocating this very range: what he took would count twice.
+      platform::give_back_range(descriptor, offset, bytes);
+      platform::allocate_range(descriptor, offset, bytes);
+    }
+  });
 }
 
 void SegmentCore::give_back(std::uint64_t offset, std::uint64_t bytes) {

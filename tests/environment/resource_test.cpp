@@ -89,6 +89,31 @@ BOOST_AUTO_TEST_CASE(the_file_size_limit_is_named_where_it_keeps_a_facility_from
   BOOST_TEST(child.wait() == 0);
 }
 
+// What a dead one has allocated is there for the next one, and leaves no room for as much again.
+BOOST_AUTO_TEST_CASE(a_pool_grows_into_what_somebody_died_behind_allocating) {
+  if (!may_mount_shm()) return;
+  Child child{[&](Link&) {
+    mount_own_shm("size=8m");
+    const Segment segment = Segment::create("running", small());
+    const Pool pool = Pool::create(segment, "frames", {.buffer_bytes = 1 << 20, .count = 2, .max_count = 5});
+    PoolUser user{pool};
+    std::vector<Buffer> all;
+    for (int i = 0; i < 2; ++i) all.push_back(user.acquire());
+    Child grower{[&](Link&) {
+      PoolUser own{Pool::open(Segment::open("running"), "frames")};
+      kill_point::arm(KillPoint::growth_allocated, kill_self);
+      static_cast<void>(own.acquire());
+    }};
+    require(grower.wait() == -SIGKILL, "it was not killed");
+    const int file = ::open("/dev/shm/filler", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    require(::posix_fallocate(file, 0, static_cast<off_t>(shm_room() - (512 << 10))) == 0, "cannot fill it");
+    all.push_back(user.acquire());
+    require(static_cast<bool>(all.back()), "it does not grow");
+    require(user.acquire().status() == Status::exhausted, "it grows where nothing is");
+  }};
+  BOOST_TEST(child.wait() == 0);
+}
+
 BOOST_AUTO_TEST_CASE(no_segment_is_made_where_no_file_can_be_made) {
   if (!may_mount_shm()) return;
   Child child{[&](Link&) {
