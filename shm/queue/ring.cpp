@@ -10,6 +10,10 @@ std::uint64_t lap_before(const QueueCore& queue, std::uint64_t position) noexcep
   return layout::position_after(position, layout::kPositions - queue.geometry().slots);
 }
 
+// While nobody fills a slot, the way to the ring's end is over each of them twice at the most, from wherever. Who does not come to it
+// was overtaken by laps meanwhile; words that lead so far are no ring's.
+std::uint64_t most_looks(const QueueCore& queue) noexcept { return 16 * (2 * queue.geometry().slots + 64); }
+
 bool is_queued_still(const QueueCore& queue, RingWord filled) noexcept {
   const std::uint32_t block = filled.block();
   if (block >= queue.geometry().blocks) return false;
@@ -54,8 +58,7 @@ RingPlace find_place(const QueueCore& queue, std::uint64_t from, std::uint64_t& 
 }
 
 RingLook look_ahead(const QueueCore& queue, std::uint32_t group, std::uint64_t& position) noexcept {
-  const std::uint64_t slots = queue.geometry().slots;
-  for (std::uint64_t looked = 0; looked <= slots; ++looked) {
+  for (std::uint64_t looked = 0; looked < most_looks(queue); ++looked) {
     // queue-release: acquire, before the block's words.
     const RingWord filled{queue.ring(position).load(std::memory_order_acquire)};
     const std::int64_t ahead = layout::distance(filled.position(), position);

@@ -82,6 +82,25 @@ BOOST_AUTO_TEST_CASE(what_a_consumer_keeps_stalls_nobody) {
   BOOST_TEST(kept.done());
 }
 
+// Wherever in the ring it was when it stopped to look, and however much went through it since then.
+BOOST_AUTO_TEST_CASE(a_consumer_that_is_laps_behind_finds_what_is_there) {
+  for (const std::uint64_t keys : {0U, 4U}) {
+    const QueueFixture fixture{{.slots = 8, .keys = keys, .block_bytes = 64, .blocks = 16}};
+    for (std::uint64_t others = 0; others < 24; ++others) {
+      Consumer late{fixture.queue};
+      for (std::uint64_t number = 0; number < others; ++number) {
+        push_numbers(fixture.queue, number, 1);
+        BOOST_TEST_REQUIRE(drain(fixture.queue) == numbers(number, 1));
+      }
+      push_numbers(fixture.queue, 100, 1);
+      TakenBlock block = late.take();
+      BOOST_TEST(number_in(block.bytes()) == 100U, others << " went to others before, keys " << keys);
+      if (!block) block = late.take();
+      BOOST_TEST_REQUIRE(block.done());
+    }
+  }
+}
+
 BOOST_AUTO_TEST_CASE(a_full_queue_has_no_room_until_something_is_taken) {
   const QueueFixture fixture;
   push_numbers(fixture.queue, 0, 8);
