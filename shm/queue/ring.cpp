@@ -1,5 +1,7 @@
 #include "queue/ring.hpp"
 
+#include <sapbuf/detail/kill_point.hpp>
+
 namespace SAPBUF_DETAIL {
 namespace {
 
@@ -39,8 +41,8 @@ std::uint64_t taken_by_all(const QueueCore& queue) noexcept {
 RingPlace find_place(const QueueCore& queue, std::uint64_t from, std::uint64_t& taken) noexcept {
   RingPlace place{.position = from};
   RingWord filled;
-  // Each of these is a lap of others' at the least; more of them than slots are no ring's.
-  for (std::uint64_t looked = 0; looked <= queue.geometry().slots; ++looked) {
+  for (std::uint64_t looked = 0; looked < most_looks(queue); ++looked) {
+    if (looked == queue.geometry().slots) SAPBUF_KILL_POINT(queue_lapped);
     filled = {queue.ring(place.position).load(std::memory_order_acquire)};
     if (layout::distance(filled.position(), place.position) < 0) break;
     place.position = layout::position_after(filled.position(), 1);

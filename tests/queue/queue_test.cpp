@@ -138,6 +138,19 @@ BOOST_AUTO_TEST_CASE(a_queue_that_drops_says_how_much_it_took) {
   BOOST_TEST(drain(fixture.queue) == (Numbers{0, 1, 10, 11}));
 }
 
+// Behind its first look at each slot.
+BOOST_AUTO_TEST_CASE(a_producer_that_others_are_ahead_of_once_more_is_not_told_that_the_queue_is_full) {
+  const QueueFixture fixture{{.slots = 8, .on_full = OnFull::drop, .block_bytes = 64, .blocks = 16}};
+  Producer late{fixture.queue};
+  BOOST_TEST((push_number(late, 0) == Status::ok));
+  BOOST_TEST(drain(fixture.queue) == numbers(0, 1));
+  push_numbers(fixture.queue, 1, 8);
+  BOOST_TEST(drain(fixture.queue) == numbers(1, 8));
+  kill_point::arm(KillPoint::queue_lapped, [&] { push_numbers(fixture.queue, 9, 1); });
+  BOOST_TEST((push_number(late, 10) == Status::ok));
+  BOOST_TEST(drain(fixture.queue) == numbers(9, 2));
+}
+
 BOOST_AUTO_TEST_CASE(what_is_dropped_goes_back_to_the_pool_at_once) {
   const QueueFixture fixture{{.slots = 4, .on_full = OnFull::drop, .block_bytes = 64, .blocks = 16}};
   Producer early{fixture.queue};

@@ -29,7 +29,7 @@
   X(map_alive) X(map_announced) X(map_changed) X(map_claimed) X(map_committed) X(map_counted) X(map_emptied) X(map_entry_freed) X(map_flipped) X(map_gone) X(map_grown) X(map_guarded) X(map_handed_over) \
   X(map_indexed) X(map_keyed) X(map_looked) X(map_made) X(map_pool_made) X(map_released) X(map_removed) X(map_rolled) X(map_seen) X(map_settled) X(map_unclaimed) X(map_waiting)                                         \
   X(cell_begun) X(cell_filled) X(cell_published) X(cell_seen) X(cell_versioned) X(cell_waiting)                                        \
-  X(queue_bit_gone) X(queue_bit_set) X(queue_buried) X(queue_described) X(queue_giving_back) X(queue_leaving) X(queue_left) X(queue_looked_away) X(queue_made)  \
+  X(queue_bit_gone) X(queue_bit_set) X(queue_buried) X(queue_described) X(queue_giving_back) X(queue_lapped) X(queue_leaving) X(queue_left) X(queue_looked_away) X(queue_made)  \
   X(queue_lane_claimed) X(queue_lane_leaving) X(queue_lane_left) X(queue_lane_said) X(queue_lane_unsaid) X(queue_parked)  \
   X(queue_pass_said) X(queue_passed) X(queue_passing) X(queue_pool_made) X(queue_released) X(queue_removed) X(queue_renewed) X(queue_returned) X(queue_said)  \
   X(queue_taken) X(queue_taken_back) X(queue_unsaid) X(queue_waiting) X(queue_waiting_said) X(queue_waits)  \
