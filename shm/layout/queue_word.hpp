@@ -45,8 +45,10 @@
 //   63                           16 15         0
 //   +------------------------------+-----------+
 //   |    due, in milliseconds      | owner + 1 |      owner + 1: 0 if the lane is free; due: of the block that comes next, on the
-//   +------------------------------+-----------+      coarse monotonic clock, 0: now
-//   written by   consumers: free -> claimed, compare-exchange (acquire); claimed -> free, by the claimer, or recovery (release)
+//   +------------------------------+-----------+      coarse monotonic clock, 0: now; of a lane that is claimed, 1: it is due now when
+//                                                     that ends, 0: the claimer says when
+//   written by   consumers: free -> claimed, compare-exchange (acquire); claimed -> free, by the claimer, or recovery (release);
+//                due -> due now, who leaves a block there without a claim, or recovery: compare-exchange
 //   read by      consumers, recovery
 //   edge         lane: release, behind the word of the block that it was claimed for <-> acquire
 //   crash        claimed by the dead: recovery frees it, behind what the dead one held
@@ -139,7 +141,9 @@ struct LaneWord {
   constexpr bool is_claimed_by(std::uint32_t consumer) const noexcept {
     return (word & 0xffff) == std::uint64_t{consumer} + 1;
   }
-  constexpr std::uint64_t due_ms() const noexcept { return word >> 16; }
+  constexpr bool is_hurried() const noexcept { return !is_free() && word >> 16 != 0; }
+  constexpr LaneWord hurried() const noexcept { return is_free() ? free_until(0) : LaneWord{word | 1u << 16}; }
+  constexpr std::uint64_t due_ms() const noexcept { return is_free() ? word >> 16 : 0; }
 };
 
 struct LookAt {

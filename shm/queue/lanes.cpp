@@ -91,20 +91,20 @@ bool claim_lane(QueueCore& queue, std::uint32_t group, std::uint32_t lane, std::
 void release_lane(QueueCore& queue, std::uint32_t group, std::uint32_t lane, std::uint64_t due_ms) noexcept {
   SAPBUF_KILL_POINT(queue_lane_leaving);
   // lane: release, behind the block's word;  seq_cst: before the look at `has`, which is set before the look at the lane.
-  queue.lane(lane, group).exchange(LaneWord::free_until(due_ms).word, seq_cst);
+  LaneWord seen{queue.lane(lane, group).load(relaxed)};
+  LaneWord next;
+  do {
+    next = LaneWord::free_until(seen.is_hurried() ? 0 : due_ms);
+  } while (!queue.lane(lane, group).compare_exchange_weak(seen.word, next.word, seq_cst, relaxed));
   SAPBUF_KILL_POINT(queue_lane_left);
-  if (due_ms != 0) {
-    // A dead letter that is handed out again comes without a claim, perhaps while this one was there.
-    const std::optional<Waiting> oldest = find_oldest(queue, group, lane);
-    if (oldest && queue.due(oldest->block, group).load(relaxed) < due_ms) hurry(queue, group, lane);
-  }
   if (lane_has_something(queue, group, lane)) notify(queue.group(group).filled);
 }
 
 void hurry(QueueCore& queue, std::uint32_t group, std::uint32_t lane) noexcept {
   LaneWord seen{queue.lane(lane, group).load(seq_cst)};
-  if (!seen.is_free() || seen.due_ms() == 0) return;
-  queue.lane(lane, group).compare_exchange_strong(seen.word, LaneWord::free_until(0).word, seq_cst, relaxed);
+  while (seen.hurried().word != seen.word &&
+         !queue.lane(lane, group).compare_exchange_weak(seen.word, seen.hurried().word, seq_cst, seq_cst)) {
+  }
 }
 
 void park(QueueCore& queue, std::uint32_t group, std::uint32_t block, BlockWord seen, std::uint32_t lane) noexcept {

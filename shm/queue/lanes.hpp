@@ -20,6 +20,9 @@
 // is in the ring, none is held, and those that wait have their bits. A block's bit goes by the consumer that holds it,
 // and by nobody else; `has` by who has claimed the lane.
 //
+// A dead letter that is handed out again, and what comes beside a full ring, waits without a claim. It may be older than what
+// its lane is about to wait for: so the lane is due now, or, if it is claimed, will be when that ends.
+//
 //   killed with a claim   recovery: what the dead one held waits again; `has` of all blocks with bits; then the claim goes
 #pragma once
 
@@ -41,7 +44,7 @@ bool is_free_now(const QueueCore& queue, std::uint32_t group, std::uint32_t lane
 bool lane_has_something(const QueueCore& queue, std::uint32_t group, std::uint32_t lane) noexcept;
 // False: somebody has it, or what comes next is not due.
 bool claim_lane(QueueCore& queue, std::uint32_t group, std::uint32_t lane, std::uint32_t consumer) noexcept;
-// `due_ms`: when what comes next is due, as far as that is known.
+// `due_ms`: when what comes next is due, as far as that is known; now, where somebody was in a hurry.
 void release_lane(QueueCore& queue, std::uint32_t group, std::uint32_t lane, std::uint64_t due_ms) noexcept;
 // Behind the word of one that waits, and is older than what the lane may be waiting for.
 void hurry(QueueCore& queue, std::uint32_t group, std::uint32_t lane) noexcept;

@@ -509,6 +509,35 @@ BOOST_AUTO_TEST_CASE(nor_does_one_that_somebody_died_of_handing_out_again) {
   BOOST_TEST(number_in(consumer.take().bytes()) == 101U);
 }
 
+// Nor for who stops when he has put that back, and the key is free until then.
+BOOST_AUTO_TEST_CASE(nor_does_one_that_came_while_somebody_had_the_key) {
+  QueueOptions options = with_keys();
+  options.max_deliveries = 2;
+  const KeyFixture fixture{options};
+  push_all(fixture.queue, {101, 102});
+  Consumer consumer{fixture.queue};
+  for (int delivery = 0; delivery < 2; ++delivery) consumer.take().put_back();
+  Child victim{[&](Link& link) {
+    Consumer own{fixture.open_again()};
+    TakenBlock held = own.take();
+    link.say(number_in(held.bytes()));
+    link.hear();
+    kill_point::arm(KillPoint::queue_lane_left, stop_self);
+    held.put_back_after(1h);
+  }};
+  BOOST_TEST(victim.hear() == 102U);
+  BOOST_TEST(consumer.take_dead(1)[0].retry());
+  BOOST_TEST(!consumer.take());
+  victim.say(1);
+  BOOST_TEST(victim.wait_until_stopped());
+  TakenBlocks again = consumer.take_for(1, 5s);
+  BOOST_TEST(numbers_of(again) == (Numbers{101}), boost::test_tools::per_element());
+  finish_all(again);
+  victim.resume();
+  BOOST_TEST(victim.wait() == 0);
+  BOOST_TEST(!consumer.take());
+}
+
 BOOST_AUTO_TEST_CASE(who_dies_with_a_dead_letter_leaves_a_dead_letter) {
   const KeyFixture fixture{{.slots = 8, .max_deliveries = 1, .block_bytes = 64, .blocks = 16}};
   push_all(fixture.queue, {1});
