@@ -68,7 +68,7 @@ struct alignas(kLineBytes) QueueSlot {
   //   written by  the owner, before the block's state; recovery
   //   read by     recovery
   //   edge        none: behind the proof of the death
-  //   crash       recovery counts it if the block is the dead one's no more
+  //   crash       recovery counts it if the block is the dead one's no more; 0, before it is returned, if it is
   Word leaving;
   Word ended;  // blocks that left the queue by this consumer: done, passed on, or dead letters elsewhere
   // Which queue a block is being passed on to, FacilityId, 0: none; and which block.

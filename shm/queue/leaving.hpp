@@ -1,7 +1,8 @@
 // How a block leaves a queue by a consumer, so that it is counted once whoever dies: what is about to leave is said
 // first, beside what the count will be then.
 //
-//   1. leaving = the block, and ended + 1      killed here: the block is the dead one's still, and is returned
+//   1. leaving = the block, and ended + 1      killed here: the block is the dead one's still; recovery takes `leaving` back,
+//                                              and returns it behind that
 //   2. its word = none                         killed here: it is not, and recovery counts it
 //   3. ended + 1
 #pragma once
@@ -33,7 +34,12 @@ inline void count_left(QueueCore& queue, std::uint32_t index) noexcept {
   if ((leaving & 0xffff'ffffu) != (ended & 0xffff'ffffu) || block >= queue.geometry().blocks) return;
   const auto group = static_cast<std::uint32_t>(dead.group.load(relaxed) % queue.geometry().groups);
   const layout::BlockWord seen{queue.state(static_cast<std::uint32_t>(block), group).load(std::memory_order_acquire)};
-  if (!seen.is_held_by(index)) dead.ended.store(ended, relaxed);
+  if (!seen.is_held_by(index)) {
+    dead.ended.store(ended, relaxed);
+  } else {
+    // It is about to be returned: who recovers the dead once more must not take that for step 2.
+    dead.leaving.store(0, relaxed);
+  }
 }
 
 }  // namespace SAPBUF_DETAIL

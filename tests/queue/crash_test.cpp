@@ -161,13 +161,16 @@ BOOST_AUTO_TEST_CASE(a_participant_may_be_killed_anywhere) {
 
 // What recovers a queue's dead is killed at each of its own steps.
 BOOST_DATA_TEST_CASE(a_recoverer_may_be_killed_anywhere,
-                     data::make({KillPoint::queue_said, KillPoint::queue_taken, KillPoint::queue_left,
-                                 KillPoint::queue_pass_said, KillPoint::queue_renewed, KillPoint::queue_passed,
-                                 KillPoint::queue_bit_set}),
+                     data::make({KillPoint::queue_said, KillPoint::queue_taken, KillPoint::queue_leaving,
+                                 KillPoint::queue_left, KillPoint::queue_pass_said, KillPoint::queue_renewed,
+                                 KillPoint::queue_passed, KillPoint::queue_bit_set}),
                      point) {
   for (unsigned nth = 1;; ++nth) {
     const World world;
-    Child victim{[&](Link&) { live(world.open_again(), world.notes, [&] { kill_point::arm(point, kill_self, 2); }); }};
+    const unsigned passage =
+        point == KillPoint::queue_leaving ? 1 : 2;  // the second one is of a block that is passed on
+    Child victim{
+        [&](Link&) { live(world.open_again(), world.notes, [&] { kill_point::arm(point, kill_self, passage); }); }};
     BOOST_TEST(victim.wait() == -SIGKILL);
     const bool died = is_killed_at(nth, world, [](const Queue& queue, const std::function<void()>& arm) {
       arm();
