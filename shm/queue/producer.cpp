@@ -136,8 +136,15 @@ void ProducerState::give_back(std::vector<ReservedBlock>&& blocks) noexcept {
   if (open_ == 0 && closed_ && !forked_) delete this;
 }
 
+// Also if it was moved from, or was not to be had back.
+Status ProducerState::why_no_block_of(const Buffer& buffer) const noexcept {
+  Status status = Status::ok;
+  const PoolCore* const from = find_pool_of(buffer, core_->segment(), status);
+  return from == nullptr || from->id() == core_->pool_id() ? status : Status::stale;
+}
+
 Status ProducerState::release(ReservedBlock& reserved, std::uint32_t now_ms) noexcept {
-  if (!reserved.buffer_) return reserved.buffer_.status();  // moved from, or not to be had back
+  if (const Status status = why_no_block_of(reserved.buffer_); status != Status::ok) return status;
   RingPlace place = find_place(*core_, position_, taken_);
   position_ = place.position;
   if (place.is_full) return Status::full;

@@ -33,7 +33,10 @@ struct ProducerState final : ForkHook {
  private:
   // For how many blocks there is room at the least; it need not look for more than are wanted.
   std::size_t room(std::size_t wanted) noexcept;
-  // Status::ok: it is released; full: it is the producer's still. Another one: it is somebody else's.
+  // Whether a buffer may be a block of the queue.
+  Status why_no_block_of(const Buffer& buffer) const noexcept;
+  // Status::ok: it is released; full: it is the producer's still; stale, other_segment: it is of another pool. Another
+  // one: it is somebody else's.
   Status release(ReservedBlock& block, std::uint32_t now_ms) noexcept;
   Status wait_for_room(std::uint64_t deadline_ns) noexcept;
   // Behind an attempt that found the queue full, or no buffer, where there is a descriptor.

@@ -174,6 +174,26 @@ BOOST_AUTO_TEST_CASE(blocks_that_were_moved_are_there_once) {
   BOOST_TEST(blocks.release() == 2U);
 }
 
+// Nor of another segment.
+BOOST_AUTO_TEST_CASE(a_reserved_block_of_another_pool_is_not_released) {
+  const QueueFixture fixture;
+  const QueueFixture elsewhere;
+  const Queue other = Queue::create(fixture.segment, "other", {.slots = 8, .block_bytes = 64});
+  for (const Queue& from : {other, elsewhere.queue}) {
+    Producer here{fixture.queue}, there{from};
+    ReservedBlocks blocks = here.reserve(3);
+    ReservedBlocks foreign = there.reserve(1);
+    for (ReservedBlock& block : blocks) fill_with(block.bytes(), 7);
+    blocks[1] = std::move(foreign[0]);
+    BOOST_TEST(blocks.release() == 1U);
+    BOOST_TEST((blocks.status() == (from.name() == "other" ? Status::stale : Status::other_segment)));
+    BOOST_TEST(blocks.size() == 2U);
+    BOOST_TEST(drain(fixture.queue) == numbers(7, 1));
+  }
+  BOOST_TEST(count_free_blocks(fixture.pool()) == 32U);
+  BOOST_TEST(count_free_blocks(elsewhere.pool()) == 32U);
+}
+
 BOOST_AUTO_TEST_CASE(length_and_type_go_with_a_block) {
   const QueueFixture fixture;
   Producer producer{fixture.queue};

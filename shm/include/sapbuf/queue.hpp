@@ -153,7 +153,8 @@ class [[nodiscard]] ReservedBlocks {
   // Hands the first `count` over, in order, and says how many that were: those are the consumers' from then on,
   // whatever becomes of this process, and here no more. The rest stays. Where the queue is full it waits, up to the
   // producer's timeout (policy block), or gives back what does not fit (drop). Each is released by itself: who is
-  // killed meanwhile has released the first ones.
+  // killed meanwhile has released the first ones. Status::stale, or other_segment, at a block that was moved here from
+  // a queue on another pool: that one and those behind it stay.
   std::size_t release(std::size_t count) noexcept;
   std::size_t release() noexcept { return release(size()); }
 
