@@ -81,6 +81,15 @@ std::size_t ProducerState::room(std::size_t wanted) noexcept {
 }
 
 ReservedBlocks ProducerState::reserve(std::size_t up_to) noexcept {
+  ReservedBlocks reserved = try_reserve(up_to);
+  const bool found_no_room = reserved.status() == Status::full || reserved.status() == Status::exhausted;
+  if (reserved.empty() && up_to != 0 && found_no_room && core_->geometry().on_full == OnFull::drop) {
+    count_figure(slot_->dropped);
+  }
+  return reserved;
+}
+
+ReservedBlocks ProducerState::try_reserve(std::size_t up_to) noexcept {
   if (const Status status = why_not(); status != Status::ok) return ReservedBlocks{status};
   const std::size_t there = room(std::min<std::size_t>(up_to, core_->geometry().slots));
   const std::size_t most = std::min(up_to, there);
@@ -109,7 +118,7 @@ ReservedBlocks ProducerState::reserve(std::size_t up_to) noexcept {
 ReservedBlocks ProducerState::reserve_for(std::size_t up_to, std::chrono::nanoseconds timeout) noexcept {
   const std::uint64_t deadline_ns = platform::deadline_after(timeout);
   for (;;) {
-    ReservedBlocks reserved = reserve(up_to);
+    ReservedBlocks reserved = try_reserve(up_to);
     if (reserved || up_to == 0) return reserved;
     if (reserved.status() == Status::full) {
       if (const Status status = wait_for_room(deadline_ns); status != Status::ok) return ReservedBlocks{status};

@@ -31,6 +31,8 @@ struct ProducerState final : ForkHook {
   void wake_consumers() noexcept;
 
  private:
+  // Counts nothing as dropped.
+  ReservedBlocks try_reserve(std::size_t up_to) noexcept;
   // For how many blocks there is room at the least; it need not look for more than are wanted.
   std::size_t room(std::size_t wanted) noexcept;
   // Whether a buffer may be a block of the queue.

@@ -633,6 +633,37 @@ BOOST_AUTO_TEST_CASE(the_ledger_balances) {
   BOOST_TEST(listed[2].holder == "worker");
 }
 
+BOOST_AUTO_TEST_CASE(what_a_queue_drops_is_counted_wherever_it_finds_no_room) {
+  const QueueFixture fixture{{.slots = 4, .on_full = OnFull::drop, .block_bytes = 64, .blocks = 16}};
+  const auto count_dropped = [&] { return find_queue(inspect(fixture.segment)).present.dropped; };
+  Producer producer{fixture.queue};
+  ReservedBlocks blocks = producer.reserve(2);
+  push_numbers(fixture.queue, 0, 4);
+  BOOST_TEST(blocks.release() == 0U);
+  BOOST_TEST(count_dropped() == 2U);
+  BOOST_TEST((push_number(producer, 4) == Status::full));
+  BOOST_TEST((producer.push({}) == Status::full));
+  BOOST_TEST(count_dropped() == 4U);
+  // Who asks for none, or waits, drops none.
+  BOOST_TEST(producer.reserve(0).empty());
+  BOOST_TEST((producer.reserve_for(1, 1ms).status() == Status::timeout));
+  BOOST_TEST(count_dropped() == 4U);
+  drain(fixture.queue);
+  PoolUser user{fixture.pool()};
+  std::vector<Buffer> all;
+  while (Buffer buffer = user.acquire()) all.push_back(std::move(buffer));
+  BOOST_TEST((push_number(producer, 5) == Status::exhausted));
+  BOOST_TEST(count_dropped() == 5U);
+}
+
+BOOST_AUTO_TEST_CASE(who_waits_for_room_drops_nothing) {
+  const QueueFixture fixture;
+  push_numbers(fixture.queue, 0, 8);
+  Producer producer{fixture.queue};
+  BOOST_TEST((push_number(producer, 8) == Status::full));
+  BOOST_TEST(find_queue(inspect(fixture.segment)).present.dropped == 0U);
+}
+
 BOOST_AUTO_TEST_CASE(a_child_made_by_fork_has_no_part_in_it) {
   const QueueFixture fixture;
   push_numbers(fixture.queue, 0, 2);

@@ -74,6 +74,7 @@ test_push_drops_what_a_queue_that_drops_has_no_room_for() {
   seq 1 5 >"$directory/in"
   timeout 20 "$sapbuf" queue push "$(jobs)" <"$directory/in" 2>"$directory/err" || die "exit status $?"
   said 'pushed 2 blocks, 3 dropped'
+  status_holds '.facilities[] | select(.name == "jobs") | .departed.dropped == 3' || die 'the ledger does not say so'
   equal "$(pop_all | tr '\n' ' ')" '1 2 ' 'what went in'
 }
 

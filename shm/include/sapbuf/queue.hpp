@@ -51,7 +51,8 @@ struct QueueOptions {
   // lanes as this says; rounded up to a power of two, 65,536 at the most. Keys that share a lane, by their hash, wait for
   // each other: so of the other keys one in so many waits for a key that is busy. 0: keys mean nothing to this queue.
   std::uint64_t keys = 0;
-  OnFull on_full = OnFull::block;    // block, or drop: what does not fit goes back to the pool, and is counted
+  // block, or drop: what does not fit goes back to the pool, or is not reserved, and is counted.
+  OnFull on_full = OnFull::block;
   std::uint64_t block_bytes = 4096;  // of its own pool
   // Buffers of its own pool, which grows to twice as many; 0: a quarter more than slots, and 256.
   std::uint64_t blocks = 0;
@@ -186,7 +187,7 @@ class Producer {
 
   // 0 to `up_to` blocks of the pool, as many as there is room for in the queue; what stands in them is what others
   // left. Without one: full, exhausted, closed, forked, declared_dead, corrupt. Stalls nobody, however long they are
-  // kept.
+  // kept. In a queue that drops, one that finds no room, or no buffer, counts as a block that was dropped.
   ReservedBlocks reserve(std::size_t up_to) noexcept;
   // Waits for one at the least; not for none. Also timeout, stopped. A wait runs recovery by itself.
   ReservedBlocks reserve_for(std::size_t up_to, std::chrono::nanoseconds timeout) noexcept;

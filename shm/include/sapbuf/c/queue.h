@@ -81,7 +81,8 @@ SAPBUF_C_API uint32_t sapbuf_producer_slot(const sapbuf_producer* producer) SAPB
 SAPBUF_C_API SAPBUF_CHECKED sapbuf_status sapbuf_producer_push(sapbuf_producer* producer, const void* data, size_t size,
                                                                uint16_t type) SAPBUF_NOEXCEPT;
 /* 1 to `up_to` blocks, as many as there is room for. Stalls nobody, however long they are kept. SAPBUF_FULL,
-   SAPBUF_EXHAUSTED, SAPBUF_FORKED, SAPBUF_DECLARED_DEAD, SAPBUF_CORRUPT. */
+   SAPBUF_EXHAUSTED (in a queue that drops, each of these two counts as a block that was dropped), SAPBUF_FORKED,
+   SAPBUF_DECLARED_DEAD, SAPBUF_CORRUPT. */
 SAPBUF_C_API SAPBUF_CHECKED sapbuf_status sapbuf_producer_reserve(sapbuf_producer* producer, size_t up_to,
                                                                   sapbuf_reserved_blocks** blocks) SAPBUF_NOEXCEPT;
 /* Waits for one at the least: also SAPBUF_TIMEOUT, SAPBUF_STOPPED. */
