@@ -26,6 +26,8 @@ class ConsumerPace {
     return found;
   }
 
+  const Pauses& pauses() const noexcept { return pauses_; }  // before the next look that a row begins with
+
  private:
   static constexpr std::uint64_t kPausesOfABlock = 8;  // about 5 million blocks a second
   // From 64 blocks in a row on, several lines of the ring are full.
