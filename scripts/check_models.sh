@@ -57,6 +57,7 @@ list_models() {
     model pool_listen
     model pool_chunks -DSINGLES=2 -DRUNS=1 -DJOINS=1
     model pool_chunks -DPARTICIPANTS=3 -DSINGLES=1 -DJOINS=0 -DMOVES=0
+    model pool_chunks -DSINGLES=2 -DRUNS=0 -DJOINS=1 -DMOVES=0 -DDEATHS=2
     model pool_blocks -DFORMS=2 -DTAKES=1 -DJOINS=1
     model growth -DGROWTHS=1
     model map_read -DSCANS=1 -DREADS=1
@@ -126,6 +127,7 @@ list_models() {
     model pool_chunks -DDEATHS=0
     model pool_chunks -DJOINS=1 -DMOVES=1
     model pool_chunks -DSINGLES=2 -DRUNS=1 -DJOINS=2
+    model pool_chunks -DSINGLES=2 -DRUNS=1 -DJOINS=1 -DMOVES=0 -DDEATHS=2
     model pool_chunks -DPARTICIPANTS=3 -DSINGLES=2 -DRUNS=1 -DJOINS=1 -DMOVES=1
     model pool_blocks
     model pool_blocks -DCHUNKS=3 -DFORMS=3 -DTAKES=1 -DJOINS=2 -DDEATHS=0
@@ -255,6 +257,7 @@ list_mutations() {
   done
   for step in NO_PARTING HEAD_FREED_FIRST NO_TAIL_SETTLED; do without pool_blocks "$step"; done
   without pool_blocks TAIL_SETTLED_LAST -DTAKES=0 -DDEATHS=2
+  without pool_chunks WORDS_OF_SPLIT_ONLY -DSINGLES=2 -DRUNS=0 -DJOINS=1 -DMOVES=0 -DDEATHS=2
   without pool_chunks CHUNK_SETTLED_FIRST -DPARTICIPANTS=3 -DSINGLES=0 -DJOINS=0 -DMOVES=0
   for step in NO_GUARD_FIRST NO_LOOK LOOK_AT_VALUE NO_RESCUE NO_LOOK_BEHIND_FLIP FLIP_FIRST SHARED_BEFORE_ROOT NO_KEY_IN_VALUE \
     NO_HEAVY_FENCE ENTRY_UNREAD GUARDS_UNREAD NO_INCOMING_ROOT TAKEN_UNSAID SAID_ALIKE NO_FENCE_OF_WRITER \

@@ -47,7 +47,8 @@ void count_buffers(const PoolCore& pool, std::uint32_t chunk, layout::ChunkWord 
       snapshot.in_use += pieces;
       snapshot.in_use_bytes += pieces * pool.geometry().buffer_bytes;
       break;
-    case layout::ChunkState::split: {
+    case layout::ChunkState::split:
+    case layout::ChunkState::joining: {
       const Block block = block_at(pool, chunk, seen);
       const std::uint32_t number = std::min(seen.size_class(), pool.magazines() - 1);
       for_each_buffer(pool, chunk, seen,

@@ -21,8 +21,8 @@
 //   unbacked -> changing   who allocates its memory anew: compare-exchange; then free, or unbacked if there is none;
 //                          recovery, of a dead owner: unbacked
 //
-// While it is split, the words of its buffers say who has which: see pool_word.hpp. In all other states they say `free`,
-// and nobody may take them. With size classes, adjacent chunks are a block of buffers of one class (size_class.hpp): the first
+// While it is split, the words of its buffers say who has which: see pool_word.hpp; also while it is joining, for one may
+// have been taken just before. In all other states they say `free`, and nobody may take them. With size classes, adjacent chunks are a block of buffers of one class (size_class.hpp): the first
 // one is split, and says which class; the others are its tail, and say how many chunks back it is.
 //
 //   written by   as above; `noted` by whoever frees a buffer, or finds none: compare-exchange

@@ -156,6 +156,7 @@ bool join(PoolCore& core, std::uint32_t chunk, std::uint32_t owner) noexcept {
   if (seen.state() != ChunkState::split) return false;
   const Block block = whole_block_at(core, chunk, seen);
   if (block.count == 0 || !are_all_free(core, block)) return false;
+  SAPBUF_KILL_POINT(chunk_seen_free);
   layout::Word& word = core.chunk(chunk);
   const ChunkWord joining = seen.changed_to(ChunkState::joining, owner);
   if (!word.compare_exchange_strong(seen.word, joining.word, std::memory_order_acq_rel, relaxed)) return false;

@@ -11,7 +11,8 @@
 //
 // If the right side's last step succeeds, step 2 finds that buffer taken; if step 2 came first, the right side fails.
 //
-//   killed holding chunks     recovery: words that say local of the dead are freed; then his chunks
+//   killed holding chunks     recovery: words that say local of the dead are freed, also while somebody else joins their
+//                             chunk; then his chunks
 //   killed between 1 and 3    recovery: split
 //
 // With size classes the buffers of one class stand in blocks of adjacent chunks, formed in blocks.cpp. The chunks of a
@@ -69,10 +70,14 @@ void for_each_chunk(const PoolCore& core, Visit visit) {
   }
 }
 
-// Calls `visit(buffer)` for each buffer of a chunk that is split, if it is.
+// Whether the words of its buffers say who has them. While somebody is joining it, one may have been taken behind his look.
+constexpr bool has_buffers(layout::ChunkWord seen) noexcept {
+  return seen.state() == layout::ChunkState::split || seen.state() == layout::ChunkState::joining;
+}
+// Calls `visit(buffer)` for each buffer of a chunk that has some.
 template <typename Visit>
 void for_each_buffer(const PoolCore& core, std::uint32_t chunk, layout::ChunkWord seen, Visit visit) {
-  if (seen.state() != layout::ChunkState::split) return;
+  if (!has_buffers(seen)) return;
   const Block block = block_at(core, chunk, seen);
   for (std::uint32_t at = 0; at < block.count; ++at) visit(block.buffer(at));
 }

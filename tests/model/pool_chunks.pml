@@ -13,8 +13,9 @@
  *                         next incarnation by compare-and-swap; then chunk = FREE, or SPLIT if one was not FREE any more
  *             give back   chunk: FREE -> moving by compare-and-swap; the memory goes; chunk = VOID
  *             allocate    chunk: VOID -> moving by compare-and-swap; the memory comes; chunk = FREE
- *             recover     under the pool's lock: words that say local of the dead -> FREE of the next incarnation; then the
- *                         chunk: whole -> FREE, joining -> SPLIT, moving -> VOID
+ *             recover     under the pool's lock: is the chunk SPLIT, joining, or whole and the dead one's: words that say
+ *                         local of the dead -> FREE of the next incarnation; then the chunk, of the dead: whole -> FREE,
+ *                         joining -> SPLIT, moving -> VOID
  * Assumed   total store order, as store_buffers.pml says; on other machines the words are released and acquired. That the
  *           system's calls and the kernel's locks are fences. That no incarnation comes round again while one is stopped.
  *           Magazines and those who wait are not in it (pool_magazine.pml, pool_waiters.pml): they go by single words.
@@ -26,7 +27,7 @@
  *
  * Each of these leaves out one step, and must fail: NO_LOOK_AT_CHUNK, CHUNK_BEFORE_WORD, NO_INCARNATION, NO_JOINING,
  * JOINED_BY_STORE, TAKEN_BY_STORE, SPLIT_FIRST, NO_MOVING, FREE_FIRST; with a death MOVED_TO_FREE, NO_CHUNK_SETTLED;
- * with a death among three, CHUNK_SETTLED_FIRST. */
+ * with a death among three, CHUNK_SETTLED_FIRST; with two deaths WORDS_OF_SPLIT_ONLY. */
 #ifndef PARTICIPANTS
 #define PARTICIPANTS 2
 #endif
@@ -62,6 +63,12 @@
 #define whole_of(who) (4 + 4 * (who))
 #define joining_of(who) (5 + 4 * (who))
 #define moving_of(who) (6 + 4 * (who))
+#ifdef WORDS_OF_SPLIT_ONLY
+#define has_words(chunk) ((chunk) == SPLIT)
+#else
+#define has_words(chunk) ((chunk) % 4 == SPLIT)      /* or joining */
+#endif
+#define has_words_of(chunk, who) (has_words(chunk) || (chunk) == whole_of(who))
 
 /* The kernel drops a dead one's locks behind his last store. A dead one uses nothing. */
 #define ON_KILL flush(me); forget_uses()
@@ -260,8 +267,10 @@ inline allocate() {
 /* --- Recovery ----------------------------------------------------------------------------------------------------- */
 
 inline settle_words() {
+  LOAD(chunk = load(CHUNK));
   do
-  :: b < BUFFERS ->
+  :: !has_words_of(chunk, whom) -> break
+  :: has_words_of(chunk, whom) && b < BUFFERS ->
      LOAD(seen = load(word(b)));
      if
      :: is_local(seen, whom) -> STORE(store(word(b), next(seen, FREE)))
@@ -355,7 +364,7 @@ inline settle_at_the_end() {
      if
      :: dead[whom] ->
         do
-        :: b < BUFFERS ->
+        :: has_words_of(memory[CHUNK], whom) && b < BUFFERS ->
            if
            :: is_local(memory[word(b)], whom) -> memory[word(b)] = next(memory[word(b)], FREE)
            :: else

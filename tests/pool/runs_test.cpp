@@ -17,6 +17,7 @@
 
 #include "pool/chunks.hpp"
 #include "pool_fixture.hpp"
+#include "support/pool_invariants.hpp"
 
 namespace sapbuf::test {
 namespace {
@@ -375,6 +376,54 @@ BOOST_AUTO_TEST_CASE(what_the_dead_had_is_told_buffer_by_buffer) {
   BOOST_TEST(report.dead[0].repairs == 72U);
   BOOST_TEST(report.dead[0].repaired_bytes == 72U * 64U);
   BOOST_TEST(report.released == 72U);
+}
+
+// Somebody takes one between another one's look at all words of a chunk and his joining it, and is killed. Who joins goes
+// on when the dead one is settled, or was killed, too, and is settled behind him.
+BOOST_DATA_TEST_CASE(what_the_dead_took_while_its_chunk_was_joined_comes_back, data::make({false, true}),
+                     joiner_is_killed) {
+  const PoolFixture fixture{{.buffer_bytes = 64, .count = 64}};
+  {
+    PoolUser user{fixture.pool};
+    take_all(user).clear();
+  }
+  BOOST_TEST_REQUIRE((state_of(fixture.pool, 0) == ChunkState::split));
+  Child taker{[&](Link& link) {
+    PoolUser own{fixture.open_again()};
+    link.say(own.slot());
+    link.hear();
+    kill_point::arm(KillPoint::pool_found, stop_self);
+    const Buffer buffer = own.acquire();
+  }};
+  const std::uint64_t slot = taker.hear();
+  Child joiner{[&](Link& link) {
+    PoolUser own{fixture.open_again()};
+    link.say(own.slot());
+    link.hear();
+    kill_point::arm(KillPoint::chunk_seen_free, [] {
+      stop_self();
+      kill_point::arm(KillPoint::chunk_joining, stop_self);
+    });
+    const Run run = own.acquire_run(64);
+  }};
+  BOOST_TEST_REQUIRE(joiner.hear() > slot);  // recovery goes by slots
+  joiner.say(1);
+  BOOST_TEST_REQUIRE(joiner.wait_until_stopped());
+  taker.say(1);
+  BOOST_TEST_REQUIRE(taker.wait_until_stopped());
+  joiner.resume();
+  BOOST_TEST_REQUIRE(joiner.wait_until_stopped());
+  BOOST_TEST_REQUIRE((state_of(fixture.pool, 0) == ChunkState::joining));
+  taker.kill();
+  if (joiner_is_killed) joiner.kill();
+  recover(fixture.segment);
+  if (!joiner_is_killed) {
+    joiner.resume();
+    BOOST_TEST(joiner.wait() == 0);
+  }
+  BOOST_TEST(broken_pool_invariant(fixture.pool) == "");
+  BOOST_TEST(inspect(fixture.segment).facilities[1].pool->in_use == 0U);
+  BOOST_TEST(count_acquirable(fixture.pool) == 64U);
 }
 
 // One who is stopped with a chunk in his hands keeps that chunk, and nobody else from going on.

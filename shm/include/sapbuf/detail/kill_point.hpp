@@ -12,7 +12,7 @@
 // clang-format off
 #define SAPBUF_KILL_POINTS_OF(X)                                                                                      \
   X(abort_filled) X(attach_attached) X(attach_begun) X(attach_filled) X(attach_locked) X(attach_skipping) X(attached_claimed) X(attached_linked)             \
-  X(chunk_changed) X(chunk_changing) X(chunk_freed) X(chunk_joined) X(chunk_joining) X(chunk_parting) X(chunk_tailed) X(block_formed) X(chunk_marked) X(chunk_settled)  \
+  X(chunk_changed) X(chunk_changing) X(chunk_freed) X(chunk_joined) X(chunk_joining) X(chunk_parting) X(chunk_seen_free) X(chunk_tailed) X(block_formed) X(chunk_marked) X(chunk_settled)  \
   X(chunk_split) X(chunk_taken) X(claim_announced) X(claim_busy) X(claim_opened) X(claim_taken) X(close_recorded) X(close_revoked)                  \
   X(commit_counted) X(commit_filled) X(commit_published) X(create_allocated) X(create_filled) X(create_fits)          \
   X(create_header) X(create_made) X(create_named) X(create_ready) X(departed_before_switch) X(descriptor_opened)      \
