@@ -10,7 +10,7 @@
 namespace SAPBUF_DETAIL {
 
 // Has the segment's facilities let go, one step at a time, until a scan finds something to free. Whether one did. Under
-// no lock: a facility takes its own, which is never behind the pool's.
+// no lock: a facility takes its own, which is never behind the pool's. Where the pool's is not to be had, nobody is asked.
 bool free_by_shedding(PoolCore& core, std::chrono::milliseconds patience);
 
 }  // namespace SAPBUF_DETAIL

@@ -7,6 +7,7 @@
 #include <sapbuf/detail/kill_point.hpp>
 
 #include "pool/pool_core.hpp"
+#include "segment/maintenance_lock.hpp"
 #include "stream/stream_core.hpp"
 #include "support/attached.hpp"
 #include "support/child.hpp"
@@ -309,6 +310,27 @@ BOOST_DATA_TEST_CASE(a_thread_that_reads_what_it_writes_finds_buffers, kEveryStr
     BOOST_TEST_REQUIRE((put(writer, user, i, buffers) == Status::ok), "message " << i);
     BOOST_TEST_REQUIRE(numbers(reader, user) == row(i, buffers), boost::test_tools::per_element());
   }
+}
+
+// It could free nothing, and its readers would get those messages yet.
+BOOST_AUTO_TEST_CASE(nobody_sheds_while_another_one_keeps_the_pools_lock) {
+  const AttachFixture fixture{Order::total, OnFull::overwrite, 4, 2};
+  Writer writer{fixture.segment};
+  PoolUser user{fixture.pool};
+  PoolUser receiver{fixture.pool};
+  for (std::uint64_t i = 0; i < 4; i += 2) BOOST_TEST((put(writer, user, i, 2) == Status::ok));
+  Child stopped{[&](Link&) {
+    const Pool own = Pool::open(Segment::open(fixture.name), "frames");
+    const detail::MaintenanceLock lock{*own.core()};
+    stop_self();
+  }};
+  BOOST_TEST(stopped.wait_until_stopped());
+  const std::uint64_t before = generation_of(fixture.segment);
+  BOOST_TEST((user.acquire().status() == Status::exhausted));
+  BOOST_TEST(generation_of(fixture.segment) == before);
+  Reader reader{fixture.segment, {.from = From::oldest}};
+  BOOST_TEST(numbers(reader, receiver) == row(0, 4), boost::test_tools::per_element());
+  stopped.kill();
 }
 
 // A stream that has nothing of the pool is left as it is.
