@@ -55,12 +55,16 @@ std::uint32_t take_adjacent(PoolCore& core, std::uint32_t first, std::uint32_t e
   return kNoBuffer;
 }
 
+// Those that the user split, that are worth a look; all that are; and the others: the note is a hint.
+enum class Noted { own, all, none };
+
 // In chunks that are split.
-std::uint32_t take_from_split(PoolCore& core, const WantedRun& wanted, bool own) noexcept {
+std::uint32_t take_from_split(PoolCore& core, const WantedRun& wanted, Noted which) noexcept {
   const std::uint32_t chunks = count_chunks(core);
   for (std::uint32_t chunk = 0; chunk < chunks; ++chunk) {
     const ChunkWord seen = chunk_word(core, chunk);
-    if (!seen.is_split_for(kSingle) || !seen.is_noted() || (own && seen.owner() != wanted.owner)) continue;
+    if (!seen.is_split_for(kSingle) || seen.is_noted() == (which == Noted::none)) continue;
+    if (which == Noted::own && seen.owner() != wanted.owner) continue;
     const std::uint32_t first = take_adjacent(core, first_buffer_of(chunk), end_of(core, chunk), wanted);
     if (first != kNoBuffer) return first;
   }
@@ -245,9 +249,10 @@ void note_none_free(PoolCore& core, std::uint32_t chunk) noexcept {
 std::uint32_t take_run(PoolCore& core, const WantedRun& wanted) noexcept {
   const bool is_small = wanted.count < kChunkBuffers;
   std::uint32_t first = kNoBuffer;
-  if (is_small) first = take_from_split(core, wanted, true);
+  if (is_small) first = take_from_split(core, wanted, Noted::own);
   if (first == kNoBuffer) first = take_from_chunks(core, wanted);
-  if (first == kNoBuffer && is_small) first = take_from_split(core, wanted, false);
+  if (first == kNoBuffer && is_small) first = take_from_split(core, wanted, Noted::all);
+  if (first == kNoBuffer && is_small) first = take_from_split(core, wanted, Noted::none);
   return first;
 }
 

@@ -268,6 +268,22 @@ BOOST_AUTO_TEST_CASE(what_others_have_at_hand_keeps_no_pool_from_growing) {
   BOOST_TEST(static_cast<bool>(run));
 }
 
+// Somebody found none free in the chunk, and notes that behind others' release there.
+BOOST_AUTO_TEST_CASE(free_buffers_make_a_run_also_where_nobody_noted_them) {
+  const PoolFixture fixture{{.buffer_bytes = 64, .count = 64}};
+  PoolUser user{fixture.pool};
+  std::vector<Buffer> all = take_all(user);
+  BOOST_TEST_REQUIRE(all.size() == 64U);
+  std::sort(all.begin(), all.end(),
+            [](const Buffer& one, const Buffer& other) { return one.bytes().data() < other.bytes().data(); });
+  std::thread{[&] {
+    for (std::size_t i = 30; i < 34; ++i) all[i].release();
+  }}.join();
+  layout::Word& chunk = fixture.pool.core()->chunk(0);
+  chunk.store(ChunkWord{chunk.load()}.with_note(false).word);
+  BOOST_TEST(static_cast<bool>(user.acquire_run(2)));
+}
+
 // Runs and single buffers of two processes, at random: nobody ever has what another one has.
 void live_at_random(const Pool& pool, std::uint64_t seed, int steps) {
   std::mt19937_64 random{seed};
