@@ -163,7 +163,9 @@ bool join(PoolCore& core, std::uint32_t chunk, std::uint32_t owner) noexcept {
   SAPBUF_KILL_POINT(chunk_seen_free);
   layout::Word& word = core.chunk(chunk);
   const ChunkWord joining = seen.changed_to(ChunkState::joining, owner);
-  if (!word.compare_exchange_strong(seen.word, joining.word, std::memory_order_acq_rel, relaxed)) return false;
+  while (!word.compare_exchange_weak(seen.word, joining.word, std::memory_order_acq_rel, relaxed)) {
+    if (!seen.is_split_for(joining.size_class())) return false;  // else only its note is another one
+  }
   SAPBUF_KILL_POINT(chunk_joining);
   const bool joined = change_all_incarnations(core, block);
   if (joined && block.chunks > 1) {

@@ -284,6 +284,20 @@ BOOST_AUTO_TEST_CASE(free_buffers_make_a_run_also_where_nobody_noted_them) {
   BOOST_TEST(static_cast<bool>(user.acquire_run(2)));
 }
 
+BOOST_AUTO_TEST_CASE(a_note_keeps_no_chunk_from_being_joined) {
+  const PoolFixture fixture{{.buffer_bytes = 64, .count = 64}};
+  PoolUser user{fixture.pool};
+  take_all(user).clear();
+  layout::Word& chunk = fixture.pool.core()->chunk(0);
+  kill_point::arm(KillPoint::chunk_seen_free, [&] {
+    const ChunkWord seen{chunk.load()};
+    chunk.store(seen.with_note(!seen.is_noted()).word);
+  });
+  const Run run = user.acquire_run(64);
+  kill_point::disarm();
+  BOOST_TEST(static_cast<bool>(run));
+}
+
 // Runs and single buffers of two processes, at random: nobody ever has what another one has.
 void live_at_random(const Pool& pool, std::uint64_t seed, int steps) {
   std::mt19937_64 random{seed};
