@@ -124,9 +124,9 @@ bool PoolUserState::make_room(bool here) noexcept {
     if (!recover_core(core_->segment()).dead.empty()) return true;
     if (here) {
       const MaintenanceLock lock{*core_, kLockPatience};
-      const std::uint32_t stolen = lock ? take_idle(*core_, index_ + 1) : 0;
-      count_figure(slot->stolen, stolen);
-      if (lock && (stolen != 0 || free_unrooted(*core_) != 0)) return true;
+      const TakenIdle idle = lock ? take_idle(*core_, index_ + 1) : TakenIdle{};
+      count_figure(slot->stolen, idle.count);
+      if (lock && (idle.any() || free_unrooted(*core_) != 0)) return true;
     }
     return (here && free_by_shedding(*core_, kLockPatience)) || allocate_chunks(*core_, 1, index_) || grow();
   } catch (const std::exception&) {

@@ -89,18 +89,21 @@ std::uint32_t take_from(PoolCore& core, const Visit& visit, const Magazine& maga
 
 }  // namespace
 
-std::uint32_t take_idle(PoolCore& core, std::uint32_t first) noexcept {
+TakenIdle take_idle(PoolCore& core, std::uint32_t first) noexcept {
   const Visits visits = announce(core, first);
-  if (visits.count == 0) return 0;
+  if (visits.count == 0) return {};
   SAPBUF_KILL_POINT(idle_announced);
-  if (!platform::heavy_fence(core.full_fences())) return 0;
-  std::uint32_t taken = 0;
+  if (!platform::heavy_fence(core.full_fences())) return {};
+  TakenIdle all;
   for (const Visit& visit : visits.made()) {
+    std::uint32_t taken = 0;
     for (std::uint32_t number = 0; number < core.magazines(); ++number) {
       taken += take_from(core, visit, core.magazine(visit.slot, number));
     }
+    all.count += taken;
+    all.may_be_more |= taken == 0;
   }
-  return taken;
+  return all;
 }
 
 }  // namespace SAPBUF_DETAIL

@@ -35,8 +35,16 @@ void for_each_idle(const PoolCore& core, std::uint32_t slot, Visit visit) {
   }
 }
 
-// Makes free what users have at hand, the one of slot `first` first, until that is enough for a while; returns how many
-// buffers that were. Under the pool's lock.
-std::uint32_t take_idle(PoolCore& core, std::uint32_t first) noexcept;
+struct TakenIdle {
+  std::uint32_t count = 0;
+  // An owner gave back what it had, or has said that it does so, and may be stopped before it does: there may be something
+  // at the next look.
+  bool may_be_more = false;
+
+  bool any() const noexcept { return count != 0 || may_be_more; }
+};
+// Makes free what users have at hand, the one of slot `first` first, until that is enough for a while. Under the pool's
+// lock.
+TakenIdle take_idle(PoolCore& core, std::uint32_t first) noexcept;
 
 }  // namespace SAPBUF_DETAIL

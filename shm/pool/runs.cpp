@@ -48,10 +48,10 @@ bool PoolUserState::free_unused() {
   if (!lock) return false;
   bool freed = false;
   for (int looks = 0; looks < kMostLooks; ++looks) {
-    const std::uint32_t stolen = take_idle(*core_, index_ + 1);
-    if (stolen == 0) break;
-    count_figure(slot->stolen, stolen);
-    freed = true;
+    const TakenIdle idle = take_idle(*core_, index_ + 1);
+    count_figure(slot->stolen, idle.count);
+    freed |= idle.any();
+    if (idle.count == 0) break;
   }
   return free_unrooted(*core_) != 0 || freed;
 }

@@ -173,6 +173,43 @@ BOOST_DATA_TEST_CASE(an_owner_goes_on_beside_one_who_takes,
   BOOST_TEST(count_acquirable(fixture.pool) == 256U);
 }
 
+// Has all buffers but those that others have at hand.
+std::vector<Buffer> take_what_is_free(const PoolFixture& fixture, PoolUser& user) {
+  std::vector<Buffer> all;
+  while (inspect(fixture.segment).facilities.back().pool->free != 0) all.push_back(user.acquire());
+  while (depth_of(fixture.pool, user.slot()) != 0) all.push_back(user.acquire());
+  return all;
+}
+
+// The owner says that it gives back what it has, and is stopped before it does so.
+BOOST_AUTO_TEST_CASE(who_is_stopped_while_it_looks_up_keeps_nothing_from_others) {
+  const PoolFixture fixture{kPool};
+  Child owner{[&](Link& link) {
+    PoolUser own{fixture.open_again()};
+    come_and_go(own, 10);
+    link.say(1);
+    link.hear();
+    kill_point::arm(KillPoint::pool_acknowledged, stop_self);
+    own.acquire().release();
+  }};
+  BOOST_TEST(owner.hear() == 1U);
+  PoolUser holder{fixture.pool};
+  const std::vector<Buffer> all = take_what_is_free(fixture, holder);
+  Child taker{[&](Link& link) {
+    PoolUser own{fixture.open_again()};
+    kill_point::arm(KillPoint::idle_announced, stop_self);
+    link.say(own.acquire() ? 1 : 0);
+  }};
+  BOOST_TEST_REQUIRE(taker.wait_until_stopped());
+  owner.say(1);
+  BOOST_TEST_REQUIRE(owner.wait_until_stopped());
+  taker.resume();
+  BOOST_TEST(taker.hear() == 1U);
+  BOOST_TEST(taker.wait() == 0);
+  owner.resume();
+  BOOST_TEST(owner.wait() == 0);
+}
+
 // More want buffers than there are, so each takes from all others all the time; now and then one is killed.
 BOOST_AUTO_TEST_CASE(nobody_ever_has_what_another_one_has) {
   const PoolFixture fixture{{.buffer_bytes = 64, .count = 32}};
