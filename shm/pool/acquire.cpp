@@ -30,8 +30,7 @@ using layout::MagazineState;
 using layout::Request;
 
 constexpr auto relaxed = std::memory_order_relaxed;
-constexpr int kTries = 16;                              // to make room, when others take what comes of it
-constexpr int kTriesHere = 4;                           // of these, before the pool grows
+constexpr int kMostDisturbed = 16;                      // times that others wanted what was just put at hand
 constexpr std::chrono::milliseconds kLockPatience{10};  // of one who does not wait, with a live holder
 // Until a descriptor becomes readable by itself, longer each time; where nothing is shared, it is for what may be shared
 // meanwhile.
@@ -118,20 +117,24 @@ bool PoolUserState::grow() {
   return core_->count() > before;
 }
 
+bool PoolUserState::make_room_here() {
+  {
+    const MaintenanceLock lock{*core_, kLockPatience};
+    if (!lock) return false;
+    const TakenIdle idle = take_idle(*core_, index_ + 1);
+    count_figure(slot->stolen, idle.count);
+    if (idle.any() || free_unrooted(*core_) != 0) return true;
+  }
+  return free_by_shedding(*core_, kLockPatience);
+}
+
 bool PoolUserState::make_room(bool here) noexcept {
   const platform::Uncancellable to_its_end;
-  try {
-    if (!recover_core(core_->segment()).dead.empty()) return true;
-    if (here) {
-      const MaintenanceLock lock{*core_, kLockPatience};
-      const TakenIdle idle = lock ? take_idle(*core_, index_ + 1) : TakenIdle{};
-      count_figure(slot->stolen, idle.count);
-      if (lock && (idle.any() || free_unrooted(*core_) != 0)) return true;
-    }
-    return (here && free_by_shedding(*core_, kLockPatience)) || allocate_chunks(*core_, 1, index_) || grow();
-  } catch (const std::exception&) {
-    return false;  // no room, no memory, no mapping now
-  }
+  const auto made_here = [&] { return succeeds([&] { return make_room_here(); }); };
+  if (succeeds([&] { return !recover_core(core_->segment()).dead.empty(); })) return true;
+  if (here && made_here()) return true;
+  if (succeeds([&] { return allocate_chunks(*core_, 1, index_) || grow(); })) return true;
+  return !here && made_here();
 }
 
 Status PoolUserState::prepare_to_acquire(std::uint32_t how_many) noexcept {
@@ -144,8 +147,9 @@ Status PoolUserState::prepare_to_acquire(std::uint32_t how_many) noexcept {
 
 Buffer PoolUserState::acquire() noexcept {
   if (has_classes) return acquire_of_class(0);
+  int disturbed = 0;
   bool is_last = false;
-  for (int tried = 0; tried < kTries; ++tried) {
+  for (Tries tries;;) {
     if (const Status status = prepare_to_acquire(1); status != Status::ok) return Buffer{status};
     Buffer taken;
     if (slot->request.load(relaxed) != 0) {  // what a hand-over left that this user did not wait for
@@ -158,7 +162,7 @@ Buffer PoolUserState::acquire() noexcept {
         count_figure(slot->misses);
         return taken;
       }
-      if (slot->attention.load(relaxed) != acknowledged) continue;
+      if (slot->attention.load(relaxed) != acknowledged && ++disturbed < kMostDisturbed) continue;
     } else {
       // Those who wait come first; but who cannot serve them, because the one who has the lock is stopped, does not
       // wait for that one.
@@ -167,7 +171,9 @@ Buffer PoolUserState::acquire() noexcept {
       if (may_take && take_free(taken)) return taken;
     }
     if (is_last) break;
-    is_last = !make_room(tried < kTriesHere);  // somebody may have given back meanwhile what he had at hand
+    is_last = !make_room(tries.here());  // somebody may have given back meanwhile what he had at hand
+    ++tries.rounds;
+    is_last |= tries.are_over();
   }
   return Buffer{Status::exhausted};
 }

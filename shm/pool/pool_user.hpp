@@ -20,6 +20,30 @@
 
 namespace SAPBUF_DETAIL {
 
+// How often one call made room, of which others may have had what came.
+struct Tries {
+  static constexpr int kMost = 16;
+  static constexpr int kHere = 4;  // before the pool grows
+  static constexpr int kMostShed = 256;
+
+  int rounds = 0;
+  int shed = 0;  // of these, that made streams let go: each makes some progress, and that comes to an end
+
+  bool here() const noexcept { return rounds - shed < kHere; }
+  // The next look is the last one.
+  bool are_over() const noexcept { return rounds - shed >= kMost; }
+};
+
+// Where it throws there is no room, no memory, or no mapping now.
+template <typename Make>
+bool succeeds(Make make) noexcept {
+  try {
+    return make();
+  } catch (const std::exception&) {
+    return false;
+  }
+}
+
 struct PoolUserState final : PoolUserHot, ForkHook {
   // `created`: made from the handle that made the pool.
   PoolUserState(std::shared_ptr<PoolCore> pool, const PoolUserOptions& options, bool created);
@@ -124,15 +148,17 @@ struct PoolUserState final : PoolUserHot, ForkHook {
   void count_released_elsewhere(std::uint32_t how_many, bool is_shared) noexcept;
   std::uint32_t take_root() noexcept;
 
-  // Takes back what the dead had; and, if it is to be `here`, what others have at hand, what nobody holds any more, or
-  // what is kept for want of need; or else lets the pool grow. Whether anything came of it.
+  // Takes back what the dead had; and what others have at hand, what nobody holds any more, or what is kept for want of need;
+  // or lets the pool grow, which comes first unless it is to be `here`. Whether there may be something now.
   bool make_room(bool here) noexcept;
-  bool grow();  // throws Error
+  bool make_room_here();  // throws Error
+  bool grow();            // throws Error
   // For adjacent ones: takes back what the dead had, what others have at hand, and what nobody holds, and joins what is
   // free.
   bool take_back_unused() noexcept;
-  // What is kept for want of need, what has no memory now, or what the pool may grow by.
-  bool get_room_for_run(std::uint32_t how_many) noexcept;
+  // What is kept for want of need, what has no memory now, or what the pool may grow by. What is shed makes no run by itself:
+  // the pool grows before all of it is let go of.
+  bool get_room_for_run(std::uint32_t how_many, Tries& tries) noexcept;
   bool grow_for_run(std::uint32_t how_many);  // throws Error
   bool free_unused();                         // throws Error
   // With size classes: see sizes.cpp.
@@ -147,7 +173,7 @@ struct PoolUserState final : PoolUserHot, ForkHook {
   Buffer acquire_of_class(std::uint32_t size_class) noexcept;
   Buffer of_class(std::uint32_t size_class, std::uint32_t buffer) noexcept;
   bool form(std::uint32_t size_class, Place place) noexcept;
-  bool make_room_for_class(std::uint32_t size_class, bool here) noexcept;  // as make_room()
+  bool make_room_for_class(std::uint32_t size_class, Tries& tries) noexcept;  // as make_room()
   // Waiting: see pool/waiters.hpp.
   Status why_stop_waiting(std::uint64_t deadline_ns) noexcept;
   enum class Asks { for_one, to_be_told };

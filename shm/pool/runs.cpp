@@ -16,8 +16,6 @@
 namespace SAPBUF_DETAIL {
 namespace {
 
-constexpr int kTries = 16;      // to make room, when others take what comes of it
-constexpr int kTriesHere = 4;   // of these, before the pool grows
 constexpr int kMostLooks = 64;  // at what others have at hand: they may fill it again meanwhile
 constexpr std::chrono::milliseconds kLockPatience{10};
 
@@ -67,20 +65,24 @@ bool PoolUserState::take_back_unused() noexcept {
   }
 }
 
-bool PoolUserState::get_room_for_run(std::uint32_t how_many) noexcept {
+bool PoolUserState::get_room_for_run(std::uint32_t how_many, Tries& tries) noexcept {
   const platform::Uncancellable to_its_end;
-  try {
-    return free_by_shedding(*core_, kLockPatience) || allocate_chunks(*core_, how_many, index_) ||
-           grow_for_run(how_many);
-  } catch (const std::exception&) {
-    return false;  // no room, no memory, no mapping now
-  }
+  const auto shed = [&] {
+    if (tries.shed >= Tries::kMostShed) return false;
+    if (!succeeds([&] { return free_by_shedding(*core_, kLockPatience); })) return false;
+    ++tries.shed;
+    return true;
+  };
+  const auto get_more = [&] { return allocate_chunks(*core_, how_many, index_) || grow_for_run(how_many); };
+  const bool sheds_first = tries.shed < Tries::kHere;
+  if (sheds_first && shed()) return true;
+  return succeeds(get_more) || (!sheds_first && shed());
 }
 
 Run PoolUserState::acquire_run(std::uint32_t how_many) noexcept {
   if (how_many == 0 || how_many > core_->geometry().max_count) return Run{Status::too_large};
   bool is_last = false;
-  for (int tried = 0; tried < kTries; ++tried) {
+  for (Tries tries;; ++tries.rounds) {
     if (const Status status = prepare_to_acquire(how_many); status != Status::ok) return Run{status};
     // What a hand-over left that this user did not wait for: it may go into the magazine.
     if (Buffer given; slot->request.load(std::memory_order_relaxed) != 0) {
@@ -104,8 +106,8 @@ Run PoolUserState::acquire_run(std::uint32_t how_many) noexcept {
     if (is_last) break;
     empty_magazines();
     const bool freed = take_back_unused();
-    if (freed && tried < kTriesHere) continue;
-    is_last = !get_room_for_run(how_many) && !freed;
+    if (freed && tries.here()) continue;
+    is_last = (!get_room_for_run(how_many, tries) && !freed) || tries.are_over();
   }
   return Run{Status::exhausted};
 }

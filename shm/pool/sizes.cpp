@@ -21,8 +21,7 @@ using layout::ChunkWord;
 using layout::MagazineState;
 
 constexpr auto relaxed = std::memory_order_relaxed;
-constexpr int kTries = 16;               // to make room, or to take, while others come between
-constexpr int kTriesHere = 4;            // of these, before the pool grows
+constexpr int kTries = 16;               // to take, while others come between
 constexpr std::uint32_t kWindow = 1024;  // chunks to look at for a block before a new one is formed
 
 }  // namespace
@@ -131,23 +130,22 @@ Buffer PoolUserState::take_in_turn(std::uint32_t size_class) noexcept {
   return Buffer{Status::exhausted};
 }
 
-bool PoolUserState::make_room_for_class(std::uint32_t size_class, bool here) noexcept {
+bool PoolUserState::make_room_for_class(std::uint32_t size_class, Tries& tries) noexcept {
   const bool freed = take_back_unused();
-  if (freed && here) return true;
+  if (freed && tries.here()) return true;
   const bool may_form = !somebody_waits(*core_) || turn_of(*core_, index_, size_class) == Turn::first;
   if (may_form && form(size_class, Place::anywhere)) return true;
-  return get_room_for_run(core_->size_class(size_class).chunks * layout::kChunkBuffers) || freed;
+  return get_room_for_run(core_->size_class(size_class).chunks * layout::kChunkBuffers, tries) || freed;
 }
 
 Buffer PoolUserState::search_class(std::uint32_t size_class) noexcept {
   bool is_last = false;
-  for (int tried = 0; tried < kTries; ++tried) {
+  for (Tries tries;; ++tries.rounds) {
     Buffer taken = take_in_turn(size_class);
     if (taken.status() != Status::exhausted || is_last) return taken;
     empty_magazines();
-    is_last = !make_room_for_class(size_class, tried < kTriesHere);
+    is_last = !make_room_for_class(size_class, tries) || tries.are_over();
   }
-  return Buffer{Status::exhausted};
 }
 
 Buffer PoolUserState::acquire_of_class(std::uint32_t size_class) noexcept {
@@ -189,7 +187,8 @@ Buffer PoolUserState::acquire_of_for(std::uint64_t bytes, std::chrono::nanosecon
     if (taken.status() == Status::exhausted && makes_room) {
       made_room_ns = now;
       empty_magazines();
-      if (make_room_for_class(size_class, true)) taken = take_in_turn(size_class);
+      Tries first;
+      if (make_room_for_class(size_class, first)) taken = take_in_turn(size_class);
     }
     if (taken.status() != Status::exhausted) break;
     if (const Status status = why_stop_waiting(deadline_ns); status != Status::ok) {

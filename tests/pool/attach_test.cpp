@@ -2,6 +2,7 @@
 #include <boost/test/data/test_case.hpp>
 #include <boost/test/unit_test.hpp>
 
+#include <algorithm>
 #include <csignal>
 
 #include <sapbuf/detail/kill_point.hpp>
@@ -24,6 +25,17 @@ std::vector<std::uint64_t> row(std::uint64_t first, std::uint64_t count) {
   for (std::uint64_t i = 0; i < count; ++i) all[i] = first + i;
   return all;
 }
+
+// The pool has 64, and does not grow for them.
+std::vector<Buffer> take_all_at_first(PoolUser& user) {
+  std::vector<Buffer> all;
+  for (int i = 0; i < 64; ++i) all.push_back(user.acquire());
+  std::sort(all.begin(), all.end(),
+            [](const Buffer& one, const Buffer& other) { return one.bytes().data() < other.bytes().data(); });
+  return all;
+}
+
+PoolSnapshot snapshot_of(const Segment& segment) { return *inspect(segment).facilities.back().pool; }
 
 BOOST_AUTO_TEST_SUITE(attach)
 
@@ -310,6 +322,61 @@ BOOST_DATA_TEST_CASE(a_thread_that_reads_what_it_writes_finds_buffers, kEveryStr
     BOOST_TEST_REQUIRE((put(writer, user, i, buffers) == Status::ok), "message " << i);
     BOOST_TEST_REQUIRE(numbers(reader, user) == row(i, buffers), boost::test_tools::per_element());
   }
+}
+
+// Each slab of a stream keeps two buffers, and nobody reads them.
+void attach_to_many_slabs(const Segment& segment, PoolUser& user, std::uint64_t slabs, std::uint64_t count) {
+  Writer writer{segment};
+  for (std::uint64_t slab = 0; slab < slabs; ++slab) {
+    BOOST_TEST_REQUIRE((put(writer, user, slab * count, count) == Status::ok));
+  }
+  BOOST_TEST_REQUIRE(generation_of(segment) + 1 >= slabs);
+}
+
+Segment make_many_slabs(const TestName& name, std::uint32_t attachments) {
+  return Segment::create(name, {.slabs = 40, .slab_bytes = 4096, .order = Order::total, .attachments = attachments});
+}
+
+// As many as are needed are shed for one run, or for one large buffer.
+BOOST_AUTO_TEST_CASE(a_run_is_made_of_what_many_slabs_keep) {
+  const TestName name;
+  const Segment segment = make_many_slabs(name, 2);
+  const Pool pool = Pool::create(segment, "frames", {.buffer_bytes = kBufferBytes, .count = 64});
+  PoolUser user{pool};
+  attach_to_many_slabs(segment, user, 32, 2);
+  BOOST_TEST(static_cast<bool>(user.acquire_run(64)));
+}
+
+BOOST_AUTO_TEST_CASE(a_large_buffer_is_made_of_what_many_slabs_keep) {
+  const TestName name;
+  const Segment segment = make_many_slabs(name, 2);
+  const Pool pool = Pool::create(segment, "frames", {.min_bytes = 64, .max_bytes = 4096, .count = 64});
+  PoolUser user{pool};
+  attach_to_many_slabs(segment, user, 32, 2);
+  BOOST_TEST(static_cast<bool>(user.acquire(4096)));
+}
+
+// What shedding frees does not make a run: then the pool grows for it, before all has been let go of.
+BOOST_AUTO_TEST_CASE(shedding_keeps_no_pool_from_growing) {
+  const TestName name;
+  const Segment segment = make_many_slabs(name, 1);
+  const Pool pool = Pool::create(segment, "frames", {.buffer_bytes = kBufferBytes, .count = 64, .max_count = 256});
+  PoolUser user{pool};
+  std::vector<Buffer> all = take_all_at_first(user);
+  std::vector<Buffer> kept;
+  Writer writer{segment};
+  for (std::size_t i = 0; i < 64; ++i) {
+    if (i % 2 == 0) {
+      kept.push_back(std::move(all[i]));
+      continue;
+    }
+    Reservation slot = writer.reserve(8);
+    BOOST_TEST_REQUIRE(static_cast<bool>(slot));
+    BOOST_TEST_REQUIRE(static_cast<bool>(slot.attach(std::move(all[i]))));
+    slot.commit();
+  }
+  BOOST_TEST(static_cast<bool>(user.acquire_run(64)));
+  BOOST_TEST(snapshot_of(segment).shared > 16U);
 }
 
 // It could free nothing, and its readers would get those messages yet.

@@ -210,6 +210,27 @@ BOOST_AUTO_TEST_CASE(who_is_stopped_while_it_looks_up_keeps_nothing_from_others)
   BOOST_TEST(owner.wait() == 0);
 }
 
+// The one from whom a buffer is taken has it again each time before the taker looks.
+BOOST_AUTO_TEST_CASE(who_is_outrun_by_an_owner_tries_again) {
+  const PoolFixture fixture{{.buffer_bytes = 64, .count = 8}};
+  PoolUser owner{fixture.pool};
+  PoolUser holder{fixture.pool};
+  owner.acquire().release();
+  const std::vector<Buffer> all = take_what_is_free(fixture, holder);
+  BOOST_TEST_REQUIRE(all.size() == 7U);
+  PoolUser user{fixture.pool};
+  int outrun = 0;
+  const std::function<void()> take_and_put_back = [&] {
+    owner.acquire().release();
+    if (++outrun < 6) kill_point::arm(KillPoint::idle_taken, take_and_put_back);
+  };
+  kill_point::arm(KillPoint::idle_taken, take_and_put_back);
+  const Buffer buffer = user.acquire();
+  kill_point::disarm();
+  BOOST_TEST(outrun == 6);
+  BOOST_TEST(static_cast<bool>(buffer));
+}
+
 // More want buffers than there are, so each takes from all others all the time; now and then one is killed.
 BOOST_AUTO_TEST_CASE(nobody_ever_has_what_another_one_has) {
   const PoolFixture fixture{{.buffer_bytes = 64, .count = 32}};
