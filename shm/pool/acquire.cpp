@@ -133,7 +133,7 @@ bool PoolUserState::make_room(bool here) noexcept {
   const auto made_here = [&] { return succeeds([&] { return make_room_here(); }); };
   if (succeeds([&] { return !recover_core(core_->segment()).dead.empty(); })) return true;
   if (here && made_here()) return true;
-  if (succeeds([&] { return allocate_chunks(*core_, 1, index_) || grow(); })) return true;
+  if (succeeds([&] { return allocate_chunks(*core_, 1, index_) || has_grown() || grow(); }) || has_grown()) return true;
   return !here && made_here();
 }
 
@@ -142,6 +142,7 @@ Status PoolUserState::prepare_to_acquire(std::uint32_t how_many) noexcept {
   thread.store(this_thread_mark(), relaxed);
   count_elsewhere();
   look_up();
+  looked_among_ = core_->count();
   return held() + how_many > budget_ ? Status::over_budget : Status::ok;
 }
 
@@ -292,6 +293,7 @@ Buffer PoolUserState::acquire_for(std::chrono::nanoseconds timeout) noexcept {
     const std::uint64_t now = platform::monotonic_ns();
     if (is_oldest_waiter(*core_, index_) || now - made_room_ns > kOthersNs) {
       made_room_ns = now;
+      looked_among_ = core_->count();
       make_room(true);
       if (!serve_waiters_soon(*core_, kAnyFree, index_)) take_out_of_turn(taken);  // who has the lock may be stopped
     }

@@ -153,6 +153,8 @@ struct PoolUserState final : PoolUserHot, ForkHook {
   bool make_room(bool here) noexcept;
   bool make_room_here();  // throws Error
   bool grow();            // throws Error
+  // Others let it grow since the last look began, and may have had what they made, and given it back.
+  bool has_grown() const noexcept { return core_->count() > looked_among_; }
   // For adjacent ones: takes back what the dead had, what others have at hand, and what nobody holds, and joins what is
   // free.
   bool take_back_unused() noexcept;
@@ -199,12 +201,13 @@ struct PoolUserState final : PoolUserHot, ForkHook {
   const std::uint64_t budget_;
   const std::uint64_t where_;  // of references
   Attachment attachment_;
-  std::uint32_t index_ = 0;      // of the slot
-  std::uint32_t next_ = 0;       // where the next search begins
-  std::uint64_t looked_up_ = 0;  // the `attention` that was acted upon
-  std::uint64_t owned_ = 0;      // buffers whose words say that they are this user's
-  std::uint64_t at_hand_ = 0;    // of these, with size classes: in magazines
-  std::uint64_t shared_ = 0;     // its roots
+  std::uint32_t index_ = 0;         // of the slot
+  std::uint32_t next_ = 0;          // where the next search begins
+  std::uint64_t looked_up_ = 0;     // the `attention` that was acted upon
+  std::uint64_t owned_ = 0;         // buffers whose words say that they are this user's
+  std::uint64_t at_hand_ = 0;       // of these, with size classes: in magazines
+  std::uint64_t shared_ = 0;        // its roots
+  std::uint32_t looked_among_ = 0;  // as many buffers, by the last look
   std::uint64_t recovery_tried_ns_ = 0;
   std::uint64_t nap_ns_ = 0;                              // until the descriptor became readable by itself, last
   std::unique_ptr<EventFd> event_fd_;                     // null until somebody asks for it

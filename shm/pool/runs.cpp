@@ -73,10 +73,12 @@ bool PoolUserState::get_room_for_run(std::uint32_t how_many, Tries& tries) noexc
     ++tries.shed;
     return true;
   };
-  const auto get_more = [&] { return allocate_chunks(*core_, how_many, index_) || grow_for_run(how_many); };
+  const auto get_more = [&] {
+    return allocate_chunks(*core_, how_many, index_) || has_grown() || grow_for_run(how_many);
+  };
   const bool sheds_first = tries.shed < Tries::kHere;
   if (sheds_first && shed()) return true;
-  return succeeds(get_more) || (!sheds_first && shed());
+  return succeeds(get_more) || has_grown() || (!sheds_first && shed());
 }
 
 Run PoolUserState::acquire_run(std::uint32_t how_many) noexcept {

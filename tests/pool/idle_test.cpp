@@ -231,6 +231,26 @@ BOOST_AUTO_TEST_CASE(who_is_outrun_by_an_owner_tries_again) {
   BOOST_TEST(static_cast<bool>(buffer));
 }
 
+// One that looks for a buffer stands still behind its look; others let the pool grow to its end meanwhile, and have that at
+// hand.
+BOOST_AUTO_TEST_CASE(what_the_pool_grew_by_behind_a_look_is_looked_for) {
+  const PoolFixture fixture{{.buffer_bytes = 64, .count = 1, .max_count = 2}};
+  PoolUser other{fixture.pool};
+  const Buffer first = other.acquire();
+  Child looking{[&](Link& link) {
+    PoolUser own{fixture.open_again()};
+    kill_point::arm(KillPoint::scan_looked, stop_self);
+    link.say(own.acquire() ? 1 : 0);
+  }};
+  BOOST_TEST_REQUIRE(looking.wait_until_stopped());
+  other.acquire().release();
+  BOOST_TEST(fixture.pool.count() == 2U);
+  BOOST_TEST(depth_of(fixture.pool, other.slot()) == 1U);
+  looking.resume();
+  BOOST_TEST(looking.hear() == 1U);
+  BOOST_TEST(looking.wait() == 0);
+}
+
 // More want buffers than there are, so each takes from all others all the time; now and then one is killed.
 BOOST_AUTO_TEST_CASE(nobody_ever_has_what_another_one_has) {
   const PoolFixture fixture{{.buffer_bytes = 64, .count = 32}};
