@@ -51,7 +51,9 @@ void PoolUserState::look_up() noexcept {
     looked_up_ = seen;
   }
   if (gave_back) serve_behind_release(*core_, kAnyFree);
-  acknowledged = full_fences_ || somebody_waits(*core_) ? kNever : seen;
+  // What it was given comes before what it has at hand, or would be kept from others for as long as there is such.
+  const bool is_to_have = slot->request.load(relaxed) != 0;
+  acknowledged = full_fences_ || is_to_have || somebody_waits(*core_) ? kNever : seen;
   update_hot();
 }
 

@@ -36,6 +36,8 @@ Child have_all(const PoolFixture& fixture) {
   }};
 }
 
+layout::Request request_of(const Pool& pool, std::uint32_t slot) { return {pool.core()->slot(slot).request.load()}; }
+
 BOOST_AUTO_TEST_SUITE(pool_event_fd)
 
 BOOST_DATA_TEST_CASE(it_is_readable_when_there_may_be_a_buffer, both_kinds, kind) {
@@ -163,6 +165,28 @@ BOOST_AUTO_TEST_CASE(a_user_that_is_closed_lets_go_of_what_it_was_given) {
   user.close();
   other.close();
   BOOST_TEST(count_acquirable(fixture.pool) == 15U);
+}
+
+// Nor does a user that has others at hand keep it for good: it has that first.
+BOOST_AUTO_TEST_CASE(what_a_user_was_given_comes_before_what_it_has_at_hand) {
+  PoolFixture fixture{{.buffer_bytes = 64, .count = 2}};
+  PoolUser user{fixture.pool};
+  static_cast<void>(user.event_fd());
+  PoolUser other{fixture.pool};
+  Buffer own = user.acquire();
+  other.acquire().release();
+  BOOST_TEST_REQUIRE((user.acquire().status() == Status::ok));
+  Buffer others = other.acquire();
+  BOOST_TEST_REQUIRE(static_cast<bool>(others));
+  BOOST_TEST_REQUIRE((user.acquire().status() == Status::exhausted));
+  others.release();
+  BOOST_TEST_REQUIRE(request_of(fixture.pool, user.slot()).is_given());
+  own.release();
+  user.acquire().release();
+  const Buffer first = other.acquire();
+  const Buffer second = other.acquire();
+  BOOST_TEST(static_cast<bool>(first));
+  BOOST_TEST(static_cast<bool>(second));
 }
 
 BOOST_AUTO_TEST_CASE(it_is_told_until_a_large_one_is_there) {
