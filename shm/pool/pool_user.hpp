@@ -166,6 +166,8 @@ struct PoolUserState final : PoolUserHot, ForkHook {
   // With size classes: see sizes.cpp.
   std::uint32_t magazine_of(std::uint32_t buffer) const noexcept;
   std::uint32_t capacity_of(std::uint32_t number) const noexcept;
+  // Whether others come first. They may not be allowed to let the pool grow: so it does, by one step.
+  bool gives_way(std::uint32_t size_class) noexcept;
   // Without making room.
   Buffer take_in_turn(std::uint32_t size_class) noexcept;
   bool refill_class(std::uint32_t size_class) noexcept;

@@ -109,6 +109,10 @@ Run PoolUserState::acquire_run(std::uint32_t how_many) noexcept {
     empty_magazines();
     const bool freed = take_back_unused();
     if (freed && tries.here()) continue;
+    if (has_classes && gives_way(kNoClass)) {
+      is_last = true;
+      continue;
+    }
     is_last = (!get_room_for_run(how_many, tries) && !freed) || tries.are_over();
   }
   return Run{Status::exhausted};

@@ -130,11 +130,18 @@ Buffer PoolUserState::take_in_turn(std::uint32_t size_class) noexcept {
   return Buffer{Status::exhausted};
 }
 
+bool PoolUserState::gives_way(std::uint32_t size_class) noexcept {
+  if (!somebody_waits(*core_) || turn_of(*core_, index_, size_class) == Turn::first) return false;
+  const platform::Uncancellable to_its_end;
+  succeeds([&] { return grow(); });
+  return true;
+}
+
 bool PoolUserState::make_room_for_class(std::uint32_t size_class, Tries& tries) noexcept {
   const bool freed = take_back_unused();
   if (freed && tries.here()) return true;
-  const bool may_form = !somebody_waits(*core_) || turn_of(*core_, index_, size_class) == Turn::first;
-  if (may_form && form(size_class, Place::anywhere)) return true;
+  if (gives_way(size_class)) return false;
+  if (form(size_class, Place::anywhere)) return true;
   return get_room_for_run(core_->size_class(size_class).chunks * layout::kChunkBuffers, tries) || freed;
 }
 

@@ -13,6 +13,7 @@
 
 #include "pool/chunks.hpp"
 #include "pool_fixture.hpp"
+#include "segment/registry.hpp"
 #include "support/pool_invariants.hpp"
 #include "support/stream.hpp"
 
@@ -539,6 +540,34 @@ BOOST_AUTO_TEST_CASE(a_budget_counts_buffers) {
   BOOST_TEST((user.acquire(10).status() == Status::over_budget));
   large.release();
   BOOST_TEST(static_cast<bool>(user.acquire(100)));
+}
+
+// One that waits for that size, and may not let the pool grow, is served first: who may does not let it grow on and on for
+// himself.
+BOOST_AUTO_TEST_CASE(who_has_no_turn_lets_the_pool_grow_by_one_step) {
+  PoolOptions options = sized(kPieces, 16 * kPieces);
+  options.grow = Grow::creator;
+  const PoolFixture fixture{options};
+  PoolUser creator{fixture.pool};
+  PoolUser waiting{Pool::open(fixture.segment, "frames")};
+  const std::vector<Buffer> all = take_all_of(waiting, kLargest);
+  BOOST_TEST_REQUIRE(all.size() == 4U);
+  detail::PoolCore& core = *fixture.pool.core();
+  layout::PoolSlot& slot = core.slot(waiting.slot());
+  slot.wanted_class.store(core.class_for(kLargest));
+  slot.request.store(layout::Request::waits(1).word);
+  core.control().next_ticket.store(1);
+  core.control().waiting.fetch_add(1);
+  const std::function<void()> beat = [&] {
+    detail::registry::beat(core.segment().participant(waiting.slot()));
+    kill_point::arm(KillPoint::pool_grown, beat);
+  };
+  beat();
+  BOOST_TEST((creator.acquire(kLargest).status() == Status::exhausted));
+  kill_point::disarm();
+  BOOST_TEST(fixture.pool.count() > kPieces);
+  BOOST_TEST(fixture.pool.count() <= kPieces + kPieces / 4);
+  slot.request.store(0);
 }
 
 // --- Deaths --------------------------------------------------------------------------------------------------------
