@@ -266,6 +266,16 @@ void PoolUserState::arm(EventFd& event_fd, std::uint32_t size_class) noexcept {
   event_fd.arm(slot->served, Wakers::use_full_fences, look, [&] { return due_ns; });
 }
 
+void PoolUserState::arm_own_event_fd_anew(Status found, std::uint32_t size_class) noexcept {
+  if (event_fd_ == nullptr) return;
+  if (found == Status::ok) {
+    nap_ns_ = 0;
+    event_fd_->make_readable();  // nothing says that there is no other one
+  } else if (found == Status::exhausted || found == Status::timeout || found == Status::stopped) {
+    arm(*event_fd_, size_class);
+  }
+}
+
 // Without a request meanwhile: one buffer would be taken and given. It may be the same one again behind that: it took none.
 void PoolUserState::take_out_of_turn(Buffer& taken) noexcept {
   if (!withdraw(taken) || slot->request.load(relaxed) != 0) return;

@@ -98,7 +98,10 @@ Acquired acquire_slow(PoolUserHot& user) noexcept {
   return PoolUserState::in_words(std::move(taken));
 }
 Buffer acquire_for(PoolUserHot& user, std::chrono::nanoseconds timeout) noexcept {
-  return static_cast<PoolUserState&>(user).acquire_for(timeout);
+  auto& state = static_cast<PoolUserState&>(user);
+  Buffer taken = state.acquire_for(timeout);
+  state.arm_own_event_fd_anew(taken.status());
+  return taken;
 }
 int event_fd_of(PoolUserHot* user) {
   if (user == nullptr) throw Error(Errc::invalid_argument, "this user of a pool was closed or moved from");
@@ -108,13 +111,19 @@ Acquired acquire_of(PoolUserHot& user, std::uint64_t bytes) noexcept {
   return static_cast<PoolUserState&>(user).acquire_of(bytes);
 }
 Buffer acquire_of_for(PoolUserHot& user, std::uint64_t bytes, std::chrono::nanoseconds timeout) noexcept {
-  return static_cast<PoolUserState&>(user).acquire_of_for(bytes, timeout);
+  auto& state = static_cast<PoolUserState&>(user);
+  Buffer taken = state.acquire_of_for(bytes, timeout);
+  state.arm_own_event_fd_anew(taken.status(), state.class_of(bytes));
+  return taken;
 }
 Buffer adopt(PoolUserHot& user, const BufferReference& reference) noexcept {
   return static_cast<PoolUserState&>(user).adopt(reference);
 }
 Run acquire_run(PoolUserHot& user, std::uint32_t buffers) noexcept {
-  return static_cast<PoolUserState&>(user).acquire_run(buffers);
+  auto& state = static_cast<PoolUserState&>(user);
+  Run taken = state.acquire_run(buffers);
+  state.arm_own_event_fd_anew(taken.status());
+  return taken;
 }
 void release_run(PoolUserHot& user, std::uint32_t first, std::uint32_t buffers) noexcept {
   static_cast<PoolUserState&>(user).release_run(first, buffers);

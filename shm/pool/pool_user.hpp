@@ -67,6 +67,8 @@ struct PoolUserState final : PoolUserHot, ForkHook {
     if (found == Status::ok) nap_ns_ = 0;
     if (found == Status::exhausted && event_fd_ != nullptr) arm(*event_fd_, size_class);
   }
+  // Behind one that took back what the descriptor had asked for.
+  void arm_own_event_fd_anew(Status found, std::uint32_t size_class = 0) noexcept;
   Buffer adopt(const BufferReference& reference) noexcept;
   BufferReference share(std::uint32_t buffer, std::uint32_t& root) noexcept;
   // Of buffers that are dying in this user's name (pool/scan.hpp), the last ones: into the magazine, if that is empty, and
@@ -90,6 +92,8 @@ struct PoolUserState final : PoolUserHot, ForkHook {
 
   std::uint32_t index() const noexcept { return index_; }
   bool has_at_hand() const noexcept { return at_hand() != 0; }
+  // The size class that serves so many bytes.
+  std::uint32_t class_of(std::uint64_t bytes) const noexcept { return has_classes ? core_->class_for(bytes) : 0; }
 
  private:
   static constexpr std::uint64_t kNoBudget = ~std::uint64_t{0};

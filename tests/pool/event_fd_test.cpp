@@ -189,6 +189,26 @@ BOOST_AUTO_TEST_CASE(what_a_user_was_given_comes_before_what_it_has_at_hand) {
   BOOST_TEST(static_cast<bool>(second));
 }
 
+// What it asked for is taken back by an attempt that waits, or that is for a run: behind that it asks again.
+BOOST_AUTO_TEST_CASE(it_tells_also_behind_a_wait_that_ended_and_a_run) {
+  PoolFixture fixture{kUniform};
+  PoolUser user{fixture.pool};
+  const int descriptor = user.event_fd();
+  PoolUser other{fixture.pool};
+  std::vector<Buffer> all = take_all(other);
+  BOOST_TEST((user.acquire().status() == Status::exhausted));
+  BOOST_TEST((user.acquire_for(std::chrono::milliseconds{1}).status() == Status::timeout));
+  BOOST_TEST(!is_readable(descriptor));
+  BOOST_TEST(request_of(fixture.pool, user.slot()).is_waiting());
+  BOOST_TEST((user.acquire_run(2).status() == Status::exhausted));
+  BOOST_TEST(request_of(fixture.pool, user.slot()).is_waiting());
+  all.pop_back();
+  BOOST_TEST(becomes_readable(descriptor));
+  Buffer own = user.acquire_for(kPatience);
+  BOOST_TEST(static_cast<bool>(own));
+  BOOST_TEST(is_readable(descriptor));  // for the next one
+}
+
 BOOST_AUTO_TEST_CASE(it_is_told_until_a_large_one_is_there) {
   PoolFixture fixture{kOfSizes};
   PoolUser user{fixture.pool};
