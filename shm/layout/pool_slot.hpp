@@ -252,7 +252,8 @@ struct alignas(kLineBytes) PoolControl {
   //   written by  whoever changes the words: fetch-add, and compare-exchange of `peak`; repair, which counts anew
   //   read by     the same, inspect
   //   edge        none: a figure
-  //   crash       `out` is too small, until the dead one is repaired
+  //   crash       `out` is too small, until the dead one is repaired; then too large, if somebody is stopped who is about to
+  //               tell of some: those count twice, in `peak` for good
   alignas(kLineBytes) Word out;
   Word peak;
   Word reserved_1[6];
