@@ -117,7 +117,6 @@ list_models() {
     model pool_magazine -DDEATHS=0 -DACQUIRES=2 -DSTEALS=1 -DMAGAZINE=2 -DPURGE_KEEPS
     model pool_magazine -DDEATHS=0 -DACQUIRES=2 -DSTEALS=1 -DNO_LOOK_IN_RELEASE
     model pool_waiters
-    model pool_waiters -DFREED_PAST_WAITERS -DPARTICIPANTS=2 -DROUNDS=2 -DDEATHS=2
     model pool_waiters -DDEATHS=0 -DBUFFERS=2
     model pool_waiters -DBUFFERS=2 -DTIMEOUTS=0
     model pool_waiters -DPARTICIPANTS=2 -DROUNDS=2 -DDEATHS=2
@@ -231,11 +230,14 @@ list_mutations() {
   done
   without pool_magazine NO_LOCK -DACQUIRES=2
   without pool_magazine USED_BESIDE_A_MAGAZINE -DDEATHS=0 -DMAGAZINE=2
-  for step in NO_HEAVY_FENCE NO_LOOK_BEHIND_FREE NO_LOOK_FOR_FREE LOWERED_BY_STORE NO_WAKE NO_WAKE_WITHOUT_LOCK \
+  for step in NO_FULL_FENCE NO_LOOK_BEHIND_FREE NO_LOOK_FOR_FREE LOWERED_BY_STORE NO_WAKE NO_WAKE_WITHOUT_LOCK \
     NEWEST_FIRST; do
     without pool_waiters "$step" -DDEATHS=0 -DTIMEOUTS=0
   done
-  for step in GIVEN_BY_STORE RETRACTED_BY_STORE NO_LOCK_TO_RETRACT; do without pool_waiters "$step" -DDEATHS=0; done
+  for step in GIVEN_BY_STORE WITHDRAWN_BY_STORE NOT_LEFT NO_LOOK_BEHIND_LEFT NO_LOOK_BEHIND_WORD; do
+    without pool_waiters "$step" -DDEATHS=0
+  done
+  without pool_waiters LEFT_FOR_GOOD
   for step in WORD_BEFORE_REQUEST CUT_OFF_NOT_SERVED NO_REQUEST_SETTLED REQUEST_SETTLED_LAST; do
     without pool_waiters "$step" -DTIMEOUTS=0
   done

@@ -40,26 +40,33 @@ static_assert(MagazineState::make(7, 3).after_acquiring().depth() == 2);
 
 // What a user says of a buffer that it waits for. Each time it asks, it has another ticket of the pool's, and says so: who was
 // stopped while he served an earlier request gives nothing to a later one. In a pool with size classes nobody is given a buffer:
-// who waits takes it in turn, and who listens has no turn, and is told once that there may be something.
+// who waits takes it in turn, and who listens has no turn, and is told once that there may be something. One who gives up what
+// he was about to be given has left it, until it is clear whose it is.
 //
-//   63                                        2 1    0
+//   63                                        3 2    0
 //   +------------------------------------------+------+
-//   |  ticket; of one that was given, its index | kind |      0: it does not wait
+//   |  ticket; of one that was given, or left,  | kind |      0: it does not wait
+//   |  its index                                |      |
 //   +------------------------------------------+------+
 struct Request {
   std::uint64_t word = 0;
 
-  static constexpr unsigned kKindBits = 2;
+  static constexpr unsigned kKindBits = 3;
 
   static constexpr Request waits(std::uint64_t ticket) noexcept { return {ticket << kKindBits | 1}; }
   static constexpr Request given(std::uint32_t index) noexcept { return {std::uint64_t{index} << kKindBits | 2}; }
   static constexpr Request listens(std::uint64_t ticket) noexcept { return {ticket << kKindBits | 3}; }
+  static constexpr Request left(std::uint32_t index) noexcept { return {std::uint64_t{index} << kKindBits | 4}; }
   constexpr bool is_none() const noexcept { return word == 0; }
-  constexpr bool is_waiting() const noexcept { return word % 4 == 1; }
-  constexpr bool is_given() const noexcept { return word % 4 == 2; }
-  constexpr bool is_listening() const noexcept { return word % 4 == 3; }
+  constexpr bool is_waiting() const noexcept { return kind() == 1; }
+  constexpr bool is_given() const noexcept { return kind() == 2; }
+  constexpr bool is_listening() const noexcept { return kind() == 3; }
+  constexpr bool is_left() const noexcept { return kind() == 4; }
   constexpr std::uint64_t ticket() const noexcept { return word >> kKindBits; }
   constexpr std::uint32_t index() const noexcept { return static_cast<std::uint32_t>(word >> kKindBits); }
+
+ private:
+  constexpr unsigned kind() const noexcept { return static_cast<unsigned>(word % (1u << kKindBits)); }
 };
 
 struct alignas(kLineBytes) PoolSlot {
@@ -82,7 +89,7 @@ struct alignas(kLineBytes) PoolSlot {
   // Whether the owner waits for a buffer, or which one it was given: Request.
   //   written by  the owner; whoever serves, under the pool's lock: compare-exchange; recovery, as above
   //   read by     the same
-  //   edge        request: what was given is there before the buffer's word says so: see pool/waiters.hpp
+  //   edge        request: what was given is there before the buffer's word says so;  leave (SB): see pool/waiters.hpp
   //   crash       of the owner: recovery clears it;  of who serves: the buffer's word says otherwise, and whoever looks at
   //               both under the lock takes the owner for one who still waits
   Word request;

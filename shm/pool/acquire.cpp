@@ -43,7 +43,7 @@ constexpr std::uint64_t kNothingSharedNapNs = 1'000'000'000;
 // Who serves is stopped between saying so and doing it: that one is not to be had twice.
 std::uint32_t PoolUserState::promised() const noexcept {
   const Request request{slot->request.load(relaxed)};
-  return request.is_given() ? request.index() : kNoBuffer;
+  return request.is_given() || request.is_left() ? request.index() : kNoBuffer;
 }
 
 bool PoolUserState::find_free_in(std::uint32_t chunk, std::uint32_t& buffer) noexcept {
@@ -51,6 +51,7 @@ bool PoolUserState::find_free_in(std::uint32_t chunk, std::uint32_t& buffer) noe
   const std::uint32_t size = end_of(*core_, chunk) - first;
   const std::uint32_t skipped = chunk_of(next_) == chunk ? next_ - first : 0;
   const std::uint32_t avoid = promised();
+  SAPBUF_KILL_POINT(pool_promised);
   for (std::uint32_t looked = 0; looked < size; ++looked) {
     const std::uint32_t at = first + (skipped + looked) % size;
     if (at == avoid || !take_buffer(*core_, at, index_)) continue;
@@ -123,7 +124,7 @@ bool PoolUserState::make_room_here() {
     if (!lock) return false;
     const TakenIdle idle = take_idle(*core_, index_ + 1);
     count_figure(slot->stolen, idle.count);
-    if (idle.any() || free_unrooted(*core_) != 0) return true;
+    if (end_cut_off(*core_) || idle.any() || free_unrooted(*core_) != 0) return true;
   }
   return free_by_shedding(*core_, kLockPatience);
 }
@@ -193,7 +194,7 @@ void PoolUserState::ask(Asks what) noexcept {
   count_figure(slot->waits);
   registry::beat(core_->segment().participant(index_));  // before anybody looks whether it is stopped
   // What somebody is about to give, and was stopped, comes yet: then the ticket that it asked with is good still.
-  if (slot->request.load(relaxed) == 0) {
+  if (!wait_for_left(*slot) && slot->request.load(relaxed) == 0) {
     const std::uint64_t ticket = core_->control().next_ticket.fetch_add(1, relaxed) + 1;
     slot->ticket.store(ticket, relaxed);
     request(what == Asks::to_be_told ? Request::listens(ticket) : Request::waits(ticket));
@@ -225,16 +226,38 @@ bool PoolUserState::take_given(Buffer& taken) noexcept {
 }
 
 bool PoolUserState::withdraw(Buffer& taken) noexcept {
-  if (slot->request.load(relaxed) == 0) return true;
   for (;;) {
-    std::uint64_t asked = slot->request.load(relaxed);
-    if (!Request{asked}.is_given() && slot->request.compare_exchange_strong(asked, 0, std::memory_order_acq_rel)) {
-      return true;
+    Request seen{slot->request.load(std::memory_order_acquire)};
+    if (seen.is_none()) return true;
+    if (seen.is_left()) break;
+    if (was_given(*core_, index_, seen)) {
+      taken = accept(seen.index());
+      slot->request.store(0, std::memory_order_release);
+      return false;
     }
-    if (take_given(taken)) return false;
-    // Who serves is stopped in the middle of it: what comes of it is found by the next call.
-    if (Request{slot->request.load(relaxed)}.is_given()) return true;
+    if (seen.is_given()) {
+      leave(*slot, seen);
+    } else {
+      slot->request.compare_exchange_strong(seen.word, 0, std::memory_order_acq_rel, relaxed);
+    }
   }
+  return !take_what_it_left(taken);
+}
+
+// Or else nobody is about to give it any more, unless who has the lock is stopped.
+bool PoolUserState::take_what_it_left(Buffer& taken) noexcept {
+  const Request left{slot->request.load(relaxed)};
+  if (!take_left(*core_, index_, left)) {
+    const platform::Uncancellable to_its_end;
+    const MaintenanceLock lock{*core_, kLockPatience};
+    if (!lock) return false;
+    if (!take_left(*core_, index_, left)) {
+      end_cut_off(*core_);
+      return false;
+    }
+  }
+  taken = accept(left.index());
+  return true;
 }
 
 int PoolUserState::event_fd() {
@@ -261,7 +284,7 @@ void PoolUserState::arm(EventFd& event_fd, std::uint32_t size_class) noexcept {
     // What it finds it gives back: there is one.
     if (has_classes) return search_class(size_class).status() != Status::exhausted;
     serve_waiters_soon(*core_, kAnyFree, index_);
-    return Request{slot->request.load(std::memory_order_acquire)}.is_given();
+    return was_given(*core_, index_, Request{slot->request.load(std::memory_order_acquire)});
   };
   event_fd.arm(slot->served, Wakers::use_full_fences, look, [&] { return due_ns; });
 }
@@ -278,8 +301,8 @@ void PoolUserState::arm_own_event_fd_anew(Status found, std::uint32_t size_class
 
 // Without a request meanwhile: one buffer would be taken and given. It may be the same one again behind that: it took none.
 void PoolUserState::take_out_of_turn(Buffer& taken) noexcept {
-  if (!withdraw(taken) || slot->request.load(relaxed) != 0) return;
-  if (!take_free(taken)) request(Request::waits(slot->ticket.load(relaxed)));
+  if (!withdraw(taken) || take_free(taken) || wait_for_left(*slot)) return;
+  request(Request::waits(slot->ticket.load(relaxed)));
 }
 
 // Status::ok: not yet.

@@ -191,8 +191,9 @@ struct PoolUserState final : PoolUserHot, ForkHook {
   // When one with a descriptor looks for what nobody tells of: what nobody holds any more, or is kept for want of need.
   std::uint64_t look_again_ns() noexcept;
   bool take_given(Buffer& taken) noexcept;
-  // Ends the request. False: something was given meanwhile.
+  // Ends the request, or leaves what somebody is about to give, and is stopped. False: something was given meanwhile.
   bool withdraw(Buffer& taken) noexcept;
+  bool take_what_it_left(Buffer& taken) noexcept;
 
   void light_fence() const noexcept;
   // Of what a buffer does, which may have outlived the PoolUser: then it is no thread's.

@@ -51,6 +51,7 @@ bool PoolUserState::free_unused() {
     freed |= idle.any();
     if (idle.count == 0) break;
   }
+  freed |= end_cut_off(*core_);
   return free_unrooted(*core_) != 0 || freed;
 }
 

@@ -25,15 +25,22 @@ constexpr std::uint64_t kMostSilentNs = 200'000'000;
 
 constexpr std::uint32_t kNone = ~std::uint32_t{0};  // a slot, or a buffer
 
+constexpr int kMostChanges = 16;  // of a request, beside one who serves: more only by stray stores
+
 struct Waiter {
   std::uint32_t slot = kNone;
   std::uint64_t ticket = 0;
   Request request;
 };
 
+bool is_local(const PoolCore& core, std::uint32_t slot, std::uint32_t buffer) noexcept {
+  // pool-free: acquire.
+  return buffer < core.count() && BufferWord{core.word(buffer).load(std::memory_order_acquire)}.is_local_of(slot);
+}
+
 // Whether it waits still. Under the lock, so that no hand-over is under way: one that was cut off counts.
 bool is_waiting(const PoolCore& core, std::uint32_t slot, Request request) noexcept {
-  return !request.is_none() && !request.is_listening() && !was_given(core, slot, request);
+  return request.is_waiting() || (request.is_given() && !was_given(core, slot, request));
 }
 
 // Null slot: there is none behind `ticket`.
@@ -81,13 +88,27 @@ class FreeBuffers {
 
 enum class Served { yes, gave_up, taken_by_another };
 
-// Whom another one was about to give a buffer, and was killed. False: that one does not wait any more.
+// Whom another one was about to give a buffer, and was killed. False: that one does not wait any more, or has left it.
 bool waits_again(PoolCore& core, Waiter& waiter) noexcept {
   if (!waiter.request.is_given()) return true;
   std::uint64_t cut_off = waiter.request.word;
   waiter.request = Request::waits(waiter.ticket);
   return core.slot(waiter.slot)
       .request.compare_exchange_strong(cut_off, waiter.request.word, std::memory_order_acq_rel, relaxed);
+}
+
+// The request of one who gave up what he was about to be given. Whoever ends it has the buffer, if that is the waiter's by
+// its word.
+bool end_left(layout::Word& request, std::uint32_t buffer) noexcept {
+  std::uint64_t left = Request::left(buffer).word;
+  return request.compare_exchange_strong(left, 0, std::memory_order_acq_rel, relaxed);
+}
+
+// The same for who frees it: until that is done the request says so, and its owner leaves it alone.
+constexpr std::uint64_t kIsFreed = std::uint64_t{1} << 63;
+bool begin_to_free(layout::Word& request, std::uint32_t buffer) noexcept {
+  std::uint64_t left = Request::left(buffer).word;
+  return request.compare_exchange_strong(left, left | kIsFreed, std::memory_order_acq_rel, relaxed);
 }
 
 // To one who waits. The buffer was seen to be free behind his request: so it is none that he took meanwhile without it, and
@@ -101,11 +122,22 @@ Served hand_over(PoolCore& core, std::uint32_t buffer, const Waiter& waiter) noe
   }
   SAPBUF_KILL_POINT(serve_given);
   if (!take_buffer(core, buffer, waiter.slot)) {
-    std::uint64_t promised = Request::given(buffer).word;
-    request.compare_exchange_strong(promised, waiter.request.word, std::memory_order_acq_rel, relaxed);
-    return Served::taken_by_another;
+    // It may leave that meanwhile, and wait for it again.
+    for (int tried = 0; tried < kMostChanges && !end_left(request, buffer); ++tried) {
+      std::uint64_t promised = Request::given(buffer).word;
+      if (request.compare_exchange_strong(promised, waiter.request.word, std::memory_order_acq_rel, relaxed)) {
+        return Served::taken_by_another;
+      }
+    }
+    return Served::gave_up;
   }
   SAPBUF_KILL_POINT(serve_handed);
+  std::atomic_thread_fence(std::memory_order_seq_cst);  // leave (SB): behind the buffer's word
+  if (begin_to_free(request, buffer)) {
+    free_buffer(core, buffer);
+    request.store(0, std::memory_order_release);
+    return Served::gave_up;
+  }
   core.since(buffer).store(core.now_ms(), relaxed);
   core.note_out(1);
   notify(core.slot(waiter.slot).served);
@@ -140,9 +172,41 @@ bool wake_waiters(const PoolCore& core) noexcept {
 }  // namespace
 
 bool was_given(const PoolCore& core, std::uint32_t slot, layout::Request request) noexcept {
-  return request.is_given() && request.index() < core.count() &&
-         // pool-free: acquire.
-         BufferWord{core.word(request.index()).load(std::memory_order_acquire)}.is_local_of(slot);
+  return request.is_given() && is_local(core, slot, request.index());
+}
+
+void leave(layout::PoolSlot& slot, Request given) noexcept {
+  const Request left = Request::left(given.index());
+  slot.request.compare_exchange_strong(given.word, left.word, std::memory_order_acq_rel, relaxed);
+  std::atomic_thread_fence(std::memory_order_seq_cst);  // leave (SB): before the look at the buffer's word
+}
+
+bool take_left(PoolCore& core, std::uint32_t slot, Request left) noexcept {
+  return is_local(core, slot, left.index()) && end_left(core.slot(slot).request, left.index());
+}
+
+bool wait_for_left(layout::PoolSlot& slot) noexcept {
+  const Request seen{slot.request.load(relaxed)};
+  std::uint64_t left = Request::left(seen.index()).word;
+  return seen.is_left() && slot.request.compare_exchange_strong(left, Request::given(seen.index()).word,
+                                                                std::memory_order_acq_rel, relaxed);
+}
+
+bool end_cut_off(PoolCore& core) noexcept {
+  bool freed = false;
+  for_each_participant(core, [&](std::uint32_t slot, layout::SlotRegistration) {
+    const Request left{core.slot(slot).request.load(std::memory_order_acquire)};
+    if (!left.is_left()) return;
+    layout::Word& request = core.slot(slot).request;
+    if ((left.word & kIsFreed) == 0 && !begin_to_free(request, left.index())) return;
+    if (is_local(core, slot, left.index())) {
+      core.note_back(1);
+      free_buffer(core, left.index());
+      freed = true;
+    }
+    request.store(0, std::memory_order_release);
+  });
+  return freed;
 }
 
 void serve_waiters(PoolCore& core, std::uint32_t freed, std::uint32_t own) noexcept {
@@ -151,6 +215,7 @@ void serve_waiters(PoolCore& core, std::uint32_t freed, std::uint32_t own) noexc
     if (!wake_waiters(core)) say_that_nobody_waits(core, seen);
     return;
   }
+  end_cut_off(core);
   FreeBuffers free{core, freed};
   Waiter waiter = next_waiter(core, 0);
   while (waiter.slot != kNone) {

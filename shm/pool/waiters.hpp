@@ -16,7 +16,14 @@
 //                             recovery, as all are
 //   stopped with the lock     who releases cannot serve, and wakes all who wait: they take for themselves
 //   who waits is killed       its request is cleared by recovery, and what it was given is freed like all that it had
-//   who waits gives up        waits -> none; if that fails it was given one, and has it
+//   who waits gives up        waits -> none; if that fails it was given one, and has it, if the word says so. Else who serves is
+//                             between 1 and 2, or was killed there: given -> left. It takes for itself from then on, and never
+//                             that buffer
+//   who serves, behind 2      left -> left, and being freed; the buffer is free, for the next one; none. The one who gave up looks at
+//                             the word behind his step, and does left -> none: then he has the buffer
+//   killed before that, or    whoever has the lock next ends what was left, and frees the buffer if it is his still who left it
+//   between its steps
+//   waits again meanwhile     left -> given: as if it had not given up
 //
 // In a pool with size classes nobody hands anything out: see turn_of(). There, a user with a descriptor listens instead of
 // waiting: it keeps nobody from anything, for it may take its time. Who tells it wakes it first, and then strikes out what it
@@ -46,6 +53,15 @@ inline bool somebody_waits(const PoolCore& core) noexcept {
 
 // Whether what the request of this slot's user says is so.
 bool was_given(const PoolCore& core, std::uint32_t slot, layout::Request request) noexcept;
+// Of one who gives up, if the request still says that somebody is about to give it this one.
+void leave(layout::PoolSlot& slot, layout::Request given) noexcept;
+// Whether what it left is its own after all: then nothing is left.
+bool take_left(PoolCore& core, std::uint32_t slot, layout::Request left) noexcept;
+// It waits for what it left. False: whoever was about to give that knows that it gave up.
+bool wait_for_left(layout::PoolSlot& slot) noexcept;
+// Under the pool's lock: ends what those left who gave up, and nobody is about to give any more. Whether a buffer is free
+// by that.
+bool end_cut_off(PoolCore& core) noexcept;
 // Hands out `freed`, or all that is free; wakes the oldest one who got nothing, for it to look further, unless that is
 // the caller, of slot `own`. Under the pool's lock.
 void serve_waiters(PoolCore& core, std::uint32_t freed, std::uint32_t own = kNobody) noexcept;

@@ -215,6 +215,8 @@ BOOST_AUTO_TEST_CASE(a_request_keeps_kind_and_ticket_or_index_apart) {
   for (const std::uint32_t index : {0u, static_cast<std::uint32_t>(kMaxBuffers - 1)}) {
     const Request given = Request::given(index);
     BOOST_TEST((given.is_given() && !given.is_none() && !given.is_waiting() && given.index() == index));
+    const Request left = Request::left(index);
+    BOOST_TEST((left.is_left() && !left.is_none() && !left.is_given() && left.index() == index));
   }
 }
 
@@ -223,7 +225,7 @@ BOOST_AUTO_TEST_CASE(the_layout_is_the_one_of_this_abi_version) {
   BOOST_TEST(kAbiVersion == 2U);
   BOOST_TEST(layout_hash() == 10443809314724438901u);
   BOOST_TEST(stream_layout_hash() == 17331454330947114070u);
-  BOOST_TEST(pool_layout_hash() == 5690450172719139074u);
+  BOOST_TEST(pool_layout_hash() == 7922765579686728483u);
   BOOST_TEST(map_layout_hash() == 5474009745326243347u);
   BOOST_TEST(queue_layout_hash() == 7208661582363204878u);
   BOOST_TEST(cell_layout_hash() == 3791282151356251250u);

@@ -1,36 +1,41 @@
-/* Waiting for a buffer of a pool: whoever releases one hands it over to the oldest waiter.
+/* Waiting for a buffer of a pool: what becomes free is handed to the oldest waiter.
  *
  * Mirrors   pool/waiters.cpp, pool/acquire.cpp. A buffer's word says incarnation and FREE, or local and whose. Each
- *           participant has a `request`: none, asks with a ticket, or given a buffer, with the ticket still. One word of the
- *           pool's, `waiting`, says by a number that somebody may be asking.
- *             acquire    FREE -> local by compare-and-swap. Is none free: a ticket, request, waiting = the ticket, heavy fence;
- *                        then, round by round, look for a free one; look at the request: it is over once it says given, and
- *                        the word says local; sleep
- *             retract    who has found one, or gives up: request -> none by compare-and-swap. If it was given one meanwhile, it
- *                        looks under the pool's lock, and takes what has become its own
- *             release    look at waiting; if it is 0: local -> FREE of the next incarnation, light fence, look again. If it
- *                        is not, hand over under the pool's lock, what was freed already once it is taken again; if the lock
- *                        is not to be had: free, wake all
- *             hand over  under the pool's lock: of the oldest who asks, request: asks -> given by compare-and-swap; then the
- *                        word: local of the giver -> local of the other one, next incarnation; wake. Asks, too, whoever was
- *                        given one whose word is not his: a giver died in between. Nobody asks: waiting = 0, if it is
- *                        what it was before the look, and free; else look again
- *             recover    under the pool's lock: a dead one's request = none; his buffers are handed over, or freed; then a
- *                        look at waiting as behind a release, and all are woken
+ *           participant has a `request`: none, asks with a ticket, given a buffer, or left it, with the ticket still. One word of
+ *           the pool's, `waiting`, says by a number that somebody may be asking.
+ *             acquire    FREE -> local by compare-and-swap, but not of what it was promised. Is none free: a ticket, request,
+ *                        waiting + 1; then, round by round: serve, if the pool's lock is to be had; else withdraw,
+ *                        take for itself, or ask again; then look at the request: it is over once it says given, and the word
+ *                        says local; sleep
+ *             withdraw   request: asks -> none by compare-and-swap. Is it given, and the word says local: it has that. Else
+ *                        given -> left by compare-and-swap, then the word once more: is it local, left -> none by
+ *                        compare-and-swap, and it has that. Else the same under the lock, if that is to be had: then nobody is
+ *                        about to give, and nothing is left
+ *             ask again  left -> given, or asks, with the same ticket
+ *             release    local -> FREE of the next incarnation, full fence, look at waiting. Is it not 0, serve; is the lock
+ *                        not to be had, wake all
+ *             serve      under the pool's lock: what was left is none, and FREE, if its word says local of the one who left it.
+ *                        Then, of the oldest who asks, and a buffer that was seen FREE behind that: request: asks -> given by
+ *                        compare-and-swap; the word: FREE -> local of that one by compare-and-swap. Was somebody faster, given
+ *                        -> asks. Did it leave that meanwhile, left -> none, and the buffer is FREE again. Else wake it. Asks,
+ *                        too, whoever was given one whose word is not his: a server died in between. Nobody asks: waiting = 0,
+ *                        if it is what it was in the beginning. None is free: wake the oldest
+ *             recover    under the pool's lock: a dead one's request = none; his buffers are freed; then a look at waiting as
+ *                        behind a release, and all are woken
  * Assumed   total store order, as store_buffers.pml says; no wake-up is lost between look and sleep (wait.pml); that the
- *           locks of the kernel are fences. Nobody looks by himself after a nap, unless somebody was killed. A wake-up
- *           tells of nothing but itself. Magazines are not in it: who waits has an empty one (pool_magazine.pml).
+ *           locks of the kernel are fences. Nobody looks by himself after a nap, unless somebody was killed, or had the lock at his
+ *           look. A wake-up tells of nothing but itself. Magazines are not in it: who waits has an empty one (pool_magazine.pml).
  * Deaths    everybody, at every store. What a dead one has in its buffer comes out before its locks go. Slots are not reused.
  * Checked   what somebody uses is his by its word, and nobody else uses it; nobody waits for good; when all is quiet, and the
- *           dead are settled, each buffer is free, and no request is left; nobody is handed a buffer while one who asked
- *           before him, and was seen, is alive and asks still.
+ *           dead are settled, each buffer is free, and no request stands; behind a death one may be left, of a buffer that is free, or
+ *           the one's who left it; nobody is handed a buffer while one who asked before him, and was seen, is alive and asks still.
  * Bounds    2 or 3 PARTICIPANTS, each of whom acquires a buffer, ROUNDS times, and releases it; 1 or 2 BUFFERS; TIMEOUTS;
  *           DEATHS.
  *
- * Each of these leaves out one step, and must fail: NO_HEAVY_FENCE, NO_LOOK_BEHIND_FREE, NO_LOOK_FOR_FREE,
- * LOWERED_BY_STORE, NO_WAKE, NO_WAKE_WITHOUT_LOCK, NEWEST_FIRST; with a timeout GIVEN_BY_STORE, RETRACTED_BY_STORE,
- * NO_LOCK_TO_RETRACT; with a death WORD_BEFORE_REQUEST, CUT_OFF_NOT_SERVED, NO_REQUEST_SETTLED, REQUEST_SETTLED_LAST.
- * FREED_PAST_WAITERS is free of errors: a recovery that frees, and wakes all, loses nothing but their order. */
+ * Each of these leaves out one step, and must fail: NO_FULL_FENCE, NO_LOOK_BEHIND_FREE, NO_LOOK_FOR_FREE,
+ * LOWERED_BY_STORE, NO_WAKE, NO_WAKE_WITHOUT_LOCK, NEWEST_FIRST; with a timeout GIVEN_BY_STORE, WITHDRAWN_BY_STORE, NOT_LEFT,
+ * NO_LOOK_BEHIND_LEFT, NO_LOOK_BEHIND_WORD; with a death WORD_BEFORE_REQUEST, CUT_OFF_NOT_SERVED, NO_REQUEST_SETTLED,
+ * REQUEST_SETTLED_LAST; with both LEFT_FOR_GOOD. */
 #ifndef PARTICIPANTS
 #define PARTICIPANTS 3
 #endif
@@ -59,12 +64,16 @@
 #define is_local(word, who) (state_of(word) == local_of(who))
 
 #define NONE 0
-#define asks(ticket) ((ticket) * 4 + 1)
-#define given(ticket, b) ((ticket) * 4 + 2 + (b))
-#define is_asking(request) ((request) % 4 == 1)
-#define is_given(request) ((request) % 4 >= 2)
-#define given_one(request) ((request) % 4 - 2)
-#define ticket_of(request) ((request) / 4)
+#define asks(ticket) ((ticket) * 8 + 1)
+#define given(ticket, b) ((ticket) * 8 + 2 + (b))
+#define left(ticket, b) ((ticket) * 8 + 4 + (b))
+#define is_asking(request) ((request) % 8 == 1)
+#define is_given(request) ((request) % 8 == 2 || (request) % 8 == 3)
+#define freed(ticket, b) ((ticket) * 8 + 6 + (b))   /* it was left, and is being freed */
+#define is_left(request) ((request) % 8 >= 4)
+#define is_freed(request) ((request) % 8 >= 6)
+#define which(request) ((request) % 2)              /* of one that was given, or left */
+#define ticket_of(request) ((request) / 8)
 
 /* The kernel drops a dead one's locks behind his last store. A dead one uses nothing. */
 #define ON_KILL flush(me); forget_uses()
@@ -74,6 +83,7 @@
 byte tickets, timeouts_left = TIMEOUTS, ended;
 bool is_settled[PARTICIPANTS];                      /* of the dead */
 bool somebody_died;
+byte gave_way;                                      /* bits: withdrew since the server looked who asks */
 
 /* For the checks: who uses each buffer. */
 byte user[BUFFERS] = NOBODY;
@@ -106,15 +116,16 @@ inline unlock_pool() { STORE(flush(me); maintenance = NOBODY) }
 #define counts_as_asking(request) is_asking(request)
 #else
 #define counts_as_asking(request) \
-  (is_asking(request) || (is_given(request) && !is_local(load(word(given_one(request))), n)))
+  (is_asking(request) || (is_given(request) && !is_local(load(word(which(request))), n)))
 #endif
 
 /* For the check of the order. */
 #define still_asks(who) \
   (is_asking(memory[request(who)]) || \
-   (is_given(memory[request(who)]) && !is_local(memory[word(given_one(memory[request(who)]))], who)))
+   (is_given(memory[request(who)]) && !is_local(memory[word(which(memory[request(who)]))], who)))
 inline note_who_asks() {
   asked_before = 0;
+  gave_way = 0;
   do
   :: n < PARTICIPANTS ->
      if
@@ -128,7 +139,7 @@ inline note_who_asks() {
 inline check_order() {
   do
   :: n < PARTICIPANTS ->
-     assert(n == oldest || dead[n] || !(asked_before & only(n)) || !still_asks(n) ||
+     assert(n == oldest || dead[n] || !(asked_before & ~gave_way & only(n)) || !still_asks(n) ||
             ticket_of(memory[request(n)]) > ticket_of(asked));
      n++
   :: else -> n = 0; break
@@ -155,10 +166,109 @@ inline find_oldest() {
   od
 }
 
-/* Buffer b, whose word nobody else changes: says by `handed` whether somebody has it now. */
-inline hand_over() {
+/* Of those who gave up what nobody is about to give any more. */
+inline end_cut_off() {
+#ifndef LEFT_FOR_GOOD
   do
-  :: LOAD(number = load(WAITING));
+  :: n < PARTICIPANTS ->
+     LOAD(seen = load(request(n)));
+     if
+     :: is_left(seen) ->
+        STORE(flush(me);
+              if
+              :: memory[request(n)] == seen -> memory[request(n)] = freed(ticket_of(seen), which(seen)); was_left = true
+              :: else
+              fi);
+        if
+        :: was_left ->
+           LOAD(was_left = false; asked = which(seen); seen = load(word(asked)));
+           if
+           :: is_local(seen, n) -> STORE(store(word(asked), next(seen, FREE)))
+           :: else
+           fi;
+           STORE(store(request(n), NONE); asked = 0)
+        :: else
+        fi
+     :: else
+     fi;
+     n++
+  :: else -> LOAD(n = 0; seen = 0); break
+  od
+#endif
+}
+
+/* Buffer `place`, which was seen to be free, to the oldest. */
+inline hand_over() {
+#ifdef WORD_BEFORE_REQUEST
+  STORE(flush(me);
+        if
+        :: state_of(memory[word(place)]) == FREE ->
+           memory[word(place)] = make_word(incarnation_of(memory[word(place)]), local_of(oldest))
+        :: else
+        fi);
+#endif
+  STORE(flush(me);
+        if
+#ifdef GIVEN_BY_STORE
+        :: true ->
+#else
+        :: memory[request(oldest)] == asked ->
+#endif
+           check_order(); memory[request(oldest)] = given(ticket_of(asked), place); is_promised = true
+        :: else
+        fi);
+  if
+  :: is_promised ->
+     STORE(flush(me); is_promised = false;
+           if
+           :: state_of(memory[word(place)]) == FREE ->
+              memory[word(place)] = make_word(incarnation_of(memory[word(place)]), local_of(oldest)); handed = true
+#ifdef WORD_BEFORE_REQUEST
+           :: is_local(memory[word(place)], oldest) -> handed = true
+#endif
+           :: else
+           fi);
+     if
+     :: handed ->
+        LOAD(handed = false);
+#ifndef NO_LOOK_BEHIND_WORD
+        STORE(flush(me);
+              if
+              :: memory[request(oldest)] == left(ticket_of(asked), place) ->
+                 memory[request(oldest)] = freed(ticket_of(asked), place); was_left = true
+              :: else
+              fi);
+#endif
+        if
+        :: was_left -> LOAD(seen = load(word(place))); STORE(was_left = false; store(word(place), next(seen, FREE)); seen = 0);
+#ifndef LEFT_FOR_GOOD
+           STORE(store(request(oldest), NONE))
+#endif
+        :: else ->
+#ifndef NO_WAKE
+           wake(only(oldest));
+#endif
+           place++
+        fi
+     :: else ->
+        STORE(flush(me);
+              if
+              :: memory[request(oldest)] == given(ticket_of(asked), place) -> memory[request(oldest)] = asks(ticket_of(asked))
+              :: memory[request(oldest)] == left(ticket_of(asked), place) -> memory[request(oldest)] = NONE
+              :: else
+              fi);
+        place++
+     fi
+  :: else
+  fi
+}
+
+/* By one who has the lock: the buffers [place, last). */
+inline serve() {
+  LOAD(number = load(WAITING));
+  end_cut_off();
+  do
+  :: LOAD(oldest = NOBODY; asked = 0);
      find_oldest();
      if
      :: oldest == NOBODY ->
@@ -169,108 +279,58 @@ inline hand_over() {
 #else
               :: memory[WAITING] == number ->
 #endif
-                 memory[WAITING] = 0; is_lowered = true
-              :: else
-              fi;
-              number = 0);
-        if
-        :: is_lowered -> is_lowered = false; break
-        :: else
-        fi
-     :: else ->
-        number = 0;
-#ifdef WORD_BEFORE_REQUEST
-        LOAD(seen = load(word(b)));
-        STORE(store(word(b), next(seen, local_of(oldest))); seen = 0);
-#endif
-        STORE(flush(me);
-              if
-#ifdef GIVEN_BY_STORE
-              :: true ->
-#else
-              :: memory[request(oldest)] == asked ->
-#endif
-                 check_order(); memory[request(oldest)] = given(ticket_of(asked), b); handed = true
+                 memory[WAITING] = 0
               :: else
               fi);
+        break
+     :: else ->
+        do
+        :: LOAD(place < last && state_of(load(word(place))) != FREE -> place++)
+        :: LOAD(place == last -> skip); break
+        :: LOAD(place < last && state_of(load(word(place))) == FREE -> skip); break
+        od;
         if
-        :: handed ->
-#ifndef WORD_BEFORE_REQUEST
-           LOAD(seen = load(word(b)));
-           STORE(store(word(b), next(seen, local_of(oldest))); seen = 0);
-#endif
-#ifndef NO_WAKE
-           wake(only(oldest));
-#endif
-           LOAD(oldest = NOBODY; asked = 0);
+        :: place == last ->
+           if
+           :: oldest != me -> wake(only(oldest))
+           :: else
+           fi;
            break
-        :: else -> oldest = NOBODY; asked = 0
+        :: else -> hand_over()
         fi
      fi
   od;
-  asked_before = 0
+  LOAD(oldest = NOBODY; asked = 0; asked_before = 0; number = 0; place = 0; last = 0)
 }
 
 /* --- Releasing ---------------------------------------------------------------------------------------------------- */
 
 inline set_free() { LOAD(seen = load(word(b))); STORE(store(word(b), next(seen, FREE)); seen = 0) }
 
-/* Buffer b is the releaser's still, or was freed already: then it may be somebody's by now. */
-inline serve() {
-  if
-  :: lock_pool();
-     if
-     :: is_freed ->
-        STORE(flush(me);
-              if
-              :: state_of(memory[word(b)]) == FREE ->
-                 memory[word(b)] = make_word(incarnation_of(memory[word(b)]), local_of(me)); is_freed = false
-              :: else
-              fi)
-     :: else
-     fi;
-     if
-     :: !is_freed ->
-        hand_over();
-        if
-        :: !handed -> set_free(); is_freed = true
-        :: else
-        fi
-     :: else -> handed = true                       /* by whoever took it */
-     fi;
-     unlock_pool()
-  :: atomic { maintenance != NOBODY -> skip };      /* the lock is not to be had */
-     if
-     :: !is_freed -> set_free()
-     :: else
-     fi;
-#ifdef NO_WAKE_WITHOUT_LOCK
-     handed = true
-#else
-     wake(everybody);
-     handed = true
-#endif
-  fi
-}
-
 inline release() {
-  LOAD(assert(is_local(memory[word(b)], me)); user[b] = NOBODY; is_waited_for = (load(WAITING) != 0));
-  do
-  :: !is_waited_for && !is_freed -> set_free(); is_freed = true;
+  LOAD(assert(is_local(load(word(b)), me)); user[b] = NOBODY);
 #ifdef NO_LOOK_BEHIND_FREE
-     break
+  LOAD(is_waited_for = (load(WAITING) != 0));
+  set_free();
 #else
-     LOAD(is_waited_for = (load(WAITING) != 0))
+  set_free();
+#ifndef NO_FULL_FENCE
+  STORE(flush(me));
 #endif
-  :: !is_waited_for && is_freed -> break
+  LOAD(is_waited_for = (load(WAITING) != 0));
+#endif
+  if
   :: is_waited_for ->
-     serve();
      if
-     :: handed -> break
-     :: else -> LOAD(is_waited_for = (load(WAITING) != 0))
+     :: lock_pool(); LOAD(place = b; last = b + 1); serve(); unlock_pool()
+     :: atomic { maintenance != NOBODY -> skip };   /* the lock is not to be had */
+#ifndef NO_WAKE_WITHOUT_LOCK
+        wake(everybody)
+#endif
      fi
-  od;
-  LOAD(b = NO_BUFFER; handed = false; is_freed = false; is_waited_for = false)
+  :: else
+  fi;
+  LOAD(b = NO_BUFFER; is_waited_for = false)
 }
 
 /* --- Recovery ----------------------------------------------------------------------------------------------------- */
@@ -290,15 +350,7 @@ inline settle(who) {
   do
   :: b < BUFFERS ->
      if
-     :: is_local(load(word(b)), who) ->
-#ifndef FREED_PAST_WAITERS
-        hand_over();
-#endif
-        if
-        :: !handed -> set_free()
-        :: else
-        fi;
-        handed = false
+     :: is_local(load(word(b)), who) -> set_free()
      :: else
      fi;
      b++
@@ -329,112 +381,203 @@ inline recover() {
   fi
 }
 
+#if BUFFERS > 1
+#define is_one_free (state_of(memory[word(0)]) == FREE || state_of(memory[word(1)]) == FREE)
+#else
+#define is_one_free (state_of(memory[word(0)]) == FREE)
+#endif
+#define is_promised_to_me is_given(memory[request(me)])
+#define is_left_to_somebody (is_left(memory[request(0)]) || is_left(memory[request(1)]) || is_left(memory[request(PARTICIPANTS - 1)]))
+
 /* --- One who acquires --------------------------------------------------------------------------------------------- */
 
 inline take_free() {
+  LOAD(seen = load(request(me)); avoid = (is_given(seen) || is_left(seen) -> which(seen) : NO_BUFFER); seen = 0);
   do
   :: n < BUFFERS && b == NO_BUFFER ->
      if
-     :: LOAD(state_of(load(word(n))) == FREE) ->
+     :: LOAD(state_of(load(word(n))) == FREE && n != avoid) ->
         STORE(flush(me);
               if
               :: state_of(memory[word(n)]) == FREE ->
                  memory[word(n)] = make_word(incarnation_of(memory[word(n)]), local_of(me)); b = n
               :: else
               fi)
-     :: LOAD(state_of(load(word(n))) != FREE)
+     :: LOAD(state_of(load(word(n))) != FREE || n == avoid)
      fi;
      n++
-  :: else -> n = 0; break
+  :: else -> LOAD(n = 0; avoid = NO_BUFFER); break
   od
 }
 
-inline announce() {
-  LOAD(tickets++; mine = asks(tickets));
-  STORE(store(request(me), mine));
-  STORE(flush(me); memory[WAITING] = ticket_of(mine));
-#ifndef NO_HEAVY_FENCE
-  heavy_fence()
-#endif
-}
-
-/* Has it found one, or gives it up, its request may have been granted meanwhile: that one comes on top. */
-inline retract() {
-#ifdef RETRACTED_BY_STORE
-  STORE(store(request(me), NONE));
-#else
-  STORE(flush(me);
-        if
-        :: memory[request(me)] == mine -> memory[request(me)] = NONE
-        :: else -> is_granted = true
-        fi);
+/* Says by `is_mine` whether it waits for what it had left. */
+inline wait_for_left() {
+  LOAD(seen = load(request(me)));
   if
-  :: is_granted ->
-#ifndef NO_LOCK_TO_RETRACT
-     lock_pool();
-#endif
-     LOAD(seen = given_one(load(request(me)));
-          if
-          :: seen != b && is_local(load(word(seen)), me) -> spare = seen
-          :: else
-          fi;
-          seen = 0; is_granted = false);
-     STORE(store(request(me), NONE));
-#ifndef NO_LOCK_TO_RETRACT
-     unlock_pool()
-#endif
+  :: is_left(seen) && !is_freed(seen) ->
+     STORE(flush(me);
+           if
+           :: memory[request(me)] == seen -> memory[request(me)] = given(ticket_of(seen), which(seen)); is_mine = true
+           :: else
+           fi)
   :: else
   fi;
-#endif
-  LOAD(mine = 0)
+  LOAD(seen = 0)
 }
 
-#define is_mine(request) (is_given(request) && is_local(load(word(given_one(request))), me))
-#if BUFFERS > 1
-#define is_one_free (state_of(memory[word(0)]) == FREE || state_of(memory[word(1)]) == FREE)
-#else
-#define is_one_free (state_of(memory[word(0)]) == FREE)
+inline ask_with(ticket) {
+  STORE(store(request(me), asks(ticket)));
+  STORE(flush(me); memory[WAITING]++)
+}
+
+inline announce() {
+  wait_for_left();
+  if
+  :: !is_mine ->
+     LOAD(tickets++; ticket = tickets);
+     ask_with(ticket)
+  :: else -> LOAD(is_mine = false; ticket = ticket_of(load(request(me))))
+  fi
+}
+
+/* What `seen` says it left. */
+inline take_left() {
+#ifndef NO_LOOK_BEHIND_LEFT
+  LOAD(is_mine = !is_freed(seen) && is_local(load(word(which(seen))), me));
 #endif
+  if
+  :: is_mine ->
+     STORE(flush(me); is_mine = false;
+           if
+           :: memory[request(me)] == seen -> memory[request(me)] = NONE; spare = which(seen)
+           :: else
+           fi)
+  :: else ->
+     if
+     :: lock_pool();
+        end_cut_off();
+        unlock_pool()
+     :: atomic { maintenance != NOBODY -> skip }
+     fi
+  fi
+}
+
+/* It may have been given one meanwhile: that is `spare`. */
+inline withdraw() {
+#ifdef WITHDRAWN_BY_STORE
+  STORE(store(request(me), NONE));
+#else
+  do
+  :: LOAD(seen = load(request(me)));
+     if
+     :: seen == NONE -> break
+     :: is_asking(seen) ->
+        STORE(flush(me);
+              if
+              :: memory[request(me)] == seen -> memory[request(me)] = NONE; gave_way = gave_way | only(me)
+              :: else
+              fi)
+     :: is_given(seen) ->
+        LOAD(is_mine = is_local(load(word(which(seen))), me));
+        if
+        :: is_mine -> STORE(is_mine = false; spare = which(seen); store(request(me), NONE)); break
+        :: else ->
+#ifdef NOT_LEFT
+           break
+#else
+           STORE(flush(me);
+                 if
+                 :: memory[request(me)] == seen ->
+                    memory[request(me)] = left(ticket_of(seen), which(seen)); gave_way = gave_way | only(me)
+                 :: else
+                 fi)
+#endif
+        fi
+     :: is_left(seen) -> take_left(); break
+     fi
+  od;
+  LOAD(seen = 0)
+#endif
+}
+
+/* Who has the lock may be stopped. */
+inline take_out_of_turn() {
+  withdraw();
+  if
+  :: spare == NO_BUFFER ->
+     take_free();
+     if
+     :: b == NO_BUFFER ->
+        wait_for_left();
+        if
+        :: !is_mine && load(request(me)) == NONE -> ask_with(ticket)
+        :: else -> LOAD(is_mine = false)
+        fi
+     :: else
+     fi
+  :: else
+  fi
+}
+
+inline take_given() {
+  LOAD(seen = load(request(me)); is_mine = is_given(seen) && is_local(load(word(which(seen))), me));
+  if
+  :: is_mine -> STORE(is_mine = false; b = which(seen); store(request(me), NONE))
+  :: else
+  fi;
+  LOAD(seen = 0)
+}
 
 inline wait_for_one() {
   announce();
   do
   :: atomic { begin_look() };
 #ifndef NO_LOOK_FOR_FREE
-     take_free();
+     if
+     :: lock_pool(); LOAD(last = BUFFERS); serve(); unlock_pool()
+     :: atomic { maintenance != NOBODY -> skip };
+        take_out_of_turn();
+        LOAD(had_no_lock = true)
+     fi;
 #endif
      if
-     :: b != NO_BUFFER -> retract(); break
+     :: b == NO_BUFFER && spare == NO_BUFFER -> take_given()
      :: else
      fi;
-     LOAD(seen = load(request(me));
-          if
-          :: is_mine(seen) -> b = given_one(seen)
-          :: else
-          fi;
-          seen = 0);
      if
-     :: b != NO_BUFFER -> STORE(store(request(me), NONE); mine = 0); break
+     :: b != NO_BUFFER || spare != NO_BUFFER ->
+        if
+        :: spare == NO_BUFFER -> withdraw()
+        :: else
+        fi;
+        break
+     :: else
+     fi;
+     if
+     :: b == NO_BUFFER && spare == NO_BUFFER && load(request(me)) == NONE -> ask_with(ticket); LOAD(had_no_lock = true)
      :: else
      fi;
      if
      :: wait_for_news()
+     :: atomic { had_no_lock && maintenance == NOBODY -> skip }
      :: atomic { somebody_is_dead && maintenance == NOBODY -> maintenance = me; flush(me) };
         recover()
-     :: atomic { somebody_died && (is_one_free || is_mine(memory[request(me)])) -> skip }
+     :: atomic { somebody_died && maintenance == NOBODY && (is_one_free || is_promised_to_me || is_left_to_somebody) -> skip }
      :: atomic { timeouts_left > 0 -> timeouts_left-- };
-        retract();
+        withdraw();
         break
-     fi
-  od
+     fi;
+     LOAD(had_no_lock = false)
+  od;
+  LOAD(had_no_lock = false; ticket = 0)
 }
 
 proctype participant(byte me) {
   byte b = NO_BUFFER, spare = NO_BUFFER;            /* what it has */
-  byte mine;                                        /* its request, as it made it */
-  byte rounds, n, seen, whom, number;
+  byte ticket, avoid = NO_BUFFER;
+  byte rounds, n, seen, whom, number, place, last;
   byte oldest = NOBODY, asked, asked_before;
-  bool handed, is_freed, is_waited_for, is_lowered, is_granted;
+  bool handed, is_promised, was_left, is_waited_for, is_mine, had_no_lock;
 
   do
   :: rounds < ROUNDS && b == NO_BUFFER ->
@@ -456,21 +599,25 @@ proctype participant(byte me) {
   :: rounds == ROUNDS && b == NO_BUFFER -> break
   od;
 killed:
-  LOAD(b = NO_BUFFER; spare = NO_BUFFER; mine = 0; rounds = 0; n = 0; seen = 0; whom = 0; number = 0; oldest = NOBODY; asked = 0;
-       asked_before = 0; handed = false; is_freed = false; is_waited_for = false; is_lowered = false; is_granted = false;
-       ended++)
+  LOAD(b = NO_BUFFER; spare = NO_BUFFER; ticket = 0; avoid = NO_BUFFER; rounds = 0; n = 0; seen = 0; whom = 0; number = 0; place = 0;
+       last = 0; oldest = NOBODY; asked = 0; asked_before = 0; handed = false; is_promised = false; was_left = false;
+       is_waited_for = false; is_mine = false; had_no_lock = false; ended++)
 }
 
 /* --- The end ------------------------------------------------------------------------------------------------------ */
 
 inline check_at_the_end() {
   do
-  :: n < PARTICIPANTS -> assert(dead[n] || memory[request(n)] == NONE); n++
+  :: n < PARTICIPANTS ->
+     assert(dead[n] || memory[request(n)] == NONE || (somebody_died && is_left(memory[request(n)])));
+     n++
   :: else -> n = 0; break
   od;
   do
   :: n < BUFFERS ->
-     assert(state_of(memory[word(n)]) == FREE || is_to_settle(state_of(memory[word(n)]) - local_of(0)));
+     assert(state_of(memory[word(n)]) == FREE || is_to_settle(state_of(memory[word(n)]) - local_of(0)) ||
+            (is_left(memory[request(state_of(memory[word(n)]) - local_of(0))]) &&
+             which(memory[request(state_of(memory[word(n)]) - local_of(0))]) == n));
      n++
   :: else -> break
   od

@@ -251,6 +251,90 @@ BOOST_AUTO_TEST_CASE(what_one_was_about_to_be_given_comes_to_his_next_wait) {
   BOOST_TEST(count_acquirable(fixture.pool) == 1U);
 }
 
+// Waits for ever, until it is told to stop where it waits; then stands still there.
+Buffer give_up(PoolUser& user, std::atomic<bool>& stop) {
+  kill_point::arm(KillPoint::pool_waiting, [&stop] {
+    stop.store(true);
+    stop_self();
+  });
+  return user.acquire_for(kForEver);
+}
+
+// He who gave up does nothing more with the pool, or is closed and keeps a buffer.
+BOOST_DATA_TEST_CASE(what_one_gave_up_meanwhile_goes_to_others, data::make({false, true}), closes) {
+  const PoolFixture fixture{{.buffer_bytes = 64, .count = 2}};
+  Holder holder{fixture, KillPoint::serve_given, stop_self};
+  Child waiter{[&](Link& link) {
+    std::atomic<bool> stop{false};
+    PoolUser own{fixture.open_again(), {.stop = &stop}};
+    const Buffer kept = own.acquire();
+    if (give_up(own, stop).status() != Status::stopped) throw std::runtime_error("it was not stopped");
+    if (closes) own.close();
+    link.say(1);
+    link.hear();
+  }};
+  BOOST_TEST(waiter.wait_until_stopped());
+  holder.say(1);
+  BOOST_TEST(holder.wait_until_stopped());
+  waiter.resume();
+  BOOST_TEST(waiter.hear() == 1U);
+  holder.resume();
+  BOOST_TEST(holder.wait() == 0);
+  {
+    PoolUser user{fixture.pool};
+    BOOST_TEST(static_cast<bool>(user.acquire_for(std::chrono::seconds{2})));
+  }
+  waiter.say(1);
+  BOOST_TEST(waiter.wait() == 0);
+  BOOST_TEST(count_acquirable(fixture.pool) == 2U);
+}
+
+// He looks for himself, and what he was about to be given is taken by another one; who served goes on while he is between
+// two looks.
+BOOST_AUTO_TEST_CASE(nobody_is_given_what_he_takes_once_he_gave_up) {
+  const PoolFixture fixture{{.buffer_bytes = 64, .count = 2}};
+  Child holder{[&](Link& link) {
+    PoolUser own{fixture.open_again()};
+    Run both = own.acquire_run(2);
+    link.say(1);
+    link.hear();
+    kill_point::arm(KillPoint::serve_given, [] {
+      stop_self();
+      kill_point::arm(KillPoint::serve_given, stop_self);
+    });
+    both.release();
+  }};
+  BOOST_TEST(holder.hear() == 1U);
+  Child waiter{[&](Link& link) {
+    PoolUser own{fixture.open_again()};
+    kill_point::arm(KillPoint::pool_waiting, [] {
+      stop_self();
+      kill_point::arm(KillPoint::pool_promised, stop_self);
+    });
+    const Buffer first = own.acquire_for(kForEver);
+    link.say(first ? 1 : 0);
+    link.hear();
+    link.say(own.acquire().status() == Status::exhausted ? 1 : 0);
+  }};
+  BOOST_TEST_REQUIRE(waiter.wait_until_stopped());
+  holder.say(1);
+  BOOST_TEST_REQUIRE(holder.wait_until_stopped());
+  waiter.resume();
+  BOOST_TEST_REQUIRE(waiter.wait_until_stopped());
+  PoolUser user{fixture.pool};
+  const Buffer others = user.acquire();
+  BOOST_TEST_REQUIRE(static_cast<bool>(others));
+  holder.resume();
+  BOOST_TEST_REQUIRE(eventually([&] { return holder.has_stopped() || holder.has_ended(); }));
+  waiter.resume();
+  BOOST_TEST(waiter.hear() == 1U);
+  holder.resume();
+  BOOST_TEST(holder.wait() == 0);
+  waiter.say(1);
+  BOOST_TEST(waiter.hear() == 1U);
+  BOOST_TEST(waiter.wait() == 0);
+}
+
 // Stopped before he gives what he found free: that one is taken meanwhile by the very user for whom it was meant.
 BOOST_AUTO_TEST_CASE(nobody_is_given_what_he_took_for_himself) {
   const PoolFixture fixture{{.buffer_bytes = 64, .count = 1}};

@@ -22,7 +22,7 @@
   X(extent_written) X(flip_let_go) X(flip_limited) X(flip_moved) X(flip_prepared) X(flip_preparing) X(flip_taken) X(growth_allocated) X(growth_published)     \
   X(hole_filled) X(journal_filled) X(ledger_before_switch) X(idle_announced) X(idle_seen) X(idle_taken) X(pool_acknowledged) X(pool_adopting) X(pool_asked) X(pool_counted)     \
   X(pool_found) X(pool_freed) X(pool_given_back) X(pool_grown) X(pool_handed_over) X(pool_inspecting) X(pool_magazine_changed) X(pool_magazine_planned) X(pool_popping) X(pool_put_back) X(pool_reclaimed) X(pool_refilled)    \
-  X(pool_rooted) X(pool_run_begun) X(pool_rooted_elsewhere) X(pool_rooted_twice) X(pool_shared) X(pool_taken) X(pool_told) X(pool_unrooted) X(pool_waiting) X(reclaim_announced) X(reclaim_cleaned)                    \
+  X(pool_rooted) X(pool_promised) X(pool_run_begun) X(pool_rooted_elsewhere) X(pool_rooted_twice) X(pool_shared) X(pool_taken) X(pool_told) X(pool_unrooted) X(pool_waiting) X(reclaim_announced) X(reclaim_cleaned)                    \
   X(reclaim_cleaning) X(reclaim_stepped) X(reclaim_unrooted) X(reclaim_zeroed) X(recover_departed) X(recover_finished)                    \
   X(recover_locked) X(recover_noted) X(recover_repaired) X(repair_counted) X(repair_done) X(repair_filled)            \
   X(repair_grace) X(repair_hole) X(scan_asked) X(scan_dying) X(scan_fenced) X(scan_freed) X(scan_looked) X(serve_found) X(serve_given) X(serve_handed) X(unkept_dying) X(unkept_fenced) X(unkept_taken) X(writer_closed) X(writer_filled)                                                    \
