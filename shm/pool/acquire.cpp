@@ -48,7 +48,7 @@ std::uint32_t PoolUserState::promised() const noexcept {
 
 bool PoolUserState::find_free_in(std::uint32_t chunk, std::uint32_t& buffer) noexcept {
   const std::uint32_t first = first_buffer_of(chunk);
-  const std::uint32_t size = end_of(*core_, chunk) - first;
+  const std::uint32_t size = end_in_reach(*core_, chunk) - first;
   const std::uint32_t skipped = chunk_of(next_) == chunk ? next_ - first : 0;
   const std::uint32_t avoid = promised();
   SAPBUF_KILL_POINT(pool_promised);
@@ -100,6 +100,19 @@ void PoolUserState::count_acquired(std::uint32_t how_many) noexcept {
 Buffer PoolUserState::accept(std::uint32_t buffer) noexcept {
   count_acquired(1);
   return Buffer{*this, buffer};
+}
+
+// One that this process has no addresses for is for somebody else.
+bool PoolUserState::accept_given(std::uint32_t buffer, Buffer& taken) noexcept {
+  slot->request.store(0, std::memory_order_release);
+  if (buffer < core_->count()) {
+    taken = accept(buffer);
+    return true;
+  }
+  core_->note_back(1);
+  free_buffer(*core_, buffer);
+  serve_behind_release(*core_, buffer);
+  return false;
 }
 
 bool PoolUserState::take_free(Buffer& taken) noexcept {
@@ -220,9 +233,7 @@ bool PoolUserState::take_given(Buffer& taken) noexcept {
       return false;
     }
   }
-  taken = accept(request.index());
-  slot->request.store(0, std::memory_order_release);
-  return true;
+  return accept_given(request.index(), taken);
 }
 
 bool PoolUserState::withdraw(Buffer& taken) noexcept {
@@ -230,11 +241,7 @@ bool PoolUserState::withdraw(Buffer& taken) noexcept {
     Request seen{slot->request.load(std::memory_order_acquire)};
     if (seen.is_none()) return true;
     if (seen.is_left()) break;
-    if (was_given(*core_, index_, seen)) {
-      taken = accept(seen.index());
-      slot->request.store(0, std::memory_order_release);
-      return false;
-    }
+    if (was_given(*core_, index_, seen)) return !accept_given(seen.index(), taken);
     if (seen.is_given()) {
       leave(*slot, seen);
     } else {
@@ -256,8 +263,7 @@ bool PoolUserState::take_what_it_left(Buffer& taken) noexcept {
       return false;
     }
   }
-  taken = accept(left.index());
-  return true;
+  return accept_given(left.index(), taken);
 }
 
 int PoolUserState::event_fd() {
@@ -302,7 +308,7 @@ void PoolUserState::arm_own_event_fd_anew(Status found, std::uint32_t size_class
 // Without a request meanwhile: one buffer would be taken and given. It may be the same one again behind that: it took none.
 void PoolUserState::take_out_of_turn(Buffer& taken) noexcept {
   if (!withdraw(taken) || take_free(taken) || wait_for_left(*slot)) return;
-  request(Request::waits(slot->ticket.load(relaxed)));
+  if (slot->request.load(relaxed) == 0) request(Request::waits(slot->ticket.load(relaxed)));
 }
 
 // Status::ok: not yet.
@@ -331,6 +337,10 @@ Buffer PoolUserState::acquire_for(std::chrono::nanoseconds timeout) noexcept {
       if (!serve_waiters_soon(*core_, kAnyFree, index_)) take_out_of_turn(taken);  // who has the lock may be stopped
     }
     if (taken || take_given(taken)) break;
+    if (slot->request.load(relaxed) == 0) {  // what it had left was freed, or it was given what it cannot have
+      if (take_free(taken)) break;
+      if (core_->count() == core_->there()) request(Request::waits(slot->ticket.load(relaxed)));
+    }
     if (const Status status = why_stop_waiting(deadline_ns); status != Status::ok) {
       taken = Buffer{status};
       break;

@@ -87,6 +87,7 @@ std::uint32_t take_from_block(PoolCore& core, std::uint32_t head, std::uint32_t 
   const ChunkWord seen = chunk_word(core, head);
   if (!seen.is_split_for(size_class)) return 0;
   const Block block = block_at(core, head, seen);
+  if (block.chunks > count_chunks(core) - head) return 0;
   std::uint32_t count = 0;
   for (std::uint32_t at = 0; at < block.count && count < taken.size(); ++at) {
     if (!take_of_block(core, head, size_class, block.buffer(at), owner)) continue;

@@ -65,7 +65,7 @@ std::uint32_t take_from_split(PoolCore& core, const WantedRun& wanted, Noted whi
     const ChunkWord seen = chunk_word(core, chunk);
     if (!seen.is_split_for(kSingle) || seen.is_noted() == (which == Noted::none)) continue;
     if (which == Noted::own && seen.owner() != wanted.owner) continue;
-    const std::uint32_t first = take_adjacent(core, first_buffer_of(chunk), end_of(core, chunk), wanted);
+    const std::uint32_t first = take_adjacent(core, first_buffer_of(chunk), end_in_reach(core, chunk), wanted);
     if (first != kNoBuffer) return first;
   }
   return kNoBuffer;
@@ -266,7 +266,7 @@ void free_run(PoolCore& core, std::uint32_t first, std::uint32_t count) noexcept
 }
 
 void free_tail(PoolCore& core, std::uint32_t head) noexcept {
-  const std::uint32_t chunks = count_chunks(core);
+  const std::uint32_t chunks = chunks_there(core);
   std::uint32_t end = head + 1;
   while (end < chunks && chunk_word(core, end).word == ChunkWord::make_tail(end - head).word) ++end;
   while (end > head + 1) free_whole(core, --end);

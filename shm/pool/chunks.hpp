@@ -27,7 +27,11 @@ namespace SAPBUF_DETAIL {
 constexpr std::uint32_t chunk_of(std::uint32_t buffer) noexcept { return buffer / layout::kChunkBuffers; }
 constexpr std::uint32_t first_buffer_of(std::uint32_t chunk) noexcept { return chunk * layout::kChunkBuffers; }
 inline std::uint32_t end_of(const PoolCore& core, std::uint32_t chunk) noexcept {
-  return std::min(first_buffer_of(chunk) + layout::kChunkBuffers, core.count());
+  return std::min(first_buffer_of(chunk) + layout::kChunkBuffers, core.there());
+}
+// For who takes them: of those that this process can address.
+inline std::uint32_t end_in_reach(const PoolCore& core, std::uint32_t chunk) noexcept {
+  return std::min(end_of(core, chunk), core.count());
 }
 // The chunk that says what is in this one: the first one of its block, or itself.
 inline std::uint32_t head_of(const PoolCore& core, std::uint32_t chunk) noexcept {
@@ -35,6 +39,10 @@ inline std::uint32_t head_of(const PoolCore& core, std::uint32_t chunk) noexcept
   const bool is_tail = seen.state() == layout::ChunkState::tail && seen.back() <= chunk;
   return is_tail ? chunk - seen.back() : chunk;
 }
+inline std::uint32_t chunks_there(const PoolCore& core) noexcept {
+  return static_cast<std::uint32_t>(layout::chunks_of(core.there()));
+}
+// Of which this process can address some buffers; all, with size classes.
 inline std::uint32_t count_chunks(const PoolCore& core) noexcept {
   return static_cast<std::uint32_t>(layout::chunks_of(core.count()));
 }
@@ -56,14 +64,14 @@ inline Block block_at(const PoolCore& core, std::uint32_t chunk, layout::ChunkWo
   if (!core.has_classes()) return {.first = first, .count = end_of(core, chunk) - first};
   if (seen.size_class() >= core.classes()) return {.first = first};
   const SizeClass& size_class = core.size_class(seen.size_class());
-  const bool fits = size_class.chunks <= count_chunks(core) - chunk;
+  const bool fits = size_class.chunks <= chunks_there(core) - chunk;
   return {first, size_class.pieces, fits ? size_class.buffers : 0, size_class.chunks};
 }
 
 // Calls `visit(chunk, word)` for each chunk.
 template <typename Visit>
 void for_each_chunk(const PoolCore& core, Visit visit) {
-  const std::uint32_t chunks = count_chunks(core);
+  const std::uint32_t chunks = chunks_there(core);
   for (std::uint32_t chunk = 0; chunk < chunks; ++chunk) {
     // pool-free: acquire.
     visit(chunk, layout::ChunkWord{core.chunk(chunk).load(std::memory_order_acquire)});

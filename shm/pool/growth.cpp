@@ -20,6 +20,7 @@ std::uint64_t grow_by_one_step(PoolCore& core, std::chrono::milliseconds patienc
   std::uint64_t seen = there.load(std::memory_order_acquire);
   if (seen >= geometry.max_count) return 0;
   const std::uint32_t before = core.count();
+  if (before < seen) return 0;  // it would be of no use to this process
   if (geometry.buffers_in(core.bytes()) <= seen) {
     const std::uint64_t most = std::max<std::uint64_t>(kMostBytes / geometry.stride_bytes, 1);
     const std::uint64_t more = std::clamp<std::uint64_t>(seen / 4, 1, most);

@@ -7,8 +7,8 @@
 
 namespace SAPBUF_DETAIL {
 
-// By one step, towards `max_count`, unless somebody else does it meanwhile; returns how many buffers were added here.
-// Throws Error.
+// By one step, towards `max_count`, unless somebody else does it meanwhile, or this process cannot address what there is;
+// returns how many buffers were added here. Throws Error.
 std::uint64_t grow_by_one_step(PoolCore& core, std::chrono::milliseconds patience);
 
 }  // namespace SAPBUF_DETAIL

@@ -135,7 +135,7 @@ void free_rooted(PoolCore& pool, std::span<const Root> roots) noexcept {
     const BufferWord shared = BufferWord::make(root.incarnation(), BufferState::shared);
     std::uint64_t seen = shared.word;
     // pool-free: release, behind the last use.
-    if (root.is_none() || root.index() >= pool.count() ||
+    if (root.is_none() || root.index() >= pool.there() ||
         !pool.word(root.index())
              .compare_exchange_strong(seen, shared.freed().word, std::memory_order_acq_rel, relaxed)) {
       ++left;

@@ -77,7 +77,7 @@ bool is_rooted_by_others(const PoolCore& core, Root root, std::span<const std::u
 }  // namespace
 
 void PoolCore::find_holdings(std::uint32_t index, std::vector<std::uint64_t>& buffers) {
-  const std::uint32_t there = count();
+  const std::uint32_t all = there();
   const std::vector<std::uint32_t> idle = at_hand(*this, index);
   for_each_chunk(*this, [&](std::uint32_t chunk, ChunkWord seen) {
     for_each_buffer(*this, chunk, seen, [&](std::uint32_t buffer) {
@@ -92,7 +92,7 @@ void PoolCore::find_holdings(std::uint32_t index, std::vector<std::uint64_t>& bu
   const auto locals = static_cast<std::ptrdiff_t>(buffers.size());  // in order
   for (const layout::Word& word_of_root : slot(index).roots) {
     const Root root{word_of_root.load(relaxed)};
-    if (is_live_root(root, there)) buffers.push_back(root.index() + 1);
+    if (is_live_root(root, all)) buffers.push_back(root.index() + 1);
   }
   std::sort(buffers.begin() + locals, buffers.end());
   std::inplace_merge(buffers.begin(), buffers.begin() + locals, buffers.end());
@@ -106,11 +106,11 @@ bool PoolCore::is_live_root(Root root, std::uint32_t there) const noexcept {
 }
 
 std::uint64_t PoolCore::count_repeats(std::uint32_t index) {
-  const std::uint32_t there = count();
+  const std::uint32_t all = there();
   std::vector<std::uint64_t> roots;
   for (const layout::Word& word_of_root : slot(index).roots) {
     const Root root{word_of_root.load(relaxed)};
-    if (is_live_root(root, there)) roots.push_back(root.word);
+    if (is_live_root(root, all)) roots.push_back(root.word);
   }
   std::sort(roots.begin(), roots.end());
   return static_cast<std::uint64_t>(roots.end() - std::unique(roots.begin(), roots.end()));

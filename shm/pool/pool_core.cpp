@@ -59,7 +59,8 @@ std::byte* PoolCore::map(MappedOnDemand& mapped, platform::FileAccess access) {
     const platform::Dump dump = slabs_in_core_dumps() ? platform::Dump::yes : platform::Dump::no;
     std::byte* const begin = range.map_growing(segment(), access, geometry_.buffers_at, bytes() - control_bytes,
                                                record().most_bytes - control_bytes, dump, geometry_.alignment);
-    const std::uint64_t reach = range.reach() / geometry_.stride_bytes;
+    std::uint64_t reach = range.reach() / geometry_.stride_bytes;
+    if (has_classes()) reach -= reach % layout::kChunkBuffers;  // who takes of a chunk may take any of its buffers
     reach_.store(std::min(reach_.load(relaxed), reach), relaxed);
     return begin;
   });
@@ -88,7 +89,7 @@ std::uint64_t PoolCore::bytes_of(std::span<const std::uint64_t> buffers) const n
   if (!has_classes()) return buffers.size() * geometry_.buffer_bytes;
   std::uint64_t bytes = 0;
   for (const std::uint64_t number : buffers) {
-    if (number == 0 || number > count()) continue;  // of a root that a stray store left
+    if (number == 0 || number > there()) continue;  // of a root that a stray store left
     bytes += buffer_bytes(static_cast<std::uint32_t>(number - 1));
   }
   return bytes;

@@ -84,6 +84,12 @@ class PoolCore final : public Facility {
     const std::uint64_t count = control().count.load(std::memory_order_acquire);
     return static_cast<std::uint32_t>(std::min(count, reach_.load(std::memory_order_relaxed)));
   }
+  // Buffers that there are, also beyond that: their words and chunks can be read by all. For whoever settles, counts, or serves
+  // others.
+  std::uint32_t there() const noexcept {
+    const std::uint64_t there = control().count.load(std::memory_order_acquire);
+    return static_cast<std::uint32_t>(std::min(there, geometry_.max_count));
+  }
   // Of PoolControl::out: behind the buffers' leaving, and before they come back.
   void note_out(std::uint64_t buffers) noexcept;
   void note_back(std::uint64_t buffers) noexcept { control().out.fetch_sub(buffers, std::memory_order_relaxed); }

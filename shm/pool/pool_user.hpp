@@ -139,6 +139,7 @@ struct PoolUserState final : PoolUserHot, ForkHook {
   bool find_free_in(std::uint32_t chunk, std::uint32_t& buffer) noexcept;
   std::uint32_t promised() const noexcept;
   Buffer accept(std::uint32_t buffer) noexcept;
+  bool accept_given(std::uint32_t buffer, Buffer& taken) noexcept;
   // Looks up; Status::ok if it may have so many more.
   Status prepare_to_acquire(std::uint32_t how_many) noexcept;
   void count_acquired(std::uint32_t how_many) noexcept;

@@ -57,7 +57,8 @@ Buffer PoolUserState::adopt(const BufferReference& reference) noexcept {
   if (reference.where != where_) return Buffer{Status::stale};
   if (reference.index >= count) {
     update_hot();
-    if (reference.index >= count) return Buffer{Status::stale};
+    // One that this process has no addresses for is there all the same.
+    if (reference.index >= count) return Buffer{reference.index < core_->there() ? Status::exhausted : Status::stale};
   }
   if (budget_ != kNoBudget) {
     count_elsewhere();

@@ -35,7 +35,7 @@ struct Waiter {
 
 bool is_local(const PoolCore& core, std::uint32_t slot, std::uint32_t buffer) noexcept {
   // pool-free: acquire.
-  return buffer < core.count() && BufferWord{core.word(buffer).load(std::memory_order_acquire)}.is_local_of(slot);
+  return buffer < core.there() && BufferWord{core.word(buffer).load(std::memory_order_acquire)}.is_local_of(slot);
 }
 
 // Whether it waits still. Under the lock, so that no hand-over is under way: one that was cut off counts.
@@ -60,7 +60,7 @@ Waiter next_waiter(const PoolCore& core, std::uint64_t ticket) noexcept {
 class FreeBuffers {
  public:
   FreeBuffers(PoolCore& core, std::uint32_t freed) noexcept
-      : core_(core), at_(freed == kAnyFree ? 0 : freed), end_(freed == kAnyFree ? core.count() : freed + 1) {}
+      : core_(core), at_(freed == kAnyFree ? 0 : freed), end_(freed == kAnyFree ? core.there() : freed + 1) {}
 
   // For the user of slot `waiter`: it was free behind whatever was seen of him.
   std::uint32_t next(std::uint32_t waiter) noexcept {

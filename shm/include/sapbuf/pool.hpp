@@ -443,7 +443,7 @@ class PoolUser {
     return user_ == nullptr ? Run{} : detail::acquire_run(*user_, buffers);
   }
   // The buffer that the reference names, if it was not freed yet: stale otherwise, and for those of other pools;
-  // over_budget if this user holds 248 shared buffers already. Sure to be there while whoever gave the reference holds
+  // over_budget if this user holds 248 shared buffers already; exhausted if this process has no addresses for it. Sure to be there while whoever gave the reference holds
   // it.
   Buffer adopt(const BufferReference& reference) noexcept {
     return user_ == nullptr ? Buffer{} : detail::adopt(*user_, reference);

@@ -1,0 +1,201 @@
+// A process that cannot have so many addresses uses the buffers that there were when it came, and does others no harm.
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <boost/test/unit_test.hpp>
+
+#include <algorithm>
+#include <fstream>
+#include <memory>
+
+#include <sapbuf/detail/kill_point.hpp>
+
+#include "pool/pool_core.hpp"
+#include "pool_fixture.hpp"
+#include "support/pool_invariants.hpp"
+#include "support/skip.hpp"
+#include "support/stream.hpp"
+
+namespace sapbuf::test {
+namespace {
+
+constexpr std::uint64_t kFirst = 64;
+constexpr std::uint64_t kGrown = 192;  // at least
+constexpr auto kForEver = std::chrono::hours::max();
+
+// No more than this beyond what the process has.
+void limit_address_space(rlim_t more) {
+  std::ifstream statm{"/proc/self/statm"};
+  rlim_t pages = 0;
+  if (!(statm >> pages)) throw std::runtime_error("cannot read the process's size");
+  const rlim_t bytes = pages * static_cast<rlim_t>(::sysconf(_SC_PAGESIZE)) + more;
+  const rlimit limit{bytes, bytes};
+  if (::setrlimit(RLIMIT_AS, &limit) != 0) throw std::runtime_error("cannot set the limit");
+}
+
+// All that the pool may have is 256 MiB; a quarter of one is there at first.
+struct ReachFixture : PoolFixture {
+  explicit ReachFixture(const PoolOptions& options = {.buffer_bytes = 4096, .count = kFirst, .max_count = 65536})
+      : PoolFixture(options) {}
+
+  // Another process, which maps the pool before it grows, and calls `act` behind that, once it is told to.
+  std::unique_ptr<Child> poor(const std::function<void(Link&, PoolUser&)>& act) const {
+    auto child = std::make_unique<Child>([this, act](Link& link) {
+      limit_address_space(40 << 20);
+      const Pool own = open_again();
+      PoolUser user{own};
+      link.say(1);
+      link.hear();
+      link.say(own.count());
+      link.hear();
+      act(link, user);
+    });
+    BOOST_TEST_REQUIRE(child->hear() == 1U);
+    pool.grow_to(kGrown);
+    child->say(1);
+    BOOST_TEST_REQUIRE(child->hear() < kGrown);
+    return child;
+  }
+};
+
+// Sorted by their numbers.
+std::vector<Buffer> take_first(PoolUser& user, std::size_t count) {
+  std::vector<Buffer> all;
+  while (all.size() < count) all.push_back(user.acquire());
+  std::sort(all.begin(), all.end(),
+            [](const Buffer& one, const Buffer& other) { return one.bytes().data() < other.bytes().data(); });
+  return all;
+}
+
+// Waits, and stands still there.
+std::unique_ptr<Child> make_waiter(const PoolFixture& fixture) {
+  auto waiter = std::make_unique<Child>([&fixture](Link& link) {
+    PoolUser own{fixture.open_again()};
+    kill_point::arm(KillPoint::pool_waiting, stop_self);
+    const Buffer buffer = own.acquire_for(kForEver);
+    link.say(buffer ? 1 : 0);
+    link.hear();
+  });
+  BOOST_TEST_REQUIRE(waiter->wait_until_stopped());
+  return waiter;
+}
+
+BOOST_AUTO_TEST_SUITE(pool_reach)
+
+BOOST_AUTO_TEST_CASE(who_does_not_see_what_a_waiter_was_given_leaves_it_to_him) {
+  if (kUnderSanitizer) return skip("a sanitizer takes all address space");
+  const ReachFixture fixture{{.buffer_bytes = 4096, .count = kFirst, .max_count = 65536, .grow = Grow::nobody}};
+  const auto poor = fixture.poor([](Link& link, PoolUser& user) {
+    link.say(user.acquire().status() == Status::exhausted ? 1 : 0);
+    link.hear();
+  });
+  PoolUser user{fixture.pool};
+  std::vector<Buffer> all = take_first(user, fixture.pool.count());
+  const auto first = make_waiter(fixture);
+  const auto second = make_waiter(fixture);
+  all.pop_back();  // to the first one; the second one waits still
+  poor->say(1);
+  BOOST_TEST(poor->hear() == 1U);
+  first->resume();
+  BOOST_TEST(first->hear() == 1U);
+  second->resume();
+  all.pop_back();
+  BOOST_TEST(second->hear() == 1U);
+  for (const auto& child : {first.get(), second.get(), poor.get()}) {
+    child->say(1);
+    BOOST_TEST(child->wait() == 0);
+  }
+  all.clear();
+  BOOST_TEST(broken_pool_invariant(fixture.pool) == "");
+  BOOST_TEST(count_acquirable(fixture.pool) == fixture.pool.count());
+}
+
+BOOST_AUTO_TEST_CASE(what_a_waiter_cannot_have_is_not_lost) {
+  if (kUnderSanitizer) return skip("a sanitizer takes all address space");
+  const ReachFixture fixture{{.buffer_bytes = 4096, .count = kFirst, .max_count = 65536, .grow = Grow::nobody}};
+  const auto poor = fixture.poor([](Link& link, PoolUser& user) {
+    kill_point::arm(KillPoint::pool_waiting, [&] { link.say(1); });
+    const Buffer buffer = user.acquire_for(kPatience);
+    link.say(buffer ? 1 : 0);
+    link.hear();
+  });
+  PoolUser user{fixture.pool};
+  std::vector<Buffer> all = take_first(user, fixture.pool.count());
+  poor->say(1);
+  BOOST_TEST(poor->hear() == 1U);
+  all.pop_back();
+  BOOST_TEST(eventually([&] { return static_cast<bool>(PoolUser{fixture.pool}.acquire()); }));
+  all.erase(all.begin());
+  BOOST_TEST(poor->hear() == 1U);
+  poor->say(1);
+  BOOST_TEST(poor->wait() == 0);
+  all.clear();
+  BOOST_TEST(count_acquirable(fixture.pool) == fixture.pool.count());
+}
+
+BOOST_AUTO_TEST_CASE(who_does_not_see_what_the_dead_had_frees_it_all_the_same) {
+  if (kUnderSanitizer) return skip("a sanitizer takes all address space");
+  const ReachFixture fixture{{.buffer_bytes = 4096, .count = kFirst, .max_count = 65536, .grow = Grow::nobody}};
+  const auto poor = fixture.poor([&](Link& link, PoolUser& user) {
+    user.close();
+    recover(Segment::open(fixture.name));
+    link.say(1);
+  });
+  {
+    Child victim{[&](Link& link) {
+      PoolUser own{fixture.open_again()};
+      const Run run = own.acquire_run(100);
+      const std::vector<Buffer> all = take_all(own);
+      link.say(1);
+      link.hear();
+    }};
+    BOOST_TEST(victim.hear() == 1U);
+    victim.kill();
+  }
+  poor->say(1);
+  BOOST_TEST(poor->hear() == 1U);
+  BOOST_TEST(poor->wait() == 0);
+  BOOST_TEST(broken_pool_invariant(fixture.pool) == "");
+  BOOST_TEST(fixture.pool.core()->control().out.load() == 0U);
+  BOOST_TEST(count_acquirable(fixture.pool) == fixture.pool.count());
+}
+
+BOOST_AUTO_TEST_CASE(who_cannot_use_more_lets_the_pool_grow_no_further) {
+  if (kUnderSanitizer) return skip("a sanitizer takes all address space");
+  const ReachFixture fixture;
+  const auto poor = fixture.poor([](Link& link, PoolUser& user) {
+    const std::vector<Buffer> all = take_all(user);
+    link.say(all.size());
+  });
+  const std::uint64_t before = fixture.pool.count();
+  poor->say(1);
+  BOOST_TEST(poor->hear() >= kFirst);
+  BOOST_TEST(poor->wait() == 0);
+  BOOST_TEST(fixture.pool.count() == before);
+}
+
+BOOST_AUTO_TEST_CASE(what_it_cannot_have_is_not_stale) {
+  if (kUnderSanitizer) return skip("a sanitizer takes all address space");
+  const ReachFixture fixture;
+  const auto poor = fixture.poor([](Link& link, PoolUser& user) {
+    BufferReference reference;
+    reference.where = link.hear();
+    reference.index = static_cast<std::uint32_t>(link.hear());
+    reference.incarnation = static_cast<std::uint32_t>(link.hear());
+    link.say(user.adopt(reference).status() == Status::exhausted ? 1 : 0);
+  });
+  PoolUser user{fixture.pool};
+  std::vector<Buffer> all = take_first(user, fixture.pool.count());
+  const BufferReference reference = all.back().share();
+  poor->say(1);
+  poor->say(reference.where);
+  poor->say(reference.index);
+  poor->say(reference.incarnation);
+  BOOST_TEST(poor->hear() == 1U);
+  BOOST_TEST(poor->wait() == 0);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
+}  // namespace sapbuf::test
