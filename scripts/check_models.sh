@@ -52,7 +52,7 @@ list_models() {
     model pool_roots -DPARTICIPANTS=2 -DSCANS=2
     model pool_magazine -DDEATHS=0 -DACQUIRES=2 -DSTEALS=1
     model pool_waiters -DDEATHS=0 -DTIMEOUTS=0
-    model pool_waiters -DPARTICIPANTS=2 -DROUNDS=2 -DTIMEOUTS=0
+    model pool_waiters -DPARTICIPANTS=2
     model pool_attach -DDEATHS=0
     model pool_listen
     model pool_chunks -DSINGLES=2 -DRUNS=1 -DJOINS=1
