@@ -113,7 +113,8 @@ Status MapWriterState::make_room(bool& recovered, std::uint64_t deadline_ns) {
   if (status == Status::full && passed_over_) {
     const layout::MapEntry& entry = core_->entry(*passed_over_);
     const KeyLife life{entry.life.load(relaxed)};
-    const Claimed free{.entry = *passed_over_, .life = life, .version = 0, .value = {}, .hash = entry.hash.load(relaxed)};
+    const Claimed free{
+        .entry = *passed_over_, .life = life, .version = 0, .value = {}, .hash = entry.hash.load(relaxed)};
     status = claim({free.entry, life, free.hash}, std::min(deadline_ns, platform::deadline_after(kPatience)));
     if (status == Status::ok) release_claim(free, 0);
     if (status == Status::timeout) status = why_stop_waiting(deadline_ns);

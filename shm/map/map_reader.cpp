@@ -20,7 +20,6 @@ using layout::ValueWhere;
 constexpr auto relaxed = std::memory_order_relaxed;
 // Each fails because a whole scan of the pool came between two adjacent instructions.
 constexpr int kTries = 64;
-constexpr std::uint64_t kNobodysTenure = ~std::uint64_t{0};
 
 }  // namespace
 
@@ -53,7 +52,6 @@ MapReaderState::~MapReaderState() { core_->remove(*this); }
 void MapReaderState::after_fork_in_child() noexcept {
   forked_ = true;
   buffers = 0;
-  tenure = kNobodysTenure;
 }
 
 void MapReaderState::close() noexcept {

@@ -36,9 +36,8 @@ void MapWriterState::reuse_replaced() noexcept {
     if (why_not() != Status::ok) return;
     unkept_.swap(replaced_);
     try {
-      keep_unkept(*pool_, user.index(), unkept_, [this](std::vector<std::uint64_t>& roots) {
-        core_->collect_roots_of_slots(roots);
-      });
+      keep_unkept(*pool_, user.index(), unkept_,
+                  [this](std::vector<std::uint64_t>& roots) { core_->collect_roots_of_slots(roots); });
     } catch (const std::exception&) {
       unkept_.clear();
     }

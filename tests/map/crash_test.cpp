@@ -159,9 +159,9 @@ BOOST_DATA_TEST_CASE(a_recoverer_may_be_killed_anywhere,
         MapReader reader{fixture.open_again()};
         const MapValue kept = reader.read("k");
         kill_point::arm(point, kill_self);
-        static_cast<void>(point == KillPoint::map_emptied ? own.erase("k")
+        static_cast<void>(point == KillPoint::map_emptied   ? own.erase("k")
                           : point == KillPoint::map_indexed ? own.insert("new", value_of(1))
-                                                          : own.put("k", value_of(1)));
+                                                            : own.put("k", value_of(1)));
       }};
       BOOST_TEST(victim.wait() == -SIGKILL);
     }

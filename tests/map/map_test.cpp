@@ -751,24 +751,6 @@ BOOST_AUTO_TEST_CASE(in_a_child_of_fork_handles_say_so) {
   BOOST_TEST((writer.put("k", "w") == Status::ok));
 }
 
-BOOST_AUTO_TEST_CASE(a_child_of_fork_lets_go_of_no_value_of_its_parent) {
-  const MapFixture fixture{{.keys = 1, .value_bytes = 64, .key_bytes = 8, .values = 8}};
-  MapWriter writer{fixture.map};
-  MapReader reader{fixture.map};
-  BOOST_TEST((writer.put("k", "old") == Status::ok));
-  MapValue value = reader.read("k");
-  const pid_t child = ::fork();
-  if (child == 0) {
-    value.release();
-    ::_exit(0);
-  }
-  int status = -1;
-  ::waitpid(child, &status, 0);
-  BOOST_TEST(status == 0);
-  for (int i = 0; i < 100; ++i) BOOST_TEST((writer.put("k", "new") == Status::ok));
-  BOOST_TEST(value.text() == "old");
-}
-
 BOOST_AUTO_TEST_CASE(who_was_taken_for_dead_lets_go_of_nobodys_value) {
   const TestName name;
   const Segment segment = Segment::create(name, {.participants = 3, .main_stream = false});

@@ -175,7 +175,7 @@ class [[nodiscard]] MapValue {
   }
   [[gnu::always_inline]] void release() noexcept {
     if (reader_ == nullptr) return;
-    // Of one that was taken for dead, or forked, the guards are another's.
+    // Of one that was taken for dead the guards are another's.
     layout::MapSlot& slot = *reader_->slot;
     if (slot.tenure.load(std::memory_order_relaxed) == reader_->tenure) [[likely]] {
       // pool-free: release, behind the last use.
