@@ -3,6 +3,8 @@
 #include <cstring>
 #include <stdexcept>
 
+#include <sapbuf/detail/kill_point.hpp>
+
 namespace sapbuf::test {
 
 namespace {
@@ -45,6 +47,29 @@ MapPart keeper_that(MapAct act) {
   return [act](const MapScene& scene) -> std::function<void()> {
     auto* const place = new MapPlace(scene);
     keep_all(place->hands);
+    return [place, act] { act(place->hands, place->scene); };
+  };
+}
+
+MapPart flipper_that(MapAct act) {
+  return [act](const MapScene& scene) -> std::function<void()> {
+    auto* const place = new MapPlace(scene);
+    bool looked = false;
+    const auto flip = [&] {
+      if (place->hands.writer.put(name_of(kFlippedKey), map_value(kFirstValue)) != Status::ok) {
+        throw std::runtime_error("the victim cannot flip");
+      }
+    };
+    const auto flips_until_a_look = [&] {
+      kill_point::arm(KillPoint::unkept_dying, [&] { looked = true; });
+      unsigned flips = 0;
+      for (looked = false; !looked; ++flips) flip();
+      return flips;
+    };
+    flips_until_a_look();
+    const unsigned period = flips_until_a_look();
+    kill_point::disarm();
+    for (unsigned i = 1; i < period; ++i) flip();
     return [place, act] { act(place->hands, place->scene); };
   };
 }

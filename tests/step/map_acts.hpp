@@ -24,6 +24,8 @@ using MapAct = void (*)(MapHands& hands, const MapScene& scene);
 MapPart actor_that(MapAct act);
 // One that keeps a version of each key.
 MapPart keeper_that(MapAct act);
+// One that has flipped so often that its next buffer is that of a version that it replaced.
+MapPart flipper_that(MapAct act);
 
 void read_all(MapHands& hands, const MapScene& scene);
 void read_by_name(MapHands& hands, const MapScene& scene);

@@ -62,6 +62,7 @@ std::vector<MapOperation> make_operations() {
       {"map_let_go", keeper_that(let_go)},
       {"map_put", actor_that(put)},
       {"map_put_scarce", actor_that(put), old_versions_are_left, scarce},
+      {"map_put_reusing", flipper_that(put), {}, scarce},
       {"map_flip_if", actor_that(flip_if_unchanged)},
       {"map_update", actor_that(update)},
       {"map_insert", actor_that(insert)},
