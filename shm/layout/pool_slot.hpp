@@ -46,8 +46,8 @@ static_assert(MagazineState::make(7, 3).after_acquiring().depth() == 2);
 //   63                                        3 2    0
 //   +------------------------------------------+------+
 //   |  ticket; of one that was given, or left,  | kind |      0: it does not wait
-//   |  its index                                |      |
-//   +------------------------------------------+------+
+//   |  its index                                |      |      bit 63 of one that was left: it is being freed by who serves,
+//   +------------------------------------------+------+      and the owner leaves the request alone
 struct Request {
   std::uint64_t word = 0;
 
@@ -62,10 +62,14 @@ struct Request {
   constexpr bool is_given() const noexcept { return kind() == 2; }
   constexpr bool is_listening() const noexcept { return kind() == 3; }
   constexpr bool is_left() const noexcept { return kind() == 4; }
+  constexpr Request being_freed() const noexcept { return {word | kFreed}; }
+  constexpr bool is_being_freed() const noexcept { return (word & kFreed) != 0; }
   constexpr std::uint64_t ticket() const noexcept { return word >> kKindBits; }
   constexpr std::uint32_t index() const noexcept { return static_cast<std::uint32_t>(word >> kKindBits); }
 
  private:
+  static constexpr std::uint64_t kFreed = std::uint64_t{1} << 63;
+
   constexpr unsigned kind() const noexcept { return static_cast<unsigned>(word % (1u << kKindBits)); }
 };
 

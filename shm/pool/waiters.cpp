@@ -105,10 +105,9 @@ bool end_left(layout::Word& request, std::uint32_t buffer) noexcept {
 }
 
 // The same for who frees it: until that is done the request says so, and its owner leaves it alone.
-constexpr std::uint64_t kIsFreed = std::uint64_t{1} << 63;
 bool begin_to_free(layout::Word& request, std::uint32_t buffer) noexcept {
-  std::uint64_t left = Request::left(buffer).word;
-  return request.compare_exchange_strong(left, left | kIsFreed, std::memory_order_acq_rel, relaxed);
+  Request left = Request::left(buffer);
+  return request.compare_exchange_strong(left.word, left.being_freed().word, std::memory_order_acq_rel, relaxed);
 }
 
 // To one who waits. The buffer was seen to be free behind his request: so it is none that he took meanwhile without it, and
@@ -198,7 +197,7 @@ bool end_cut_off(PoolCore& core) noexcept {
     const Request left{core.slot(slot).request.load(std::memory_order_acquire)};
     if (!left.is_left()) return;
     layout::Word& request = core.slot(slot).request;
-    if ((left.word & kIsFreed) == 0 && !begin_to_free(request, left.index())) return;
+    if (!left.is_being_freed() && !begin_to_free(request, left.index())) return;
     if (is_local(core, slot, left.index())) {
       core.note_back(1);
       free_buffer(core, left.index());

@@ -206,7 +206,7 @@ BOOST_AUTO_TEST_CASE(a_slabs_life_keeps_generation_and_state_apart) {
 
 BOOST_AUTO_TEST_CASE(a_request_keeps_kind_and_ticket_or_index_apart) {
   BOOST_TEST(Request{}.is_none());
-  for (const std::uint64_t ticket : {std::uint64_t{1}, (std::uint64_t{1} << 62) - 1}) {
+  for (const std::uint64_t ticket : {std::uint64_t{1}, (std::uint64_t{1} << 61) - 1}) {
     const Request waits = Request::waits(ticket);
     BOOST_TEST((waits.is_waiting() && !waits.is_given() && !waits.is_listening() && waits.ticket() == ticket));
     const Request listens = Request::listens(ticket);
@@ -217,6 +217,8 @@ BOOST_AUTO_TEST_CASE(a_request_keeps_kind_and_ticket_or_index_apart) {
     BOOST_TEST((given.is_given() && !given.is_none() && !given.is_waiting() && given.index() == index));
     const Request left = Request::left(index);
     BOOST_TEST((left.is_left() && !left.is_none() && !left.is_given() && left.index() == index));
+    BOOST_TEST((left.being_freed().is_left() && left.being_freed().index() == index));
+    BOOST_TEST((left.being_freed().is_being_freed() && !left.is_being_freed()));
   }
 }
 
