@@ -340,8 +340,8 @@ BOOST_DATA_TEST_CASE(what_cannot_be_mapped_keeps_nobody_from_the_dead_of_another
   dead.hear();
   Child child{[&](Link& link) {
     const Segment own = Segment::open(name);
+    limit_address_space(2 << 20);  // before recovery may have the pool mapped
     Writer writer{own, {.timeout = 2s}};
-    limit_address_space(1 << 20);
     require(error_of([&] { Pool::open(own, "wide"); }) == Errc::resource_exhausted, "the pool can be mapped");
     link.say(1);
     link.hear();
