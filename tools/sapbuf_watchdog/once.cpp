@@ -46,28 +46,34 @@ void recover_patiently(const Segment& segment, Findings& findings) {
   }
 }
 
-// Those who hang, and were seen to stand still for as long as the options say. The snapshot also shows whether the segment makes
-// sense at all: recovery alone looks at no more than it needs.
-std::vector<ParticipantSnapshot> find_hung(const Segment& segment, const WatchdogOptions& options) {
+struct Standing {
+  std::vector<ParticipantSnapshot> hung;
+  bool any_dead = false;
+};
+
+// Those who hang, and were seen to stand still for as long as the options say; and whether somebody has died meanwhile. The
+// snapshot also shows whether the segment makes sense at all: recovery alone looks at no more than it needs.
+Standing find_hung(const Segment& segment, const WatchdogOptions& options) {
   ProgressWatch progress{options};
   const milliseconds between = std::clamp(options.hung_after / 4, kShortestBetween, kLongestBetween);
   // Somebody may look as if he hung whenever he is looked at, and make progress all the time.
   const auto until = ProgressWatch::Clock::now() + 2 * options.hung_after + kHungPatience;
   for (;;) {
-    std::vector<ParticipantSnapshot> hung;
+    Standing standing;
     const Snapshot snapshot = inspect(segment, {.hung_after = options.hung_after, .lag = false});
     const auto now = ProgressWatch::Clock::now();
     progress.look(snapshot, now);
     bool all_are_sure = true;
     for (const ParticipantSnapshot& participant : snapshot.participants) {
+      standing.any_dead |= participant.state == Liveness::dead;
       if (participant.state != Liveness::hung) continue;
       if (progress.stands_still(participant)) {
-        hung.push_back(participant);
+        standing.hung.push_back(participant);
       } else {
         all_are_sure = false;
       }
     }
-    if (all_are_sure || stop_requested() || now >= until) return hung;
+    if (all_are_sure || stop_requested() || now >= until) return standing;
     std::this_thread::sleep_for(between);
   }
 }
@@ -86,7 +92,10 @@ bool is_any_killed_there(const Segment& segment, const Findings& findings) {
 
 void look_for_hung(const Segment& segment, const WatchdogOptions& options, KilledProcesses& killed,
                    Findings& findings) {
-  for (const ParticipantSnapshot& participant : find_hung(segment, options)) {
+  const Standing standing = find_hung(segment, options);
+  // What hung here may have been killed because of another segment.
+  if (standing.any_dead && !options.dry_run) recover_patiently(segment, findings);
+  for (const ParticipantSnapshot& participant : standing.hung) {
     Descriptor process;
     findings.hung.push_back(act_on_hung(segment, options, participant, killed, process));
     log_hung(findings.name, findings.hung.back());
