@@ -59,9 +59,8 @@ BOOST_DATA_TEST_CASE(a_reader_that_comes_late_keeps_its_version,
     reading.resume();
     version = reading.hear();
   });
-  for (std::uint64_t number = 1; version == 0; ++number) {
-    BOOST_TEST_REQUIRE((writer.put("k", value_of(number)) == Status::ok));
-  }
+  std::uint64_t number = 0;
+  while (version == 0) BOOST_TEST_REQUIRE((writer.put("k", value_of(++number)) == Status::ok));
   BOOST_TEST(version == 1U);
   flip(writer, 1000);
   reading.say(1);

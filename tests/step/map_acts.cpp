@@ -62,8 +62,12 @@ MapPart flipper_that(MapAct act) {
     };
     const auto flips_until_a_look = [&] {
       kill_point::arm(KillPoint::unkept_dying, [&] { looked = true; });
+      looked = false;
       unsigned flips = 0;
-      for (looked = false; !looked; ++flips) flip();
+      while (!looked) {
+        flip();
+        ++flips;
+      }
       return flips;
     };
     flips_until_a_look();
@@ -146,8 +150,8 @@ void leave(MapHands& hands, const MapScene&) {
 }
 
 std::function<void()> attach_to_map(const MapScene& scene) {
-  auto* const segment = new Segment(Segment::open(scene.name));
-  return [segment, name = scene.name] { new MapHands(name, "victim", kShortly); };
+  static_cast<void>(new Segment(Segment::open(scene.name)));
+  return [name = scene.name] { new MapHands(name, "victim", kShortly); };
 }
 
 std::function<void()> recover_map(const MapScene& scene) {
