@@ -234,9 +234,10 @@ list_mutations() {
     NEWEST_FIRST; do
     without pool_waiters "$step" -DDEATHS=0 -DTIMEOUTS=0
   done
-  for step in GIVEN_BY_STORE WITHDRAWN_BY_STORE NOT_LEFT NO_LOOK_BEHIND_LEFT NO_LOOK_BEHIND_WORD; do
+  for step in GIVEN_BY_STORE NOT_LEFT NO_LOOK_BEHIND_LEFT NO_LOOK_BEHIND_WORD; do
     without pool_waiters "$step" -DDEATHS=0
   done
+  without pool_waiters WITHDRAWN_BY_STORE -DDEATHS=0 -DPARTICIPANTS=2
   without pool_waiters LEFT_FOR_GOOD
   for step in WORD_BEFORE_REQUEST CUT_OFF_NOT_SERVED NO_REQUEST_SETTLED REQUEST_SETTLED_LAST; do
     without pool_waiters "$step" -DTIMEOUTS=0

@@ -50,7 +50,7 @@ std::optional<std::uint32_t> MapWriterState::claim_free_entry(std::uint32_t plac
     const layout::MapEntry& entry = core_->entry(number);
     if (KeyLife{entry.life.load(relaxed)}.is_used()) {
       // Half erased, by somebody dead: who lives has the lock for all of it.
-      if (entry.value.load(relaxed) == 0) passed_over_ = number;
+      if (entry.value.load(relaxed) == 0 && entry.claim.load(relaxed) != 0) passed_over_ = number;
       continue;
     }
     if (try_claim(number, place)) {
@@ -116,7 +116,10 @@ Status MapWriterState::make_room(bool& recovered, std::uint64_t deadline_ns) {
     const Claimed free{
         .entry = *passed_over_, .life = life, .version = 0, .value = {}, .hash = entry.hash.load(relaxed)};
     status = claim({free.entry, life, free.hash}, std::min(deadline_ns, platform::deadline_after(kPatience)));
-    if (status == Status::ok) release_claim(free, 0);
+    if (status == Status::ok) {
+      release_claim(free, 0);
+      status = Status::timeout;
+    }
     if (status == Status::timeout) status = why_stop_waiting(deadline_ns);
     if (status == Status::version_changed) status = Status::ok;
   }
