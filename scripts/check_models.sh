@@ -239,9 +239,6 @@ list_mutations() {
   done
   without pool_waiters WITHDRAWN_BY_STORE -DDEATHS=0 -DPARTICIPANTS=2
   without pool_waiters LEFT_FOR_GOOD
-  for step in WORD_BEFORE_REQUEST CUT_OFF_NOT_SERVED NO_REQUEST_SETTLED REQUEST_SETTLED_LAST; do
-    without pool_waiters "$step" -DTIMEOUTS=0
-  done
   for step in ASKED_BEFORE_TICKET STRUCK_OUT_FIRST NO_TICKET_IN_REQUEST NO_LOOK_AGAIN WAITING_FIRST LOWERED_BY_STORE; do
     without pool_listen "$step"
   done
