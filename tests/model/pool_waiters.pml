@@ -29,13 +29,14 @@
  * Checked   what somebody uses is his by its word, and nobody else uses it; nobody waits for good; when all is quiet, and the
  *           dead are settled, each buffer is free, and no request stands; behind a death one may be left, of a buffer that is free, or
  *           the one's who left it; nobody is handed a buffer while one who asked before him, and was seen, is alive and asks still.
- * Bounds    2 or 3 PARTICIPANTS, each of whom acquires a buffer, ROUNDS times, and releases it; 1 or 2 BUFFERS; TIMEOUTS;
- *           DEATHS.
+ * Bounds    2 or 3 PARTICIPANTS, each of whom acquires a buffer, ROUNDS times, and releases it; with HOLDER the first of them has
+ *           one in the beginning, and releases that; 1 or 2 BUFFERS; TIMEOUTS; DEATHS; each finds the lock taken OUT_OF_TURN
+ *           times, and then waits for it.
  *
  * Each of these leaves out one step, and must fail: NO_FULL_FENCE, NO_LOOK_BEHIND_FREE, NO_LOOK_FOR_FREE,
  * LOWERED_BY_STORE, NO_WAKE, NO_WAKE_WITHOUT_LOCK, NEWEST_FIRST; with a timeout GIVEN_BY_STORE, WITHDRAWN_BY_STORE, NOT_LEFT,
- * NO_LOOK_BEHIND_LEFT, NO_LOOK_BEHIND_WORD; with a death, too, LEFT_FOR_GOOD. Not seen to fail within the bounds that were
- * searched: WORD_BEFORE_REQUEST, CUT_OFF_NOT_SERVED, NO_REQUEST_SETTLED, REQUEST_SETTLED_LAST. */
+ * NO_LOOK_BEHIND_LEFT, NO_LOOK_BEHIND_WORD; with a death, too, LEFT_FOR_GOOD, and, where they wait twice, WORD_BEFORE_REQUEST,
+ * CUT_OFF_NOT_SERVED, NO_REQUEST_SETTLED, ASKED_OVER_FREED. */
 #ifndef PARTICIPANTS
 #define PARTICIPANTS 3
 #endif
@@ -47,6 +48,9 @@
 #endif
 #ifndef TIMEOUTS
 #define TIMEOUTS 1
+#endif
+#ifndef OUT_OF_TURN
+#define OUT_OF_TURN 1
 #endif
 #define BUFFERED PARTICIPANTS
 
@@ -168,7 +172,9 @@ inline find_oldest() {
 
 /* Of those who gave up what nobody is about to give any more. */
 inline end_cut_off() {
-#ifndef LEFT_FOR_GOOD
+#ifdef LEFT_FOR_GOOD
+  skip
+#else
   do
   :: n < PARTICIPANTS ->
      LOAD(seen = load(request(n)));
@@ -343,7 +349,7 @@ inline release() {
 #endif
 
 inline settle(who) {
-#if !defined(NO_REQUEST_SETTLED) && !defined(REQUEST_SETTLED_LAST)
+#ifndef NO_REQUEST_SETTLED
   STORE(store(request(who), NONE));
 #endif
   b = 0;
@@ -356,9 +362,6 @@ inline settle(who) {
      b++
   :: else -> break
   od;
-#ifdef REQUEST_SETTLED_LAST
-  STORE(store(request(who), NONE));
-#endif
   STORE(flush(me); b = NO_BUFFER; is_settled[who] = true)
 }
 
@@ -433,7 +436,11 @@ inline ask_with(ticket) {
 inline announce() {
   wait_for_left();
   if
+#ifdef ASKED_OVER_FREED
   :: !is_mine ->
+#else
+  :: !is_mine && load(request(me)) == NONE ->
+#endif
      LOAD(tickets++; ticket = tickets);
      ask_with(ticket)
   :: else -> LOAD(is_mine = false; ticket = ticket_of(load(request(me))))
@@ -535,7 +542,7 @@ inline wait_for_one() {
 #ifndef NO_LOOK_FOR_FREE
      if
      :: lock_pool(); LOAD(last = BUFFERS); serve(); unlock_pool()
-     :: atomic { maintenance != NOBODY -> skip };
+     :: atomic { maintenance != NOBODY && out_of_turn < OUT_OF_TURN -> out_of_turn++ };
         take_out_of_turn();
         LOAD(had_no_lock = true)
      fi;
@@ -574,11 +581,17 @@ inline wait_for_one() {
 
 proctype participant(byte me) {
   byte b = NO_BUFFER, spare = NO_BUFFER;            /* what it has */
-  byte ticket, avoid = NO_BUFFER;
+  byte ticket, avoid = NO_BUFFER, out_of_turn;
   byte rounds, n, seen, whom, number, place, last;
   byte oldest = NOBODY, asked, asked_before;
   bool handed, is_promised, was_left, is_waited_for, is_mine, had_no_lock;
 
+#ifdef HOLDER
+  if
+  :: me == 0 -> b = 0; rounds = ROUNDS
+  :: else
+  fi;
+#endif
   do
   :: rounds < ROUNDS && b == NO_BUFFER ->
      rounds++;
@@ -599,7 +612,7 @@ proctype participant(byte me) {
   :: rounds == ROUNDS && b == NO_BUFFER -> break
   od;
 killed:
-  LOAD(b = NO_BUFFER; spare = NO_BUFFER; ticket = 0; avoid = NO_BUFFER; rounds = 0; n = 0; seen = 0; whom = 0; number = 0; place = 0;
+  LOAD(b = NO_BUFFER; spare = NO_BUFFER; ticket = 0; avoid = NO_BUFFER; out_of_turn = 0; rounds = 0; n = 0; seen = 0; whom = 0; number = 0; place = 0;
        last = 0; oldest = NOBODY; asked = 0; asked_before = 0; handed = false; is_promised = false; was_left = false;
        is_waited_for = false; is_mine = false; had_no_lock = false; ended++)
 }
@@ -630,6 +643,9 @@ init {
 
   atomic {
     choose_deaths();
+#ifdef HOLDER
+    memory[word(0)] = make_word(0, local_of(0));
+#endif
     do
     :: n < PARTICIPANTS -> run participant(n); n++
     :: else -> break
