@@ -299,50 +299,51 @@ BOOST_AUTO_TEST_CASE(who_dies_while_it_erases_leaves_no_key_that_is_counted) {
   BOOST_TEST(fixture.map.size() == 0U);
 }
 
-// While it makes room others have all of that, and give it back: it is told of no map that is full.
-BOOST_AUTO_TEST_CASE(a_writer_that_is_stopped_while_it_makes_room_gets_what_is_free) {
-  const MapFixture fixture{{.keys = 1, .max_keys = 16, .value_bytes = 64, .key_bytes = 8, .values = 32}};
-  MapWriter writer{fixture.map};
-  BOOST_TEST((writer.insert(0, "v") == Status::ok));
-  Child stopped{[&](Link& link) {
-    MapWriter own{fixture.open_again()};
+// While somebody makes room for a key of his own, others have all of that.
+struct RoomForOthers {
+  RoomForOthers() {
+    BOOST_TEST(is_taken);
+    BOOST_TEST(stopped.wait_until_stopped());
+    for (int key = 2; key < 17; ++key) BOOST_TEST((writer.insert(key, "v") == Status::ok));
+  }
+
+  // One of them is free by now: he has it.
+  void go_on() {
+    stopped.resume();
+    BOOST_TEST(stopped.hear() == 1U);
+    BOOST_TEST(stopped.wait() == 0);
+    BOOST_TEST(map.map.size() == 16U);
+    BOOST_TEST(broken_map_invariant(map.map) == "");
+  }
+
+  const MapFixture map{{.keys = 1, .max_keys = 16, .value_bytes = 64, .key_bytes = 8, .values = 32}};
+  MapWriter writer{map.map};
+  const bool is_taken = writer.insert(0, "v") == Status::ok;  // what there is without growth
+  Child stopped{[this](Link& link) {
+    MapWriter own{map.open_again()};
     kill_point::arm(KillPoint::map_grown, stop_self);
     link.say(own.insert(1, "v") == Status::ok ? 1 : 0);
   }};
-  BOOST_TEST(stopped.wait_until_stopped());
-  for (int key = 2; key < 17; ++key) BOOST_TEST((writer.insert(key, "v") == Status::ok));
-  BOOST_TEST((writer.insert(17, "v") == Status::full));
-  BOOST_TEST((writer.erase(2) == Status::ok));
-  stopped.resume();
-  BOOST_TEST(stopped.hear() == 1U);
-  BOOST_TEST(stopped.wait() == 0);
-  BOOST_TEST(fixture.map.size() == 16U);
-  BOOST_TEST(broken_map_invariant(fixture.map) == "");
+};
+
+// He is told of no map that is full.
+BOOST_AUTO_TEST_CASE(a_writer_that_is_stopped_while_it_makes_room_gets_what_is_free) {
+  RoomForOthers others;
+  BOOST_TEST((others.writer.insert(17, "v") == Status::full));
+  BOOST_TEST((others.writer.erase(2) == Status::ok));
+  others.go_on();
 }
 
 // Nor while somebody dead has one that is half erased, of which it did not know at its first look.
 BOOST_AUTO_TEST_CASE(a_writer_that_makes_room_gets_what_the_dead_half_erased) {
-  const MapFixture fixture{{.keys = 1, .max_keys = 16, .value_bytes = 64, .key_bytes = 8, .values = 32}};
-  MapWriter writer{fixture.map};
-  BOOST_TEST((writer.insert(0, "v") == Status::ok));
-  Child stopped{[&](Link& link) {
-    MapWriter own{fixture.open_again()};
-    kill_point::arm(KillPoint::map_grown, stop_self);
-    link.say(own.insert(1, "v") == Status::ok ? 1 : 0);
-  }};
-  BOOST_TEST(stopped.wait_until_stopped());
-  for (int key = 2; key < 17; ++key) BOOST_TEST((writer.insert(key, "v") == Status::ok));
+  RoomForOthers others;
   Child victim{[&](Link&) {
-    MapWriter own{fixture.open_again()};
+    MapWriter own{others.map.open_again()};
     kill_point::arm(KillPoint::map_emptied, kill_self);
     static_cast<void>(own.erase(2));
   }};
   BOOST_TEST(victim.wait() == -SIGKILL);
-  stopped.resume();
-  BOOST_TEST(stopped.hear() == 1U);
-  BOOST_TEST(stopped.wait() == 0);
-  BOOST_TEST(fixture.map.size() == 16U);
-  BOOST_TEST(broken_map_invariant(fixture.map) == "");
+  others.go_on();
 }
 
 // Who erased a key is stopped before he lets go of its entry: whoever needs one has the next that becomes free.

@@ -191,10 +191,11 @@ BOOST_DATA_TEST_CASE(who_serves_may_be_killed,
   recover(fixture.segment);
   BOOST_TEST(count_acquirable(fixture.pool) == 1U);
 }
+
 // The waiter stops where it waits; the holder, once it may let go, where it serves. Then the waiter goes on, and says so; then
-// both come to their end.
-template <typename Serving>
-void let_waiter_go_on_first(Serving& holder, Child& waiter) {
+// the holder comes to its end, and behind a look the waiter.
+template <typename Serving, typename Look>
+void let_waiter_go_on_first(Serving& holder, Child& waiter, Look look) {
   BOOST_TEST(waiter.wait_until_stopped());
   holder.say(1);
   BOOST_TEST(holder.wait_until_stopped());
@@ -202,8 +203,22 @@ void let_waiter_go_on_first(Serving& holder, Child& waiter) {
   BOOST_TEST(waiter.hear() == 1U);
   holder.resume();
   BOOST_TEST(holder.wait() == 0);
+  look();
   waiter.say(1);
   BOOST_TEST(waiter.wait() == 0);
+}
+template <typename Serving>
+void let_waiter_go_on_first(Serving& holder, Child& waiter) {
+  let_waiter_go_on_first(holder, waiter, [] {});
+}
+
+// Waits for ever, until it is told to stop where it waits; then stands still there.
+Buffer give_up(PoolUser& user, std::atomic<bool>& stop) {
+  kill_point::arm(KillPoint::pool_waiting, [&stop] {
+    stop.store(true);
+    stop_self();
+  });
+  return user.acquire_for(kForEver);
 }
 
 // Or stopped: whoever waits goes on waiting, and has it in the end, or leaves it to his next call.
@@ -213,11 +228,7 @@ BOOST_AUTO_TEST_CASE(who_serves_may_be_stopped) {
   Child waiter{[&](Link& link) {
     std::atomic<bool> stop{false};
     PoolUser own{fixture.open_again(), {.stop = &stop}};
-    kill_point::arm(KillPoint::pool_waiting, [&stop] {
-      stop.store(true);
-      stop_self();
-    });
-    if (own.acquire_for(kForEver).status() != Status::stopped) throw std::runtime_error("it was not stopped");
+    if (give_up(own, stop).status() != Status::stopped) throw std::runtime_error("it was not stopped");
     if (own.acquire().status() != Status::exhausted) throw std::runtime_error("it took what it is to be given");
     link.say(1);
     link.hear();
@@ -235,11 +246,7 @@ BOOST_AUTO_TEST_CASE(what_one_was_about_to_be_given_comes_to_his_next_wait) {
   Child waiter{[&](Link& link) {
     std::atomic<bool> stop{false};
     PoolUser own{fixture.open_again(), {.stop = &stop}};
-    kill_point::arm(KillPoint::pool_waiting, [&stop] {
-      stop.store(true);
-      stop_self();
-    });
-    if (own.acquire_for(kForEver).status() != Status::stopped) throw std::runtime_error("it was not stopped");
+    if (give_up(own, stop).status() != Status::stopped) throw std::runtime_error("it was not stopped");
     stop.store(false);
     kill_point::arm(KillPoint::pool_waiting, [&link] {
       link.say(1);
@@ -249,15 +256,6 @@ BOOST_AUTO_TEST_CASE(what_one_was_about_to_be_given_comes_to_his_next_wait) {
   }};
   let_waiter_go_on_first(holder, waiter);
   BOOST_TEST(count_acquirable(fixture.pool) == 1U);
-}
-
-// Waits for ever, until it is told to stop where it waits; then stands still there.
-Buffer give_up(PoolUser& user, std::atomic<bool>& stop) {
-  kill_point::arm(KillPoint::pool_waiting, [&stop] {
-    stop.store(true);
-    stop_self();
-  });
-  return user.acquire_for(kForEver);
 }
 
 // He who gave up does nothing more with the pool, or is closed and keeps a buffer.
@@ -273,19 +271,10 @@ BOOST_DATA_TEST_CASE(what_one_gave_up_meanwhile_goes_to_others, data::make({fals
     link.say(1);
     link.hear();
   }};
-  BOOST_TEST(waiter.wait_until_stopped());
-  holder.say(1);
-  BOOST_TEST(holder.wait_until_stopped());
-  waiter.resume();
-  BOOST_TEST(waiter.hear() == 1U);
-  holder.resume();
-  BOOST_TEST(holder.wait() == 0);
-  {
+  let_waiter_go_on_first(holder, waiter, [&] {
     PoolUser user{fixture.pool};
     BOOST_TEST(static_cast<bool>(user.acquire_for(std::chrono::seconds{2})));
-  }
-  waiter.say(1);
-  BOOST_TEST(waiter.wait() == 0);
+  });
   BOOST_TEST(count_acquirable(fixture.pool) == 2U);
 }
 

@@ -471,14 +471,24 @@ BOOST_AUTO_TEST_CASE(a_dead_letter_that_stays_is_handed_out_again_or_discarded) 
   BOOST_TEST(fixture.count_claimed() == 0U);
 }
 
-// It is older than the one that the key waits for.
-BOOST_AUTO_TEST_CASE(a_dead_letter_that_is_handed_out_again_does_not_wait_for_what_is_put_back_for_later) {
-  QueueOptions options = with_keys();
-  options.max_deliveries = 2;
-  const KeyFixture fixture{options};
-  push_all(fixture.queue, {101, 102});
+// 101 is a dead letter, and 102, of the same key, waits.
+struct DeadLetterOfKey {
+  DeadLetterOfKey() {
+    push_all(fixture.queue, {101, 102});
+    for (int delivery = 0; delivery < 2; ++delivery) consumer.take().put_back();
+  }
+
+  const KeyFixture fixture{[] {
+    QueueOptions options = with_keys();
+    options.max_deliveries = 2;
+    return options;
+  }()};
   Consumer consumer{fixture.queue};
-  for (int delivery = 0; delivery < 2; ++delivery) consumer.take().put_back();
+};
+
+// It is older than the one that the key waits for.
+BOOST_FIXTURE_TEST_CASE(a_dead_letter_that_is_handed_out_again_does_not_wait_for_what_is_put_back_for_later,
+                        DeadLetterOfKey) {
   consumer.take().put_back_after(1h);
   BOOST_TEST(!consumer.take());
   BOOST_TEST(consumer.take_dead(1)[0].retry());
@@ -489,13 +499,7 @@ BOOST_AUTO_TEST_CASE(a_dead_letter_that_is_handed_out_again_does_not_wait_for_wh
 }
 
 // Nor if who hands it out again dies behind the word that says so.
-BOOST_AUTO_TEST_CASE(nor_does_one_that_somebody_died_of_handing_out_again) {
-  QueueOptions options = with_keys();
-  options.max_deliveries = 2;
-  const KeyFixture fixture{options};
-  push_all(fixture.queue, {101, 102});
-  Consumer consumer{fixture.queue};
-  for (int delivery = 0; delivery < 2; ++delivery) consumer.take().put_back();
+BOOST_FIXTURE_TEST_CASE(nor_does_one_that_somebody_died_of_handing_out_again, DeadLetterOfKey) {
   consumer.take().put_back_after(1h);
   Child victim{[&](Link&) {
     Consumer own{fixture.open_again()};
@@ -510,13 +514,7 @@ BOOST_AUTO_TEST_CASE(nor_does_one_that_somebody_died_of_handing_out_again) {
 }
 
 // Nor for who stops when he has put that back, and the key is free until then.
-BOOST_AUTO_TEST_CASE(nor_does_one_that_came_while_somebody_had_the_key) {
-  QueueOptions options = with_keys();
-  options.max_deliveries = 2;
-  const KeyFixture fixture{options};
-  push_all(fixture.queue, {101, 102});
-  Consumer consumer{fixture.queue};
-  for (int delivery = 0; delivery < 2; ++delivery) consumer.take().put_back();
+BOOST_FIXTURE_TEST_CASE(nor_does_one_that_came_while_somebody_had_the_key, DeadLetterOfKey) {
   Child victim{[&](Link& link) {
     Consumer own{fixture.open_again()};
     TakenBlock held = own.take();

@@ -12,12 +12,12 @@
 #include <sapbuf/detail/kill_point.hpp>
 
 #include "segment/event.hpp"
-#include "segment/maintenance_lock.hpp"
 #include "stream/slabs.hpp"
 #include "support/child.hpp"
 #include "support/every_stream.hpp"
 #include "support/main_stream.hpp"
 #include "support/readable.hpp"
+#include "support/reclaiming.hpp"
 #include "support/stream.hpp"
 
 namespace sapbuf::test {
@@ -238,16 +238,7 @@ BOOST_DATA_TEST_CASE(a_slab_that_is_not_reclaimed_after_all_makes_it_readable,
   Reader reader{segment};
   std::uint32_t count = 0;
   while (generation_of(segment) == 1) must_put(writer, {1, count++}, 100);
-  Child reclaiming{[&](Link& link) {
-    const Segment own = Segment::open(name);
-    const detail::MaintenanceLock lock{main_stream(own)};
-    layout::Word& life = main_stream(own).descriptor(0).life;
-    const layout::SlabLife readable{life.load()};
-    life.store(layout::SlabLife::make(readable.generation(), layout::SlabState::reclaiming).word);
-    link.say(1);
-    link.hear();
-    life.store(readable.word);
-  }};
+  Child reclaiming{[&](Link& link) { begin_to_reclaim(name, link); }};
   BOOST_TEST(reclaiming.hear() == 1U);
   const int descriptor = reader.event_fd();
   BOOST_TEST(texts(reader).empty());

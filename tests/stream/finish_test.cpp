@@ -4,10 +4,10 @@
 
 #include <thread>
 
-#include "segment/maintenance_lock.hpp"
 #include "support/child.hpp"
 #include "support/every_stream.hpp"
 #include "support/main_stream.hpp"
+#include "support/reclaiming.hpp"
 #include "support/stream.hpp"
 
 namespace sapbuf::test {
@@ -94,16 +94,7 @@ BOOST_DATA_TEST_CASE(it_is_not_finished_while_a_slab_is_being_reclaimed, data::m
   }
   BOOST_TEST(writer.write("last") == Status::ok);
   BOOST_TEST(writer.finish() == Status::ok);
-  Child reclaiming{[&](Link& link) {
-    const Segment own = Segment::open(name);
-    const detail::MaintenanceLock lock{main_stream(own)};
-    layout::Word& life = main_stream(own).descriptor(0).life;
-    const layout::SlabLife readable{life.load()};
-    life.store(layout::SlabLife::make(readable.generation(), layout::SlabState::reclaiming).word);
-    link.say(1);
-    link.hear();
-    life.store(readable.word);
-  }};
+  Child reclaiming{[&](Link& link) { begin_to_reclaim(name, link); }};
   BOOST_TEST(reclaiming.hear() == 1U);
   BOOST_TEST(!reader.is_finished());
   reclaiming.say(1);
