@@ -144,6 +144,8 @@ void add_goals_of_maps(Goals& goals) {
                 goals.ratio({"map-read", 64, "sapbuf map"}, {"map-read", 64, "seqlock (limit)"}));
   goals.at_most("map: 64 B replaced, against LMDB without sync", 0.2,
                 goals.ratio({"map-write", 64, "sapbuf map"}, {"map-write", 64, "LMDB"}));
+  goals.at_most("map: 64 B replaced, against the same with MDB_WRITEMAP", 0.2,
+                goals.ratio({"map-write", 64, "sapbuf map"}, {"map-write", 64, "LMDB, MDB_WRITEMAP"}));
   goals.at_most("map: read beside a writer that never stops, against alone", 1.25,
                 goals.ratio({"map-readers", 0, "sapbuf map, a writer"}, {"map-readers", 0, "sapbuf map, alone"}));
 }

@@ -22,12 +22,13 @@ MDB_val key_of(std::uint64_t& key) noexcept { return {sizeof key, &key}; }
 // An environment must not be inherited: each process opens it.
 class Environment {
  public:
-  Environment(const std::string& folder, const MapShape& shape) {
+  Environment(const std::string& folder, const MapShape& shape, LmdbPages pages) {
     must(mdb_env_create(&environment_));
     // While a reader does not get on, amid a transaction, the writer needs new pages for all that it writes. They are taken
     // when they are touched.
     must(mdb_env_set_mapsize(environment_, (shape.keys * (shape.value_bytes + 256) + (256u << 20)) * 4));
-    must(mdb_env_open(environment_, folder.c_str(), MDB_NOSYNC | MDB_WRITEMAP, 0600));
+    must(
+        mdb_env_open(environment_, folder.c_str(), MDB_NOSYNC | (pages == LmdbPages::mapped ? MDB_WRITEMAP : 0), 0600));
     MDB_txn* transaction;
     must(mdb_txn_begin(environment_, nullptr, 0, &transaction));
     must(mdb_dbi_open(transaction, nullptr, MDB_INTEGERKEY | MDB_CREATE, &table_));
@@ -56,11 +57,11 @@ class Environment {
 
 class Place {
  public:
-  explicit Place(const MapShape& shape) : shape_(shape) {
+  Place(const MapShape& shape, LmdbPages pages) : shape_(shape), pages_(pages) {
     static unsigned made = 0;
     folder_ = "/dev/shm/sapbuf-bench.lmdb-" + std::to_string(++made) + "." + std::to_string(::getpid());
     if (::mkdir(folder_.c_str(), 0700) != 0) throw std::runtime_error("no folder for LMDB");
-    Environment environment{folder_, shape_};
+    Environment environment{folder_, shape_, pages_};
     for (std::uint64_t key = 0; key < shape.keys; ++key) environment.put(key, shape.value_bytes, 0);
   }
   Place(const Place&) = delete;
@@ -69,11 +70,12 @@ class Place {
     std::error_code ignored;
     std::filesystem::remove_all(folder_, ignored);
   }
-  std::unique_ptr<Environment> open() const { return std::make_unique<Environment>(folder_, shape_); }
+  std::unique_ptr<Environment> open() const { return std::make_unique<Environment>(folder_, shape_, pages_); }
   const MapShape& shape() const noexcept { return shape_; }
 
  private:
   const MapShape shape_;
+  const LmdbPages pages_;
   std::string folder_;
 };
 
@@ -123,9 +125,10 @@ class Writing final : public MapWriting {
 
 }  // namespace
 
-MapPeer map_peer_lmdb(const MapShape& shape) {
-  const auto place = std::make_shared<const Place>(shape);
-  return {"LMDB", [=] { return std::make_unique<Reading>(*place); }, [=] { return std::make_unique<Writing>(*place); }};
+MapPeer map_peer_lmdb(const MapShape& shape, LmdbPages pages) {
+  const auto place = std::make_shared<const Place>(shape, pages);
+  return {pages == LmdbPages::mapped ? "LMDB, MDB_WRITEMAP" : "LMDB", [=] { return std::make_unique<Reading>(*place); },
+          [=] { return std::make_unique<Writing>(*place); }};
 }
 
 }  // namespace sapbuf::bench

@@ -45,8 +45,10 @@ MapPeer map_peer_seqlock(const MapShape& shape);  // the limit: a seqlock for ea
 MapPeer map_peer_boost(const MapShape& shape);    // map_peer_boost.cpp: a managed segment's map, under its mutex
 MapPeer map_peer_cell(std::size_t value_bytes);   // map_peer_cell.cpp: one value, of 16, 64 or 256 bytes
 #ifdef SAPBUF_BENCH_LMDB
-MapPeer map_peer_lmdb(
-    const MapShape& shape);  // map_peer_lmdb.cpp: a read transaction that is reset and renewed; commits without sync
+// map_peer_lmdb.cpp: a read transaction that is reset and renewed; commits without a sync. Its writers write pages by system
+// calls, as it comes; or all who open it map them writable (MDB_WRITEMAP), and a stray store of any of them damages the file.
+enum class LmdbPages { written, mapped };
+MapPeer map_peer_lmdb(const MapShape& shape, LmdbPages pages);
 #endif
 
 }  // namespace sapbuf::bench
