@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cstdint>
 
+#include <sapbuf/abi.hpp>
+
 #include "platform/spin.hpp"
 
 namespace SAPBUF_DETAIL {
