@@ -278,6 +278,28 @@ BOOST_DATA_TEST_CASE(what_one_gave_up_meanwhile_goes_to_others, data::make({fals
   BOOST_TEST(count_acquirable(fixture.pool) == 2U);
 }
 
+// Of what he gave up, who served was freeing it, and was killed: the buffer is his by its word, and his request says so. He
+// does not ask over that while somebody else keeps him from the lock.
+BOOST_AUTO_TEST_CASE(what_one_gave_up_is_not_lost_if_he_waits_again) {
+  const PoolFixture fixture{{.buffer_bytes = 64, .count = 1}};
+  { PoolUser{fixture.pool}.acquire().release(); }
+  PoolUser user{fixture.pool};
+  layout::Word& word = fixture.pool.core()->word(0);
+  BOOST_TEST_REQUIRE((BufferWord{word.load()}.state() == BufferState::free));
+  word.store(BufferWord::make(BufferWord{word.load()}.incarnation(), BufferState::local, user.slot()).word);
+  fixture.pool.core()->slot(user.slot()).request.store(Request::left(0).being_freed().word);
+  Child locker{[&](Link& link) {
+    const Pool own = fixture.open_again();
+    const detail::MaintenanceLock lock{*own.core()};
+    link.say(1);
+    link.hear();
+  }};
+  BOOST_TEST(locker.hear() == 1U);
+  kill_point::arm(KillPoint::pool_waiting, [&] { locker.say(1); });
+  BOOST_TEST(static_cast<bool>(user.acquire_for(kPatience)));
+  BOOST_TEST(locker.wait() == 0);
+}
+
 // He looks for himself, and what he was about to be given is taken by another one; who served goes on while he is between
 // two looks.
 BOOST_AUTO_TEST_CASE(nobody_is_given_what_he_takes_once_he_gave_up) {
