@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that building, testing and the demo need, if they are missing; says what it is doing.
 #   scripts/setup.sh             what scripts/test.sh and scripts/demo.sh need
-#   scripts/setup.sh --ci        also what .ci/run needs: clang, its sanitizer runtimes, clang-format, abidiff
+#   scripts/setup.sh --ci        also what .ci/run needs: clang, its sanitizer runtimes, clang-format, abidiff, ccache
 #   scripts/setup.sh --aarch64   also what scripts/test_aarch64.sh needs: a cross compiler and qemu-user
 #   scripts/setup.sh --bench     also what scripts/bench.sh needs: the peers that it measures
 #   scripts/setup.sh --packages  also what scripts/package.sh needs, and the tests of what it makes
@@ -11,7 +11,7 @@ set -euo pipefail
 packages=(g++ cmake ninja-build libboost-dev libboost-test-dev libspdlog-dev libfmt-dev libcli11-dev nlohmann-json3-dev
           libbenchmark-dev libcpp-httplib-dev libzstd-dev zlib1g-dev pkg-config jq tmux
           pybind11-dev python3-dev python3-pytest python3-numpy)
-ci_packages=(abigail-tools clang clang-format libclang-rt-14-dev prometheus)
+ci_packages=(abigail-tools ccache clang clang-format libclang-rt-14-dev prometheus)
 aarch64_packages=(g++-aarch64-linux-gnu qemu-user)
 bench_packages=(libdpdk-dev liblmdb-dev libmimalloc-dev libzmq3-dev)
 package_packages=(doxygen dpkg-dev file lintian man-db meson)
