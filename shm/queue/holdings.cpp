@@ -84,7 +84,7 @@ bool QueueCore::is_in_the_way(std::uint32_t index, layout::SlotRegistration) {
 }
 
 bool QueueCore::repair(std::uint32_t index, RepairTally& tally) {
-  settle_pass(*this, index);
+  if (!settle_pass(*this, index)) return false;
   count_left(*this, index);
   for_each_state(*this, [&](std::uint32_t block, std::uint32_t group, BlockWord seen) {
     if (seen.is_held_by(index)) {

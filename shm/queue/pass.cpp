@@ -1,6 +1,7 @@
 #include "queue/pass.hpp"
 
 #include <algorithm>
+#include <optional>
 
 #include <sapbuf/detail/kill_point.hpp>
 
@@ -10,6 +11,7 @@
 #include "queue/returned.hpp"
 #include "queue/ring.hpp"
 #include "segment/event.hpp"
+#include "segment/maintenance_lock.hpp"
 
 namespace SAPBUF_DETAIL {
 namespace {
@@ -55,7 +57,10 @@ std::uint32_t copy_notes(QueueCore& from, QueueCore& to, std::uint32_t block, Bl
 bool is_on_its_way(const QueueCore& to, std::uint32_t block, std::uint32_t group, std::uint32_t owner) noexcept {
   const BlockWord seen{to.state(block, group).load(std::memory_order_acquire)};
   if (seen.owner() != owner) return false;
-  return seen.state() == BlockState::passing || (seen.state() == BlockState::queued && !is_in_ring(to, block, seen));
+  if (seen.state() == BlockState::passing) return true;
+  if (seen.state() != BlockState::queued || is_in_ring(to, block, seen)) return false;
+  // Its slot may have another block's next lap: then this one was there, and its word says by now what became of it.
+  return to.state(block, group).load(std::memory_order_acquire) == seen.word;
 }
 
 bool is_on_its_way(const QueueCore& to, std::uint32_t block, std::uint32_t owner) noexcept {
@@ -137,16 +142,19 @@ bool pass_on(QueueCore& from, std::uint32_t block, std::uint32_t owner, QueueCor
   return true;
 }
 
-void settle_pass(QueueCore& from, std::uint32_t owner) {
+bool settle_pass(QueueCore& from, std::uint32_t owner) {
   layout::QueueSlot& dead = from.slot(owner);
   const layout::FacilityId id{dead.passing_to.load(std::memory_order_acquire)};
   const auto block = static_cast<std::uint32_t>(dead.passing.load(relaxed));
-  if (id.word == 0 || block >= from.geometry().blocks) return;
+  if (id.word == 0 || id == from.id() || block >= from.geometry().blocks) return true;
   const std::shared_ptr<PoolCore> pool = from.pool();
-  if (block >= pool->geometry().max_count) return;
+  if (block >= pool->geometry().max_count) return true;
   const std::shared_ptr<Facility> found = find_facility(from.segment(), id);
   const bool is_queue = found != nullptr && found->record().kind == layout::FacilityKind::queue;
   QueueCore* const to = is_queue ? static_cast<QueueCore*>(found.get()) : nullptr;
+  // Nobody keeps the other queue from being removed by now, but its lock. Whoever has that may want this one's: no wait.
+  std::optional<MaintenanceLock> lock;
+  if (to != nullptr && !lock.emplace(*to, std::chrono::milliseconds{0})) return false;
   const BlockWord held{from.state(block, 0).load(std::memory_order_acquire)};
   bool is_there = true;  // the block is the other queue's
   if (held.is_held_by(owner)) {
@@ -163,6 +171,7 @@ void settle_pass(QueueCore& from, std::uint32_t owner) {
     }
   }
   dead.passing_to.store(0, std::memory_order_release);
+  return true;
 }
 
 }  // namespace SAPBUF_DETAIL

@@ -23,7 +23,8 @@ namespace SAPBUF_DETAIL {
 bool pass_on(QueueCore& from, std::uint32_t block, std::uint32_t owner, QueueCore& to,
              layout::AboutBlock about) noexcept;
 
-// Recovery, before what the dead one held is returned: ends what it was about to pass.
-void settle_pass(QueueCore& from, std::uint32_t owner);
+// Recovery, before what the dead one held is returned: ends what it was about to pass, with the other queue's lock, too.
+// False: that is not to be had, and nothing was done. Throws Error where pool or queue cannot be opened here.
+bool settle_pass(QueueCore& from, std::uint32_t owner);
 
 }  // namespace SAPBUF_DETAIL
