@@ -58,6 +58,7 @@ struct ConsumerState final : ForkHook {
   bool take_ahead(TakenBlock& taken) noexcept;
   bool take_next(TakenBlock& taken) noexcept;
   // In consumer_lanes.cpp, of a queue with lanes.
+  bool take_what_waits(std::uint32_t lane, TakenBlock& taken) noexcept;
   bool take_from_lanes(TakenBlock& taken) noexcept;
   bool take_from_lane(std::uint32_t lane, TakenBlock& taken) noexcept;
   bool take_ahead_or_park(TakenBlock& taken) noexcept;

@@ -6,6 +6,7 @@ namespace SAPBUF_DETAIL {
 namespace {
 
 constexpr auto relaxed = std::memory_order_relaxed;
+constexpr int kLooksAtLane = 2;
 
 bool is_in_reach(const PoolCore& pool, const Waiting& found) noexcept { return found.block < pool.count(); }
 
@@ -39,11 +40,21 @@ bool ConsumerState::take_from_lane(std::uint32_t lane, TakenBlock& taken) noexce
   return false;
 }
 
+// Who found nothing, and had the lane claimed meanwhile, kept those from it who came with something: they put that aside
+// for him, and have gone. So he looks once more; they do, too, behind that.
+bool ConsumerState::take_what_waits(std::uint32_t lane, TakenBlock& taken) noexcept {
+  for (int looks = 0; looks < kLooksAtLane && is_free_now(*core_, group_, lane); ++looks) {
+    static_cast<void>(look_ahead(*core_, group_, position_));
+    if (!claim_lane(*core_, group_, lane, index())) return false;
+    if (take_from_lane(lane, taken)) return true;
+    if (!lane_has_something(*core_, group_, lane)) return false;
+  }
+  return false;
+}
+
 bool ConsumerState::take_from_lanes(TakenBlock& taken) noexcept {
   return any_lane(*core_, group_, next_lane_, [&](std::uint32_t lane) {
-    if (!is_free_now(*core_, group_, lane)) return false;
-    static_cast<void>(look_ahead(*core_, group_, position_));
-    if (!claim_lane(*core_, group_, lane, index()) || !take_from_lane(lane, taken)) return false;
+    if (!take_what_waits(lane, taken)) return false;
     next_lane_ = static_cast<std::uint32_t>((lane + 1) % core_->geometry().lanes);
     return true;
   });
@@ -60,7 +71,7 @@ bool ConsumerState::take_or_park(const RingLook& look, std::uint32_t lane, Taken
   }
   park(*core_, group_, look.block, look.seen, lane);
   position_ = layout::position_after(position_, 1);
-  return is_claimed && take_from_lane(lane, taken);
+  return (is_claimed && take_from_lane(lane, taken)) || take_what_waits(lane, taken);
 }
 
 bool ConsumerState::take_ahead_or_park(TakenBlock& taken) noexcept {

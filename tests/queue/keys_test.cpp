@@ -324,29 +324,30 @@ BOOST_DATA_TEST_CASE(what_comes_while_somebody_finds_nothing_is_found, data::mak
   push_all(fixture.queue, {101, 102});
   Consumer consumer{fixture.queue};
   TakenBlock held = consumer.take();
-  const auto takes_nothing = [&](KillPoint point) {
+  const auto takes_one = [&](KillPoint point) {
     return [&fixture, point](Link& link) {
       Consumer own{fixture.open_again()};
       kill_point::arm(point, stop_self);
-      link.say(own.take() ? 1 : 0);
+      const TakenBlock taken = own.take();
+      link.say(taken ? number_in(taken.bytes()) : 0);
       link.hear();
     };
   };
-  Child passer{takes_nothing(KillPoint::queue_lane_said)};
+  Child passer{takes_one(KillPoint::queue_lane_said)};
   BOOST_TEST(passer.wait_until_stopped());
   held.done();
-  Child finder{takes_nothing(KillPoint::queue_lane_unsaid)};
+  Child finder{takes_one(KillPoint::queue_lane_unsaid)};
   BOOST_TEST(finder.wait_until_stopped());
   passer.resume();
   BOOST_TEST(passer.hear() == 0U);
   if (dies) {
     finder.kill();
     recover(fixture.segment);
+    BOOST_TEST(number_in(consumer.take().bytes()) == 102U);
   } else {
     finder.resume();
-    BOOST_TEST(finder.hear() == 0U);
+    BOOST_TEST(finder.hear() == 102U);
   }
-  BOOST_TEST(number_in(consumer.take().bytes()) == 102U);
 }
 
 void live_with_keys(const Queue& jobs, const std::function<void()>& arm) {
@@ -534,6 +535,59 @@ BOOST_FIXTURE_TEST_CASE(nor_does_one_that_came_while_somebody_had_the_key, DeadL
   victim.resume();
   BOOST_TEST(victim.wait() == 0);
   BOOST_TEST(!consumer.take());
+}
+
+// Of which one block waited, and none does any more.
+void leave_a_key_worth_a_look(const KeyFixture& fixture) {
+  push_all(fixture.queue, {101, 102});
+  Consumer consumer{fixture.queue};
+  TakenBlock first = consumer.take();
+  BOOST_TEST(!consumer.take());
+  first.done();
+  BOOST_TEST(consumer.take().done());
+}
+
+// Somebody looks whether the key has one that waits, and another one who comes to a block of it meanwhile leaves that to him.
+BOOST_AUTO_TEST_CASE(who_looks_at_a_key_in_vain_gets_what_came_meanwhile) {
+  const KeyFixture fixture;
+  leave_a_key_worth_a_look(fixture);
+  Child looking{[&](Link& link) {
+    Consumer own{fixture.open_again()};
+    kill_point::arm(KillPoint::queue_lane_claimed, stop_self);
+    link.say(number_in(own.take().bytes()));
+  }};
+  BOOST_TEST_REQUIRE(looking.wait_until_stopped());
+  push_all(fixture.queue, {103});
+  BOOST_TEST(!Consumer{fixture.queue}.take());
+  looking.resume();
+  BOOST_TEST(looking.hear() == 103U);
+  BOOST_TEST(looking.wait() == 0);
+}
+
+// Or he has gone without it: then that one looks for himself.
+BOOST_AUTO_TEST_CASE(who_leaves_a_block_to_one_that_has_gone_gets_it_himself) {
+  const KeyFixture fixture;
+  leave_a_key_worth_a_look(fixture);
+  Child looking{[&](Link& link) {
+    Consumer own{fixture.open_again()};
+    kill_point::arm(KillPoint::queue_lane_leaving, [] {
+      stop_self();
+      kill_point::arm(KillPoint::queue_lane_left, stop_self);
+    });
+    link.say(own.take() ? 1 : 0);
+  }};
+  BOOST_TEST_REQUIRE(looking.wait_until_stopped());
+  push_all(fixture.queue, {103});
+  Consumer consumer{fixture.queue};
+  kill_point::arm(KillPoint::queue_waiting_said, [&] {
+    looking.resume();
+    BOOST_TEST(looking.wait_until_stopped());
+  });
+  const TakenBlock taken = consumer.take();
+  BOOST_TEST(number_in(taken.bytes()) == 103U);
+  looking.resume();
+  BOOST_TEST(looking.hear() == 0U);
+  BOOST_TEST(looking.wait() == 0);
 }
 
 BOOST_AUTO_TEST_CASE(who_dies_with_a_dead_letter_leaves_a_dead_letter) {
