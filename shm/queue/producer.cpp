@@ -124,7 +124,8 @@ ReservedBlocks ProducerState::reserve_for(std::size_t up_to, std::chrono::nanose
       if (const Status status = wait_for_room(deadline_ns); status != Status::ok) return ReservedBlocks{status};
       continue;
     }
-    if (reserved.status() != Status::exhausted) return reserved;
+    // Without memory of this process there is no room for what the pool would give.
+    if (reserved.status() != Status::exhausted || reserved.producer_ == nullptr) return reserved;
     const std::uint64_t now = platform::monotonic_ns();
     const std::uint64_t left = deadline_ns > now ? deadline_ns - now : 0;
     Buffer buffer = user_.acquire_for(saturated<std::chrono::nanoseconds>(
