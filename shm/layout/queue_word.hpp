@@ -149,11 +149,14 @@ struct LaneWord {
 struct LookAt {
   std::uint64_t word = 0;
 
+  static constexpr unsigned kChangesBits = 24;
+  static constexpr std::uint64_t kLastMs = ~std::uint64_t{0} >> kChangesBits;  // 34 years
+
   static constexpr LookAt make(std::uint64_t when_ms, std::uint64_t changes = 0) noexcept {
-    return {when_ms << 16 | (changes & 0xffff)};
+    return {(when_ms < kLastMs ? when_ms : kLastMs) << kChangesBits | bits(changes, 0, kChangesBits)};
   }
-  constexpr std::uint64_t when_ms() const noexcept { return word >> 16; }
-  constexpr std::uint64_t changes() const noexcept { return word & 0xffff; }
+  constexpr std::uint64_t when_ms() const noexcept { return word >> kChangesBits; }
+  constexpr std::uint64_t changes() const noexcept { return bits(word, 0, kChangesBits); }
   constexpr LookAt lowered_to(std::uint64_t ms) const noexcept {
     return make(when_ms() == 0 || ms < when_ms() ? ms : when_ms(), changes() + 1);
   }
