@@ -148,7 +148,7 @@ DeadParticipant describe(Facility& facility, const Candidate& candidate) {
           .heartbeat_age_ms = HeartbeatClock{}.age_ns(slot) / 1'000'000};
 }
 
-// Steps 2 to 5 of the settling; false if it must be tried again later.
+// Steps 2 to 4 of the settling; false if it must be tried again later.
 bool settle(Facility& facility, const Candidate& candidate, std::span<const std::uint64_t> held, RepairTally& tally,
             layout::JournalEntry* entry, std::uint32_t& released) {
   const bool done = facility.repair(candidate.slot, tally);
@@ -159,19 +159,32 @@ bool settle(Facility& facility, const Candidate& candidate, std::span<const std:
   released = facility.count_released(held, {&candidate.slot, 1});
   if (entry != nullptr) finish_entry(*entry, released);
   SAPBUF_KILL_POINT(recover_finished);
-  layout::ParticipantSlot& slot = facility.segment().participant(candidate.slot);
   // For an owner that lives in spite of the proof. Whoever leaves by itself looks no more.
   if (entry != nullptr) {
     facility.mark_settled(candidate.slot);
-    slot.attention.store(layout::kSettledByOthers, std::memory_order_relaxed);
+    facility.segment().participant(candidate.slot).attention.store(layout::kSettledByOthers, std::memory_order_relaxed);
   }
-  slot.registration.store(
-      SlotRegistration::make(candidate.registration.incarnation(), layout::SlotRole::none, SlotState::free).word,
-      std::memory_order_release);
   return true;
 }
 
-void settle_dead(Facility& facility, const Candidate& candidate, RecoveryReport& report) {
+// The end of the settling. Those who wait are woken before: should this process be killed, the slots are what leads the next
+// one here. And behind it, for whoever waits for a slot. All with the lock: without participants, the facility may be
+// removed behind it.
+void free_slots(Facility& facility, std::span<const Candidate> settled) {
+  facility.wake_all();
+  for (const Candidate& candidate : settled) {
+    facility.segment()
+        .participant(candidate.slot)
+        .registration.store(
+            SlotRegistration::make(candidate.registration.incarnation(), layout::SlotRole::none, SlotState::free).word,
+            std::memory_order_release);
+  }
+  SAPBUF_KILL_POINT(recover_freed);
+  facility.wake_all();
+}
+
+// False: it must be tried again later.
+bool settle_dead(Facility& facility, const Candidate& candidate, RecoveryReport& report) {
   DeadParticipant dead = describe(facility, candidate);
   layout::JournalEntry* const entry =
       candidate.died() ? &open_entry(facility, candidate.slot, candidate.registration, candidate.proof) : nullptr;
@@ -179,17 +192,26 @@ void settle_dead(Facility& facility, const Candidate& candidate, RecoveryReport&
   SAPBUF_KILL_POINT(recover_noted);
   RepairTally tally;
   std::uint32_t released = 0;
-  if (!settle(facility, candidate, dead.held_generations, tally, entry, released)) {
-    report.pending = true;
-    return;
-  }
-  if (!candidate.died()) return;
+  if (!settle(facility, candidate, dead.held_generations, tally, entry, released)) return false;
+  if (!candidate.died()) return true;
   facility.head().recoveries.fetch_add(1, std::memory_order_relaxed);
   facility.head().released.fetch_add(released, std::memory_order_relaxed);
   dead.repairs = tally.repairs;
   dead.repaired_bytes = tally.bytes;
   report.released += released;
   report.dead.push_back(std::move(dead));
+  return true;
+}
+
+// The same; false also where this process has no memory or addresses for it, and somebody else may.
+bool try_to_settle(Facility& facility, const Candidate& candidate, RecoveryReport& report) {
+  try {
+    return settle_dead(facility, candidate, report);
+  } catch (const Error& error) {
+    if (error.errc() != Errc::resource_exhausted) throw;
+  } catch (const std::bad_alloc&) {
+  }
+  return false;
 }
 
 // Settles all who need it in one facility.
@@ -202,10 +224,14 @@ void recover_facility(Facility& facility, RecoveryReport& report) {
   }
   SAPBUF_KILL_POINT(recover_locked);
   // Once more under the lock: what was found before may have been settled meanwhile.
-  for (const Candidate& candidate : find_candidates(facility.segment(), report.pending)) {
-    if (candidate.facility == facility.id() && candidate.had_anything()) settle_dead(facility, candidate, report);
-  }
-  facility.wake_all();  // with the lock: without participants, the facility may be removed behind it
+  std::vector<Candidate> candidates = find_candidates(facility.segment(), report.pending);
+  std::erase_if(candidates, [&](const Candidate& candidate) {
+    if (candidate.facility != facility.id() || !candidate.had_anything()) return true;
+    const bool settled = try_to_settle(facility, candidate, report);
+    report.pending = report.pending || !settled;
+    return !settled;
+  });
+  free_slots(facility, candidates);
 }
 
 // Those who died before they had anything.
@@ -316,8 +342,9 @@ void settle_own(Facility& facility, std::uint32_t slot, SlotRegistration leaving
     if (!lock || registration.load(std::memory_order_acquire) != leaving.word) return;
     RepairTally tally;
     std::uint32_t released = 0;
-    settle(facility, {slot, leaving, Proof::left, facility.id()}, {}, tally, nullptr, released);
-    facility.wake_all();  // with the lock, as above
+    const Candidate own{slot, leaving, Proof::left, facility.id()};
+    const bool settled = settle(facility, own, {}, tally, nullptr, released);
+    free_slots(facility, {&own, settled ? 1u : 0u});
   } catch (const std::exception&) {
     // As above: the slot says `leaving`.
   }

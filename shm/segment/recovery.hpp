@@ -7,7 +7,9 @@
 //   3. it adds up what it did, and lets go    once: the record names whom it added last
 //      of what it kept
 //   4. finish the entry
-//   5. mark the slot; free it                 from here on somebody else may attach
+//   5. mark the slot
+//   6. wake who waits; free the slots of all  from here on somebody else may attach
+//      that were settled; wake once more
 #pragma once
 
 #include <chrono>

@@ -51,6 +51,35 @@ BOOST_AUTO_TEST_CASE(what_a_dead_consumer_had_makes_it_readable) {
   BOOST_TEST(consumer.take().deliveries() == 2U);
 }
 
+// Also if whoever took it back got no further than to free the dead one's slot, which leads nobody here any more.
+BOOST_AUTO_TEST_CASE(what_somebody_took_back_and_died_makes_it_readable) {
+  QueueFixture fixture;
+  push_numbers(fixture.queue, 7, 1);
+  Child victim{[&](Link& link) {
+    Consumer consumer{fixture.open_again()};
+    const TakenBlock block = consumer.take();
+    link.say(number_in(block.bytes()));
+    link.hear();
+  }};
+  BOOST_TEST(victim.hear() == 7U);
+  Consumer consumer{fixture.queue};
+  const int descriptor = consumer.event_fd();
+  BOOST_TEST(!is_readable(descriptor));
+  Child recoverer{[&](Link& link) {
+    const Segment own = Segment::open(fixture.name);
+    link.say(1);
+    link.hear();
+    kill_point::arm(KillPoint::recover_freed, kill_self);
+    while (recover(own).dead.empty()) {
+    }
+  }};
+  BOOST_TEST(recoverer.hear() == 1U);
+  recoverer.say(1);
+  victim.kill();
+  BOOST_TEST(becomes_readable(descriptor));
+  BOOST_TEST(consumer.take().deliveries() == 2U);
+}
+
 BOOST_AUTO_TEST_CASE(what_was_put_back_for_later_makes_it_readable_when_it_is_due) {
   QueueFixture fixture;
   push_numbers(fixture.queue, 7, 1);

@@ -12,7 +12,7 @@
 // clang-format off
 #define SAPBUF_KILL_POINTS_OF(X)                                                                                      \
   X(abort_filled) X(attach_attached) X(attach_begun) X(attach_filled) X(attach_locked) X(attach_skipping) X(attached_claimed) X(attached_linked)             \
-  X(chunk_changed) X(chunk_changing) X(chunk_freed) X(chunk_joined) X(chunk_joining) X(chunk_parting) X(chunk_seen_free) X(chunk_tailed) X(block_formed) X(chunk_marked) X(chunk_settled)  \
+  X(chunk_changed) X(chunk_awaited) X(chunk_changing) X(chunk_freed) X(chunk_joined) X(chunk_joining) X(chunk_parting) X(chunk_seen_free) X(chunk_tailed) X(block_formed) X(chunk_marked) X(chunk_settled)  \
   X(chunk_split) X(chunk_taken) X(claim_announced) X(claim_busy) X(claim_opened) X(claim_taken) X(close_recorded) X(close_revoked)                  \
   X(commit_counted) X(commit_filled) X(commit_published) X(create_allocated) X(create_filled) X(create_fits)          \
   X(create_header) X(create_made) X(create_named) X(create_ready) X(departed_before_switch) X(descriptor_opened)      \
@@ -23,7 +23,7 @@
   X(hole_filled) X(journal_filled) X(ledger_before_switch) X(idle_announced) X(idle_seen) X(idle_taken) X(pool_acknowledged) X(pool_adopting) X(pool_asked) X(pool_counted)     \
   X(pool_found) X(pool_freed) X(pool_given_back) X(pool_grown) X(pool_handed_over) X(pool_inspecting) X(pool_magazine_changed) X(pool_magazine_planned) X(pool_popping) X(pool_put_back) X(pool_reclaimed) X(pool_refilled)    \
   X(pool_rooted) X(pool_promised) X(pool_run_begun) X(pool_rooted_elsewhere) X(pool_rooted_twice) X(pool_shared) X(pool_taken) X(pool_told) X(pool_unrooted) X(pool_waiting) X(reclaim_announced) X(reclaim_cleaned)                    \
-  X(reclaim_cleaning) X(reclaim_stepped) X(reclaim_unrooted) X(reclaim_zeroed) X(recover_departed) X(recover_finished)                    \
+  X(reclaim_cleaning) X(reclaim_stepped) X(reclaim_unrooted) X(reclaim_zeroed) X(recover_departed) X(recover_finished) X(recover_freed)                    \
   X(recover_locked) X(recover_noted) X(recover_repaired) X(repair_counted) X(repair_done) X(repair_filled)            \
   X(repair_grace) X(repair_hole) X(scan_asked) X(scan_dying) X(scan_fenced) X(scan_freed) X(scan_looked) X(serve_found) X(serve_given) X(serve_handed) X(unkept_dying) X(unkept_fenced) X(unkept_taken) X(writer_closed) X(writer_filled)                                                    \
   X(map_alive) X(map_announced) X(map_changed) X(map_claimed) X(map_committed) X(map_counted) X(map_emptied) X(map_entry_freed) X(map_flipped) X(map_gone) X(map_grown) X(map_guarded) X(map_handed_over) \
