@@ -69,6 +69,8 @@ void MapWriterState::count_change(layout::Word& figure) noexcept {
 Status MapWriterState::end_update(MapDraft& fresh) noexcept {
   const Claimed& had = *claimed_;
   Status status = why_not();
+  // Another writer's stands in a buffer of another pool, maybe.
+  if (status == Status::ok && fresh && fresh.writer_ != this) status = Status::closed;
   if (status == Status::ok) status = point_to(fresh, had.entry, had.life, had.version + 1);
   if (status == Status::ok) {
     count_change(slot_->flipped);

@@ -98,6 +98,22 @@ BOOST_AUTO_TEST_CASE(insert_erase_and_flip_if_say_what_was_there) {
   BOOST_TEST(entry.read().version() > version + 1);  // it never goes back
 }
 
+// Its buffer is of another pool, and may be smaller than a value of this map's.
+BOOST_AUTO_TEST_CASE(update_takes_no_draft_of_another_map) {
+  const MapFixture fixture;
+  const Map others = Map::create(fixture.segment, "others", {.keys = 4, .value_bytes = 16});
+  MapWriter writer{fixture.map};
+  MapWriter other{others};
+  MapReader reader{fixture.map};
+  BOOST_TEST((writer.put("k", "own") == Status::ok));
+  MapDraft foreign = other.prepare("k", 8);
+  BOOST_TEST((writer.update("k", [&](auto, MapDraft& fresh) { fresh = std::move(foreign); }) == Status::closed));
+  BOOST_TEST(reader.read("k").text() == "own");
+  BOOST_TEST((writer.put("k", "again") == Status::ok));
+  BOOST_TEST(broken_map_invariant(fixture.map) == "");
+  BOOST_TEST(broken_map_invariant(others) == "");
+}
+
 BOOST_AUTO_TEST_CASE(update_sees_the_old_value) {
   const MapFixture fixture;
   MapWriter writer{fixture.map};
