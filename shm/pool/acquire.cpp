@@ -157,7 +157,17 @@ Status PoolUserState::prepare_to_acquire(std::uint32_t how_many) noexcept {
   count_elsewhere();
   look_up();
   looked_among_ = core_->count();
-  return held() + how_many > budget_ ? Status::over_budget : Status::ok;
+  if (held() + how_many <= budget_) return Status::ok;
+  take_back_request();
+  return Status::over_budget;
+}
+
+// What it was to be given it cannot have: that is for others.
+void PoolUserState::take_back_request() noexcept {
+  if (slot->request.load(relaxed) == 0) return;
+  empty_magazines();
+  Buffer given;
+  static_cast<void>(withdraw(given));
 }
 
 Buffer PoolUserState::acquire() noexcept {

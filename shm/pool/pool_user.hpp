@@ -142,6 +142,7 @@ struct PoolUserState final : PoolUserHot, ForkHook {
   bool accept_given(std::uint32_t buffer, Buffer& taken) noexcept;
   // Looks up; Status::ok if it may have so many more.
   Status prepare_to_acquire(std::uint32_t how_many) noexcept;
+  void take_back_request() noexcept;
   void count_acquired(std::uint32_t how_many) noexcept;
   // Gives back the topmost ones of a magazine.
   void give_back(std::uint32_t number, std::uint32_t how_many) noexcept;

@@ -1,7 +1,10 @@
 #include "pool/unbacked.hpp"
 
+#include <ctime>
+
 #include <sapbuf/detail/kill_point.hpp>
 
+#include "platform/clock.hpp"
 #include "pool/chunks.hpp"
 
 namespace SAPBUF_DETAIL {
@@ -55,6 +58,16 @@ class Change {
 };
 
 constexpr std::uint32_t kNone = ~std::uint32_t{0};
+constexpr std::uint64_t kPatienceNs = 20'000'000;  // with others who have chunks in hand, one of whom may be stopped
+
+// Whether somebody has a chunk in hand that nobody uses: it may be free in a moment.
+bool is_one_in_hand(const PoolCore& core) noexcept {
+  const std::uint32_t chunks = count_chunks(core);
+  for (std::uint32_t chunk = 0; chunk < chunks; ++chunk) {
+    if (ChunkWord{core.chunk(chunk).load(std::memory_order_acquire)}.state() == ChunkState::changing) return true;
+  }
+  return false;
+}
 
 // The first of so many adjacent chunks that are free, or will be once they have memory; one of them has none. Or kNone.
 std::uint32_t find_to_allocate(const PoolCore& core, std::uint32_t wanted) noexcept {
@@ -89,20 +102,36 @@ std::uint64_t give_back_free_chunks(PoolCore& core, std::uint32_t owner) {
   return given;
 }
 
+namespace {
+
+// False: somebody else was faster. Throws Error (no_space).
+bool allocate_chunk(PoolCore& core, std::uint32_t chunk, std::uint32_t owner) {
+  Change change{core, chunk, ChunkState::unbacked, owner};
+  if (!change.begun()) return false;
+  const Pages pages = pages_of(core, chunk);
+  core.segment().allocate(pages.offset, pages.bytes);
+  change.end_as(ChunkState::free);
+  return true;
+}
+
+}  // namespace
+
 bool allocate_chunks(PoolCore& core, std::uint32_t count, std::uint32_t owner) {
   const auto wanted = static_cast<std::uint32_t>(layout::chunks_of(count));
-  const std::uint32_t first = find_to_allocate(core, wanted);
-  if (first == kNone) return false;
-  bool allocated = false;
-  for (std::uint32_t chunk = first; chunk < first + wanted; ++chunk) {
-    Change change{core, chunk, ChunkState::unbacked, owner};
-    if (!change.begun()) continue;
-    const Pages pages = pages_of(core, chunk);
-    core.segment().allocate(pages.offset, pages.bytes);
-    change.end_as(ChunkState::free);
-    allocated = true;
+  const std::uint64_t deadline_ns = platform::monotonic_ns() + kPatienceNs;
+  for (bool others_do = false;; others_do = true) {
+    const std::uint32_t first = find_to_allocate(core, wanted);
+    bool allocated = false;
+    for (std::uint32_t chunk = first; first != kNone && chunk < first + wanted; ++chunk) {
+      if (allocate_chunk(core, chunk, owner)) allocated = true;
+    }
+    if (allocated) return true;
+    if (first == kNone && !is_one_in_hand(core)) return others_do;
+    if (platform::monotonic_ns() >= deadline_ns) return false;
+    SAPBUF_KILL_POINT(chunk_awaited);
+    const timespec nap{0, 50'000};
+    ::nanosleep(&nap, nullptr);
   }
-  return allocated;
 }
 
 }  // namespace SAPBUF_DETAIL

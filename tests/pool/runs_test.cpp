@@ -482,6 +482,26 @@ BOOST_DATA_TEST_CASE(one_who_is_stopped_keeps_one_chunk_at_the_most,
   BOOST_TEST(static_cast<bool>(user.acquire_run(256)));
 }
 
+// It has memory in a moment, and is free.
+BOOST_DATA_TEST_CASE(a_chunk_that_another_one_is_allocating_is_waited_for, data::make({false, true}), as_run) {
+  const PoolFixture fixture{{.buffer_bytes = 64, .count = 64}};
+  BOOST_TEST(fixture.pool.trim() == 4096U);
+  Child allocating{[&](Link&) {
+    PoolUser own{fixture.open_again()};
+    kill_point::arm(KillPoint::chunk_changing, stop_self);
+    own.acquire().release();
+  }};
+  BOOST_TEST_REQUIRE(allocating.wait_until_stopped());
+  PoolUser user{fixture.pool};
+  kill_point::arm(KillPoint::chunk_awaited, [&] {
+    allocating.resume();
+    BOOST_TEST(allocating.wait() == 0);
+  });
+  const bool got_some = as_run ? static_cast<bool>(user.acquire_run(64)) : static_cast<bool>(user.acquire());
+  BOOST_TEST(got_some);
+  kill_point::disarm();
+}
+
 // The words that it keeps come first: behind the split, others take what says free.
 BOOST_AUTO_TEST_CASE(a_chunk_is_split_behind_the_words_that_are_kept) {
   const PoolFixture fixture{{.buffer_bytes = 64, .count = 64}};
