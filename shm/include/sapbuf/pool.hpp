@@ -218,11 +218,11 @@ class [[nodiscard]] Buffer {
     if (user_ == nullptr) return;
     detail::PoolUserHot& user = *user_;
     layout::PoolSlot& slot = *user.slot;
-    const std::uint64_t acknowledged = user.acknowledged;
-    if (root_ == detail::kNoRoot && user.thread.load(std::memory_order_relaxed) == detail::this_thread_mark() &&
-        slot.attention.load(std::memory_order_relaxed) == acknowledged) [[likely]] {
+    if (root_ == detail::kNoRoot && user.thread.load(std::memory_order_relaxed) == detail::this_thread_mark())
+        [[likely]] {
+      const std::uint64_t acknowledged = user.acknowledged;
       const layout::MagazineState state{slot.state.load(std::memory_order_relaxed)};
-      if (state.depth() < user.capacity) [[likely]] {
+      if (slot.attention.load(std::memory_order_relaxed) == acknowledged && state.depth() < user.capacity) [[likely]] {
         // pool-free: release, so that who takes it from the magazine has the last use of it behind him; also one who has
         // an older depth.
         slot.magazine[state.depth()].store(index_, std::memory_order_release);
