@@ -134,4 +134,54 @@ test_map_rm_that_waits_for_another_editor() {
   equal "$("$sapbuf" map get "$stream/config" key)" value 'the value'
 }
 
+has_been_read() { ! read -r -t 0 -u "$input"; }
+
+# interrupted_at_the_end_of INPUT CODE COMMAND...: by both signals. On the shell's processor, and of the lowest
+# priority, it does not run before its input has ended, too: as in a pipeline whose processes all get the signal.
+interrupted_at_the_end_of() {
+  local signal
+  chrt --idle 0 true 2>/dev/null || skip 'needs leave to lower a priority'
+  local processor
+  processor=$(taskset --cpu-list --pid "$BASHPID" | sed 's/.*: //; s/[,-].*//')
+  taskset --cpu-list --pid "$processor" "$BASHPID" >"$directory/out"
+  mkfifo "$directory/input"
+  for signal in INT TERM; do
+    exec {input}<>"$directory/input"
+    printf '%s' "$1" >&"$input"
+    chrt --idle 0 "${@:3}" <"$directory/input" 2>"$directory/tool.err" {input}>&- &
+    process[tool]=$!
+    eventually has_been_read
+    signal "$signal" tool
+    exec {input}>&-
+    ends tool "$2"
+  done
+}
+
+test_map_put_whose_input_ends_with_the_signal() {
+  expect "$done" "$sapbuf" create "$stream" --no-stream
+  expect "$done" "$sapbuf" map create "$stream/config"
+  interrupted_at_the_end_of half "$failure" "$sapbuf" map put "$stream/config" key
+  expect "$failure" "$sapbuf" map get "$stream/config" key
+}
+
+test_map_import_whose_input_ends_with_the_signal() {
+  expect "$done" "$sapbuf" create "$stream" --no-stream
+  expect "$done" "$sapbuf" map create "$stream/config"
+  interrupted_at_the_end_of '{"key":"key","value":"value"}' "$failure" "$sapbuf" map import "$stream/config"
+  expect "$failure" "$sapbuf" map get "$stream/config" key
+}
+
+test_queue_push_whose_input_ends_with_the_signal() {
+  expect "$done" "$sapbuf" create "$stream" --no-stream
+  expect "$done" "$sapbuf" queue create "$stream/jobs"
+  interrupted_at_the_end_of $'line\nhalf' "$done" "$sapbuf" queue push "$stream/jobs"
+  equal "$("$sapbuf" queue pop "$stream/jobs" --idle-exit 0 2>/dev/null | tr '\n' ' ')" 'line line ' 'what went in'
+}
+
+test_pub_whose_input_ends_with_the_signal() {
+  expect "$done" "$sapbuf" create "$stream"
+  interrupted_at_the_end_of $'line\nhalf' "$done" "$sapbuf" pub "$stream"
+  equal "$("$sapbuf" sub "$stream" --from oldest --idle-exit 0 2>/dev/null | tr '\n' ' ')" 'line line ' 'what was published'
+}
+
 run_cases

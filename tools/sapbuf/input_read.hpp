@@ -9,8 +9,8 @@ struct InputRead {
   enum class Outcome {
     some,     // `bytes` were read, one at the least
     nothing,  // none yet: look whether a signal asked to stop, and read again
-    end,
-    failed,  // errno says why
+    end,      // not once a signal asked to stop: it may have ended whoever wrote, in the middle of something
+    failed,   // errno says why
   };
   Outcome outcome;
   std::size_t bytes = 0;
