@@ -240,6 +240,14 @@ test_ends_when_nobody_is_left_in_a_removed_stream() {
   exec {input}>&-
 }
 
+test_a_message_that_is_too_large_is_told_once_where_the_input_ends_in_it() {
+  expect "$done" "$sapbuf" create "$stream"
+  printf '\377\377\377\377\0\0abc' >"$directory/in"
+  expect "$failure" "$sapbuf" pub "$stream" --length-prefix "$directory/in"
+  said 'in:1: the message is too large'
+  if grep --quiet 'in:2' "$directory/err"; then die 'there is no second message'; fi
+}
+
 test_wrong_arguments() {
   expect "$done" "$sapbuf" create "$stream"
   expect "$usage" "$sapbuf" pub

@@ -42,7 +42,7 @@ PrefixedSource::Next PrefixedSource::next(std::string_view& payload, std::uint16
 // The rest of a message that is too large goes by without being kept: memory stays bounded whatever comes in.
 PrefixedSource::Next PrefixedSource::leave_out() {
   while (left_out_ != 0) {
-    if (const Next found = need(1); found != Next::message) return found == Next::end ? Next::cut_off : found;
+    if (const Next found = need(1); found != Next::message) return found;
     const std::size_t passed = std::min(left_out_, at_hand());
     begin_ += passed;
     left_out_ -= passed;

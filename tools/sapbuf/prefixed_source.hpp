@@ -15,10 +15,10 @@ class PrefixedSource {
   enum class Next {
     message,    // `payload` is valid until the next call
     too_large,  // one of more than `largest` bytes is left out
-    end,
-    cut_off,  // the input ends within a message
-    stopped,  // a signal asked to stop
-    failed,   // errno says why
+    end,        // also within a message that is left out
+    cut_off,    // the input ends within a message
+    stopped,    // a signal asked to stop
+    failed,     // errno says why
   };
 
   explicit PrefixedSource(std::size_t largest);
