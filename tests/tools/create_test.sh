@@ -255,4 +255,16 @@ test_unknown_commands_are_usage_errors() {
   expect "$done" "$sapbuf" --version
 }
 
+test_help_and_version_that_cannot_be_written_are_failures() {
+  local words
+  for words in --version --help 'sub --help' 'help sub' '--reference man'; do
+    # shellcheck disable=SC2086  # its words
+    expect "$failure" bash -c 'exec "$@" >/dev/full' - "$sapbuf" $words
+    said 'cannot write to standard output'
+    # shellcheck disable=SC2086
+    expect "$failure" bash -c 'exec "$@" >&-' - "$sapbuf" $words
+    said 'cannot write to standard output'
+  done
+}
+
 run_cases

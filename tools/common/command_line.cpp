@@ -6,12 +6,14 @@
 #include <algorithm>
 #include <cctype>
 #include <charconv>
+#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "common/closest_word.hpp"
 #include "common/exit_code.hpp"
+#include "common/output.hpp"
 #include "common/reference.hpp"
 
 namespace sapbuf::tools {
@@ -113,7 +115,10 @@ std::optional<int> parse_command_line(CLI::App& app, int argc, char** argv) {
     const bool misses_command = reached.app->get_require_subcommand_min() != 0 &&
                                 (is_helped || dynamic_cast<const CLI::RequiredError*>(&error) != nullptr);
     if (is_answered && !(misses_command && !remaining.empty() && !first_unknown(remaining).starts_with('-'))) {
-      return app.exit(error);
+      std::ostringstream answer;
+      app.exit(error, answer);
+      print(answer.str());
+      return kDone;
     }
     if (misses_command && remaining.empty()) {
       fmt::print(stderr, "{}", reached.app->help(reached.prefix));

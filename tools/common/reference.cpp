@@ -2,9 +2,10 @@
 
 #include <fmt/format.h>
 
-#include <cstdio>
 #include <sapbuf/version.hpp>
 #include <string_view>
+
+#include "common/output.hpp"
 
 namespace sapbuf::tools {
 
@@ -25,7 +26,8 @@ std::optional<int> print_reference(const CLI::App& app, int argc, char** argv) {
   } else {
     return std::nullopt;
   }
-  return std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0 ? 0 : 1;
+  print(text);
+  return 0;
 }
 
 }  // namespace sapbuf::tools
