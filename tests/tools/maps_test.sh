@@ -116,7 +116,9 @@ test_put_and_rm_say_why_not() {
   if put a 123456789; then die 'too large a value'; fi
   said 'larger than the 8 B'
   if put 123456789 1; then die 'too large a key'; fi
-  said 'larger than'
+  said "a key of $(config) has 1 to 8 bytes, not 9"
+  if put '' 1; then die 'no key'; fi
+  said "a key of $(config) has 1 to 8 bytes, not 0"
   if put a 2 --if-version 7; then die 'another version'; fi
   said 'has another version'
   if put a 2 --if-version 0; then die 'it was there'; fi
@@ -213,7 +215,8 @@ test_import_says_which_line_is_wrong() {
   import_fails '{"key":"k"}' 'line 2: it has neither "value" nor "value_hex"'
   import_fails '{"key":7,"value":"1"}' 'line 2: "key" is no string'
   import_fails '{"key":"k","value_hex":"0"}' 'line 2: "value_hex" is not hexadecimal'
-  import_fails '{"key":"k","value":"123456789"}' 'line 2: key or value is larger'
+  import_fails '{"key":"k","value":"123456789"}' 'line 2: the value is larger'
+  import_fails '{"key":"","value":"1"}' 'line 2: a key of .* has 1 to 255 bytes, not 0'
   expect "$no_segment" "$sapbuf" map import "$stream.none/config"
   expect "$no_segment" "$sapbuf" map export "$stream.none/config"
 }

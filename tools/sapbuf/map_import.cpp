@@ -75,7 +75,9 @@ bool import_lines(const Map& map, const FacilityName& name, const MapImportOptio
     }
     if (line.empty()) continue;
     try {
-      if (!put(writer, name, parse_record(line), options.if_absent, imported)) return false;
+      const MapRecord record = parse_record(line);
+      check_key(name, map, record.key);
+      if (!put(writer, name, record, options.if_absent, imported)) return false;
     } catch (const std::invalid_argument& error) {
       throw Failure(kFailure, fmt::format("line {}: {}", number, error.what()));
     } catch (const Failure& failure) {

@@ -55,6 +55,7 @@ Status put(MapWriter& writer, const std::string& value, const MapPutOptions& opt
 int put(const MapPutOptions& options) {
   const FacilityName name = parse_map_name(options.name);
   const Map map = Map::open(Segment::open(name.segment), name.name);
+  check_key(name, map, options.key);
   const std::optional<std::string> value = read_value(map.max_value_bytes());
   if (!value) return kFailure;
   MapWriter writer{map, {.timeout = options.timeout, .stop = &detail::stop_flag}};

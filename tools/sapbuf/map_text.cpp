@@ -18,7 +18,7 @@ Failure no_value(const FacilityName& map, std::string_view key, Status status) {
                                            "(--max-keys)",
                                            map.text()));
     case Status::too_large:
-      return Failure(kFailure, fmt::format("key or value is larger than {} takes", map.text()));
+      return Failure(kFailure, fmt::format("the value is larger than {} takes", map.text()));
     case Status::timeout:
       return Failure(kFailure, fmt::format("'{}' in {} could not be had in time: its writer, or whoever keeps old "
                                            "versions, is stopped ('sapbuf status {}' shows them)",
@@ -26,6 +26,12 @@ Failure no_value(const FacilityName& map, std::string_view key, Status status) {
     default:
       return Failure(exit_code(status), fmt::format("'{}' in {}: {}", shown, map.text(), to_string(status)));
   }
+}
+
+void check_key(const FacilityName& name, const Map& map, std::string_view key) {
+  const std::uint64_t most = map.options().key_bytes;
+  if (!key.empty() && key.size() <= most) return;
+  throw Failure(kFailure, fmt::format("a key of {} has 1 to {} bytes, not {}", name.text(), most, key.size()));
 }
 
 Json value_json(std::string_view key, const MapValue& value) {
