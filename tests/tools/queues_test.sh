@@ -132,6 +132,18 @@ test_a_block_whose_command_fails_is_a_dead_letter_in_the_end() {
   equal "$(pop_all)" '' 'what is left'
 }
 
+# A word of a command line has 32 pages at the most, with the zero behind it; "# ''" has 4 bytes.
+test_a_block_that_is_too_long_for_a_command_is_told_and_put_back() {
+  queue_of --block-bytes 1MiB --slots 2 --blocks 4
+  local most=$((32 * $(getconf PAGESIZE) - 1))
+  head -c $((most - 4)) /dev/zero | tr '\0' x | "$sapbuf" queue push "$(jobs)" 2>/dev/null
+  expect "$done" "$sapbuf" queue pop "$(jobs)" --count 1 --exec '# {}'
+  head -c $((most - 3)) /dev/zero | tr '\0' x | "$sapbuf" queue push "$(jobs)" 2>/dev/null
+  expect "$failure" "$sapbuf" queue pop "$(jobs)" --count 1 --exec '# {}'
+  said 'a block makes a command of .* bytes, and the system takes .* at most: put back'
+  said '0 blocks done, 1 put back'
+}
+
 test_what_a_killed_worker_had_goes_to_another_one() {
   queue_of
   push 1 2 3

@@ -18,6 +18,8 @@ namespace sapbuf::tools {
 
 namespace {
 
+constexpr std::size_t kMostPagesOfWord = 32;  // Linux's MAX_ARG_STRLEN: of a command line's word, with its zero
+
 std::string filled_in(std::string_view command, std::string_view text) {
   const std::string word = quoted_for_shell(text);
   std::string filled;
@@ -30,6 +32,15 @@ std::string filled_in(std::string_view command, std::string_view text) {
     }
   }
   return filled;
+}
+
+// Empty if it can be run.
+std::string why_not_run(std::string_view command, std::string_view text) {
+  if (text.find('\0') != std::string_view::npos) return "a block has a zero byte in it, which no command line can have";
+  const auto most = kMostPagesOfWord * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE)) - 1;
+  if (command.size() <= most) return {};
+  return fmt::format("a block makes a command of {} bytes, and the system takes {} at most",
+                     human_count(command.size()), human_count(most));
 }
 
 // In the child. A command does not outlive the one that has the block: another one is about to get it then.
@@ -78,13 +89,13 @@ Jobs::~Jobs() {
 
 void Jobs::start(TakenBlock&& block) {
   const std::string_view text{reinterpret_cast<const char*>(block.bytes().data()), block.bytes().size()};
-  if (text.find('\0') != std::string_view::npos) {
-    spdlog::error("a block has a zero byte in it, which no command line can have: put back");
+  const std::string command = filled_in(command_, text);
+  if (const std::string why = why_not_run(command, text); !why.empty()) {
+    spdlog::error("{}: put back", why);
     ++failed_;
     block.put_back_after(retry_after_);
     return;
   }
-  const std::string command = filled_in(command_, text);
   const pid_t parent = ::getpid();
   const pid_t child = ::fork();
   if (child == 0) become(command.c_str(), parent, mask_before_);
