@@ -12,22 +12,23 @@ namespace sapbuf::tools {
 
 bool NameWatch::is_gone() {
   next_look_ = Clock::now() + std::chrono::seconds{1};
-  if (stream_.is_current()) return gone_ = false;
+  if (is_current_()) return gone_ = false;
   if (!std::exchange(gone_, true)) {
     spdlog::warn(
         "{} was {}: going on with those that are still attached to it; whoever opens it by its name now is not "
         "reached",
-        title_of(stream_), identify_segment(stream_.segment().name()) ? "removed, and made anew" : "removed");
+        title_of(segment_.name(), name_), identify_segment(segment_.name()) ? "removed, and made anew" : "removed");
   }
   return true;
 }
 
-std::size_t count_participants(const Stream& stream, Role role) {
-  recover(stream.segment());
-  const Snapshot snapshot = inspect(stream.segment(), {.lag = false});
-  return static_cast<std::size_t>(std::count_if(
-      snapshot.participants.begin(), snapshot.participants.end(),
-      [&](const auto& participant) { return participant.facility == stream.name() && participant.role == role; }));
+bool NameWatch::is_gone_without(Role role) {
+  if (!is_gone()) return false;
+  recover(segment_);
+  const Snapshot snapshot = inspect(segment_, {.lag = false});
+  return std::none_of(snapshot.participants.begin(), snapshot.participants.end(), [&](const auto& participant) {
+    return participant.facility == name_ && participant.role == role;
+  });
 }
 
 }  // namespace sapbuf::tools

@@ -166,7 +166,7 @@ class Recorder {
     return slice;
   }
 
-  bool nobody_writes_any_more() { return name_.is_gone() && count_participants(stream_, Role::writer) == 0; }
+  bool nobody_writes_any_more() { return name_.is_gone_without(Role::writer); }
 
   // The disk is full, say. What is in the file by now is kept, and ended as it should be where there is room for that.
   void finish_what_is_written() {

@@ -94,9 +94,9 @@ void RoomWatch::look_at_name() {
 }
 
 void RoomWatch::look_at_name_locked() {
-  if (!name_.is_gone() || nobody_left()) return;
+  if (nobody_left()) return;
   try {
-    if (count_participants(stream_, Role::reader) != 0) return;
+    if (!name_.is_gone_without(Role::reader)) return;
   } catch (const std::exception&) {
     return;  // the writer's own calls say what is the matter
   }

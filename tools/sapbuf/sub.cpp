@@ -229,7 +229,7 @@ class Subscription {
 
   // The stream was removed, and the last writer has left it: once what stands there is read, that was all.
   bool nobody_writes_any_more() {
-    if (!name_.is_gone() || count_participants(stream_, Role::writer) != 0) return false;
+    if (!name_.is_gone_without(Role::writer)) return false;
     end_ = End::gone;
     return true;
   }
