@@ -257,6 +257,39 @@ test_a_map_that_is_truncated_meanwhile_ends_a_watch() {
   ends watchk "$no_segment"
 }
 
+test_a_watch_ends_when_nobody_is_left_in_a_removed_map() {
+  map_of
+  must_put k one
+  for key in '' k; do
+    start "watch$key" "$sapbuf" map watch "$(config)" ${key:+"$key"}
+    eventually grep --quiet one "$directory/watch$key.out"
+    signal STOP "watch$key"
+  done
+  expect "$done" "$sapbuf" rm "$stream" --force
+  map_of
+  for key in '' k; do
+    signal CONT "watch$key"
+    ends "watch$key" "$no_segment"
+    grep --quiet "$(config) was removed, and made anew" "$directory/watch$key.err" || die 'not told why'
+    grep --quiet "$(config) was removed, and nobody is left in it to change it" "$directory/watch$key.err" || die 'not told the end'
+  done
+}
+
+test_a_watch_goes_on_in_a_removed_map_while_somebody_writes() {
+  [[ -n ${SAPBUF_MAP_USER:-} ]] || skip 'needs the program map_user: SAPBUF_MAP_USER'
+  map_of
+  must_put k one
+  start watch "$sapbuf" map watch "$(config)"
+  start owner "$SAPBUF_MAP_USER" "$stream" config k owner
+  eventually grep --quiet one "$directory/watch.out"
+  eventually grep --quiet --no-messages mine "$directory/owner.out"
+  expect "$done" "$sapbuf" rm "$stream" --force
+  eventually grep --quiet "warning: $(config) was removed" "$directory/watch.err"
+  equal "$(has_ended watch || echo runs)" runs watch
+  kill_hard owner
+  ends watch "$no_segment"
+}
+
 test_status_shows_who_reads() {
   map_of
   must_put k one

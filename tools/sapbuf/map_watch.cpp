@@ -16,6 +16,7 @@
 #include "sapbuf/facility_name.hpp"
 #include "sapbuf/map_commands.hpp"
 #include "sapbuf/map_text.hpp"
+#include "sapbuf/name_watch.hpp"
 
 namespace sapbuf::tools {
 
@@ -32,10 +33,15 @@ struct MapWatchOptions {
 
 class Watch {
  public:
-  explicit Watch(const MapWatchOptions& options) : options_(options) {}
+  Watch(const Map& map, const MapWatchOptions& options) : options_(options), name_(map) {}
 
   bool is_over() {
     return stop_requested() || output_.look_if_closed() || (options_.changes != 0 && shown_ >= options_.changes);
+  }
+  // The map was removed, and the last writer has left it: once what stands there is shown, that was all.
+  bool nobody_writes_any_more() {
+    if (!deserted_ && name_.is_due()) deserted_ = name_.is_gone_without(Role::editor);
+    return deserted_;
   }
   void show(std::string_view key, const MapValue& value) {
     if (is_over()) return;
@@ -57,14 +63,18 @@ class Watch {
 
  private:
   const MapWatchOptions& options_;
+  NameWatch name_;
+  bool deserted_ = false;
   Output output_;
   std::uint64_t shown_ = 0;
 };
 
-void watch_key(const MapReader& reader, const std::string& key, Watch& watch) {
+// False: it was not asked to end, but nothing more can come.
+bool watch_key(const MapReader& reader, const std::string& key, Watch& watch) {
   MapEntry entry = reader.entry(key);
   std::uint64_t seen = 0;
   while (!watch.is_over()) {
+    const bool is_last_look = watch.nobody_writes_any_more();
     {
       const MapValue value = entry.read();
       if (!value && value.status() != Status::not_found) {
@@ -75,8 +85,10 @@ void watch_key(const MapReader& reader, const std::string& key, Watch& watch) {
       seen = value.version();
     }
     watch.flush();
+    if (is_last_look) return watch.is_over();
     entry.wait_changed(seen, kStopSlice);
   }
+  return true;
 }
 
 // A wait tells only that nothing came. No key is empty: reading it costs nothing, and says what is wrong.
@@ -85,9 +97,10 @@ void check_readable(const MapReader& reader) {
   if (status != Status::not_found) throw Failure(exit_code(status), std::string{to_string(status)});
 }
 
-void watch_all(const MapReader& reader, Watch& watch) {
+bool watch_all(const MapReader& reader, Watch& watch) {
   std::map<std::string, std::uint64_t> known;
   while (!watch.is_over()) {
+    const bool is_last_look = watch.nobody_writes_any_more();
     const std::uint64_t version = reader.version();
     std::map<std::string, std::uint64_t> there;
     const Status all = reader.for_each([&](std::string_view key, const MapValue& value) {
@@ -101,16 +114,22 @@ void watch_all(const MapReader& reader, Watch& watch) {
     }
     known = std::move(there);
     watch.flush();
-    while (!watch.is_over() && !reader.wait_changed(version, kStopSlice)) check_readable(reader);
+    if (is_last_look) return watch.is_over();
+    while (!watch.is_over() && !watch.nobody_writes_any_more() && !reader.wait_changed(version, kStopSlice)) {
+      check_readable(reader);
+    }
   }
+  return true;
 }
 
 int run(const MapWatchOptions& options) {
   const FacilityName name = parse_map_name(options.name);
-  const MapReader reader{Map::open(Segment::open(name.segment), name.name)};
-  Watch watch{options};
-  options.key ? watch_key(reader, *options.key, watch) : watch_all(reader, watch);
-  return kDone;
+  const Map map = Map::open(Segment::open(name.segment), name.name);
+  const MapReader reader{map};
+  Watch watch{map, options};
+  if (options.key ? watch_key(reader, *options.key, watch) : watch_all(reader, watch)) return kDone;
+  spdlog::error("{} was removed, and nobody is left in it to change it", options.name);
+  return kNoSegment;
 }
 
 }  // namespace
