@@ -189,6 +189,68 @@ test_a_queue_that_is_truncated_meanwhile_ends_a_consumer() {
   ends consumer "$no_segment"
 }
 
+participates() { status_holds "[.facilities[].participants[]? | .name == \"$1\"] | any"; }
+says() { grep --quiet "$2" "$directory/$1.err"; }
+
+# replaced_under NAME...: the queue is another one when they look
+replaced_under() {
+  local name
+  for name in "$@"; do eventually participates "$name"; done
+  for name in "$@"; do signal STOP "$name"; done
+  expect "$done" "$sapbuf" rm "$stream" --force
+  queue_of
+  for name in "$@"; do signal CONT "$name"; done
+}
+
+# ends_as_left_alone NAME WHAT
+ends_as_left_alone() {
+  ends "$1" "$no_segment"
+  says "$1" "$(jobs) was removed, and made anew" || die 'not told why'
+  says "$1" "$(jobs) was removed, and nobody is left in it to $2" || die 'not told the end'
+}
+
+test_pop_ends_when_nobody_is_left_in_a_removed_queue() {
+  queue_of --groups 2
+  start printer "$sapbuf" queue pop "$(jobs)" --name printer
+  start runner "$sapbuf" queue pop "$(jobs)" --name runner --group 1 --exec true
+  replaced_under printer runner
+  ends_as_left_alone printer 'push more'
+  ends_as_left_alone runner 'push more'
+}
+
+test_push_ends_when_nobody_is_left_in_a_removed_queue() {
+  queue_of --slots 2 --blocks 8
+  seq 3 >"$directory/in"
+  # shellcheck disable=SC2016  # the inner shell's arguments
+  start feed bash -c 'exec "$0" queue push "$1" --name feed <"$2"' "$sapbuf" "$(jobs)" "$directory/in"
+  eventually status_holds '.facilities[] | select(.name == "jobs") | any(.participants[]; .waits > 0)'
+  replaced_under feed
+  ends_as_left_alone feed 'take what comes'
+  says feed 'pushed 2 blocks' || die 'it does not say what it pushed'
+}
+
+# A command that fails once: its block, too, is done with before the end.
+test_a_removed_queue_is_worked_on_to_its_end() {
+  queue_of
+  mkfifo "$directory/input"
+  # shellcheck disable=SC2016
+  start feed bash -c 'exec "$0" queue push "$1" --name feed <"$2"' "$sapbuf" "$(jobs)" "$directory/input"
+  start worker "$sapbuf" queue pop "$(jobs)" --name worker --retry-after 2000 \
+    --exec "mkdir '$directory/tried.'{} && exit 1; echo {} >>'$directory/seen'"
+  exec {input}>"$directory/input"  # behind the worker, which would keep it open
+  eventually participates feed
+  eventually participates worker
+  expect "$done" "$sapbuf" rm "$stream" --force
+  eventually says worker "$(jobs) was removed"
+  echo one >&"$input"
+  eventually says worker "'one' failed"
+  equal "$(has_ended worker || echo runs)" runs worker
+  exec {input}>&-
+  ends feed "$done"
+  ends worker "$no_segment"
+  equal "$(cat "$directory/seen")" one 'what was done'
+}
+
 test_a_key_needs_a_queue_that_knows_keys() {
   queue_of
   if "$sapbuf" queue push "$(jobs)" --key 7 <<<one 2>"$directory/err"; then die 'a key without a meaning'; fi

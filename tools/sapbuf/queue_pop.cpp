@@ -9,10 +9,12 @@
 
 #include "common/command_line.hpp"
 #include "common/exit_code.hpp"
+#include "common/facility_view.hpp"
 #include "common/human.hpp"
 #include "common/output.hpp"
 #include "common/stop.hpp"
 #include "sapbuf/facility_name.hpp"
+#include "sapbuf/name_watch.hpp"
 #include "sapbuf/queue_commands.hpp"
 #include "sapbuf/queue_jobs.hpp"
 
@@ -54,20 +56,51 @@ class Idleness {
   Clock::time_point since_ = Clock::now();
 };
 
-void check(const QueuePopOptions& options, Status status) {
-  if (status == Status::ok || status == Status::timeout || status == Status::stopped || status == Status::not_found)
-    return;
-  throw Failure(exit_code(status), fmt::format("{}: {}", options.name, to_string(status)));
-}
+// Where the blocks come from.
+class Source {
+ public:
+  Source(const Queue& queue, const QueuePopOptions& options)
+      : options_(options), queue_(queue), name_(queue), consumer_(queue, options.consumer) {}
+
+  TakenBlocks take_for(std::size_t up_to, milliseconds longest) {
+    TakenBlocks taken = consumer_.take_for(up_to, longest);
+    check(taken.status());
+    if (name_.is_due()) is_dry_ = name_.is_gone_without(Role::producer) && is_empty();
+    return taken;
+  }
+  // The queue was removed, the last producer has left it, and all is done with that was there: behind take_for().
+  bool is_dry() const noexcept { return is_dry_; }
+  void give_sign_of_life() { static_cast<void>(consumer_.wait_for(milliseconds{0})); }
+
+ private:
+  void check(Status status) const {
+    if (status == Status::ok || status == Status::timeout || status == Status::stopped || status == Status::not_found)
+      return;
+    throw Failure(exit_code(status), fmt::format("{}: {}", options_.name, to_string(status)));
+  }
+  // Also of blocks that somebody has, who may put them back.
+  bool is_empty() const {
+    const Snapshot snapshot = inspect(queue_.segment(), {.lag = false});
+    const FacilitySnapshot* const found = find_queue(snapshot, queue_.name());
+    if (found == nullptr || options_.consumer.group >= found->queue->groups.size()) return true;
+    const QueueGroupSnapshot& group = found->queue->groups[options_.consumer.group];
+    return group.queued == 0 && group.returned == 0 && group.held == 0;
+  }
+
+  const QueuePopOptions& options_;
+  const Queue queue_;
+  NameWatch name_;
+  Consumer consumer_;
+  bool is_dry_ = false;
+};
 
 // A block is done with once it was written.
-void print_all(const QueuePopOptions& options, Consumer& consumer) {
+void print_all(const QueuePopOptions& options, Source& source) {
   Output output;
   Idleness idleness{options.idle_exit};
   std::uint64_t left = options.count;
-  while (left != 0 && !stop_requested() && !output.look_if_closed()) {
-    TakenBlocks taken = consumer.take_for(std::min<std::uint64_t>(left, kBatch), idleness.slice(kStopSlice));
-    check(options, taken.status());
+  while (left != 0 && !source.is_dry() && !stop_requested() && !output.look_if_closed()) {
+    TakenBlocks taken = source.take_for(std::min<std::uint64_t>(left, kBatch), idleness.slice(kStopSlice));
     for (const TakenBlock& block : taken) output.line(block.bytes());
     output.flush();
     if (output.closed()) break;
@@ -82,21 +115,20 @@ void print_all(const QueuePopOptions& options, Consumer& consumer) {
 }
 
 // Until one of the commands has ended, or a signal came, or it is time for a sign of life. Returns how many have.
-std::size_t look_after(Jobs& jobs, Consumer& consumer) {
+std::size_t look_after(Jobs& jobs, Source& source) {
   const std::size_t settled = jobs.settle(kBeat);
-  static_cast<void>(consumer.wait_for(milliseconds{0}));  // the sign
+  source.give_sign_of_life();
   return settled;
 }
 
-void run_all(const QueuePopOptions& options, Consumer& consumer, Jobs& jobs) {
+void run_all(const QueuePopOptions& options, Source& source, Jobs& jobs) {
   Idleness idleness{options.idle_exit};
   std::uint64_t left = options.count;
-  while (left != 0 && !stop_requested()) {
-    if ((jobs.is_full() ? look_after(jobs, consumer) : jobs.settle(milliseconds{0})) != 0) idleness.something_came();
+  while (left != 0 && !source.is_dry() && !stop_requested()) {
+    if ((jobs.is_full() ? look_after(jobs, source) : jobs.settle(milliseconds{0})) != 0) idleness.something_came();
     if (jobs.is_full()) continue;
     const milliseconds slice = jobs.is_idle() ? idleness.slice(kStopSlice) : kLookAfterJobs;
-    TakenBlocks taken = consumer.take_for(1, slice);
-    check(options, taken.status());
+    TakenBlocks taken = source.take_for(1, slice);
     if (taken) {
       idleness.something_came();
       --left;
@@ -105,20 +137,27 @@ void run_all(const QueuePopOptions& options, Consumer& consumer, Jobs& jobs) {
       break;
     }
   }
-  while (!jobs.is_idle()) look_after(jobs, consumer);
+  while (!jobs.is_idle()) look_after(jobs, source);
+}
+
+ExitCode pop_all(const QueuePopOptions& options, Source& source) {
+  if (!options.command) {
+    print_all(options, source);
+    return kDone;
+  }
+  Jobs jobs{*options.command, options.jobs, options.retry_after};
+  run_all(options, source, jobs);
+  spdlog::info("{} done, {} put back", counted(jobs.succeeded(), "block"), human_count(jobs.failed()));
+  return jobs.failed() == 0 ? kDone : kFailure;
 }
 
 int pop(const QueuePopOptions& options) {
   const FacilityName name = parse_queue_name(options.name);
-  Consumer consumer{Queue::open(Segment::open(name.segment), name.name), options.consumer};
-  if (!options.command) {
-    print_all(options, consumer);
-    return kDone;
-  }
-  Jobs jobs{*options.command, options.jobs, options.retry_after};
-  run_all(options, consumer, jobs);
-  spdlog::info("{} done, {} put back", counted(jobs.succeeded(), "block"), human_count(jobs.failed()));
-  return jobs.failed() == 0 ? kDone : kFailure;
+  Source source{Queue::open(Segment::open(name.segment), name.name), options};
+  const ExitCode code = pop_all(options, source);
+  if (!source.is_dry()) return code;
+  spdlog::error("{} was removed, and nobody is left in it to push more", options.name);
+  return kNoSegment;
 }
 
 }  // namespace

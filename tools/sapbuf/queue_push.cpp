@@ -16,19 +16,41 @@
 #include "common/stop.hpp"
 #include "sapbuf/facility_name.hpp"
 #include "sapbuf/line_source.hpp"
+#include "sapbuf/name_watch.hpp"
 #include "sapbuf/queue_commands.hpp"
 
 namespace sapbuf::tools {
 
 namespace {
 
+using std::chrono::milliseconds;
+
+constexpr milliseconds kLookAtName{1000};  // while there is no room
+
 struct QueuePushOptions {
   std::string name;
   std::uint64_t type = 0;
   std::optional<std::uint64_t> key;
   std::uint64_t key_field = 0;  // from 1; 0: none
-  ProducerOptions producer;
-  std::chrono::milliseconds timeout = kForever;
+  ProducerOptions producer{.timeout = kLookAtName};
+  milliseconds timeout = kForever;
+};
+
+// How long a line may wait for room, in slices.
+class Patience {
+ public:
+  explicit Patience(milliseconds longest) : longest_(longest) {}
+  milliseconds slice() const {
+    const auto waited = std::chrono::duration_cast<milliseconds>(Clock::now() - since_);
+    return std::clamp(longest_ - waited, milliseconds{0}, kLookAtName);
+  }
+  bool is_over() const { return slice() == milliseconds{0}; }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  const milliseconds longest_;
+  const Clock::time_point since_ = Clock::now();
 };
 
 // What stands between the blanks before the `number`th field and those behind it; nothing where there is none.
@@ -61,11 +83,16 @@ std::optional<std::uint64_t> key_of(std::string_view line, const QueuePushOption
 class Pusher {
  public:
   Pusher(const Queue& queue, const QueuePushOptions& options)
-      : options_(options), drops_(queue.options().on_full == OnFull::drop), producer_(queue, options.producer) {}
+      : options_(options),
+        drops_(queue.options().on_full == OnFull::drop),
+        name_(queue),
+        producer_(queue, options.producer) {}
 
-  // False: a signal came while there was no room.
+  // False: a signal came while there was no room, or nobody takes any more.
   bool push(std::string_view line) {
-    ReservedBlocks block = drops_ ? producer_.reserve(1) : producer_.reserve_for(1, options_.timeout);
+    if (nobody_takes_any_more()) return false;
+    const Patience patience{options_.timeout};
+    ReservedBlocks block = reserve(patience);
     if (!block && drops_ && (block.status() == Status::full || block.status() == Status::exhausted)) {
       ++dropped_;
       return true;
@@ -75,7 +102,7 @@ class Pusher {
     block[0].resize(line.size());
     block[0].set_type(static_cast<std::uint16_t>(options_.type));
     if (const auto key = key_of(line, options_)) block[0].set_key(*key);
-    if (block.release() == 1) {
+    if (release(block, patience)) {
       ++pushed_;
     } else if (block.empty()) {
       ++dropped_;
@@ -84,14 +111,35 @@ class Pusher {
     }
     return true;
   }
+  // The queue was removed, and the last consumer has left it.
+  bool nobody_takes_any_more() {
+    if (!deserted_ && name_.is_due()) look_at_name();
+    return deserted_;
+  }
+  void look_at_name() { deserted_ = name_.is_gone_without(Role::consumer); }
   void tell() const {
     const std::string dropped = dropped_ == 0 ? "" : fmt::format(", {} dropped", human_count(dropped_));
     spdlog::info("pushed {}{}", counted(pushed_, "block"), dropped);
   }
 
  private:
+  ReservedBlocks reserve(const Patience& patience) {
+    if (drops_) return producer_.reserve(1);
+    for (;;) {
+      ReservedBlocks block = producer_.reserve_for(1, patience.slice());
+      if (block || block.status() != Status::timeout || patience.is_over() || nobody_takes_any_more()) return block;
+    }
+  }
+  // The producer's own timeout is a slice.
+  bool release(ReservedBlocks& block, const Patience& patience) {
+    for (;;) {
+      if (block.release() == 1) return true;
+      if (block.empty() || block.status() != Status::timeout || patience.is_over() || nobody_takes_any_more())
+        return false;
+    }
+  }
   bool end(Status status) const {
-    if (status == Status::stopped) return false;
+    if (status == Status::stopped || deserted_) return false;
     tell();
     if (status != Status::timeout)
       throw Failure(exit_code(status), fmt::format("{}: {}", options_.name, to_string(status)));
@@ -102,6 +150,8 @@ class Pusher {
 
   const QueuePushOptions& options_;
   const bool drops_;  // what the queue has no room for
+  NameWatch name_;
+  bool deserted_ = false;
   Producer producer_;
   std::uint64_t pushed_ = 0;
   std::uint64_t dropped_ = 0;
@@ -138,9 +188,13 @@ int push(const QueuePushOptions& options) {
     break;
   }
   pusher.tell();
-  if (too_long == 0) return kDone;
-  spdlog::error("{} of more than {} left out", counted(too_long, "line"), human_bytes(queue.block_bytes()));
-  return kFailure;
+  if (too_long != 0) {
+    spdlog::error("{} of more than {} left out", counted(too_long, "line"), human_bytes(queue.block_bytes()));
+  }
+  pusher.look_at_name();
+  if (!pusher.nobody_takes_any_more()) return too_long == 0 ? kDone : kFailure;
+  spdlog::error("{} was removed, and nobody is left in it to take what comes", options.name);
+  return kNoSegment;
 }
 
 }  // namespace
@@ -162,7 +216,10 @@ void add_queue_push(CLI::App& queue, Action& chosen) {
       ->excludes(key);
   add_milliseconds(*command, "--timeout",
                    "How long to wait for room, unless the queue drops what it has none for; unless given, for ever",
-                   [options](std::chrono::milliseconds time) { options->timeout = options->producer.timeout = time; });
+                   [options](milliseconds time) {
+                     options->timeout = time;
+                     options->producer.timeout = std::min(time, kLookAtName);
+                   });
   command->callback([options, &chosen] {
     chosen = [options] {
       options->producer.stop = &detail::stop_flag;
