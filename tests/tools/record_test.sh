@@ -278,6 +278,9 @@ test_a_full_disk_is_told_and_leaves_what_has_room() {
   said 'error: cannot write to .*file: File too large'
   said 'can be replayed'
   said 'error: .* messages that came last are not in it'
+  local -r dropped=$(sed --quiet 's/.*error: \([0-9,]*\) messages that came last.*/\1/p' "$directory/err" | tr --delete ,)
+  if grep --quiet 'lost nothing' "$directory/err"; then die 'it lost what came last'; fi
+  equal "$(info '"\(.finished) \(.lost)"')" "true $dropped" 'what the file says that it lacks'
   local -r messages=$(info .messages --verify)
   ((messages > 0 && messages < 200000)) || die "$messages messages"
   expect "$done" "$sapbuf" create "$stream/copy" --slabs 4 --slab-bytes 4MiB
@@ -294,6 +297,8 @@ test_what_a_full_disk_kept_out_comes_to_the_next_durable_recorder() {
   expect "$failure" bash -c 'ulimit -f 2500; exec "$@"' - \
     "$sapbuf" record "$stream" "$directory/first" --durable --name audit --duration 5000
   said 'are not in it, and come to the next recorder named audit'
+  cp "$directory/first" "$directory/file"
+  equal "$(info .lost)" 0 'of what comes again'
   expect "$done" "$sapbuf" record "$stream" "$directory/second" --durable --name audit --duration 200
   expect "$done" "$sapbuf" create "$stream/copy" --slabs 8 --slab-bytes 4MiB
   expect "$done" "$sapbuf" replay "$directory/first" "$stream/copy" --as-fast-as-possible

@@ -168,15 +168,24 @@ class Recorder {
 
   bool nobody_writes_any_more() { return name_.is_gone_without(Role::writer); }
 
-  // The disk is full, say. What is in the file by now is kept, and ended as it should be where there is room for that.
+  // The disk is full, say. What is in the file by now is kept, and ended as it should be where there is room for that: then the
+  // file says itself how much it lacks.
   void finish_what_is_written() {
     try {
+      if (const std::uint64_t lacking = lost_for_good() - writer_.written().lost; lacking != 0) {
+        writer_.add_loss(since_start(), lacking);
+      }
       writer_.finish();
       spdlog::info("{} ends there, and can be replayed", options_.file);
     } catch (const recording::RecordingError&) {
       spdlog::info("{} ends there, without an index, and can be replayed", options_.file);
     }
   }
+
+  // Taken, and in no block that could be written.
+  std::uint64_t dropped() const { return taken_ - writer_.written().messages; }
+  // To the reader, or on the way to the file.
+  std::uint64_t lost_for_good() const { return lost_noted_ + (options_.reader.durable ? 0 : dropped()); }
 
   void show_progress() {
     const Clock::time_point now = Clock::now();
@@ -190,17 +199,20 @@ class Recorder {
     spdlog::info("recorded {} ({}) in {}: {} of {}", counted(totals.messages, "message"),
                  human_bytes(totals.payload_bytes), human_duration(since_start()), human_bytes(writer_.file_bytes()),
                  options_.file);
-    if (const std::uint64_t dropped = taken_ - totals.messages; dropped != 0) {
+    if (dropped() != 0) {
       const bool comes_again = options_.reader.durable.has_value();
-      spdlog::error("{} that came last {} not in it{}", counted(dropped, "message"), dropped == 1 ? "is" : "are",
+      spdlog::error("{} that came last {} not in it{}", counted(dropped(), "message"), dropped() == 1 ? "is" : "are",
                     comes_again ? fmt::format(", and come to the next recorder named {}", options_.reader.name) : "");
     }
     if (totals.with_attachments != 0) {
       spdlog::warn("{} had buffers attached: the messages are recorded, what is in the buffers is not",
                    counted(totals.with_attachments, "message"));
     }
-    if (totals.lost == 0) return spdlog::info("lost nothing since it came");
-    spdlog::warn("lost {}, whose slabs were needed before they were recorded", counted(totals.lost, "message"));
+    if (lost_noted_ != 0) {
+      spdlog::warn("lost {}, whose slabs were needed before they were recorded", counted(lost_noted_, "message"));
+    } else if (dropped() == 0) {
+      spdlog::info("lost nothing since it came");
+    }
   }
 
   const RecordOptions& options_;
