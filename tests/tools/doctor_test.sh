@@ -81,6 +81,13 @@ test_garbage_is_a_problem() {
   equal "$(about_stream)" bad state
 }
 
+# `sapbuf rm` leaves it alone, also with --force.
+test_what_is_no_file_is_told_without_a_remedy_that_cannot_work() {
+  mkfifo "/dev/shm/sapbuf.$stream"
+  equal "$(about_stream)" bad state
+  json_holds "all(.checks[] | select(.check == \"segment $stream\"); .remedy | tostring | contains(\"sapbuf rm\") | not)"
+}
+
 # What a finding says to do ends with a command that can be pasted, whatever the stream is called.
 test_remedies_are_safe_to_paste() {
   local name remedy

@@ -21,7 +21,8 @@ Finding describe_trouble(const std::string& name, const Error& error) {
   if (error.errc() == Errc::permission_denied) {
     finding.mark = Mark::warning;  // nothing may be wrong with it: it is somebody else's
   } else if (error.errc() == Errc::corrupt || error.errc() == Errc::incompatible) {
-    if (find_segment_file(name))
+    // What is no file at all is none of sapbuf's to remove.
+    if (const auto file = find_segment_file(name); file && file->regular)
       finding.remedy = fmt::format("once nobody needs it any more: sapbuf rm --force {}", shell_operand(name));
   }
   return finding;
