@@ -107,6 +107,26 @@ test_one_that_is_away_is_seen_by_all_who_look() {
   printed "segment $stream .*; keeps 16 KiB for durable reader audit, away now"
 }
 
+test_one_that_was_killed_is_seen_to_be_dead_and_what_it_keeps() {
+  durable_stream
+  start_attached audit "$sapbuf" sub "$stream" --durable --name audit
+  expect "$done" "$sapbuf" readers ls "$stream" --json
+  json_holds '.durable_readers[0] | .slot == 0 and .dead == false and .kept_bytes == 0'
+  signal STOP audit
+  put 1 10
+  kill_hard audit
+  expect "$done" "$sapbuf" readers ls "$stream" --json
+  json_holds '.durable_readers[0] | .slot == 0 and .dead and .lag_messages == 10 and .kept_bytes == 16384'
+  expect "$done" "$sapbuf" readers ls "$stream"
+  printed '^audit  *dead, in slot 0 .* 10 .* 16 KiB '
+  expect "$done" "$sapbuf" status "$stream"
+  printed '^audit  *dead, in slot 0 .* 10 .* 16 KiB '
+  "$sapbuf" metrics "$stream" >"$directory/out"
+  local -r labels="{segment=\"$stream\",facility=\"main\",reader=\"audit\"}"
+  printed "^sapbuf_durable_reader_away$labels 1$"
+  printed "^sapbuf_durable_reader_kept_bytes$labels 16384$"
+}
+
 test_what_is_kept_for_one_that_is_away_is_not_removed_by_the_way() {
   durable_stream
   put 1 10

@@ -51,6 +51,14 @@ std::vector<DurableReaderInfo> kept_for(const Snapshot& snapshot) {
   return away;
 }
 
+const ParticipantSnapshot* find_killed(const DurableReaderInfo& reader,
+                                       const std::vector<ParticipantSnapshot>& participants) noexcept {
+  const auto found = std::ranges::find_if(participants, [&](const ParticipantSnapshot& one) {
+    return reader.slot == one.slot && one.state == Liveness::dead;
+  });
+  return found == participants.end() ? nullptr : &*found;
+}
+
 std::vector<ParticipantSnapshot> participants_of(const Snapshot& snapshot, std::string_view facility) {
   std::vector<ParticipantSnapshot> found;
   std::copy_if(snapshot.participants.begin(), snapshot.participants.end(), std::back_inserter(found),

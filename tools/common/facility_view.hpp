@@ -18,6 +18,10 @@ const FacilitySnapshot* find_cell(const Snapshot& snapshot, std::string_view nam
 // Durable readers of a stream, or of all in a segment, that are away, and for which something is kept.
 std::vector<DurableReaderInfo> kept_for(const StreamSnapshot& stream);
 std::vector<DurableReaderInfo> kept_for(const Snapshot& snapshot);
+// The one of the stream's participants that is attached by the durable reader's name, if it was killed: nobody has recovered it
+// yet, and what it has not read is kept for the next one. Null otherwise.
+const ParticipantSnapshot* find_killed(const DurableReaderInfo& reader,
+                                       const std::vector<ParticipantSnapshot>& participants) noexcept;
 std::vector<ParticipantSnapshot> participants_of(const Snapshot& snapshot, std::string_view facility);
 
 // So many buffers of a pool, which have so many bytes together, in the unit of its `count`: with size classes, in pieces.

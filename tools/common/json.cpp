@@ -142,11 +142,11 @@ Json departed_json(const PoolSnapshot& pool) {
   return departed;
 }
 
-void add_stream(Json& json, const StreamSnapshot& stream) {
+void add_stream(Json& json, const StreamSnapshot& stream, const std::vector<ParticipantSnapshot>& participants) {
   json["order"] = text(to_string(stream.options.order));
   json["on_full"] = text(to_string(stream.options.on_full));
   json["payload_alignment"] = stream.options.payload_alignment;
-  json["durable_readers"] = durable_readers_json(stream.durable_readers);
+  json["durable_readers"] = durable_readers_json(stream.durable_readers, participants);
   json["retain"] = stream.options.retain;
   json["awaits_first_reader"] = stream.awaits_first_reader;
   json["finished_writers"] = stream.finished_writers;
@@ -174,7 +174,8 @@ Json to_json(const FacilitySnapshot& facility, const Snapshot& snapshot) {
   json["created_ns"] = facility.info.created_ns;
   json["recoveries"] = facility.recoveries;
   json["released"] = facility.released;
-  if (facility.stream) add_stream(json, *facility.stream);
+  const std::vector<ParticipantSnapshot> participants = participants_of(snapshot, facility.info.name);
+  if (facility.stream) add_stream(json, *facility.stream, participants);
   if (facility.pool) add_pool(json, *facility.pool);
   if (facility.map) add_map(json, *facility.map);
   if (facility.queue) add_queue(json, *facility.queue);
@@ -182,7 +183,7 @@ Json to_json(const FacilitySnapshot& facility, const Snapshot& snapshot) {
     json["value_bytes"] = facility.cell->value_bytes;
     json["version"] = facility.cell->version;
   }
-  json["participants"] = to_array(participants_of(snapshot, facility.info.name));
+  json["participants"] = to_array(participants);
   if (facility.pool) json["departed"] = departed_json(*facility.pool);
   if (facility.map) json["departed"] = departed_json(*facility.map);
   if (facility.stream) {
@@ -195,13 +196,15 @@ Json to_json(const FacilitySnapshot& facility, const Snapshot& snapshot) {
 
 }  // namespace
 
-Json durable_readers_json(const std::vector<DurableReaderInfo>& readers) {
+Json durable_readers_json(const std::vector<DurableReaderInfo>& readers,
+                          const std::vector<ParticipantSnapshot>& participants) {
   Json array = Json::array();
   for (const DurableReaderInfo& reader : readers) {
-    Json json{{"name", reader.name}, {"slot", nullptr}, {"away_ms", nullptr}};
+    const ParticipantSnapshot* const killed = find_killed(reader, participants);
+    Json json{{"name", reader.name}, {"slot", nullptr}, {"dead", killed != nullptr}, {"away_ms", nullptr}};
     if (reader.slot) json["slot"] = *reader.slot;
     if (reader.away_ms) json["away_ms"] = *reader.away_ms;
-    json["kept_bytes"] = reader.kept_bytes;
+    json["kept_bytes"] = killed != nullptr ? killed->held_bytes : reader.kept_bytes;
     json["lag_messages"] = reader.behind_messages;
     json["lag_bytes"] = reader.behind_bytes;
     json["max_bytes"] = nullptr;
@@ -293,8 +296,9 @@ Json status_json(const Snapshot& snapshot, std::string_view stream) {
             {"stream", found != nullptr ? Json(text(stream)) : Json()},
             {"bytes", snapshot.bytes},
             {"abi", snapshot.abi}};
-  shown.stream ? add_stream(json, *shown.stream) : add_no_stream(json);
-  json["participants"] = to_array(participants_of(snapshot, stream));
+  const std::vector<ParticipantSnapshot> participants = participants_of(snapshot, stream);
+  shown.stream ? add_stream(json, *shown.stream, participants) : add_no_stream(json);
+  json["participants"] = to_array(participants);
   json["departed"] = departed_json(shown.stream.value_or(StreamSnapshot{}));
   json["reclaimed_slabs"] = shown.released;
   json["journal"] = to_array(shown.journal);

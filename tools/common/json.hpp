@@ -16,7 +16,9 @@ inline constexpr int kStatusSchemaVersion = 2;  // 1 knew of one stream in a seg
 // A segment, and all that is in it. The keys that version 1 had are those of `stream`, and say nothing (null, or empty)
 // if the segment has no such stream.
 Json status_json(const Snapshot& snapshot, std::string_view stream);
-Json durable_readers_json(const std::vector<DurableReaderInfo>& readers);
+// `participants`: of their stream.
+Json durable_readers_json(const std::vector<DurableReaderInfo>& readers,
+                          const std::vector<ParticipantSnapshot>& participants);
 Json facility_json(const FacilityInfo& facility);
 void add_pool(Json& json, const PoolSnapshot& pool);
 void add_map(Json& json, const MapSnapshot& map);

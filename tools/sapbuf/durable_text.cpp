@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "common/facility_view.hpp"
 #include "common/human.hpp"
 #include "common/table.hpp"
 
@@ -9,10 +10,16 @@ namespace sapbuf::tools {
 
 namespace {
 
-std::string whereabouts(const DurableReaderInfo& reader) {
+std::string whereabouts(const DurableReaderInfo& reader, bool was_killed) {
+  if (reader.slot && was_killed) return fmt::format("dead, in slot {}", *reader.slot);
   if (reader.slot) return fmt::format("in slot {}", *reader.slot);
   if (!reader.away_ms) return "away";
   return fmt::format("away for {}", human_duration(std::chrono::milliseconds{*reader.away_ms}));
+}
+
+std::string kept_text(const DurableReaderInfo& reader, const ParticipantSnapshot* killed) {
+  if (killed != nullptr) return human_bytes(killed->held_bytes);
+  return reader.slot ? "-" : human_bytes(reader.kept_bytes);
 }
 
 std::string limits_text(const DurableOptions& limits) {
@@ -24,7 +31,8 @@ std::string limits_text(const DurableOptions& limits) {
 
 }  // namespace
 
-std::string durable_table(const std::vector<DurableReaderInfo>& readers) {
+std::string durable_table(const std::vector<DurableReaderInfo>& readers,
+                          const std::vector<ParticipantSnapshot>& participants) {
   Table table({{"NAME"},
                {"WHERE"},
                {"LAG", Table::Align::right},
@@ -32,9 +40,9 @@ std::string durable_table(const std::vector<DurableReaderInfo>& readers) {
                {"KEEPS", Table::Align::right},
                {"LIMITS", Table::Align::right}});
   for (const DurableReaderInfo& reader : readers) {
-    table.row({printable_name(reader.name), whereabouts(reader), human_count(reader.behind_messages),
-               human_bytes(reader.behind_bytes), reader.slot ? "-" : human_bytes(reader.kept_bytes),
-               limits_text(reader.limits)});
+    const ParticipantSnapshot* const killed = find_killed(reader, participants);
+    table.row({printable_name(reader.name), whereabouts(reader, killed != nullptr), human_count(reader.behind_messages),
+               human_bytes(reader.behind_bytes), kept_text(reader, killed), limits_text(reader.limits)});
   }
   return table.text();
 }

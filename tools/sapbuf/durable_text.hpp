@@ -1,13 +1,15 @@
 // Durable readers, for people.
 #pragma once
 
-#include <sapbuf/stream.hpp>
+#include <sapbuf/inspect.hpp>
 #include <string>
 #include <vector>
 
 namespace sapbuf::tools {
 
-std::string durable_table(const std::vector<DurableReaderInfo>& readers);
+// `participants`: of their stream.
+std::string durable_table(const std::vector<DurableReaderInfo>& readers,
+                          const std::vector<ParticipantSnapshot>& participants);
 // "audit, archive"
 std::string names_of(const std::vector<DurableReaderInfo>& readers);
 // That is kept for the one of them for which most is.

@@ -155,8 +155,9 @@ class SegmentMetrics {
   }
 
   void add_stream(const std::string& name, const StreamSnapshot& stream) {
+    const std::vector<ParticipantSnapshot> participants = participants_of(snapshot_, name);
     Ledger present;
-    for (const ParticipantSnapshot& one : participants_of(snapshot_, name)) {
+    for (const ParticipantSnapshot& one : participants) {
       for (const CounterFigure<Ledger>& figure : kStreamCounters) present.*figure.value += one.ledger.*figure.value;
     }
     count_all(name, kStreamCounters, present, stream.departed);
@@ -166,14 +167,17 @@ class SegmentMetrics {
     for (const auto& [state, number] : states) {
       page_.gauge("sapbuf_stream_slabs", "Slabs by state.", labels(name, "state", state), static_cast<double>(number));
     }
-    for (const DurableReaderInfo& reader : stream.durable_readers) add_durable_reader(name, reader);
+    for (const DurableReaderInfo& reader : stream.durable_readers) {
+      add_durable_reader(name, reader, find_killed(reader, participants));
+    }
   }
 
-  void add_durable_reader(const std::string& name, const DurableReaderInfo& reader) {
+  void add_durable_reader(const std::string& name, const DurableReaderInfo& reader, const ParticipantSnapshot* killed) {
     const MetricLabels who = labels(name, "reader", printable_name(reader.name));
-    page_.gauge("sapbuf_durable_reader_away", "1 while no reader of that name is attached.", who, reader.slot ? 0 : 1);
+    page_.gauge("sapbuf_durable_reader_away", "1 while no reader of that name is attached, or it was killed.", who,
+                reader.slot && killed == nullptr ? 0 : 1);
     page_.gauge("sapbuf_durable_reader_kept_bytes", "Slabs that are kept for it while it is away.", who,
-                static_cast<double>(reader.kept_bytes));
+                static_cast<double>(killed != nullptr ? killed->held_bytes : reader.kept_bytes));
     page_.gauge("sapbuf_durable_reader_lag_messages", "Messages that it has still to come to.", who,
                 static_cast<double>(reader.behind_messages));
     page_.gauge("sapbuf_durable_reader_lag_bytes", "Payload of these messages.", who,

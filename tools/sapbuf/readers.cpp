@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "common/exit_code.hpp"
+#include "common/facility_view.hpp"
 #include "common/human.hpp"
 #include "common/json.hpp"
 #include "common/output.hpp"
@@ -31,15 +32,18 @@ struct ReadersRmOptions {
 int list_readers(const ReadersLsOptions& options) {
   const Stream stream = open_stream(parse_stream_name(options.stream));
   const std::vector<DurableReaderInfo> readers = stream.durable_readers();
+  // Who is attached may have been killed.
+  const Snapshot snapshot = inspect(stream.segment(), {.lag = false});
+  const std::vector<ParticipantSnapshot> participants = participants_of(snapshot, stream.name());
   if (options.json) {
     print(json_line(Json{{"schema_version", kSchemaVersion},
                          {"segment", stream.segment().name()},
                          {"stream", stream.name()},
-                         {"durable_readers", durable_readers_json(readers)}}));
+                         {"durable_readers", durable_readers_json(readers, participants)}}));
   } else if (readers.empty()) {
     spdlog::info("{} has no durable readers, and room for {}", title_of(stream), stream.options().durable_readers);
   } else {
-    print(durable_table(readers));
+    print(durable_table(readers, participants));
   }
   return kDone;
 }

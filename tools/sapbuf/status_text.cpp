@@ -155,10 +155,10 @@ std::string journal_line(const JournalRecord& record) {
 }
 
 std::string body(const Snapshot& snapshot, const FacilitySnapshot& facility, const ParticipantFilter& filter) {
-  std::string text = '\n' + slabs(*facility.stream) + '\n' +
-                     participants(participants_of(snapshot, facility.info.name), *facility.stream, filter);
+  const std::vector<ParticipantSnapshot> all = participants_of(snapshot, facility.info.name);
+  std::string text = '\n' + slabs(*facility.stream) + '\n' + participants(all, *facility.stream, filter);
   if (!facility.stream->durable_readers.empty()) {
-    text += "\nDURABLE READERS\n" + durable_table(facility.stream->durable_readers);
+    text += "\nDURABLE READERS\n" + durable_table(facility.stream->durable_readers, all);
   }
   if (!facility.journal.empty()) text += "\nJOURNAL\n";
   for (const JournalRecord& record : facility.journal) text += journal_line(record);
