@@ -97,7 +97,7 @@ const char* name_of(Errc code) noexcept {
 
 void set_error(const char* name, const std::string& text) {
   const py::object type = py::module_::import("sapbuf._errors").attr(name);
-  PyErr_SetString(type.ptr(), text.c_str());
+  PyErr_SetObject(type.ptr(), py::cast(text).ptr());
 }
 
 }  // namespace

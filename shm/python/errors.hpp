@@ -7,6 +7,8 @@
 #include <sapbuf/error.hpp>
 #include <sapbuf/status.hpp>
 
+#include "text.hpp"
+
 namespace sapbuf::python {
 
 namespace py = pybind11;

@@ -3,6 +3,8 @@
 
 #include <pybind11/pybind11.h>
 
+#include "text.hpp"
+
 namespace sapbuf::python {
 
 namespace py = pybind11;

@@ -35,7 +35,7 @@ std::uint64_t bits_of(const py::object& number) {
   throw Error(Errc::invalid_argument, "a number that is a key is -2**63 at the least, and below 2**64");
 }
 
-// Text is its UTF-8, a number its 8 bytes, the lowest first.
+// Text is its UTF-8 (text.hpp), a number its 8 bytes, the lowest first.
 std::string key_of(py::handle key) {
   if (py::isinstance<py::str>(key)) return key.cast<std::string>();
   if (const py::object number = number_or_none(key); !number.is_none()) {

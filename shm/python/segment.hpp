@@ -8,6 +8,8 @@
 #include <sapbuf/segment.hpp>
 #include <sapbuf/stream.hpp>
 
+#include "text.hpp"
+
 namespace sapbuf::python {
 
 namespace py = pybind11;

@@ -6,6 +6,8 @@
 #include <pybind11/pybind11.h>
 #include <sapbuf/inspect.hpp>
 
+#include "text.hpp"
+
 namespace sapbuf::python {
 
 // What `sapbuf status --json` prints, as the dict that it is.

@@ -1,5 +1,6 @@
 """Segments and streams: handles by name."""
 
+import os
 import pickle
 
 import pytest
@@ -20,6 +21,30 @@ def test_a_segment_is_made_opened_and_removed(name):
         assert sapbuf.Segment.remove(name)
         assert not opened.is_current
         assert not sapbuf.Segment.remove(name)
+
+
+def test_a_name_that_is_no_utf_8_is_one_of_the_file_system(name):
+    odd = os.fsdecode(name.encode() + b"\xff")
+    path = "/dev/shm/sapbuf." + odd
+    with open(path, "w"):
+        pass
+    try:
+        assert odd in sapbuf.Segment.list()
+        with pytest.raises(sapbuf.Error) as failure:
+            sapbuf.Segment.open(odd)
+        assert name in str(failure.value)
+        with sapbuf.Segment.create(name) as segment, pytest.raises(sapbuf.Error):
+            sapbuf.Pool.open(segment, odd)
+        with pytest.raises(UnicodeEncodeError):
+            sapbuf.Segment.open("\ud800")
+    finally:
+        os.unlink(path)
+
+
+def test_a_participant_may_have_any_name(segment):
+    odd = os.fsdecode(b"r\xff")
+    with sapbuf.Reader(segment, name=odd):
+        assert len(segment.status()["participants"]) == 1
 
 
 def test_calling_the_class_opens_what_is_there_and_makes_what_is_not(name):

@@ -26,7 +26,9 @@ void add_pool_trim(CLI::App& pool, Action& chosen) {
   CLI::App* command = pool.add_subcommand(
       "trim", "Give the memory of buffers that nobody uses back to the system, 64 at a time, also beside users");
   command->add_option("SEGMENT/POOL", *name, "The segment, and the pool's name in it")->required();
-  command->footer("It is allocated anew before anybody gets it; where there is no room then, the pool is exhausted.");
+  command->footer(
+      "It is allocated anew before anybody gets it; where there is no room then, the pool is exhausted. A pool whose "
+      "buffers, or smallest size, have less than 64 bytes gives nothing back: 64 of them are less than a page.");
   command->callback([name, &chosen] { chosen = [name] { return trim(parse_pool_name(*name)); }; });
 }
 
