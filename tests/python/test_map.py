@@ -1,5 +1,6 @@
 """Maps: values that are replaced while others look at them."""
 
+import os
 import pickle
 import selectors
 import signal
@@ -306,3 +307,11 @@ def test_a_reader_that_others_took_for_dead_is_told_when_it_waits(segment, view)
         view.wait_changed(seen, LIMIT_S)
     with pytest.raises(sapbuf.DeclaredDead):
         absent.wait_changed(0, LIMIT_S)
+
+
+def test_a_text_key_from_the_file_system_is_its_bytes(edit, view):
+    edit.put(os.fsdecode(b"file\xff"), b"1")
+    assert view.get(b"file\xff") == view.get(os.fsdecode(b"file\xff")) == b"1"
+    assert view.keys(prefix=os.fsdecode(b"file\xff")) == [b"file\xff"]
+    with pytest.raises(UnicodeEncodeError):
+        view.get("\ud800")
