@@ -316,4 +316,14 @@ test_names_of_maps() {
   said 'is no map, and stays'
 }
 
+# The pool of its own counts in, another one does not.
+test_how_large_a_map_is_says_whose_pool_counts() {
+  expect "$done" "$sapbuf" create "$stream" --pool frames:2KiB:1024
+  expect "$done" "$sapbuf" map create "$stream/own" --keys 64 --value-bytes 256
+  local -r bytes=$(status '[.facilities[] | select(.name == "own" or .name == "own.values").bytes] | add')
+  said "of its own, $(numfmt --to=iec-i --format=%.0f --round=nearest "$bytes" | sed 's/\(.i\)$/ \1B/') in all$"
+  expect "$done" "$sapbuf" map create "$stream/shared" --pool frames
+  said 'of pool frames, .* in all, without its pool$'
+}
+
 run_cases

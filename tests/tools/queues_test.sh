@@ -289,4 +289,14 @@ test_dead_letters_elsewhere_are_retried_or_discarded() {
   equal "$("$sapbuf" queue pop "$stream/failed" --idle-exit 0 2>/dev/null)" 3 'what is left'
 }
 
+# The pool of its own counts in, another one does not.
+test_how_large_a_queue_is_says_whose_pool_counts() {
+  expect "$done" "$sapbuf" create "$stream" --pool frames:2KiB:1024
+  expect "$done" "$sapbuf" queue create "$stream/own" --slots 64 --block-bytes 1024
+  local -r bytes=$(status '[.facilities[] | select(.name == "own" or .name == "own.blocks").bytes] | add')
+  said "of its own, $(numfmt --to=iec-i --format=%.0f --round=nearest "$bytes" | sed 's/\(.i\)$/ \1B/') in all$"
+  expect "$done" "$sapbuf" queue create "$stream/shared" --pool frames
+  said 'of pool frames, .* in all, without its pool$'
+}
+
 run_cases

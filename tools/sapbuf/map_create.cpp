@@ -10,6 +10,7 @@
 #include "common/human.hpp"
 #include "sapbuf/facility_name.hpp"
 #include "sapbuf/map_commands.hpp"
+#include "sapbuf/pool_text.hpp"
 #include "sapbuf/tell_found.hpp"
 
 namespace sapbuf::tools {
@@ -29,8 +30,9 @@ void tell_created(const std::string& title, const Map& map) {
   const std::string more =
       made.max_keys == made.keys ? "" : fmt::format(", growing up to {}", human_count(made.max_keys));
   const std::string values = made.pool.empty() ? "of its own" : fmt::format("of pool {}", made.pool);
-  spdlog::info("created {}: room for {}{}, values of up to {} in buffers {}, {} in all", title,
-               counted(made.keys, "key"), more, human_bytes(made.value_bytes), values, human_bytes(map.bytes()));
+  const std::string own_pool = made.pool.empty() ? map.name() + ".values" : "";
+  spdlog::info("created {}: room for {}{}, values of up to {} in buffers {}, {}", title, counted(made.keys, "key"),
+               more, human_bytes(made.value_bytes), values, size_with_pool(map.segment(), map.bytes(), own_pool));
 }
 
 int create(const MapCreateOptions& options) {

@@ -102,4 +102,12 @@ std::string pool_tables(const ShownParticipants& users, const PoolSnapshot& pool
   return users_table(users, pool) + (pool.classes.empty() ? "" : '\n' + classes_table(pool));
 }
 
+std::string size_with_pool(const Segment& segment, std::uint64_t bytes, std::string_view own) {
+  if (own.empty()) return fmt::format("{} in all, without its pool", human_bytes(bytes));
+  for (const FacilityInfo& facility : segment.facilities()) {
+    if (facility.name == own) bytes += facility.bytes;
+  }
+  return fmt::format("{} in all", human_bytes(bytes));
+}
+
 }  // namespace sapbuf::tools

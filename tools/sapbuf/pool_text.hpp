@@ -1,8 +1,9 @@
-// A pool's snapshot for people.
+// Pools for people.
 #pragma once
 
 #include <sapbuf/sapbuf.hpp>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "sapbuf/participant_filter.hpp"
@@ -17,5 +18,8 @@ std::string room_for(const PoolOptions& options, std::uint64_t count);
 std::string pool_in_short(const PoolSnapshot& pool);
 // Its users, and its size classes.
 std::string pool_tables(const ShownParticipants& users, const PoolSnapshot& pool);
+// How much memory a queue or a map has: "6.4 MiB in all" with the pool `own`, which is its own; "152 KiB in all, without its pool"
+// where that is empty.
+std::string size_with_pool(const Segment& segment, std::uint64_t bytes, std::string_view own);
 
 }  // namespace sapbuf::tools

@@ -9,6 +9,7 @@
 #include "common/exit_code.hpp"
 #include "common/human.hpp"
 #include "sapbuf/facility_name.hpp"
+#include "sapbuf/pool_text.hpp"
 #include "sapbuf/queue_commands.hpp"
 #include "sapbuf/tell_found.hpp"
 
@@ -28,8 +29,9 @@ struct QueueCreateOptions {
 void tell_created(const std::string& title, const Queue& queue) {
   const QueueOptions made = queue.options();
   const std::string pool = made.pool.empty() ? "of its own" : fmt::format("of pool {}", made.pool);
-  spdlog::info("created {}: {}, blocks of {} in buffers {}, {} in all", title, counted(made.slots, "slot"),
-               human_bytes(made.block_bytes), pool, human_bytes(queue.bytes()));
+  const std::string own_pool = made.pool.empty() ? queue.name() + ".blocks" : "";
+  spdlog::info("created {}: {}, blocks of {} in buffers {}, {}", title, counted(made.slots, "slot"),
+               human_bytes(made.block_bytes), pool, size_with_pool(queue.segment(), queue.bytes(), own_pool));
 }
 
 int create(const QueueCreateOptions& options) {
