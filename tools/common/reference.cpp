@@ -2,10 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <cerrno>
+#include <cstdio>
 #include <sapbuf/version.hpp>
 #include <string_view>
-
-#include "common/output.hpp"
+#include <system_error>
 
 namespace sapbuf::tools {
 
@@ -26,8 +27,9 @@ std::optional<int> print_reference(const CLI::App& app, int argc, char** argv) {
   } else {
     return std::nullopt;
   }
-  print(text);
-  return 0;
+  if (std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0) return 0;
+  fmt::print(stderr, "{}: cannot write to standard output: {}\n", tool, std::generic_category().message(errno));
+  return 1;
 }
 
 }  // namespace sapbuf::tools
