@@ -170,7 +170,7 @@ bool settle(Facility& facility, const Candidate& candidate, std::span<const std:
 // The end of the settling. Those who wait are woken before: should this process be killed, the slots are what leads the next
 // one here. And behind it, for whoever waits for a slot. All with the lock: without participants, the facility may be
 // removed behind it.
-void free_slots(Facility& facility, std::span<const Candidate> settled) {
+void free_slots(Facility& facility, std::span<const Candidate> settled) noexcept {
   facility.wake_all();
   for (const Candidate& candidate : settled) {
     facility.segment()
@@ -183,8 +183,25 @@ void free_slots(Facility& facility, std::span<const Candidate> settled) {
   facility.wake_all();
 }
 
+// Of those who were settled, also where one that comes later cannot be.
+struct SlotsToFree {
+  explicit SlotsToFree(Facility& of) noexcept : facility(of) {}
+  SlotsToFree(const SlotsToFree&) = delete;
+  SlotsToFree& operator=(const SlotsToFree&) = delete;
+  ~SlotsToFree() {
+    free_slots(facility, settled);
+    facility.head().recoveries.fetch_add(dead, std::memory_order_relaxed);
+    facility.head().released.fetch_add(released, std::memory_order_relaxed);
+  }
+
+  Facility& facility;
+  std::vector<Candidate> settled;
+  std::uint64_t dead = 0;      // of these
+  std::uint64_t released = 0;  // by them
+};
+
 // False: it must be tried again later.
-bool settle_dead(Facility& facility, const Candidate& candidate, RecoveryReport& report) {
+bool settle_dead(Facility& facility, const Candidate& candidate, SlotsToFree& slots, RecoveryReport& report) {
   DeadParticipant dead = describe(facility, candidate);
   layout::JournalEntry* const entry =
       candidate.died() ? &open_entry(facility, candidate.slot, candidate.registration, candidate.proof) : nullptr;
@@ -193,9 +210,10 @@ bool settle_dead(Facility& facility, const Candidate& candidate, RecoveryReport&
   RepairTally tally;
   std::uint32_t released = 0;
   if (!settle(facility, candidate, dead.held_generations, tally, entry, released)) return false;
+  slots.settled.push_back(candidate);
   if (!candidate.died()) return true;
-  facility.head().recoveries.fetch_add(1, std::memory_order_relaxed);
-  facility.head().released.fetch_add(released, std::memory_order_relaxed);
+  slots.dead += 1;
+  slots.released += released;
   dead.repairs = tally.repairs;
   dead.repaired_bytes = tally.bytes;
   report.released += released;
@@ -204,9 +222,9 @@ bool settle_dead(Facility& facility, const Candidate& candidate, RecoveryReport&
 }
 
 // The same; false also where this process has no memory or addresses for it, and somebody else may.
-bool try_to_settle(Facility& facility, const Candidate& candidate, RecoveryReport& report) {
+bool try_to_settle(Facility& facility, const Candidate& candidate, SlotsToFree& slots, RecoveryReport& report) {
   try {
-    return settle_dead(facility, candidate, report);
+    return settle_dead(facility, candidate, slots, report);
   } catch (const Error& error) {
     if (error.errc() != Errc::resource_exhausted) throw;
   } catch (const std::bad_alloc&) {
@@ -224,14 +242,11 @@ void recover_facility(Facility& facility, RecoveryReport& report) {
   }
   SAPBUF_KILL_POINT(recover_locked);
   // Once more under the lock: what was found before may have been settled meanwhile.
-  std::vector<Candidate> candidates = find_candidates(facility.segment(), report.pending);
-  std::erase_if(candidates, [&](const Candidate& candidate) {
-    if (candidate.facility != facility.id() || !candidate.had_anything()) return true;
-    const bool settled = try_to_settle(facility, candidate, report);
-    report.pending = report.pending || !settled;
-    return !settled;
-  });
-  free_slots(facility, candidates);
+  SlotsToFree slots{facility};
+  for (const Candidate& candidate : find_candidates(facility.segment(), report.pending)) {
+    if (candidate.facility != facility.id() || !candidate.had_anything()) continue;
+    if (!try_to_settle(facility, candidate, slots, report)) report.pending = true;
+  }
 }
 
 // Those who died before they had anything.
