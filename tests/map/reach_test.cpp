@@ -1,14 +1,10 @@
 // A process that cannot have so many addresses sees the entries that there were when it came: of the others it says that
 // it does not see them, and does no harm.
-#include <sys/resource.h>
-#include <unistd.h>
-
-#include <fstream>
-
 #include <boost/test/unit_test.hpp>
 
 #include "map/map_core.hpp"
 #include "map_fixture.hpp"
+#include "support/address_space.hpp"
 #include "support/map_invariants.hpp"
 #include "support/pool_invariants.hpp"
 #include "support/skip.hpp"
@@ -18,16 +14,6 @@ namespace sapbuf::test {
 namespace {
 
 constexpr std::uint64_t kKeys = 20;
-
-// No more than this beyond what the process has.
-void limit_address_space(rlim_t more) {
-  std::ifstream statm{"/proc/self/statm"};
-  rlim_t pages = 0;
-  if (!(statm >> pages)) throw std::runtime_error("cannot read the process's size");
-  const rlim_t bytes = pages * static_cast<rlim_t>(::sysconf(_SC_PAGESIZE)) + more;
-  const rlimit limit{bytes, bytes};
-  if (::setrlimit(RLIMIT_AS, &limit) != 0) throw std::runtime_error("cannot set the limit");
-}
 
 // All entries that the map may have are 80 MiB; one page of them is there at first.
 struct ReachFixture {

@@ -1,17 +1,14 @@
 // A process that cannot have so many addresses uses the buffers that there were when it came, and does others no harm.
-#include <sys/resource.h>
-#include <unistd.h>
-
 #include <boost/test/unit_test.hpp>
 
 #include <algorithm>
-#include <fstream>
 #include <memory>
 
 #include <sapbuf/detail/kill_point.hpp>
 
 #include "pool/pool_core.hpp"
 #include "pool_fixture.hpp"
+#include "support/address_space.hpp"
 #include "support/pool_invariants.hpp"
 #include "support/skip.hpp"
 #include "support/stream.hpp"
@@ -22,16 +19,6 @@ namespace {
 constexpr std::uint64_t kFirst = 64;
 constexpr std::uint64_t kGrown = 192;  // at least
 constexpr auto kForEver = std::chrono::hours::max();
-
-// No more than this beyond what the process has.
-void limit_address_space(rlim_t more) {
-  std::ifstream statm{"/proc/self/statm"};
-  rlim_t pages = 0;
-  if (!(statm >> pages)) throw std::runtime_error("cannot read the process's size");
-  const rlim_t bytes = pages * static_cast<rlim_t>(::sysconf(_SC_PAGESIZE)) + more;
-  const rlimit limit{bytes, bytes};
-  if (::setrlimit(RLIMIT_AS, &limit) != 0) throw std::runtime_error("cannot set the limit");
-}
 
 // All that the pool may have is 256 MiB; a quarter of one is there at first.
 struct ReachFixture : PoolFixture {

@@ -33,40 +33,35 @@ BOOST_AUTO_TEST_CASE(a_consumers_is_readable_until_a_look_finds_nothing) {
   BOOST_TEST(producing.wait() == 0);
 }
 
-BOOST_AUTO_TEST_CASE(what_a_dead_consumer_had_makes_it_readable) {
-  QueueFixture fixture;
-  push_numbers(fixture.queue, 7, 1);
-  Child victim{[&](Link& link) {
-    Consumer consumer{fixture.open_again()};
-    const TakenBlock block = consumer.take();
+// One consumer has the only block, and another one found nothing.
+struct HeldByAnother : QueueFixture {
+  HeldByAnother() {
+    BOOST_TEST(holder.hear() == 7U);
+    descriptor = consumer.event_fd();
+    BOOST_TEST(!is_readable(descriptor));
+  }
+
+  Consumer consumer{queue};
+  int descriptor = -1;
+  Child holder{[this](Link& link) {
+    push_numbers(open_again(), 7, 1);
+    Consumer own{open_again()};
+    const TakenBlock block = own.take();
     link.say(number_in(block.bytes()));
     link.hear();
   }};
-  BOOST_TEST(victim.hear() == 7U);
-  Consumer consumer{fixture.queue};
-  const int descriptor = consumer.event_fd();
-  BOOST_TEST(!is_readable(descriptor));
-  victim.kill();
+};
+
+BOOST_FIXTURE_TEST_CASE(what_a_dead_consumer_had_makes_it_readable, HeldByAnother) {
+  holder.kill();
   BOOST_TEST(becomes_readable(descriptor));
   BOOST_TEST(consumer.take().deliveries() == 2U);
 }
 
 // Also if whoever took it back got no further than to free the dead one's slot, which leads nobody here any more.
-BOOST_AUTO_TEST_CASE(what_somebody_took_back_and_died_makes_it_readable) {
-  QueueFixture fixture;
-  push_numbers(fixture.queue, 7, 1);
-  Child victim{[&](Link& link) {
-    Consumer consumer{fixture.open_again()};
-    const TakenBlock block = consumer.take();
-    link.say(number_in(block.bytes()));
-    link.hear();
-  }};
-  BOOST_TEST(victim.hear() == 7U);
-  Consumer consumer{fixture.queue};
-  const int descriptor = consumer.event_fd();
-  BOOST_TEST(!is_readable(descriptor));
-  Child recoverer{[&](Link& link) {
-    const Segment own = Segment::open(fixture.name);
+BOOST_FIXTURE_TEST_CASE(what_somebody_took_back_and_died_makes_it_readable, HeldByAnother) {
+  Child recoverer{[this](Link& link) {
+    const Segment own = Segment::open(name);
     link.say(1);
     link.hear();
     kill_point::arm(KillPoint::recover_freed, kill_self);
@@ -75,7 +70,7 @@ BOOST_AUTO_TEST_CASE(what_somebody_took_back_and_died_makes_it_readable) {
   }};
   BOOST_TEST(recoverer.hear() == 1U);
   recoverer.say(1);
-  victim.kill();
+  holder.kill();
   BOOST_TEST(becomes_readable(descriptor));
   BOOST_TEST(consumer.take().deliveries() == 2U);
 }

@@ -7,6 +7,9 @@
 
 #include "queue/queue_core.hpp"
 #include "queue_fixture.hpp"
+#include "support/address_space.hpp"
+#include "support/skip.hpp"
+#include "support/stream.hpp"
 
 namespace sapbuf::test {
 namespace {
@@ -678,6 +681,23 @@ BOOST_AUTO_TEST_CASE(a_child_made_by_fork_has_no_part_in_it) {
   BOOST_TEST(child.wait() == 0);
   BOOST_TEST(held.done());
   BOOST_TEST(drain(fixture.queue) == numbers(1, 1));
+}
+
+// Whether the pool has buffers makes no difference then: there would be no room for one among the blocks.
+BOOST_AUTO_TEST_CASE(a_reservation_that_the_process_has_no_memory_for_is_none) {
+  if (kUnderSanitizer) return skip("a sanitizer takes all address space");
+  const QueueFixture fixture{{.slots = 1u << 21, .block_bytes = 64, .blocks = 64}};
+  Child poor{[&](Link& link) {
+    Producer producer{fixture.open_again()};
+    limit_address_space(8 << 20);
+    const ReservedBlocks none = producer.reserve_for(1u << 21, std::chrono::seconds{1});
+    link.say(none.empty() && none.status() == Status::exhausted ? 1 : 0);
+    ReservedBlocks one = producer.reserve_for(1, std::chrono::seconds{1});
+    link.say(one.release());
+  }};
+  BOOST_TEST(poor.hear() == 1U);
+  BOOST_TEST(poor.hear() == 1U);
+  BOOST_TEST(poor.wait() == 0);
 }
 
 // Each of them makes the pool first, or finds that of another one.
