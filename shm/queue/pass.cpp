@@ -59,7 +59,8 @@ bool is_on_its_way(const QueueCore& to, std::uint32_t block, std::uint32_t group
   if (seen.owner() != owner) return false;
   if (seen.state() == BlockState::passing) return true;
   if (seen.state() != BlockState::queued || is_in_ring(to, block, seen)) return false;
-  // Its slot may have another block's next lap: then this one was there, and its word says by now what became of it.
+  // queue-release: the word behind the slot. That may have another block's next lap: then this one was there, and its word
+  // says by now what became of it.
   return to.state(block, group).load(std::memory_order_acquire) == seen.word;
 }
 
