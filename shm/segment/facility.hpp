@@ -1,4 +1,4 @@
-// What lives in a segment: a facility (the stream; pools, maps and queues in time) stands in a region of its own, which
+// What lives in a segment: a facility (a stream, pool, map, queue or cell) stands in a region of its own, which
 // the directory names. This layer walks over the dead, and asks each one's facility what to do about him, without
 // knowing what he was doing.
 #pragma once

@@ -161,11 +161,6 @@ Attachment registry::attach(Facility& facility, layout::SlotRole role, std::stri
 // Nobody's verdict stands in the zeros that take the place of a truncated segment.
 //   truncated: the flag is stored before the zeros are there; acquire, so that who finds them in the registration finds it
 //   set
-bool Attachment::is_current() const noexcept {
-  SegmentCore& core = facility_->segment();
-  return core.participant(slot_).registration.load(std::memory_order_acquire) == registration_.word || core.truncated();
-}
-
 Attachment::~Attachment() {
   if (facility_ == nullptr) return;
   SegmentCore& core = facility_->segment();

@@ -28,11 +28,18 @@ class Attachment {
  public:
   Attachment() = default;
   Attachment(Facility& facility, std::uint32_t slot, layout::SlotRegistration registration) noexcept
-      : facility_(&facility), slot_(slot), registration_(registration) {}
+      : facility_(&facility),
+        in_memory_(&facility.segment().participant(slot).registration),
+        slot_(slot),
+        registration_(registration) {}
   Attachment(Attachment&& other) noexcept
-      : facility_(std::exchange(other.facility_, nullptr)), slot_(other.slot_), registration_(other.registration_) {}
+      : facility_(std::exchange(other.facility_, nullptr)),
+        in_memory_(other.in_memory_),
+        slot_(other.slot_),
+        registration_(other.registration_) {}
   Attachment& operator=(Attachment&& other) noexcept {
     std::swap(facility_, other.facility_);
+    std::swap(in_memory_, other.in_memory_);
     std::swap(slot_, other.slot_);
     std::swap(registration_, other.registration_);
     return *this;
@@ -46,10 +53,13 @@ class Attachment {
   // False once others took this participant for dead: whatever it had is somebody else's. That cannot happen unless
   // what proves life was taken away from the process (munmap of what it did not map, say). In a segment that is
   // truncated nobody is taken for dead any more: true. Not to be asked in a child made by fork.
-  bool is_current() const noexcept;
+  bool is_current() const noexcept {
+    return in_memory_->load(std::memory_order_acquire) == registration_.word || facility_->segment().truncated();
+  }
 
  private:
   Facility* facility_ = nullptr;  // null: none
+  const layout::Word* in_memory_ = nullptr;
   std::uint32_t slot_ = 0;
   layout::SlotRegistration registration_;
 };
