@@ -122,6 +122,8 @@ Status root_elsewhere(Buffer& buffer, layout::Word& root) noexcept { return Pool
 
 layout::Root root_of(const Buffer& buffer) noexcept { return PoolUserState::root_of(buffer); }
 
+const PoolUserHot* user_of(const Buffer& buffer) noexcept { return PoolUserState::user_of(buffer); }
+
 PoolUserHot& share_rooted(Buffer& buffer, std::uint32_t now_ms) noexcept {
   return PoolUserState::share_rooted(buffer, now_ms);
 }

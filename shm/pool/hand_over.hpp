@@ -35,6 +35,7 @@ Status root_elsewhere(Buffer& buffer, layout::Word& root) noexcept;
 // For who keeps a root in a form of its own, and alone: a buffer that was never shared before. Which one it is, for
 // that root.
 layout::Root root_of(const Buffer& buffer) noexcept;
+const PoolUserHot* user_of(const Buffer& buffer) noexcept;  // null: it was moved from, or was not to be had
 // Behind the root: as root_elsewhere(). Returns the user that had it. `now_ms` as PoolCore::now_ms().
 PoolUserHot& share_rooted(Buffer& buffer, std::uint32_t now_ms) noexcept;
 // The user that had it has it again, alone, as its next incarnation: nobody else has seen it meanwhile. While the root

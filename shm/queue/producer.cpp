@@ -153,8 +153,12 @@ Status ProducerState::why_no_block_of(const Buffer& buffer) const noexcept {
   return from == nullptr || from->id() == core_->pool_id() ? status : Status::stale;
 }
 
-Status ProducerState::release(ReservedBlock& reserved, std::uint32_t now_ms) noexcept {
-  if (const Status status = why_no_block_of(reserved.buffer_); status != Status::ok) return status;
+Status ProducerState::release(ReservedBlock& reserved, Releasing& call) noexcept {
+  const PoolUserHot* const from = user_of(reserved.buffer_);
+  if (from == nullptr || from != call.looked_at) {
+    if (const Status status = why_no_block_of(reserved.buffer_); status != Status::ok) return status;
+    call.looked_at = from;
+  }
   RingPlace place = find_place(*core_, position_, taken_);
   position_ = place.position;
   if (place.is_full) return Status::full;
@@ -169,7 +173,7 @@ Status ProducerState::release(ReservedBlock& reserved, std::uint32_t now_ms) noe
   SAPBUF_KILL_POINT(queue_described);
   say_queued(*core_, root.index(), place.position, index());
   SAPBUF_KILL_POINT(queue_said);
-  PoolUserHot& user = share_rooted(reserved.buffer_, now_ms);
+  PoolUserHot& user = share_rooted(reserved.buffer_, call.now_ms);
   while (!fill_slot(*core_, place, root.index())) {
     place = find_place(*core_, place.position, taken_);
     if (place.is_full) {
@@ -204,10 +208,10 @@ std::size_t ProducerState::release(std::span<ReservedBlock> blocks, std::size_t&
   const std::uint64_t deadline_ns = timeout_ == kForever
                                         ? ~std::uint64_t{0}
                                         : platform::deadline_after(saturated<std::chrono::nanoseconds>(timeout_));
-  const std::uint32_t now_ms = pool_->now_ms();
+  Releasing call{.now_ms = pool_->now_ms()};
   std::size_t released = 0;
   while (released < blocks.size()) {
-    status = release(blocks[released], now_ms);
+    status = release(blocks[released], call);
     if (status == Status::ok) {
       ++released;
       continue;

@@ -37,9 +37,14 @@ struct ProducerState final : ForkHook {
   std::size_t room(std::size_t wanted) noexcept;
   // Whether a buffer may be a block of the queue.
   Status why_no_block_of(const Buffer& buffer) const noexcept;
+  // One call of release().
+  struct Releasing {
+    std::uint32_t now_ms;
+    const PoolUserHot* looked_at = nullptr;  // whose buffers may be blocks
+  };
   // Status::ok: it is released; full: it is the producer's still; stale, other_segment: it is of another pool. Another
   // one: it is somebody else's.
-  Status release(ReservedBlock& block, std::uint32_t now_ms) noexcept;
+  Status release(ReservedBlock& block, Releasing& call) noexcept;
   Status wait_for_room(std::uint64_t deadline_ns) noexcept;
   // Behind an attempt that found the queue full, or no buffer, where there is a descriptor.
   void arm_event_fd(Status why_not) noexcept;
