@@ -46,25 +46,28 @@ std::uint32_t PoolUserState::promised() const noexcept {
   return request.is_given() || request.is_left() ? request.index() : kNoBuffer;
 }
 
-bool PoolUserState::find_free_in(std::uint32_t chunk, std::uint32_t& buffer) noexcept {
+template <typename Take>
+bool PoolUserState::find_free_in(std::uint32_t chunk, Take& take) noexcept {
   const std::uint32_t first = first_buffer_of(chunk);
   const std::uint32_t size = end_in_reach(*core_, chunk) - first;
   const std::uint32_t skipped = chunk_of(next_) == chunk ? next_ - first : 0;
   const std::uint32_t avoid = promised();
   SAPBUF_KILL_POINT(pool_promised);
+  bool found = false;
   for (std::uint32_t looked = 0; looked < size; ++looked) {
     const std::uint32_t at = first + (skipped + looked) % size;
     if (at == avoid || !take_buffer(*core_, at, index_)) continue;
     SAPBUF_KILL_POINT(pool_found);
-    buffer = at;
     next_ = at + 1;
-    return true;
+    found = true;
+    if (!take(at)) return true;
   }
   if (avoid == kNoBuffer) note_none_free(*core_, chunk);
-  return false;
+  return found;
 }
 
-bool PoolUserState::find_free_among(Among which, std::uint32_t& buffer) noexcept {
+template <typename Take>
+bool PoolUserState::find_free_among(Among which, Take& take) noexcept {
   const std::uint32_t chunks = count_chunks(*core_);
   const std::uint32_t start = chunk_of(next_);
   for (std::uint32_t looked = 0; looked < chunks; ++looked) {
@@ -76,15 +79,31 @@ bool PoolUserState::find_free_among(Among which, std::uint32_t& buffer) noexcept
                         : which == Among::free  ? seen.state() == ChunkState::free && split(*core_, chunk, index_)
                         : which == Among::noted ? is_split && seen.is_noted()
                                                 : is_split;
-    if (wanted && find_free_in(chunk, buffer)) return true;
+    if (wanted && find_free_in(chunk, take)) return true;
   }
   return false;
 }
 
 // First where nobody else looks.
-bool PoolUserState::find_free(std::uint32_t& buffer) noexcept {
-  return find_free_among(Among::own, buffer) || find_free_among(Among::free, buffer) ||
-         find_free_among(Among::noted, buffer) || find_free_among(Among::all, buffer);
+template <typename Take>
+bool PoolUserState::find_free(Take take) noexcept {
+  return find_free_among(Among::own, take) || find_free_among(Among::free, take) ||
+         find_free_among(Among::noted, take) || find_free_among(Among::all, take);
+}
+
+bool PoolUserState::refill(std::uint32_t most) noexcept {
+  const std::uint32_t now_ms = core_->now_ms();
+  std::uint32_t taken = 0;
+  const auto put_at_hand = [&](std::uint32_t buffer) {
+    note_at_hand(0, taken++, buffer, now_ms);
+    return taken < most;
+  };
+  while (taken < most && find_free(put_at_hand)) {
+  }
+  if (taken == 0) return false;
+  note_refilled(taken);
+  update_hot();  // more at hand than the budget leaves
+  return true;
 }
 
 void PoolUserState::count_acquired(std::uint32_t how_many) noexcept {
@@ -116,8 +135,12 @@ bool PoolUserState::accept_given(std::uint32_t buffer, Buffer& taken) noexcept {
 }
 
 bool PoolUserState::take_free(Buffer& taken) noexcept {
-  std::uint32_t buffer;
-  if (!find_free(buffer)) return false;
+  std::uint32_t buffer = kNoBuffer;
+  const auto take_it = [&](std::uint32_t found) {
+    buffer = found;
+    return false;
+  };
+  if (!find_free(take_it)) return false;
   core_->since(buffer).store(core_->now_ms(), relaxed);
   core_->note_out(1);
   taken = accept(buffer);

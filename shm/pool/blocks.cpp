@@ -8,10 +8,6 @@ namespace {
 using layout::ChunkState;
 using layout::ChunkWord;
 
-ChunkWord chunk_word(const PoolCore& core, std::uint32_t chunk) noexcept {
-  return {core.chunk(chunk).load(std::memory_order_acquire)};
-}
-
 bool take_all_whole(PoolCore& core, std::uint32_t head, std::uint32_t chunks, std::uint32_t owner) noexcept {
   std::uint32_t taken = 0;
   while (taken < chunks && take_whole(core, head + taken, owner)) ++taken;
@@ -80,39 +76,6 @@ std::uint32_t form_block(PoolCore& core, std::uint32_t size_class, std::uint32_t
                          Place place) noexcept {
   return place == Place::in_line ? form_in_line(core, size_class, start, owner)
                                  : form_anywhere(core, size_class, owner);
-}
-
-std::uint32_t take_from_block(PoolCore& core, std::uint32_t head, std::uint32_t size_class, std::uint32_t owner,
-                              std::span<std::uint32_t> taken) noexcept {
-  const ChunkWord seen = chunk_word(core, head);
-  if (!seen.is_split_for(size_class)) return 0;
-  const Block block = block_at(core, head, seen);
-  if (block.chunks > count_chunks(core) - head) return 0;
-  std::uint32_t count = 0;
-  for (std::uint32_t at = 0; at < block.count && count < taken.size(); ++at) {
-    if (!take_of_block(core, head, size_class, block.buffer(at), owner)) continue;
-    SAPBUF_KILL_POINT(pool_found);
-    taken[count++] = block.buffer(at);
-  }
-  if (count < taken.size()) note_none_free(core, head);
-  return count;
-}
-
-std::uint32_t take_from_blocks(PoolCore& core, const BlockSearch& search, std::span<std::uint32_t> taken) noexcept {
-  const std::uint32_t chunks = count_chunks(core);
-  const std::uint32_t most = std::min(search.most, chunks);
-  for (std::uint32_t looked = 0; looked < most; ++looked) {
-    const std::uint32_t chunk = (search.start + looked) % chunks;
-    const ChunkWord seen = chunk_word(core, chunk);
-    if (!seen.is_split_for(search.size_class)) continue;
-    if (search.which != BlockSearch::Among::all && !seen.is_noted()) continue;
-    if (search.which == BlockSearch::Among::own && seen.owner() != search.owner) continue;
-    if (const std::uint32_t count = take_from_block(core, chunk, search.size_class, search.owner, taken)) {
-      search.start = chunk;
-      return count;
-    }
-  }
-  return 0;
 }
 
 }  // namespace SAPBUF_DETAIL

@@ -14,14 +14,9 @@ using layout::ChunkWord;
 using layout::kChunkBuffers;
 
 constexpr auto relaxed = std::memory_order_relaxed;
-constexpr std::uint32_t kSingle = 0;  // the size class of single pieces; the only one of a pool without classes
 
 bool is_free(const PoolCore& core, std::uint32_t buffer) noexcept {
   return BufferWord{core.word(buffer).load(relaxed)}.state() == BufferState::free;
-}
-
-ChunkWord chunk_word(const PoolCore& core, std::uint32_t chunk) noexcept {
-  return {core.chunk(chunk).load(std::memory_order_acquire)};
 }
 
 // --- Runs ----------------------------------------------------------------------------------------------------------
@@ -196,22 +191,6 @@ void free_whole(PoolCore& core, std::uint32_t chunk) noexcept {
   // pool-free: release, behind the last use.
   core.chunk(chunk).store(ChunkWord::make(ChunkState::free).word, std::memory_order_release);
   SAPBUF_KILL_POINT(chunk_freed);
-}
-
-bool take_buffer(PoolCore& core, std::uint32_t buffer, std::uint32_t owner) noexcept {
-  return take_of_block(core, chunk_of(buffer), kSingle, buffer, owner);
-}
-
-bool take_of_block(PoolCore& core, std::uint32_t head, std::uint32_t size_class, std::uint32_t buffer,
-                   std::uint32_t owner) noexcept {
-  layout::Word& word = core.word(buffer);
-  BufferWord seen{word.load(std::memory_order_acquire)};
-  // chunk-join: in this order.
-  if (seen.state() != BufferState::free || !chunk_word(core, head).is_split_for(size_class)) return false;
-  const BufferWord own = BufferWord::make(seen.incarnation(), BufferState::local, owner);
-  // pool-free: acquire, so that the last use by whoever had it is behind us; release, for one who is given it, and sees
-  // the word alone.
-  return word.compare_exchange_strong(seen.word, own.word, std::memory_order_acq_rel, relaxed);
 }
 
 void free_buffer(PoolCore& core, std::uint32_t buffer) noexcept {

@@ -24,14 +24,18 @@
 
 namespace SAPBUF_DETAIL {
 
+inline constexpr std::uint32_t kSingle = 0;  // the size class of single pieces; the only one of a pool without classes
+
 constexpr std::uint32_t chunk_of(std::uint32_t buffer) noexcept { return buffer / layout::kChunkBuffers; }
 constexpr std::uint32_t first_buffer_of(std::uint32_t chunk) noexcept { return chunk * layout::kChunkBuffers; }
+// Never before its first one, whatever the pool's words say by now.
 inline std::uint32_t end_of(const PoolCore& core, std::uint32_t chunk) noexcept {
-  return std::min(first_buffer_of(chunk) + layout::kChunkBuffers, core.there());
+  const std::uint32_t first = first_buffer_of(chunk);
+  return std::clamp(core.there(), first, first + layout::kChunkBuffers);
 }
 // For who takes them: of those that this process can address.
 inline std::uint32_t end_in_reach(const PoolCore& core, std::uint32_t chunk) noexcept {
-  return std::min(end_of(core, chunk), core.count());
+  return std::clamp(core.count(), first_buffer_of(chunk), end_of(core, chunk));
 }
 // The chunk that says what is in this one: the first one of its block, or itself.
 inline std::uint32_t head_of(const PoolCore& core, std::uint32_t chunk) noexcept {
@@ -90,11 +94,27 @@ void for_each_buffer(const PoolCore& core, std::uint32_t chunk, layout::ChunkWor
   for (std::uint32_t at = 0; at < block.count; ++at) visit(block.buffer(at));
 }
 
-// Takes this buffer alone for the user of slot `owner`, if it is free, and its chunk is split.
-bool take_buffer(PoolCore& core, std::uint32_t buffer, std::uint32_t owner) noexcept;
-// The same of a block for `size_class` that begins with the chunk `head`.
-bool take_of_block(PoolCore& core, std::uint32_t head, std::uint32_t size_class, std::uint32_t buffer,
-                   std::uint32_t owner) noexcept;
+inline layout::ChunkWord chunk_word(const PoolCore& core, std::uint32_t chunk) noexcept {
+  return {core.chunk(chunk).load(std::memory_order_acquire)};
+}
+
+// Takes this buffer of a block for `size_class` that begins with the chunk `head` for the user of slot `owner`, if it is
+// free, and the block still there.
+inline bool take_of_block(PoolCore& core, std::uint32_t head, std::uint32_t size_class, std::uint32_t buffer,
+                          std::uint32_t owner) noexcept {
+  layout::Word& word = core.word(buffer);
+  layout::BufferWord seen{word.load(std::memory_order_acquire)};
+  // chunk-join: in this order.
+  if (seen.state() != layout::BufferState::free || !chunk_word(core, head).is_split_for(size_class)) return false;
+  const layout::BufferWord own = layout::BufferWord::make(seen.incarnation(), layout::BufferState::local, owner);
+  // pool-free: acquire, so that the last use by whoever had it is behind us; release, for one who is given it, and sees
+  // the word alone.
+  return word.compare_exchange_strong(seen.word, own.word, std::memory_order_acq_rel, std::memory_order_relaxed);
+}
+// The same of a single buffer, whose chunk is split.
+inline bool take_buffer(PoolCore& core, std::uint32_t buffer, std::uint32_t owner) noexcept {
+  return take_of_block(core, chunk_of(buffer), kSingle, buffer, owner);
+}
 // Its user has it no more.
 void free_buffer(PoolCore& core, std::uint32_t buffer) noexcept;
 // Takes a free chunk for whoever makes something of it.

@@ -57,22 +57,6 @@ void PoolUserState::look_up() noexcept {
   update_hot();
 }
 
-bool PoolUserState::refill(std::uint32_t most) noexcept {
-  const std::uint32_t now_ms = core_->now_ms();
-  std::uint32_t taken = 0;
-  while (taken < most) {
-    std::uint32_t buffer;
-    if (!find_free(buffer)) break;
-    core_->since(buffer).store(now_ms, relaxed);
-    slot->magazine[taken++].store(buffer, std::memory_order_release);
-  }
-  if (taken == 0) return false;
-  owned_ += taken;
-  note_refilled(0, taken);
-  update_hot();  // more at hand than the budget leaves
-  return true;
-}
-
 void PoolUserState::refill_with(std::vector<layout::Root>& dying) noexcept {
   if (has_classes || depth() != 0 || !may_use_magazine() || is_wanted()) return;
   if (thread.load(relaxed) != this_thread_mark()) return;
@@ -87,27 +71,29 @@ void PoolUserState::refill_with(std::vector<layout::Root>& dying) noexcept {
     layout::Word& word = core_->word(root.index());
     if (!word.compare_exchange_strong(seen.word, own.word, std::memory_order_acq_rel, relaxed)) continue;
     SAPBUF_KILL_POINT(unkept_taken);
-    core_->since(root.index()).store(now_ms, relaxed);
-    slot->magazine[taken++].store(root.index(), std::memory_order_release);
+    note_at_hand(0, taken++, root.index(), now_ms);
   }
   if (taken == 0) return;
-  owned_ += taken;
-  fill_magazine(0, taken);
+  count_figure(slot->refills);
   update_hot();
 }
 
-// With what was taken from the pool.
-void PoolUserState::note_refilled(std::uint32_t number, std::uint32_t taken) noexcept {
-  fill_magazine(number, taken);
-  core_->note_out(taken);
-  SAPBUF_KILL_POINT(pool_refilled);
+// At once, before the next one is taken: whoever is stopped while he refills keeps one from others, and no more.
+void PoolUserState::note_at_hand(std::uint32_t number, std::uint32_t depth, std::uint32_t buffer,
+                                 std::uint32_t now_ms) noexcept {
+  const Magazine into = magazine(number);
+  core_->since(buffer).store(now_ms, relaxed);
+  into.buffers[depth].store(buffer, std::memory_order_release);
+  change_magazine(*slot, number, into, MagazineState{into.state.load(relaxed)}.with_depth(depth + 1), 1);
+  ++owned_;
+  if (has_classes) ++at_hand_;
 }
 
-// So many stand in it.
-void PoolUserState::fill_magazine(std::uint32_t number, std::uint32_t taken) noexcept {
-  const Magazine filled = magazine(number);
-  change_magazine(*slot, number, filled, MagazineState{filled.state.load(relaxed)}.with_depth(taken), taken);
+// With so many that were taken from the pool.
+void PoolUserState::note_refilled(std::uint32_t taken) noexcept {
   count_figure(slot->refills);
+  core_->note_out(taken);
+  SAPBUF_KILL_POINT(pool_refilled);
 }
 
 bool PoolUserState::pop(Buffer& taken) noexcept {

@@ -85,6 +85,7 @@ struct PoolUserState final : PoolUserHot, ForkHook {
   static const PoolCore* home_of(const Buffer& buffer, Status& status) noexcept;
   static Status hand_over(Buffer& buffer, layout::Word& root) noexcept;
   static layout::Root root_of(const Buffer& buffer) noexcept;
+  static const PoolUserHot* user_of(const Buffer& buffer) noexcept { return buffer.user_; }
   static PoolUserHot& share_rooted(Buffer& buffer, std::uint32_t now_ms) noexcept;
   static Buffer take_back(PoolUserHot& user, layout::Root root) noexcept;
   // Its PoolUser is gone: detaches now, or with the last buffer.
@@ -125,18 +126,24 @@ struct PoolUserState final : PoolUserHot, ForkHook {
 
   // Takes up to `most` free buffers into the magazine, which is empty. False: none was free.
   bool refill(std::uint32_t most) noexcept;
-  void note_refilled(std::uint32_t number, std::uint32_t taken) noexcept;
-  void fill_magazine(std::uint32_t number, std::uint32_t taken) noexcept;
+  // `depth`: how many stand in the magazine before that.
+  void note_at_hand(std::uint32_t number, std::uint32_t depth, std::uint32_t buffer, std::uint32_t now_ms) noexcept;
+  void note_refilled(std::uint32_t taken) noexcept;
   // From the magazine: false if others want it, or it is empty.
   bool pop(Buffer& taken) noexcept;
   // One that is free, past the magazine.
   bool take_free(Buffer& taken) noexcept;
-  bool find_free(std::uint32_t& buffer) noexcept;
+  // Takes free ones for as long as `take(buffer)` returns true, and there are some where it found the first one. False:
+  // none was free.
+  template <typename Take>
+  bool find_free(Take take) noexcept;
   // In which chunks: those that this user split, and that are worth a look; free ones, of which it splits one; all that
   // are worth a look; all that are split.
   enum class Among { own, free, noted, all };
-  bool find_free_among(Among which, std::uint32_t& buffer) noexcept;
-  bool find_free_in(std::uint32_t chunk, std::uint32_t& buffer) noexcept;
+  template <typename Take>
+  bool find_free_among(Among which, Take& take) noexcept;
+  template <typename Take>
+  bool find_free_in(std::uint32_t chunk, Take& take) noexcept;
   std::uint32_t promised() const noexcept;
   Buffer accept(std::uint32_t buffer) noexcept;
   bool accept_given(std::uint32_t buffer, Buffer& taken) noexcept;
@@ -177,7 +184,8 @@ struct PoolUserState final : PoolUserHot, ForkHook {
   // Without making room.
   Buffer take_in_turn(std::uint32_t size_class) noexcept;
   bool refill_class(std::uint32_t size_class) noexcept;
-  std::uint32_t take_of_class(std::uint32_t size_class, std::span<std::uint32_t> taken) noexcept;
+  template <typename Take>
+  std::uint32_t take_of_class(std::uint32_t size_class, Take take) noexcept;
   std::uint32_t pop_class(std::uint32_t size_class) noexcept;
   Buffer search_class(std::uint32_t size_class) noexcept;  // making room
   Buffer acquire_of_class(std::uint32_t size_class) noexcept;

@@ -1,7 +1,5 @@
 // Buffers of a size class. Each of them passes through the user's magazine for its class, be it alone: so there is one
 // way to get one, and the look behind it finds whether others took from the magazines meanwhile.
-#include <array>
-
 #include <sapbuf/detail/kill_point.hpp>
 
 #include "platform/cancellation.hpp"
@@ -48,7 +46,8 @@ bool PoolUserState::form(std::uint32_t size_class, Place place) noexcept {
   return true;
 }
 
-std::uint32_t PoolUserState::take_of_class(std::uint32_t size_class, std::span<std::uint32_t> taken) noexcept {
+template <typename Take>
+std::uint32_t PoolUserState::take_of_class(std::uint32_t size_class, Take take) noexcept {
   using Which = BlockSearch::Among;
   Turn turn = Turn::first;
   if (somebody_waits(*core_)) {
@@ -60,14 +59,14 @@ std::uint32_t PoolUserState::take_of_class(std::uint32_t size_class, std::span<s
   }
   std::uint32_t& near = near_[size_class];
   const auto look = [&](Which which, std::uint32_t most) {
-    return take_from_blocks(*core_, {which, size_class, index_, near, most}, taken);
+    return take_from_blocks(*core_, {which, size_class, index_, near, most}, take);
   };
-  if (const std::uint32_t got = take_from_block(*core_, near, size_class, index_, taken)) return got;
+  if (const std::uint32_t got = take_from_block(*core_, near, size_class, index_, take)) return got;
   if (const std::uint32_t got = look(Which::own, kWindow)) return got;
   if (const std::uint32_t got = look(Which::noted, kWindow)) return got;
   for (int tried = 0; turn == Turn::first && tried < kTries; ++tried) {
     if (!form(size_class, Place::in_line)) break;
-    if (const std::uint32_t got = take_from_block(*core_, near, size_class, index_, taken)) return got;
+    if (const std::uint32_t got = take_from_block(*core_, near, size_class, index_, take)) return got;
   }
   if (const std::uint32_t got = look(Which::noted, ~0u)) return got;
   return look(Which::all, ~0u);
@@ -75,20 +74,16 @@ std::uint32_t PoolUserState::take_of_class(std::uint32_t size_class, std::span<s
 
 // Into its magazine, which is empty.
 bool PoolUserState::refill_class(std::uint32_t size_class) noexcept {
-  std::array<std::uint32_t, layout::kClassMagazine> taken;
-  const std::uint32_t most = may_use_magazine() ? std::max(core_->size_class(size_class).capacity, 1u) : 1;
-  const std::uint32_t got = take_of_class(size_class, std::span{taken}.first((most + 1) / 2));
-  if (got == 0) return false;
+  const std::uint32_t room = may_use_magazine() ? core_->size_class(size_class).capacity : 0;
+  const std::uint32_t most = std::max((room + 1) / 2, 1u);
   const std::uint32_t now_ms = core_->now_ms();
-  const Magazine own = magazine(size_class);
-  for (std::uint32_t i = 0; i < got; ++i) {
-    core_->since(taken[i]).store(now_ms, relaxed);
-    own.buffers[i].store(taken[i], std::memory_order_release);
-  }
-  owned_ += got;
-  at_hand_ += got;
-  note_refilled(size_class, got);
-  return true;
+  std::uint32_t taken = 0;
+  const std::uint32_t got = take_of_class(size_class, [&](std::uint32_t buffer) {
+    note_at_hand(size_class, taken++, buffer, now_ms);
+    return taken < most;
+  });
+  if (got != 0) note_refilled(got);
+  return got != 0;
 }
 
 // kNoBuffer if others want what is at hand, or there is nothing.

@@ -6,8 +6,9 @@
  *           its `attention`; `acknowledged` is what it has answered.
  *             take out  the topmost entry leaves: depth - 1, light fence, look. If attention is as acknowledged, it is the
  *                       user's alone; if not, all that was in the magazine is purged, that entry too
- *             acquire   take out, and use. An empty magazine is refilled first: FREE -> local by compare-and-swap, entries,
- *                       depth. Nothing is used that did not pass through the magazine, but what a thief takes for itself
+ *             acquire   take out, and use. An empty magazine is refilled first, one by one: FREE -> local by
+ *                       compare-and-swap, entry, depth. Nothing is used that did not pass through the magazine, but what a
+ *                       thief takes for itself
  *             release   entry, depth + 1, light fence, look: purge if attention was raised. With the magazine full, half of
  *                       it is taken out first, and given back by plain stores
  *             purge     acknowledge the attention that the look saw; then each entry that is the user's still -> FREE of the
@@ -166,17 +167,15 @@ inline refill() {
            :: else
            fi);
      if
-     :: swapped -> STORE(store(entry(me, left), n); left++; swapped = false)
+     :: swapped ->
+        STORE(store(entry(me, left), n));
+        STORE(store(depth(me), left + 1); left++; swapped = false)
      :: else
      fi;
      n++
   :: n < BUFFERS -> n++
   :: n == BUFFERS -> n = 0; break
-  od;
-  if
-  :: left > 0 -> STORE(store(depth(me), left))
-  :: else
-  fi
+  od
 }
 
 inline look() { LOAD(raised = load(attention(me)); undisturbed = (raised == load(acknowledged(me)))) }

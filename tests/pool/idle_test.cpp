@@ -173,6 +173,26 @@ BOOST_DATA_TEST_CASE(an_owner_goes_on_beside_one_who_takes,
   BOOST_TEST(count_acquirable(fixture.pool) == 256U);
 }
 
+// Each buffer is at hand before the next one is taken.
+BOOST_AUTO_TEST_CASE(who_is_stopped_while_it_refills_keeps_one_from_others) {
+  const PoolFixture fixture{kPool};
+  Child refilling{[&](Link&) {
+    PoolUser own{fixture.open_again()};
+    kill_point::arm(KillPoint::pool_found, stop_self, 9);
+    own.acquire().release();
+  }};
+  BOOST_TEST_REQUIRE(refilling.wait_until_stopped());
+  PoolUser user{fixture.pool};
+  std::vector<Buffer> all = take_all(user);
+  BOOST_TEST(all.size() == 255U);
+  for (const Buffer& buffer : all) mark(buffer, 1);
+  refilling.resume();
+  for (const Buffer& buffer : all) unmark(buffer, 1);
+  all.clear();
+  BOOST_TEST(refilling.wait() == 0);
+  BOOST_TEST(count_acquirable(fixture.pool) == 256U);
+}
+
 // Has all buffers but those that others have at hand.
 std::vector<Buffer> take_what_is_free(const PoolFixture& fixture, PoolUser& user) {
   std::vector<Buffer> all;

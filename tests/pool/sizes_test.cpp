@@ -248,6 +248,27 @@ BOOST_AUTO_TEST_CASE(what_a_stopped_user_has_at_hand_is_to_be_had_in_any_size) {
   BOOST_TEST(idle.wait() == 0);
 }
 
+BOOST_AUTO_TEST_CASE(who_is_stopped_while_it_refills_a_class_keeps_one_from_others) {
+  const PoolFixture fixture{sized()};
+  std::size_t there = 0;
+  {
+    PoolUser user{fixture.pool};
+    there = take_all_of(user, 100).size();
+  }
+  Child refilling{[&](Link&) {
+    PoolUser own{fixture.open_again()};
+    kill_point::arm(KillPoint::pool_found, stop_self, 3);
+    own.acquire(100).release();
+  }};
+  BOOST_TEST_REQUIRE(refilling.wait_until_stopped());
+  {
+    PoolUser user{fixture.pool};
+    BOOST_TEST(take_all_of(user, 100).size() == there - 1);
+  }
+  refilling.resume();
+  BOOST_TEST(refilling.wait() == 0);
+}
+
 // Who takes what is at hand has seen it, and is stopped; the owner, who had looked before that, goes on.
 BOOST_AUTO_TEST_CASE(what_was_seen_at_hand_is_not_taken_from_one_who_uses_it) {
   const PoolFixture fixture{sized()};
