@@ -143,7 +143,9 @@ void ProducerState::give_back(std::vector<ReservedBlock>&& blocks) noexcept {
     if (blocks.capacity() > spare_.capacity()) spare_ = std::move(blocks);
   }
   --open_;
-  if (open_ == 0 && closed_ && !forked_) delete this;
+  if (open_ != 0 || !closed_ || forked_) return;
+  const platform::Uncancellable to_its_end;
+  delete this;
 }
 
 // Also if it was moved from, or was not to be had back.

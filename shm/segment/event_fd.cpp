@@ -10,6 +10,7 @@
 #include <system_error>
 #include <utility>
 
+#include "platform/cancellation.hpp"
 #include "platform/system_error.hpp"
 #include "segment/recovery.hpp"
 
@@ -48,6 +49,7 @@ class SignalsBlocked {
 
 EventFd::EventFd(SegmentCore& segment, std::function<void()> still_waits)
     : segment_(segment), still_waits_(std::move(still_waits)), eventfd_(make_eventfd()) {
+  const platform::Uncancellable to_its_end;
   try {
     const SignalsBlocked in_the_thread;
     thread_ = std::thread{[this] { run(); }};
@@ -62,6 +64,7 @@ EventFd::EventFd(SegmentCore& segment, std::function<void()> still_waits)
 }
 
 EventFd::~EventFd() {
+  const platform::Uncancellable to_its_end;
   if (segment_.forked()) {  // the thread is the parent's, and the mutex may be locked for ever
     thread_.detach();
   } else {
@@ -82,6 +85,7 @@ bool EventFd::is_armed(layout::Event& event, std::uint64_t due_ns) noexcept {
 }
 
 void EventFd::forget() noexcept {
+  const platform::Uncancellable to_its_end;
   {
     const std::lock_guard guard{mutex_};
     watched_ = {};  // what it was told of before makes the descriptor readable no more
@@ -91,6 +95,7 @@ void EventFd::forget() noexcept {
 }
 
 void EventFd::make_readable() noexcept {
+  const platform::Uncancellable to_its_end;
   const std::uint64_t one = 1;
   static_cast<void>(::write(eventfd_, &one, sizeof one));
 }

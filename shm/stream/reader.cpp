@@ -83,7 +83,10 @@ std::uint64_t Reader::skip_to_newest() { return detail::skip_to_newest(ready(sta
 
 int Reader::event_fd() { return detail::event_fd(ready(state_)); }
 
-bool Reader::is_finished() { return detail::is_finished(ready(state_)); }
+bool Reader::is_finished() {
+  const platform::Uncancellable to_its_end;
+  return detail::is_finished(ready(state_));
+}
 
 bool Reader::is_current() const noexcept { return state_ != nullptr && state_->attachment.core().is_current(); }
 

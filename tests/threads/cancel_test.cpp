@@ -5,6 +5,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include "pool/pool_core.hpp"
+#include "queue/queue_core.hpp"
 #include "stream/stream_core.hpp"
 #include "support/child.hpp"
 #include "support/stream.hpp"
@@ -113,6 +114,55 @@ BOOST_AUTO_TEST_CASE(calls_of_pools_come_to_their_end) {
                if (!buffer) throw std::runtime_error("there should be one");
                user.close();
                buffer.release();
+             }) == 0);
+  segment.core()->locks().unlock(lock);
+}
+
+// Behind a look that found nothing a descriptor is read empty, and written where there may be something.
+BOOST_AUTO_TEST_CASE(calls_beside_a_descriptor_come_to_their_end) {
+  const TestName name;
+  const Segment segment = Segment::create(name, {.slab_bytes = 4096});
+  Queue::create(segment, "jobs", {.slots = 1, .block_bytes = 64});
+  Map::create(segment, "state", {});
+  BOOST_TEST(status_of([&] {
+               const Segment own = Segment::open(name);
+               Reader reader{own};
+               reader.event_fd();
+               for (const Frame& frame : reader.pin()) {
+                 throw std::runtime_error("nothing should be there, and " + std::to_string(frame.bytes().size()) +
+                                          " bytes are");
+               }
+               static_cast<void>(reader.wait_for(0ms));
+               static_cast<void>(reader.is_finished());
+               Writer writer{own, {.timeout = 0ms}};
+               writer.event_fd();
+               while (put(writer, {1, 0}, 200) == Status::ok) {
+               }
+               const Queue jobs = Queue::open(own, "jobs");
+               Producer producer{jobs};
+               producer.event_fd();
+               Consumer consumer{jobs};
+               consumer.event_fd();
+               if (consumer.take()) throw std::runtime_error("nothing should be there");
+               if (producer.reserve(1).release() != 1) throw std::runtime_error("there should be room");
+               if (producer.reserve(1)) throw std::runtime_error("there should be no room");
+               MapReader view{Map::open(own, "state")};
+               view.event_fd();
+             }) == 0);
+}
+
+// Somebody else has the queue's lock: so the producer that goes with its last reservation waits for it.
+BOOST_AUTO_TEST_CASE(the_last_reservation_of_a_closed_producer_comes_to_its_end) {
+  const TestName name;
+  const Segment segment = Segment::create(name, {.main_stream = false});
+  const Queue queue = Queue::create(segment, "jobs", {.slots = 1, .block_bytes = 64});
+  const std::uint64_t lock = queue.core()->maintenance_lock();
+  BOOST_TEST_REQUIRE(segment.core()->locks().try_lock(lock));
+  BOOST_TEST(status_of([&] {
+               std::optional<Producer> producer{std::in_place, Queue::open(Segment::open(name), "jobs")};
+               producer->event_fd();
+               ReservedBlocks last = producer->reserve(1);
+               producer.reset();
              }) == 0);
   segment.core()->locks().unlock(lock);
 }
