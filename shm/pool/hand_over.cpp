@@ -84,7 +84,7 @@ layout::Root PoolUserState::root_of(const Buffer& buffer) noexcept {
   return Root::make(buffer.index_, own.incarnation());
 }
 
-PoolUserHot& PoolUserState::share_rooted(Buffer& buffer, std::uint32_t now_ms) noexcept {
+void PoolUserState::share_rooted(Buffer& buffer, std::uint32_t now_ms) noexcept {
   auto& user = static_cast<PoolUserState&>(*buffer.user_);
   layout::Word& word = user.core_->word(buffer.index_);
   user.core_->since(buffer.index_).store(now_ms, relaxed);
@@ -97,7 +97,6 @@ PoolUserHot& PoolUserState::share_rooted(Buffer& buffer, std::uint32_t now_ms) n
   buffer.status_ = Status::closed;
   count_figure(user.slot->attached);
   user.has_no_more(kNoRoot);
-  return user;
 }
 
 Buffer PoolUserState::take_back(PoolUserHot& hot, layout::Root root) noexcept {
@@ -124,9 +123,7 @@ layout::Root root_of(const Buffer& buffer) noexcept { return PoolUserState::root
 
 const PoolUserHot* user_of(const Buffer& buffer) noexcept { return PoolUserState::user_of(buffer); }
 
-PoolUserHot& share_rooted(Buffer& buffer, std::uint32_t now_ms) noexcept {
-  return PoolUserState::share_rooted(buffer, now_ms);
-}
+void share_rooted(Buffer& buffer, std::uint32_t now_ms) noexcept { PoolUserState::share_rooted(buffer, now_ms); }
 
 Buffer take_back(PoolUserHot& user, Root root) noexcept { return PoolUserState::take_back(user, root); }
 

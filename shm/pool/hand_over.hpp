@@ -36,10 +36,10 @@ Status root_elsewhere(Buffer& buffer, layout::Word& root) noexcept;
 // that root.
 layout::Root root_of(const Buffer& buffer) noexcept;
 const PoolUserHot* user_of(const Buffer& buffer) noexcept;  // null: it was moved from, or was not to be had
-// Behind the root: as root_elsewhere(). Returns the user that had it. `now_ms` as PoolCore::now_ms().
-PoolUserHot& share_rooted(Buffer& buffer, std::uint32_t now_ms) noexcept;
-// The user that had it has it again, alone, as its next incarnation: nobody else has seen it meanwhile. While the root
-// counts: otherwise a scan may free it. Without a buffer (declared_dead): somebody let go of the root, and of the buffer.
+// Behind the root: as root_elsewhere(). `now_ms` as PoolCore::now_ms().
+void share_rooted(Buffer& buffer, std::uint32_t now_ms) noexcept;
+// A user has it again, alone, as its next incarnation: nobody else has seen it meanwhile. While the root counts:
+// otherwise a scan may free it. Without a buffer (declared_dead): somebody let go of the root, and of the buffer.
 Buffer take_back(PoolUserHot& user, layout::Root root) noexcept;
 // Frees such buffers behind their last use; nobody has another root of them. Those that a scan is about to free are
 // left to it. Those who wait are told by the caller (serve_behind_release).

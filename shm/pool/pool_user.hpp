@@ -86,7 +86,7 @@ struct PoolUserState final : PoolUserHot, ForkHook {
   static Status hand_over(Buffer& buffer, layout::Word& root) noexcept;
   static layout::Root root_of(const Buffer& buffer) noexcept;
   static const PoolUserHot* user_of(const Buffer& buffer) noexcept { return buffer.user_; }
-  static PoolUserHot& share_rooted(Buffer& buffer, std::uint32_t now_ms) noexcept;
+  static void share_rooted(Buffer& buffer, std::uint32_t now_ms) noexcept;
   static Buffer take_back(PoolUserHot& user, layout::Root root) noexcept;
   // Its PoolUser is gone: detaches now, or with the last buffer.
   void close() noexcept;

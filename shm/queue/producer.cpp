@@ -175,11 +175,12 @@ Status ProducerState::release(ReservedBlock& reserved, Releasing& call) noexcept
   SAPBUF_KILL_POINT(queue_described);
   say_queued(*core_, root.index(), place.position, index());
   SAPBUF_KILL_POINT(queue_said);
-  PoolUserHot& user = share_rooted(reserved.buffer_, call.now_ms);
+  share_rooted(reserved.buffer_, call.now_ms);
   while (!fill_slot(*core_, place, root.index())) {
     place = find_place(*core_, place.position, taken_);
     if (place.is_full) {
-      reserved.buffer_ = take_back(user, root);
+      // Whose it was may be gone with it, if it was moved here from elsewhere.
+      reserved.buffer_ = take_back(PoolUserState::of(user_), root);
       if (!reserved.buffer_) return reserved.buffer_.status();
       SAPBUF_KILL_POINT(queue_taken_back);
       say_of_all(*core_, root.index(), {});

@@ -337,6 +337,25 @@ BOOST_AUTO_TEST_CASE(a_block_that_finds_no_place_is_its_producers_and_nobody_els
   BOOST_TEST(drain(fixture.queue) == Numbers{1});
 }
 
+// It is the last one of a producer that was closed: nothing of that one is left when the ring turns out to be full.
+BOOST_AUTO_TEST_CASE(a_block_that_was_moved_here_and_finds_no_place_stays_here) {
+  const QueueFixture fixture{one_slot()};
+  Producer late{fixture.queue, {.timeout = 0ms}};
+  ReservedBlocks here = late.reserve(1);
+  {
+    Producer closed{fixture.queue};
+    ReservedBlocks there = closed.reserve(1);
+    here[0] = std::move(there[0]);
+  }
+  kill_point::arm(KillPoint::queue_said, [&] { push_numbers(fixture.queue, 1, 1); });
+  BOOST_TEST(here.release() == 0U);
+  BOOST_TEST_REQUIRE(here.size() == 1U);
+  fill_with(here[0].bytes(), 2);
+  BOOST_TEST(drain(fixture.queue) == Numbers{1});
+  BOOST_TEST(here.release() == 1U);
+  BOOST_TEST(drain(fixture.queue) == Numbers{2});
+}
+
 BOOST_AUTO_TEST_CASE(who_dies_of_taking_a_block_back_leaves_nothing) {
   const QueueFixture fixture{one_slot()};
   Child victim{[&](Link&) {
