@@ -137,9 +137,10 @@ std::vector<QueueBlock> list_blocks_of(QueueCore& queue, std::size_t content_byt
     // One that went on meanwhile may be another message's by now.
     if (queue.state(block, group).load(relaxed) == seen.word) all.push_back(std::move(found));
   });
-  std::ranges::sort(all, [](const QueueBlock& a, const QueueBlock& b) {
+  const std::uint64_t tail = queue.control().tail.load(relaxed);
+  std::ranges::sort(all, [&](const QueueBlock& a, const QueueBlock& b) {
     if (a.group != b.group) return a.group < b.group;
-    return layout::distance(a.position, b.position) < 0;
+    return layout::order_around(tail, a.position) < layout::order_around(tail, b.position);
   });
   return all;
 }

@@ -91,6 +91,12 @@ constexpr std::uint64_t position_after(std::uint64_t position, std::uint64_t mor
   return (position + more) % kPositions;
 }
 
+// For who sorts: positions as numbers, those around `middle` in their order. A distance is no order for a sort: two
+// positions half a circle apart are before each other.
+constexpr std::uint64_t order_around(std::uint64_t middle, std::uint64_t position) noexcept {
+  return (position - middle + kPositions / 2) % kPositions;
+}
+
 struct RingWord {
   std::uint64_t word = 0;
 

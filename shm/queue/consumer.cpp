@@ -152,6 +152,7 @@ void ConsumerState::tell_taken() noexcept {
 
 Status ConsumerState::take(std::size_t up_to, std::vector<TakenBlock>& taken) noexcept {
   if (const Status status = why_not(); status != Status::ok) return status;
+  registry::beat(core_->segment().participant(index()));
   const auto most = std::min<std::size_t>(up_to, core_->geometry().blocks);
   try {
     taken.reserve(most);
@@ -171,6 +172,7 @@ Status ConsumerState::take(std::size_t up_to, std::vector<TakenBlock>& taken) no
 TakenBlock ConsumerState::take_one() noexcept {
   TakenBlock taken;
   if (why_not() != Status::ok) return taken;
+  registry::beat(core_->segment().participant(index()));
   const bool is_there = take_next(taken);
   tell_taken();
   if (!is_there) arm_event_fd();
@@ -184,8 +186,9 @@ std::vector<Returned> ConsumerState::find_dead() const {
     const BlockWord seen{core_->state(block, group_).load(std::memory_order_acquire)};
     if (seen.state() == BlockState::dead) letters.push_back({block, seen});
   }
-  std::sort(letters.begin(), letters.end(), [](const Returned& a, const Returned& b) {
-    return layout::distance(a.seen.position(), b.seen.position()) < 0;
+  const std::uint64_t tail = core_->control().tail.load(relaxed);
+  std::sort(letters.begin(), letters.end(), [&](const Returned& a, const Returned& b) {
+    return layout::order_around(tail, a.seen.position()) < layout::order_around(tail, b.seen.position());
   });
   return letters;
 }
@@ -258,7 +261,7 @@ void ConsumerState::arm_event_fd() noexcept {
 
 bool ConsumerState::wait_for(std::chrono::nanoseconds timeout) noexcept {
   if (why_not() != Status::ok) return false;
-  registry::beat(core_->segment().participant(index()));  // also of one that always finds something
+  registry::beat(core_->segment().participant(index()));
   if (has_something()) return true;
   const platform::Uncancellable to_its_end;
   pace_ = {};

@@ -52,7 +52,7 @@ std::uint64_t QueueCore::end() const noexcept {
   std::uint64_t position = control().tail.load(relaxed) % layout::kPositions;
   for (std::uint64_t looked = 0; looked <= geometry_.slots; ++looked) {
     const layout::RingWord filled{ring(position).load(std::memory_order_acquire)};
-    if (layout::distance(filled.position(), position) < 0) break;
+    if (filled.position() == lap_before(position)) break;
     position = layout::position_after(filled.position(), 1);
   }
   return position;

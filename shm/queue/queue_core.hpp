@@ -28,6 +28,10 @@ class QueueCore final : public Facility {
   layout::Word& ring(std::uint64_t position) const noexcept {
     return at<layout::Word>(geometry_.ring_at + (position & (geometry_.slots - 1)) * sizeof(layout::Word));
   }
+  // What the slot of a position says before that is filled.
+  std::uint64_t lap_before(std::uint64_t position) const noexcept {
+    return layout::position_after(position, layout::kPositions - geometry_.slots);
+  }
   // Of a block below geometry().blocks, as all that follow.
   layout::QueueEntry& entry(std::uint32_t block) const noexcept {
     return at<layout::QueueEntry>(geometry_.entries_at + block * geometry_.entry_bytes);

@@ -8,10 +8,6 @@ namespace {
 using layout::BlockWord;
 using layout::RingWord;
 
-std::uint64_t lap_before(const QueueCore& queue, std::uint64_t position) noexcept {
-  return layout::position_after(position, layout::kPositions - queue.geometry().slots);
-}
-
 // While nobody fills a slot, the way to the ring's end is over each of them twice at the most, from wherever. Who does not come to it
 // was overtaken by laps meanwhile; words that lead so far are no ring's.
 std::uint64_t most_looks(const QueueCore& queue) noexcept { return 16 * (2 * queue.geometry().slots + 64); }
@@ -44,18 +40,23 @@ RingPlace find_place(const QueueCore& queue, std::uint64_t from, std::uint64_t& 
   for (std::uint64_t looked = 0; looked < most_looks(queue); ++looked) {
     if (looked == queue.geometry().slots) SAPBUF_KILL_POINT(queue_lapped);
     filled = {queue.ring(place.position).load(std::memory_order_acquire)};
-    if (layout::distance(filled.position(), place.position) < 0) break;
+    if (filled.position() == queue.lap_before(place.position)) break;
     place.position = layout::position_after(filled.position(), 1);
   }
   place.before = filled.word;
-  const std::uint64_t before = lap_before(queue, place.position);
+  const std::uint64_t before = queue.lap_before(place.position);
   if (filled.position() != before) {
     place.is_full = true;  // bytes that contradict themselves
     return place;
   }
-  if (layout::distance(before, taken) < 0) return place;
+  // What was taken ends within a lap behind it; or it is of a look so long ago that positions came round meanwhile.
+  const auto was_taken = [&] {
+    const std::int64_t behind = layout::distance(taken, before);
+    return behind > 0 && behind <= static_cast<std::int64_t>(queue.geometry().slots);
+  };
+  if (was_taken()) return place;
   taken = taken_by_all(queue);
-  place.is_full = layout::distance(before, taken) >= 0 && is_queued_still(queue, filled);
+  place.is_full = !was_taken() && is_queued_still(queue, filled);
   return place;
 }
 
@@ -63,11 +64,10 @@ RingLook look_ahead(const QueueCore& queue, std::uint32_t group, std::uint64_t& 
   for (std::uint64_t looked = 0; looked < most_looks(queue); ++looked) {
     // queue-release: acquire, before the block's words.
     const RingWord filled{queue.ring(position).load(std::memory_order_acquire)};
-    const std::int64_t ahead = layout::distance(filled.position(), position);
-    if (ahead < 0) return {};
-    if (ahead > 0) {
-      // What was there a lap before this one, and all before that, was taken.
-      position = layout::position_after(lap_before(queue, filled.position()), 1);
+    if (filled.position() == queue.lap_before(position)) return {};
+    if (filled.position() != position) {
+      // Further, by whatever: what was there a lap before this one, and all before that, was taken.
+      position = layout::position_after(queue.lap_before(filled.position()), 1);
       continue;
     }
     const std::uint32_t block = filled.block();

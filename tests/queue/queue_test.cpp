@@ -5,6 +5,7 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include "platform/clock.hpp"
 #include "queue/queue_core.hpp"
 #include "queue_fixture.hpp"
 #include "support/address_space.hpp"
@@ -291,6 +292,45 @@ BOOST_AUTO_TEST_CASE(a_queue_keeps_its_blocks_wherever_they_are) {
   BOOST_TEST(count_free_blocks(fixture.pool()) == 32U);
 }
 
+// As if others had handed over so many: the ring is empty, and says the positions of a lap before.
+void move_on(const Queue& queue, std::uint64_t positions) {
+  detail::QueueCore& core = *queue.core();
+  const std::uint64_t slots = core.geometry().slots;
+  const std::uint64_t tail = layout::position_after(core.end(), positions / slots * slots);
+  for (std::uint64_t slot = 0; slot < slots; ++slot) {
+    const std::uint64_t position = layout::position_after(tail, slot);
+    core.ring(position).store(layout::RingWord::make(core.lap_before(position), 0).word);
+  }
+  core.control().tail.store(tail);
+  core.group(0).head.store(tail);
+}
+
+// Half of all positions, and a lap: by then a distance says that what is ahead is behind.
+BOOST_AUTO_TEST_CASE(who_made_no_call_while_positions_came_half_round_goes_on) {
+  const QueueFixture fixture;
+  Producer producer{fixture.queue, {.timeout = 0ms}};
+  Consumer consumer{fixture.queue};
+  move_on(fixture.queue, layout::kPositions / 2 + 64);
+  push_numbers(fixture.queue, 1, 3);
+  BOOST_TEST((push_number(producer, 4) == Status::ok));
+  for (std::uint64_t number = 1; number <= 4; ++number) {
+    TakenBlock block = consumer.take();
+    BOOST_TEST_REQUIRE(static_cast<bool>(block));
+    BOOST_TEST(number_in(block.bytes()) == number);
+    block.done();
+  }
+}
+
+// What it knows to have been taken is of half a round ago: it does not fill the place of a block that waits.
+BOOST_AUTO_TEST_CASE(who_made_no_call_for_half_a_round_overwrites_nothing) {
+  const QueueFixture fixture;
+  Producer producer{fixture.queue, {.timeout = 0ms}};
+  move_on(fixture.queue, layout::kPositions / 2 + 64);
+  push_numbers(fixture.queue, 1, 8);
+  BOOST_TEST((push_number(producer, 9) != Status::ok));
+  BOOST_TEST(drain(fixture.queue) == numbers(1, 8));
+}
+
 BOOST_AUTO_TEST_CASE(each_group_gets_everything) {
   const QueueFixture fixture{{.slots = 8, .groups = 3, .block_bytes = 64, .blocks = 16}};
   for (std::uint64_t lap = 0; lap < 5; ++lap) {
@@ -357,6 +397,23 @@ BOOST_AUTO_TEST_CASE(without_a_queue_for_them_dead_letters_stay) {
   BOOST_TEST(!consumer.take());
   consumer.close();
   BOOST_TEST(count_free_blocks(fixture.pool()) == 31U);
+}
+
+// Positions that are before and behind each other: for a sort by distance the first one is smaller than all, and all
+// are smaller than it.
+BOOST_AUTO_TEST_CASE(dead_letters_whose_positions_contradict_themselves_are_listed_all_the_same) {
+  constexpr std::uint32_t kLetters = 32;
+  const QueueFixture fixture{{.slots = 8, .block_bytes = 64, .blocks = 48}};
+  detail::QueueCore& core = *fixture.queue.core();
+  for (std::uint32_t block = 0; block < kLetters; ++block) {
+    const std::uint64_t position = block == 16 ? 0 : block == 31 ? layout::kPositions / 2 : layout::kPositions - 1;
+    core.state(block, 0).store(layout::BlockWord::make(position, 1, 0, layout::BlockState::dead).word);
+  }
+  BOOST_TEST(list_blocks(fixture.queue).size() == kLetters);
+  Consumer consumer{fixture.queue};
+  TakenBlocks letters = consumer.take_dead(kLetters);
+  BOOST_TEST(letters.size() == kLetters);
+  for (TakenBlock& letter : letters) BOOST_TEST(letter.deliveries() == 2U);
 }
 
 BOOST_AUTO_TEST_CASE(a_block_goes_to_another_queue_and_back_with_the_answer_in_it) {
@@ -483,6 +540,28 @@ BOOST_AUTO_TEST_CASE(buffers_of_what_is_done_with_are_free_though_the_consumer_d
     consumer.take().done();
   }
   BOOST_TEST(count_free_blocks(fixture.pool()) == 8U);
+}
+
+// It never waits, so nothing else says that it is at work.
+BOOST_AUTO_TEST_CASE(a_consumer_that_always_finds_something_has_a_heartbeat) {
+  const QueueFixture fixture;
+  Consumer one{fixture.queue};
+  Consumer some{fixture.queue};
+  push_numbers(fixture.queue, 1, 2);
+  const auto heartbeats = [&] {
+    std::vector<std::uint64_t> all;
+    for (std::uint32_t slot = 0; slot < 2; ++slot) {
+      all.push_back(fixture.segment.core()->participant(slot).heartbeat_ns.load());
+    }
+    return all;
+  };
+  const std::vector<std::uint64_t> before = heartbeats();
+  BOOST_TEST(eventually([&] { return platform::coarse_monotonic_ns() > std::ranges::max(before); }));
+  const TakenBlock block = one.take();
+  const TakenBlocks blocks = some.take_for(1, 1s);
+  const std::vector<std::uint64_t> now = heartbeats();
+  BOOST_TEST(now[0] > before[0]);
+  BOOST_TEST(now[1] > before[1]);
 }
 
 BOOST_AUTO_TEST_CASE(a_consumer_sleeps_until_something_is_released) {
