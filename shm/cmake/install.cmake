@@ -47,7 +47,7 @@ endif()
 
 install(FILES DESIGN.md docs/CHANGELOG.md docs/stability.md DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT dev)
 if(SAPBUF_TOOLS)
-  install(FILES docs/bindings.md docs/figures.md docs/operating.md docs/recording.md docs/tools.md docs/tuning.md docs/grafana-dashboard.json
+  install(FILES docs/bindings.md docs/facilities.md docs/figures.md docs/operating.md docs/recording.md docs/tools.md docs/tuning.md docs/grafana-dashboard.json
                 docs/latency.svg docs/producers.svg docs/recovery.svg docs/soak.svg docs/throughput.svg
           DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT tools)
 endif()
