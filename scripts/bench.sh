@@ -2,7 +2,7 @@
 # Builds sapbuf-bench with all peers that Debian has, and measures: figures on stdout, pictures and a page with everything
 # (report.html) into build/bench. Give it a quiet machine, and a quarter of an hour.
 #   scripts/bench.sh [--update-docs] [OPTION|SCENARIO...]    as sapbuf-bench --help says; --quick to see that it works
-#   --update-docs    the pictures of shm/docs/figures.md become this machine's
+#   --update-docs    its pictures in shm/docs/figures.md, one of which README shows, become this machine's
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
