@@ -66,28 +66,32 @@ Status MapWriterState::claim(const Wanted& wanted, std::uint64_t deadline_ns, st
   }
 }
 
-std::optional<MapWriterState::Claimed> MapWriterState::read_claimed(std::uint32_t number, KeyLife life,
-                                                                    std::uint64_t hash) noexcept {
+// Why these bytes of the pool's are not to be had, or ok.
+Status MapWriterState::why_no_value(std::uint64_t at, std::uint64_t length) const noexcept {
+  const std::uint64_t stride_bytes = pool_->geometry().stride_bytes;
+  if (layout::has_room(places_, at, length, pool_->count() * stride_bytes)) return Status::ok;
+  return layout::has_room(places_, at, length, pool_->there() * stride_bytes) ? Status::exhausted : Status::corrupt;
+}
+
+Status MapWriterState::read_claimed(std::uint32_t number, KeyLife life, std::uint64_t hash,
+                                    std::optional<Claimed>& claimed) noexcept {
   const layout::MapEntry& entry = core_->entry(number);
   // claim: behind the compare-exchange, so that this is what the one before left.
   const Root root{entry.value.load(relaxed)};
-  const std::uint64_t buffers = pool_->count();
-  if (entry.life.load(relaxed) != life.word || root.is_none() || root.index() >= buffers) {
-    return std::nullopt;
-  }
-  const std::uint64_t stride_bytes = pool_->geometry().stride_bytes;
-  const std::uint64_t at = root.index() * stride_bytes;
-  if (!layout::has_room(places_, at, 0, buffers * stride_bytes)) return std::nullopt;
+  if (entry.life.load(relaxed) != life.word || root.is_none()) return Status::version_changed;
+  const std::uint64_t at = root.index() * pool_->geometry().stride_bytes;
+  if (const Status status = why_no_value(at, 0); status != Status::ok) return status;
   const auto& about = *reinterpret_cast<const AboutValue*>(values_ + at + places_.about_at);
   const std::uint32_t length = ValueWhere{about.where.load(relaxed)}.length();
-  const bool is_whole = layout::has_room(places_, at, length, buffers * stride_bytes);
-  return Claimed{.entry = number,
-                 .life = life,
-                 .version = about.version.load(relaxed),
-                 .value = {values_ + at + places_.value_at, is_whole ? length : 0},
-                 .root = root,
-                 .is_whole = is_whole,
-                 .hash = hash};
+  const Status whole = why_no_value(at, length);
+  claimed = Claimed{.entry = number,
+                    .life = life,
+                    .version = about.version.load(relaxed),
+                    .value = {values_ + at + places_.value_at, whole == Status::ok ? length : 0},
+                    .root = root,
+                    .whole = whole,
+                    .hash = hash};
+  return Status::ok;
 }
 
 Status MapWriterState::claim_key(const PackedKey& key, std::uint64_t deadline_ns) {
@@ -97,10 +101,11 @@ Status MapWriterState::claim_key(const PackedKey& key, std::uint64_t deadline_ns
     const Status claimed = claim({found->entry, found->life, key.hash}, deadline_ns);
     if (claimed == Status::version_changed) continue;
     if (claimed != Status::ok) return claimed;
-    claimed_ = read_claimed(found->entry, found->life, key.hash);
-    if (claimed_) return Status::ok;
+    const Status read = read_claimed(found->entry, found->life, key.hash, claimed_);
+    if (read == Status::ok) return Status::ok;
     release_claim({.entry = found->entry, .life = found->life, .version = 0, .value = {}, .hash = key.hash}, 0);
     if (const Status status = why_not(); status != Status::ok) return status;
+    if (read != Status::version_changed) return read;
   }
   return Status::corrupt;
 }

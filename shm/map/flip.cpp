@@ -113,7 +113,8 @@ Status MapWriterState::begin_update(const PackedKey& key, std::optional<std::siz
       if (!fresh) return fresh.status();
     }
     if (const Status status = claim_key(key, deadline_ns); status != Status::ok) return status;
-    const bool is_whole = claimed_->is_whole;
+    const Status whole = claimed_->whole;
+    const bool is_whole = whole == Status::ok;
     old = claimed_->value;
     if (is_whole && (!fresh || fresh.room_ < old.size())) {
       fresh = {};
@@ -124,7 +125,7 @@ Status MapWriterState::begin_update(const PackedKey& key, std::optional<std::siz
       return Status::ok;
     }
     unclaim();
-    if (!is_whole) return Status::corrupt;
+    if (!is_whole) return whole;
     if (fresh.status() != Status::exhausted) return fresh.status();
     ahead = old.size();
   }

@@ -148,16 +148,21 @@ MapValue MapReaderState::keep(std::uint32_t number, KeyLife life) noexcept {
     }
     const std::uint64_t at = root.index() * stride_bytes;
     const std::uint64_t bytes_there = pool_->count() * stride_bytes;
+    // Why it ends where there is nothing: one of several pieces may begin where this process has addresses.
+    const auto out_of_room = [&](std::uint64_t length) {
+      const bool is_there = layout::has_room(places, at, length, pool_->there() * stride_bytes);
+      return is_there ? Status::exhausted : Status::corrupt;
+    };
     if (!layout::has_room(places, at, 0, bytes_there)) {
       place.store(0, std::memory_order_release);
-      return MapValue{Status::corrupt};
+      return MapValue{out_of_room(0)};
     }
     const auto& about = *reinterpret_cast<const AboutValue*>(values + at + places.about_at);
     const ValueWhere where{about.where.load(relaxed)};
     const bool is_of_key = about.key.load(relaxed) == life.word && where.entry() == number;
     if (!is_of_key || !layout::has_room(places, at, where.length(), bytes_there)) {
       place.store(0, std::memory_order_release);
-      return MapValue{is_of_key ? Status::corrupt : Status::not_found};
+      return MapValue{is_of_key ? out_of_room(where.length()) : Status::not_found};
     }
     free_guards &= free_guards - 1;
     return MapValue{*this, guard, values + at + places.value_at, about, where.length()};

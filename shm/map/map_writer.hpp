@@ -54,7 +54,7 @@ struct MapWriterState final : ForkHook {
     std::uint64_t version = 0;
     std::span<const std::byte> value;
     layout::Root root{};   // the value's
-    bool is_whole = true;  // its length may be true
+    Status whole = Status::ok;  // or why not: exhausted, this process has no addresses for all of it; corrupt
     std::uint64_t hash = 0;
   };
 
@@ -80,7 +80,11 @@ struct MapWriterState final : ForkHook {
   // Where the key is: in claimed_. not_found if it is not there.
   Status claim_key(const PackedKey& key, std::uint64_t deadline_ns);
   // What the entry that is claimed says. Nothing: it is not that key's any more.
-  std::optional<Claimed> read_claimed(std::uint32_t entry, layout::KeyLife life, std::uint64_t hash) noexcept;
+  Status why_no_value(std::uint64_t at, std::uint64_t length) const noexcept;
+  // What it was claimed with. version_changed: it is another key's by now; exhausted: this process has no addresses for
+  // the value.
+  Status read_claimed(std::uint32_t entry, layout::KeyLife life, std::uint64_t hash,
+                      std::optional<Claimed>& claimed) noexcept;
 
   // Makes the draft's buffer the value of the claimed entry.
   Status point_to(MapDraft& draft, std::uint32_t entry, layout::KeyLife life, std::uint64_t version) noexcept;

@@ -47,8 +47,8 @@ Status MapWriterState::claim_all(std::vector<MapDraft>& drafts, std::vector<Clai
     const Status status = claim({next.entry, next.life, next.hash}, deadline_ns, place);
     if (status != Status::ok) return status;
     claims.push_back(next);
-    const std::optional<Claimed> now = read_claimed(next.entry, next.life, next.hash);
-    if (!now) return Status::version_changed;
+    std::optional<Claimed> now;
+    if (const Status read = read_claimed(next.entry, next.life, next.hash, now); read != Status::ok) return read;
     claims.back() = *now;
   }
   return Status::ok;

@@ -117,6 +117,36 @@ BOOST_AUTO_TEST_CASE(who_does_not_see_a_key_does_not_insert_it_anew) {
   BOOST_TEST(broken_map_invariant(fixture.map) == "");
 }
 
+// Of a key that it sees, whose value stands where it has no addresses.
+BOOST_AUTO_TEST_CASE(a_value_that_is_out_of_reach_is_no_damage) {
+  if (kUnderSanitizer) return skip("a sanitizer takes all address space");
+  const TestName name;
+  const Segment segment = Segment::create(name, {.participants = 8, .main_stream = false});
+  Pool::create(segment, "frames", {.buffer_bytes = 4096, .count = 4, .max_count = 65536});
+  const Map map = Map::create(segment, "config", {.keys = 64, .pool = "frames"});
+  Child poor{[&](Link& link) {
+    limit_address_space(40 << 20);
+    const Map its = Map::open(Segment::open(name), "config");
+    MapReader reader{its};
+    MapWriter writer{its, {.timeout = std::chrono::milliseconds{0}}};
+    link.say(1);
+    link.hear();
+    const auto leave_it = [](std::span<const std::byte>, MapDraft&) {};
+    link.say(reader.read(kKeys - 1).status() == Status::exhausted ? 1 : 0);
+    link.say(writer.erase(kKeys - 1) == Status::exhausted ? 1 : 0);
+    link.say(writer.update(kKeys - 1, leave_it) == Status::exhausted ? 1 : 0);
+  }};
+  BOOST_TEST(poor.hear() == 1U);
+  MapWriter writer{map};
+  for (std::uint64_t key = 0; key < kKeys; ++key) {
+    BOOST_TEST_REQUIRE((writer.put(key, value_of(key)) == Status::ok));
+  }
+  poor.say(1);
+  for (int i = 0; i < 3; ++i) BOOST_TEST(poor.hear() == 1U);
+  BOOST_TEST(poor.wait() == 0);
+  BOOST_TEST(count_keys(map) == kKeys);
+}
+
 // It goes on with what it sees.
 BOOST_AUTO_TEST_CASE(who_cannot_see_more_lets_the_map_grow_no_further) {
   if (kUnderSanitizer) return skip("a sanitizer takes all address space");

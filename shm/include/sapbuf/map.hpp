@@ -399,7 +399,8 @@ class MapWriter {
   ~MapWriter();
 
   // Makes these bytes the key's value, whether the key was there or not. As MapDraft::flip(), and: too_large, of key or
-  // value, exhausted (the pool has no buffer), already_reserved (from within update()).
+  // value, exhausted (the pool has no buffer, or this process no addresses for the value that is there),
+  // already_reserved (from within update()).
   Status put(const MapKey& key, std::span<const std::byte> value) noexcept;
   Status put(const MapKey& key, std::string_view value) noexcept { return put(key, std::as_bytes(std::span{value})); }
   // The same if the key is not there; exists otherwise.
@@ -409,7 +410,8 @@ class MapWriter {
   }
   // A value to be filled in place.
   MapDraft prepare(const MapKey& key, std::size_t bytes) noexcept;
-  // not_found if it is not there; already_reserved from within update(). Who reads its value keeps that.
+  // not_found if it is not there; already_reserved from within update(); exhausted if this process has no addresses for
+  // its value. Who reads its value keeps that.
   Status erase(const MapKey& key) noexcept;
   // Calls `f(std::span<const std::byte> old, MapDraft& fresh)`, which fills the new value, as large as the old one or
   // resized; nobody else changes the key meanwhile. not_found if it is not there; exhausted if it could not be made larger
