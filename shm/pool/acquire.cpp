@@ -191,6 +191,7 @@ void PoolUserState::take_back_request() noexcept {
   empty_magazines();
   Buffer given;
   static_cast<void>(withdraw(given));
+  kept_ticket_ = kNoTicket;
 }
 
 Buffer PoolUserState::acquire() noexcept {
@@ -241,7 +242,8 @@ void PoolUserState::ask(Asks what) noexcept {
   registry::beat(core_->segment().participant(index_));  // before anybody looks whether it is stopped
   // What somebody is about to give, and was stopped, comes yet: then the ticket that it asked with is good still.
   if (!wait_for_left(*slot) && slot->request.load(relaxed) == 0) {
-    const std::uint64_t ticket = core_->control().next_ticket.fetch_add(1, relaxed) + 1;
+    const std::uint64_t kept = std::exchange(kept_ticket_, kNoTicket);
+    const std::uint64_t ticket = kept != kNoTicket ? kept : core_->control().next_ticket.fetch_add(1, relaxed) + 1;
     slot->ticket.store(ticket, relaxed);
     request(what == Asks::to_be_told ? Request::listens(ticket) : Request::waits(ticket));
   }
@@ -277,8 +279,9 @@ bool PoolUserState::withdraw(Buffer& taken) noexcept {
     if (was_given(*core_, index_, seen)) return !accept_given(seen.index(), taken);
     if (seen.is_given()) {
       leave(*slot, seen);
-    } else {
-      slot->request.compare_exchange_strong(seen.word, 0, std::memory_order_acq_rel, relaxed);
+    } else if (slot->request.compare_exchange_strong(seen.word, 0, std::memory_order_acq_rel, relaxed)) {
+      // With a descriptor it asks again as soon as it finds nothing, and has waited all the time.
+      if (event_fd_ != nullptr) kept_ticket_ = slot->ticket.load(relaxed);
     }
   }
   return !take_what_it_left(taken);
@@ -331,7 +334,7 @@ void PoolUserState::arm(EventFd& event_fd, std::uint32_t size_class) noexcept {
 void PoolUserState::arm_own_event_fd_anew(Status found, std::uint32_t size_class) noexcept {
   if (event_fd_ == nullptr) return;
   if (found == Status::ok) {
-    nap_ns_ = 0;
+    note_served();
     event_fd_->make_readable();  // nothing says that there is no other one
   } else if (found == Status::exhausted || found == Status::timeout || found == Status::stopped) {
     arm(*event_fd_, size_class);

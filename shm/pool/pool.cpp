@@ -75,13 +75,17 @@ std::size_t Pool::bytes() const { return core()->bytes(); }
 std::span<const std::byte> Pool::view(const BufferReference& reference) const {
   detail::PoolCore& pool = *core();
   pool.segment().check_not_forked();
+  if (!pool.has_its_place()) return {};
   const std::uint64_t here = detail::where_of(pool.segment().creation_id(), detail::reference_number(pool.id()));
   if (reference.where != here || reference.index >= pool.count()) return {};
   const std::byte* const begin = pool.buffers_for_reading();
   // pool-share: acquire.
   const layout::BufferWord seen{pool.word(reference.index).load(std::memory_order_acquire)};
   if (!seen.is_shared() || seen.incarnation() != reference.incarnation) return {};
-  return {begin + reference.index * pool.geometry().stride_bytes, pool.buffer_bytes(reference.index)};
+  const std::uint64_t at = reference.index * pool.geometry().stride_bytes;
+  const std::uint64_t bytes = pool.buffer_bytes(reference.index);
+  if (!pool.reaches(at + bytes)) return {};
+  return {begin + at, bytes};
 }
 
 std::uint64_t Pool::trim() const {
@@ -99,6 +103,8 @@ void Pool::grow_to(std::uint64_t count) const {
                 core()->title() + " may grow to " + std::to_string(most) + " buffers, not to " + std::to_string(count));
   }
   const bool grown = core()->segment().unless_truncated([&] {
+    // As long as it has a participant, the pool cannot be removed, and its place be another facility's.
+    const detail::PoolUserState keeper{core(), {.name = "grow"}, created_};
     std::uint64_t before = 0;
     for (std::uint64_t now = core()->count(); now > before && now < count; now = core()->count()) {
       before = now;

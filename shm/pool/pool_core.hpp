@@ -84,6 +84,8 @@ class PoolCore final : public Facility {
     const std::uint64_t count = control().count.load(std::memory_order_acquire);
     return static_cast<std::uint32_t>(std::min(count, reach_.load(std::memory_order_relaxed)));
   }
+  // Whether this process can address so many of the buffers' bytes.
+  bool reaches(std::uint64_t bytes) const noexcept { return bytes <= count() * geometry_.stride_bytes; }
   // Buffers that there are, also beyond that: their words and chunks can be read by all. For whoever settles, counts, or serves
   // others.
   std::uint32_t there() const noexcept {

@@ -85,6 +85,9 @@ void PoolUserState::close() noexcept {
   {
     const std::lock_guard guard{elsewhere_.mutex};
     elsewhere_.left = held() - elsewhere_.local - elsewhere_.shared;
+    // Of one that was taken for dead the magazine says nothing any more, it may be another one's: what it has may be
+    // there for longer than that says.
+    if (why_not() == Status::declared_dead) return;
     elsewhere_.closed = true;
     if (elsewhere_.left != 0) return;
   }

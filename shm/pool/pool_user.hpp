@@ -64,7 +64,7 @@ struct PoolUserState final : PoolUserHot, ForkHook {
   // attempt. With size classes it is told that there may be something.
   void arm(EventFd& event_fd, std::uint32_t size_class = 0) noexcept;
   void arm_own_event_fd(Status found, std::uint32_t size_class = 0) noexcept {
-    if (found == Status::ok) nap_ns_ = 0;
+    if (found == Status::ok) note_served();
     if (found == Status::exhausted && event_fd_ != nullptr) arm(*event_fd_, size_class);
   }
   // Behind one that took back what the descriptor had asked for.
@@ -98,6 +98,7 @@ struct PoolUserState final : PoolUserHot, ForkHook {
 
  private:
   static constexpr std::uint64_t kNoBudget = ~std::uint64_t{0};
+  static constexpr std::uint64_t kNoTicket = ~std::uint64_t{0};
 
   // Releases on other threads than the user's own, and all of those that come behind close().
   struct Elsewhere {
@@ -201,6 +202,10 @@ struct PoolUserState final : PoolUserHot, ForkHook {
   // When one with a descriptor looks for what nobody tells of: what nobody holds any more, or is kept for want of need.
   std::uint64_t look_again_ns() noexcept;
   bool take_given(Buffer& taken) noexcept;
+  void note_served() noexcept {
+    nap_ns_ = 0;
+    kept_ticket_ = kNoTicket;
+  }
   // Ends the request, or leaves what somebody is about to give, and is stopped. False: something was given meanwhile.
   bool withdraw(Buffer& taken) noexcept;
   bool take_what_it_left(Buffer& taken) noexcept;
@@ -226,6 +231,7 @@ struct PoolUserState final : PoolUserHot, ForkHook {
   std::uint64_t shared_ = 0;        // its roots
   std::uint32_t looked_among_ = 0;  // as many buffers, by the last look
   std::uint64_t recovery_tried_ns_ = 0;
+  std::uint64_t kept_ticket_ = kNoTicket;                 // of a request that it took back, and makes again
   std::uint64_t nap_ns_ = 0;                              // until the descriptor became readable by itself, last
   std::unique_ptr<EventFd> event_fd_;                     // null until somebody asks for it
   std::array<std::uint32_t, layout::kRoots> free_roots_;  // but those that were released elsewhere

@@ -79,7 +79,11 @@ Buffer PoolUserState::adopt(const BufferReference& reference) noexcept {
   change_has(*slot, 1);
   ++shared_;
   if (budget_ != kNoBudget) update_hot();
-  return Buffer{*this, reference.index, place, core_->buffer_bytes(reference.index)};
+  const std::uint64_t bytes = core_->buffer_bytes(reference.index);
+  Buffer adopted{*this, reference.index, place, bytes};
+  // One of several pieces may begin where this process has addresses, and end where it has none.
+  if (has_classes && !core_->reaches(reference.index * stride_bytes + bytes)) return Buffer{Status::exhausted};
+  return adopted;
 }
 
 }  // namespace SAPBUF_DETAIL

@@ -190,6 +190,27 @@ BOOST_AUTO_TEST_CASE(what_a_user_was_given_comes_before_what_it_has_at_hand) {
 }
 
 // Nor one that it cannot have, for it has as many as it may by now.
+// Its request goes while it looks, and those that came behind it do not pass it by.
+BOOST_AUTO_TEST_CASE(who_looks_again_keeps_its_place) {
+  const PoolFixture fixture{{.buffer_bytes = 64, .count = 1}};
+  PoolUser holder{fixture.pool};
+  Buffer only = holder.acquire();
+  PoolUser user{fixture.pool};
+  user.event_fd();
+  BOOST_TEST((user.acquire().status() == Status::exhausted));
+  Child behind_it{[&](Link& link) {
+    PoolUser own{fixture.open_again()};
+    kill_point::arm(KillPoint::pool_waiting, [&] { link.say(1); });
+    if (!own.acquire_for(kPatience)) throw std::runtime_error("it was not served");
+  }};
+  BOOST_TEST(behind_it.hear() == 1U);
+  BOOST_TEST((user.acquire().status() == Status::exhausted));
+  only.release();
+  BOOST_TEST(request_of(fixture.pool, user.slot()).is_given());
+  BOOST_TEST(!!user.acquire());
+  BOOST_TEST(behind_it.wait() == 0);
+}
+
 BOOST_AUTO_TEST_CASE(what_is_beyond_its_budget_a_user_leaves_to_others) {
   PoolFixture fixture{{.buffer_bytes = 64, .count = 2}};
   PoolUser user{fixture.pool, {.budget = 1}};

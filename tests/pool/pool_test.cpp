@@ -14,6 +14,7 @@
 
 #include "pool/pool_core.hpp"
 #include "pool_fixture.hpp"
+#include "support/stream.hpp"
 
 namespace sapbuf::test {
 namespace {
@@ -464,6 +465,35 @@ BOOST_AUTO_TEST_CASE(an_index_at_hand_that_is_no_buffer_is_not_believed) {
   BOOST_TEST_REQUIRE(static_cast<bool>(buffer));
   BOOST_TEST(buffer.bytes().data() >= begin);
   BOOST_TEST(buffer.bytes().data() < begin + 64 * 64);
+}
+
+// Another facility has its place by now.
+BOOST_AUTO_TEST_CASE(a_pool_that_was_removed_does_not_grow) {
+  const PoolFixture fixture{{.buffer_bytes = 64, .count = 64, .max_count = 4096}};
+  Pool::remove(fixture.segment, "frames");
+  const Pool next = Pool::create(fixture.segment, "next", {.buffer_bytes = 4096, .count = 64, .max_count = 128});
+  BOOST_CHECK_EXCEPTION(fixture.pool.grow_to(128), Error,
+                        [](const Error& error) { return error.errc() == Errc::not_found; });
+  BOOST_TEST(next.count() == 64U);
+  BOOST_TEST(count_acquirable(next) == 128U);
+}
+
+// Its slot is another user's by then, and so is the magazine in it.
+BOOST_AUTO_TEST_CASE(a_buffer_outlives_a_user_that_was_taken_for_dead) {
+  const PoolFixture fixture{{.buffer_bytes = 64, .count = 256}};
+  PoolUser dead{fixture.pool};
+  Buffer kept = dead.acquire();
+  declare_dead(fixture.segment, dead.slot());
+  std::vector<PoolUser> others;
+  do {
+    BOOST_TEST_REQUIRE(others.size() < 8U);
+    others.emplace_back(fixture.pool);
+  } while (others.back().slot() != dead.slot());
+  others.back().acquire().release();
+  dead.close();
+  kept.release();
+  others.clear();
+  BOOST_TEST(count_acquirable(fixture.pool) == 256U);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

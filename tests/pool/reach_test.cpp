@@ -26,7 +26,7 @@ struct ReachFixture : PoolFixture {
       : PoolFixture(options) {}
 
   // Another process, which maps the pool before it grows, and calls `act` behind that, once it is told to.
-  std::unique_ptr<Child> poor(const std::function<void(Link&, PoolUser&)>& act) const {
+  std::unique_ptr<Child> poor(const std::function<void(Link&, PoolUser&)>& act, std::uint64_t grown = kGrown) const {
     auto child = std::make_unique<Child>([this, act](Link& link) {
       limit_address_space(40 << 20);
       const Pool own = open_again();
@@ -38,9 +38,9 @@ struct ReachFixture : PoolFixture {
       act(link, user);
     });
     BOOST_TEST_REQUIRE(child->hear() == 1U);
-    pool.grow_to(kGrown);
+    pool.grow_to(grown);
     child->say(1);
-    BOOST_TEST_REQUIRE(child->hear() < kGrown);
+    BOOST_TEST_REQUIRE(child->hear() < grown);
     return child;
   }
 };
@@ -161,25 +161,55 @@ BOOST_AUTO_TEST_CASE(who_cannot_use_more_lets_the_pool_grow_no_further) {
   BOOST_TEST(fixture.pool.count() == before);
 }
 
+// Adopts what it is told of.
+void adopt_in_vain(Link& link, PoolUser& user) {
+  BufferReference reference;
+  reference.where = link.hear();
+  reference.index = static_cast<std::uint32_t>(link.hear());
+  reference.incarnation = static_cast<std::uint32_t>(link.hear());
+  link.say(user.adopt(reference).status() == Status::exhausted ? 1 : 0);
+}
+void tell_of(Child& child, const BufferReference& reference) {
+  child.say(1);
+  child.say(reference.where);
+  child.say(reference.index);
+  child.say(reference.incarnation);
+}
+
 BOOST_AUTO_TEST_CASE(what_it_cannot_have_is_not_stale) {
   if (kUnderSanitizer) return skip("a sanitizer takes all address space");
   const ReachFixture fixture;
-  const auto poor = fixture.poor([](Link& link, PoolUser& user) {
-    BufferReference reference;
-    reference.where = link.hear();
-    reference.index = static_cast<std::uint32_t>(link.hear());
-    reference.incarnation = static_cast<std::uint32_t>(link.hear());
-    link.say(user.adopt(reference).status() == Status::exhausted ? 1 : 0);
-  });
+  const auto poor = fixture.poor(adopt_in_vain);
   PoolUser user{fixture.pool};
   std::vector<Buffer> all = take_first(user, fixture.pool.count());
-  const BufferReference reference = all.back().share();
-  poor->say(1);
-  poor->say(reference.where);
-  poor->say(reference.index);
-  poor->say(reference.incarnation);
+  tell_of(*poor, all.back().share());
   BOOST_TEST(poor->hear() == 1U);
   BOOST_TEST(poor->wait() == 0);
+}
+
+// Of 72 pieces, some of which stand where it has addresses.
+BOOST_AUTO_TEST_CASE(what_it_can_have_only_a_part_of_it_cannot_have) {
+  if (kUnderSanitizer) return skip("a sanitizer takes all address space");
+  constexpr std::uint64_t kPiece = 4096;
+  constexpr std::uint64_t kPieces = 72;
+  constexpr std::uint64_t kThere = 4 * layout::kChunkBuffers;  // when it came
+  const ReachFixture fixture{
+      {.min_bytes = kPiece, .max_bytes = kPieces * kPiece, .count = kThere, .max_count = 65536, .alignment = kPiece}};
+  const auto poor = fixture.poor(adopt_in_vain, 3 * kThere);
+  PoolUser user{fixture.pool};
+  std::vector<Buffer> all;
+  BufferReference in_part;
+  while (Buffer buffer = user.acquire(kPieces * kPiece)) {
+    const BufferReference reference = buffer.share();
+    if (reference.index < kThere && reference.index + kPieces > kThere) in_part = reference;
+    all.push_back(std::move(buffer));
+  }
+  BOOST_TEST_REQUIRE(in_part.index != 0U);
+  tell_of(*poor, in_part);
+  BOOST_TEST(poor->hear() == 1U);
+  BOOST_TEST(poor->wait() == 0);
+  all.clear();
+  BOOST_TEST(broken_pool_invariant(fixture.pool) == "");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -132,9 +132,10 @@ class Pool {
   // False once the pool was removed, or its segment.
   bool is_current() const;
   std::uint64_t count() const;  // buffers that there are now
-  // Lets it grow until there are so many, whatever `grow` says: ahead of need, or by a process that is to be charged for it. In
-  // steps of 4 MiB at the most, beside users. Throws Errc::invalid_argument for more than max_count, Errc::no_space, Errc::busy
-  // if somebody who is stopped keeps the directory's lock, Errc::resource_exhausted.
+  // Lets it grow until there are so many, whatever `grow` says: ahead of need, or by a process that is to be charged for
+  // it. In steps of 4 MiB at the most, beside users; takes a participant's place meanwhile. Throws Errc::invalid_argument
+  // for more than max_count, Errc::no_space, Errc::busy if somebody who is stopped keeps the directory's lock,
+  // Errc::resource_exhausted, and as the constructor of PoolUser.
   void grow_to(std::uint64_t count) const;
   // Gives the memory of buffers that nobody uses back to the system, 64 buffers at a time; returns how many bytes that were.
   // They are allocated anew before anybody gets them, with zeros in them. It also takes back what users have at hand, and
@@ -443,8 +444,8 @@ class PoolUser {
     return user_ == nullptr ? Run{} : detail::acquire_run(*user_, buffers);
   }
   // The buffer that the reference names, if it was not freed yet: stale otherwise, and for those of other pools;
-  // over_budget if this user holds 248 shared buffers already; exhausted if this process has no addresses for it. Sure to be there while whoever gave the reference holds
-  // it.
+  // over_budget if this user holds 248 shared buffers already; exhausted if this process has no addresses for it, or for
+  // a part of it. Sure to be there while whoever gave the reference holds it.
   Buffer adopt(const BufferReference& reference) noexcept {
     return user_ == nullptr ? Buffer{} : detail::adopt(*user_, reference);
   }
