@@ -53,7 +53,7 @@ struct MapWriterState final : ForkHook {
     layout::KeyLife life;
     std::uint64_t version = 0;
     std::span<const std::byte> value;
-    layout::Root root{};   // the value's
+    layout::Root root{};        // the value's
     Status whole = Status::ok;  // or why not: exhausted, this process has no addresses for all of it; corrupt
     std::uint64_t hash = 0;
   };
