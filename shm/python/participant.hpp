@@ -122,7 +122,7 @@ class Participant : public std::enable_shared_from_this<Participant> {
   }
 
   // Calls `attempt`, which returns a Status, until it says something else than that it was stopped: at first so that it
-  // does not wait, then without the interpreter's lock. `stop` must be the flag that ends its waits, and it must end by
+  // does not wait, then as wait_once() does. `stop` must be the flag that ends its waits, and it must end by
   // itself with the deadline where that is no more than a slice away, and on other threads than the main one.
   template <typename Attempt>
   Status until_done(const Deadline& deadline, Attempt attempt) {
@@ -134,7 +134,10 @@ class Participant : public std::enable_shared_from_this<Participant> {
       stop_.store(false, std::memory_order_relaxed);
       std::optional<Alarm> alarm;
       if (needs_alarms) alarm.emplace(stop_, std::min(deadline.left(), kSlice));
-      status = without_gil(attempt);
+      wait_once([&] {
+        status = attempt();
+        return true;
+      });
       if (status == Status::stopped) run_signal_handlers();
     }
     return status;

@@ -92,6 +92,21 @@ def test_a_task_that_is_cancelled_lets_go_of_the_reader(writer, reader):
     run(main())
 
 
+def test_a_task_that_is_cancelled_twice_lets_go_of_the_reader(writer, reader):
+    async def main():
+        for _ in range(20):
+            task = asyncio.create_task(reader.__anext__())
+            await asyncio.sleep(0.01)
+            task.cancel()
+            await asyncio.sleep(0)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            assert reader.read(0) is None
+
+    run(main())
+
+
 def test_a_close_ends_the_loop(segment):
     async def main():
         reader = sapbuf.Reader(segment)

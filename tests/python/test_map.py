@@ -315,3 +315,30 @@ def test_a_text_key_from_the_file_system_is_its_bytes(edit, view):
     assert view.keys(prefix=os.fsdecode(b"file\xff")) == [b"file\xff"]
     with pytest.raises(UnicodeEncodeError):
         view.get("\ud800")
+
+
+def test_a_draft_that_is_dropped_by_another_thread_ends_a_wait_for_its_buffer(segment):
+    sapbuf.Pool.create(segment, "one", buffer_bytes=128, count=1)
+    map = sapbuf.Map.create(segment, "small", keys=4, pool="one")
+    with sapbuf.MapWriter(map, timeout=LIMIT_S) as edit:
+        draft = edit.prepare("a", 8)
+        done = []
+
+        def put():
+            edit.put("b", b"value")
+            done.append(True)
+
+        def is_busy():
+            try:
+                edit.erase("none")
+            except sapbuf.Busy:
+                return True
+            return False
+
+        thread = threading.Thread(target=put)
+        thread.start()
+        wait_until(is_busy)
+        begun = time.monotonic()
+        del draft
+        thread.join(timeout=LIMIT_S)
+        assert done and time.monotonic() - begun < LIMIT_S / 2

@@ -34,7 +34,12 @@ class Helper:
             await asyncio.shield(done)
         except asyncio.CancelledError:
             participant._end_helped_wait()
-            await done
+            while not done.done():  # the thread has the participant until then, however often the task is cancelled
+                try:
+                    await asyncio.shield(done)
+                except asyncio.CancelledError:
+                    pass
+            done.result()
             raise
 
     def end(self):
