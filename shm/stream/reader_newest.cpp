@@ -2,6 +2,8 @@
 
 #include <bitset>
 
+#include <sapbuf/detail/kill_point.hpp>
+
 namespace SAPBUF_DETAIL {
 namespace {
 
@@ -106,8 +108,9 @@ std::uint64_t skip_to_newest(ReaderState& reader) {
   bool knows_newest = false;
   for (std::uint32_t pass = 0; pass <= core.geometry().slabs && !knows_newest; ++pass) {
     reader.windows.refresh();
+    SAPBUF_KILL_POINT(newest_looked);
     if (!reader.pins.pin()) break;
-    knows_newest = reader.windows.back().generation >= load_active(core).generation;
+    knows_newest = reader.windows.reach_cursor();
     const Passed left_out =
         core.in_total_order() ? skip_in_chain(reader, knows_newest) : skip_in_extents(reader, knows_newest);
     slot.skipped.store(slot.skipped.load(relaxed) + left_out.messages, relaxed);

@@ -48,6 +48,7 @@ void ReaderWindows::refresh() {
   knows_all_ = false;  // until the end of this look: memory may run out in it
   last_cursor_ = cursor_.load(std::memory_order_relaxed);
   const ActiveSlab active = expect_active(core_);
+  cursor_generation_ = active.generation;
   while (windows_.back().generation < active.generation) {
     check_number();
     const std::uint64_t next = windows_.back().generation + 1;

@@ -41,6 +41,9 @@ class ReaderWindows {
   bool is_up_to_date() const noexcept { return knows_all_ && !cursor_has_moved(); }
   // Since the last look that was not up to date.
   bool cursor_has_moved() const noexcept { return cursor_.load(std::memory_order_relaxed) != last_cursor_; }
+  // Whether that look came to the generation that the cursor was in: where not, there is a gap before it. What the cursor
+  // has come to since is newer, and no gap.
+  bool reach_cursor() const noexcept { return windows_.back().generation >= cursor_generation_; }
   // There is something to be learned of, although the cursor does not say so.
   void expect_news() noexcept { knows_all_ = false; }
 
@@ -112,6 +115,7 @@ class ReaderWindows {
   std::vector<Window> windows_;
   std::vector<Granules> still_untraced_;  // of the window that is being looked at
   std::uint64_t last_cursor_ = 0;         // at the last look that was not up to date
+  std::uint64_t cursor_generation_ = 0;   // the same
   bool knows_all_ = false;                // behind it: every generation, and the trace of every claim
   bool trailing_ = false;
   bool any_deferred_ = false;

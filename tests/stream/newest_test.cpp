@@ -139,6 +139,26 @@ BOOST_DATA_TEST_CASE(skipping_goes_on_behind_a_gap, data::make(kOrders), order) 
   BOOST_TEST(reader.delivered() + reader.skipped() + reader.lost() == written);
 }
 
+// What a flip brings behind the look is newer than what the look found, and makes no gap of it.
+BOOST_DATA_TEST_CASE(a_flip_behind_the_look_costs_nobody_his_last_word, kEveryStream, order, on_full) {
+  Stream stream{order, on_full};
+  Writer quiet{stream.segment};
+  Reader reader{stream.segment};
+  for (std::uint32_t number = 0; number < 5; ++number) must_put(quiet, {2, number});
+  must_put(stream.writer, {1, 0}, 200);
+  std::uint32_t written = 1;
+  kill_point::arm(KillPoint::newest_looked, [&] {
+    while (generation_of(stream.segment) < 2) must_put(stream.writer, {1, written++}, 200);
+  });
+  BOOST_TEST(reader.skip_to_newest() != 0U);
+  kill_point::disarm();
+  BOOST_TEST(generation_of(stream.segment) == 2U);
+  const std::vector<Tag> tags = tags_in(reader);
+  BOOST_TEST_REQUIRE(tags.size() >= 2U);
+  BOOST_TEST((tags.front() == (order == Order::per_writer ? Tag{2, 4} : Tag{1, 0})));
+  BOOST_TEST((tags.back() == Tag{1, written - 1}));
+}
+
 // --- Pins
 // --------------------------------------------------------------------------------------------------------------
 

@@ -20,7 +20,7 @@
   X(directory_closing) X(directory_initialised) X(directory_making) X(directory_placed) X(directory_ready) X(ended_suspected) X(event_told) X(extent_filled) \
   X(durable_cleared) X(durable_held) X(durable_left) X(durable_owned) X(durable_stored) X(durable_taken)  \
   X(extent_written) X(flip_let_go) X(flip_limited) X(flip_moved) X(flip_prepared) X(flip_preparing) X(flip_taken) X(growth_allocated) X(growth_published)     \
-  X(hole_filled) X(journal_filled) X(ledger_before_switch) X(idle_announced) X(idle_seen) X(idle_taken) X(pool_acknowledged) X(pool_adopting) X(pool_asked) X(pool_counted)     \
+  X(hole_filled) X(journal_filled) X(ledger_before_switch) X(newest_looked) X(idle_announced) X(idle_seen) X(idle_taken) X(pool_acknowledged) X(pool_adopting) X(pool_asked) X(pool_counted)     \
   X(pool_found) X(pool_freed) X(pool_given_back) X(pool_grown) X(pool_handed_over) X(pool_inspecting) X(pool_magazine_changed) X(pool_magazine_planned) X(pool_popping) X(pool_put_back) X(pool_reclaimed) X(pool_refilled)    \
   X(pool_rooted) X(pool_promised) X(pool_run_begun) X(pool_rooted_elsewhere) X(pool_rooted_twice) X(pool_shared) X(pool_taken) X(pool_told) X(pool_unrooted) X(pool_waiting) X(reclaim_announced) X(reclaim_cleaned)                    \
   X(reclaim_cleaning) X(reclaim_stepped) X(reclaim_unrooted) X(reclaim_zeroed) X(recover_departed) X(recover_finished) X(recover_freed)                    \
