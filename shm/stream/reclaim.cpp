@@ -124,6 +124,20 @@ std::optional<std::uint32_t> reclaim_oldest(StreamCore& core, const ActiveSlab& 
   return std::nullopt;
 }
 
+// Whether reclaim_oldest() would find one: without the lock, and as far as generations are closed already.
+bool is_any_reclaimable(StreamCore& core, std::uint64_t newest) noexcept {
+  const std::uint64_t closed = core.control().closed_through.load(relaxed);
+  std::uint64_t from = 1;
+  for (std::uint32_t step = 0; step < core.geometry().slabs; ++step) {
+    const auto oldest = find_oldest(core, from);
+    if (!oldest || oldest->generation > closed || oldest->generation >= newest) return false;
+    if (is_held(core, oldest->generation)) return false;
+    if (!is_pinned(core, oldest->slab)) return true;
+    from = oldest->generation + 1;
+  }
+  return false;
+}
+
 // A slab that is to be cleaned: one that somebody began with, or the oldest that can be reclaimed.
 std::optional<std::uint32_t> find_to_clean(StreamCore& core, const ActiveSlab& active) {
   if (const auto slab = find_in_state(core, SlabState::cleaning)) return slab;
@@ -179,9 +193,13 @@ bool may_have_free_slab(StreamCore& core) noexcept {
     newest = std::max(newest, life.generation());
   });
   if (!all_readable) return true;
+  return !awaits_first_reader(core) && is_any_reclaimable(core, newest);
+}
+
+bool is_kept_in_silence(StreamCore& core) noexcept {
   if (awaits_first_reader(core)) return false;
   const auto oldest = find_oldest(core, 1);
-  return !oldest || oldest->generation == newest || !is_held(core, oldest->generation);
+  return oldest && !is_held(core, oldest->generation);
 }
 
 }  // namespace SAPBUF_DETAIL

@@ -26,4 +26,8 @@ bool have_readers_come_to(StreamCore& core, std::uint64_t generation) noexcept;
 // Whether take_free_slab is worth a try: a cheap look, without the lock, for those who wait.
 bool may_have_free_slab(StreamCore& core) noexcept;
 
+// Whether what keeps the slabs, where there is none, may let go of them without telling anybody: a reader that pins them,
+// or a writer with an open reservation in a generation that is not closed for that.
+bool is_kept_in_silence(StreamCore& core) noexcept;
+
 }  // namespace SAPBUF_DETAIL

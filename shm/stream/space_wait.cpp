@@ -26,6 +26,7 @@ constexpr std::uint64_t kShortestNapNs = 1'000'000;       // a sleep, until it l
 constexpr std::uint64_t kLongestNapNs = 16'000'000;       // long as the one before
 constexpr std::uint64_t kPatienceNs = 2'000'000;          // then it looks for the dead
 constexpr std::uint64_t kFlipperPatienceNs = 10'000'000;  // of who may not wait, for a live holder of the lock
+constexpr std::uint64_t kLookNs = 10'000'000;             // a descriptor's, for what nobody tells of
 
 std::uint64_t deadline_of(const WriterState& writer) noexcept {
   if (writer.timeout == kForever) return ~std::uint64_t{0};
@@ -37,6 +38,11 @@ std::uint64_t deadline_of(const WriterState& writer) noexcept {
 bool has_room_for(StreamCore& core, const ActiveSlab& active, std::uint64_t bytes) noexcept {
   return active.offset_bytes + bytes <= core.geometry().slab_bytes &&
          !is_array_full(core.geometry(), core.attached(active.slab));
+}
+
+// When a descriptor is readable by itself. One moment for all attempts of a while: those that come before find it armed.
+std::uint64_t next_look_ns(StreamCore& core) noexcept {
+  return is_kept_in_silence(core) ? (platform::monotonic_ns() / kLookNs + 2) * kLookNs : EventFd::kNever;
 }
 
 // How long a wait for space has lasted, and what comes next.
@@ -125,7 +131,9 @@ void arm_event_fd(WriterState& writer, std::uint64_t span) noexcept {
     const ActiveSlab active = load_active(core);
     return !active.valid() || has_room_for(core, active, least) || may_have_free_slab(core);
   };
-  writer.event_fd->arm(core.control().space, Wakers::use_full_fences, has_room, [&] { return next_given_up_ns(core); });
+  // Asked for behind that look, too: what was held in it, and is no more, was told of.
+  const auto due_ns = [&] { return std::min(next_given_up_ns(core), next_look_ns(core)); };
+  writer.event_fd->arm(core.control().space, Wakers::use_full_fences, has_room, due_ns);
 }
 
 Status look_for_room(WriterState& writer, std::uint64_t least, std::uint64_t& bytes) noexcept {

@@ -310,6 +310,50 @@ BOOST_DATA_TEST_CASE(a_writers_is_readable_when_there_may_be_room,
   }
 }
 
+// Whether an attempt that finds no room leaves it unreadable: now and then it is readable by itself, on a busy machine also
+// before somebody has looked.
+bool is_quiet_where_there_is_no_room(Writer& writer, int descriptor) {
+  for (int attempts = 0; attempts < 100; ++attempts) {
+    if (put(writer, {1, 0}, 200) != Status::full) return false;
+    if (!is_readable(descriptor)) return true;
+  }
+  return false;
+}
+
+// Who unpins a slab tells nobody.
+BOOST_DATA_TEST_CASE(a_writers_is_readable_when_a_reader_may_have_unpinned_a_slab, data::make(kOrders), order) {
+  SegmentOptions options = options_with(order, OnFull::overwrite);
+  options.slabs = 3;
+  const HeapSegment segment{options};
+  Writer writer{segment};
+  Reader reader{segment};
+  const int descriptor = writer.event_fd();
+  while (generation_of(segment) < 3) must_put(writer, {1, 0}, 200);
+  std::optional<PinnedRange> range{reader.pin()};
+  put_until_refused(writer, {1, 0}, 10'000, 200);
+  BOOST_TEST(is_quiet_where_there_is_no_room(writer, descriptor));
+  BOOST_TEST(becomes_readable(descriptor));
+  BOOST_TEST(is_quiet_where_there_is_no_room(writer, descriptor));
+  range.reset();
+  BOOST_TEST(becomes_readable(descriptor));
+  BOOST_TEST((put(writer, {1, 0}, 200) == Status::ok));
+}
+
+// Nor does a writer that commits what it began in the oldest one.
+BOOST_DATA_TEST_CASE(a_writers_is_readable_when_another_one_may_have_left_a_slab, data::make(kOrders), order) {
+  const HeapSegment segment{options_with(order, OnFull::drop)};
+  Writer writer{segment};
+  Writer slow{segment};
+  const int descriptor = writer.event_fd();
+  Reservation open = slow.reserve(kTagBytes);
+  put_until_refused(writer, {1, 0}, 10'000, 200);
+  BOOST_TEST(is_quiet_where_there_is_no_room(writer, descriptor));
+  fill(open.bytes(), {2, 0});
+  open.commit();
+  BOOST_TEST(becomes_readable(descriptor));
+  BOOST_TEST((put(writer, {1, 0}, 200) == Status::ok));
+}
+
 BOOST_DATA_TEST_CASE(a_writers_is_readable_when_what_was_kept_for_one_away_is_given_up, data::make(kOrders), order) {
   const TestName name;
   SegmentOptions options = options_with(order, OnFull::block);
