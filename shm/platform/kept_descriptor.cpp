@@ -20,6 +20,13 @@ std::vector<std::atomic<int>*>& open_numbers() {
   return *list;
 }
 
+// Behind an open that returned it.
+void forget_number(int descriptor) noexcept {
+  for (std::atomic<int>* number : open_numbers()) {
+    if (number->load(std::memory_order_relaxed) == descriptor) number->store(-1, std::memory_order_relaxed);
+  }
+}
+
 // Far behind any data, so that even a stray write() through the number hits nothing. How far files may reach depends on
 // the file system.
 off_t set_own_position(int descriptor) {
@@ -75,25 +82,46 @@ int KeptDescriptor::open(std::optional<NoFork>& section, const char* path, int f
 
 int KeptDescriptor::keep(int descriptor, const FileIdentity& file) {
   let_go();
-  for (std::atomic<int>* number : open_numbers()) {
-    if (number->load(std::memory_order_relaxed) == descriptor) number->store(-1, std::memory_order_relaxed);
-  }
   const auto opened = identity_of(descriptor);
   if (opened != file) {
     const int error = opened ? ESTALE : errno;
+    forget_number(descriptor);
     ::close(descriptor);
     return error;
   }
+  file_ = file;
+  position_ = set_own_position(descriptor);
+  take_number(descriptor);
+  return 0;
+}
+
+int KeptDescriptor::duplicate(const KeptDescriptor& original) {
+  NoFork section;
+  if (!watched_) {
+    section.watch(*this);
+    watched_ = true;
+  }
+  let_go();
+  const int descriptor = ::fcntl(original.number(), F_DUPFD_CLOEXEC, 0);
+  if (descriptor < 0) return errno;
+  file_ = original.file_;
+  position_ = original.position_;
+  take_number(descriptor);
+  if (is_ours()) return 0;
+  ::close(descriptor);
+  let_go();
+  return EBADF;
+}
+
+void KeptDescriptor::take_number(int descriptor) {
+  forget_number(descriptor);
   try {
     open_numbers().push_back(&number_);
   } catch (...) {
     ::close(descriptor);
     throw;
   }
-  file_ = file;
-  position_ = set_own_position(descriptor);
   number_.store(descriptor, std::memory_order_relaxed);
-  return 0;
 }
 
 void KeptDescriptor::close() noexcept {

@@ -31,6 +31,9 @@ class KeptDescriptor final : public ForkWatcher {
   int open(const char* path, int flags, const FileIdentity& file);
   // The same; on success the caller goes on in a section in which no child has a copy either.
   int open(std::optional<NoFork>& section, const char* path, int flags, const FileIdentity& file);
+  // Another number for the very description that `original` stands for, which stays open as long as one of the two does.
+  // Returns 0, or errno's value (EBADF: that one was lost). May throw std::bad_alloc.
+  int duplicate(const KeptDescriptor& original);
   void close() noexcept;
   void close(NoFork& section) noexcept;
 
@@ -41,6 +44,7 @@ class KeptDescriptor final : public ForkWatcher {
  private:
   void after_fork_in_child() noexcept override;
   int keep(int descriptor, const FileIdentity& file);
+  void take_number(int descriptor);
   void let_go() noexcept;
 
   std::atomic<int> number_{-1};  // -1: none

@@ -49,8 +49,6 @@ bool is_lost(int error) noexcept { return error == EBADF || error == ENOENT || e
 // Only somebody with locks on nearly all of the range keeps so many random bytes from being free.
 constexpr int kLifeTries = 64;
 
-[[noreturn]] void throw_forked() { throw Error(Errc::forked, "the segment's locks are the parent's"); }
-
 // What was asked, as one call: held by another description, free, or neither can be said.
 LockState ask_once(int descriptor, short type, std::uint64_t offset) noexcept {
   struct flock lock = one_byte(type, offset);
@@ -94,8 +92,12 @@ int LockFile::try_open(std::optional<NoFork>& section, KeptDescriptor& into, int
   return by_name == 0 || is_lost(error) ? by_name : error;
 }
 
+void LockFile::refuse_in_child() const {
+  if (is_forked()) throw Error(Errc::forked, "the segment's locks are the parent's");
+}
+
 void LockFile::open_probe() const {
-  if (is_forked()) throw_forked();
+  refuse_in_child();
   std::optional<NoFork> section;
   if (const int error = try_open(section, probe_, writable_ ? O_RDWR : O_RDONLY); error != 0) throw_unreachable(error);
 }
@@ -138,7 +140,7 @@ void LockFile::take_life() {
 }
 
 bool LockFile::try_lock(std::uint64_t offset) {
-  if (is_forked()) throw_forked();
+  refuse_in_child();
   const std::lock_guard guard{mutex_};
   for (const Description& description : descriptions_) {
     if (std::find(description.held.begin(), description.held.end(), offset) != description.held.end()) return false;
@@ -146,7 +148,7 @@ bool LockFile::try_lock(std::uint64_t offset) {
   for (;;) {
     // Before, so that nothing is locked in somebody else's file; and behind, so that what was locked is ours.
     if (!descriptions_.front().descriptor.is_ours()) {
-      if (is_forked()) throw_forked();
+      refuse_in_child();
       make_description();
       std::erase_if(descriptions_, [this](const Description& description) {
         return &description != &descriptions_.front() && description.held.empty();

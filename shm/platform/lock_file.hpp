@@ -60,13 +60,21 @@ class LockFile {
   // The byte whose lock says that this process lives. It is held until the object, or the process's memory, is gone.
   std::uint64_t life() const noexcept { return life_; }
   const FileIdentity& file() const noexcept { return file_; }
-  // Calls `use` with a descriptor of the file that no lock is ever taken through. Throws Error if the file cannot be
-  // reached.
+  // Calls `use` with a descriptor of the file that no lock is ever taken through. As long as that takes, nobody is told
+  // that a byte is free. Throws Error if the file cannot be reached.
   template <typename Use>
   auto with_descriptor(Use use) const {
+    refuse_in_child();  // a thread of the parent's may have had the mutex
     const std::lock_guard guard{probe_mutex_};
     if (!probe_.is_ours()) open_probe();
     return use(probe_.number());
+  }
+  // The same for what may take long: others are told meanwhile, unless the process has no descriptor left for it.
+  template <typename Use>
+  auto with_own_descriptor(Use use) const {
+    KeptDescriptor own;
+    const int error = with_descriptor([&](int) { return own.duplicate(probe_); });
+    return error == 0 ? use(own.number()) : with_descriptor(use);
   }
 
  private:
@@ -79,6 +87,7 @@ class LockFile {
     bool keeps_more = false;  // the system refused to unlock a byte (it has no record for what is left of a range)
   };
 
+  void refuse_in_child() const;
   int try_open(std::optional<NoFork>& section, KeptDescriptor& into, int flags) const;
   void open_probe() const;
   void take_life();

@@ -173,7 +173,7 @@ void SegmentCore::with_writable_directory(const std::function<void(layout::Direc
 
 void SegmentCore::allocate(std::uint64_t offset, std::uint64_t bytes) {
   if (supplied_) return;
-  locks_.with_descriptor([&](int descriptor) {
+  locks_.with_own_descriptor([&](int descriptor) {
     try {
       platform::allocate_range(descriptor, offset, bytes);
     } catch (const Error& error) {
@@ -190,7 +190,7 @@ void SegmentCore::give_back(std::uint64_t offset, std::uint64_t bytes) {
     std::memset(base_ + offset, 0, bytes);
     return;
   }
-  locks_.with_descriptor([&](int descriptor) { platform::give_back_range(descriptor, offset, bytes); });
+  locks_.with_own_descriptor([&](int descriptor) { platform::give_back_range(descriptor, offset, bytes); });
 }
 
 void SegmentCore::begin_to_tell(Facility& facility) {

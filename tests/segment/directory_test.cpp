@@ -5,7 +5,9 @@
 
 #include <sys/stat.h>
 
+#include <atomic>
 #include <csignal>
+#include <thread>
 
 #include <sapbuf/detail/kill_point.hpp>
 #include <sapbuf/layout/directory.hpp>
@@ -539,6 +541,40 @@ BOOST_AUTO_TEST_CASE(a_stopped_flipper_of_one_stream_does_not_stop_the_other) {
   Writer writer{orders, {.timeout = 5s}};
   for (std::uint32_t number = 0; number < 100; ++number) BOOST_TEST(put(writer, {1, number}, 500) == Status::ok);
   BOOST_TEST(inspect(segment).facilities[1].stream->generation > 10U);
+}
+
+// A thread that is given the space of a stream, which may take seconds: the others of its process find out meanwhile who is
+// dead, and a child forked meanwhile asks for nothing that the thread has.
+BOOST_AUTO_TEST_CASE(a_maker_that_waits_for_its_space_keeps_no_thread_from_calling_somebody_dead) {
+  const TestName name;
+  SegmentOptions options = kSmall;
+  options.on_full = OnFull::drop;
+  const Segment segment = Segment::create(name, options);
+  Writer writer{segment};
+  Child reading{[&](Link& link) {
+    const Reader reader{Segment::open(name)};
+    link.say(1);
+    link.hear();
+  }};
+  BOOST_TEST(reading.hear() == 1U);
+  put_until_refused(writer, {1, 0}, 10'000, 1000);
+  std::atomic<bool> waits{false};
+  std::atomic<bool> may_go_on{false};
+  std::atomic<bool> was_told{false};
+  kill_point::arm(KillPoint::create_fits, [&] {
+    waits = true;
+    was_told = eventually([&] { return may_go_on.load(); });
+  });
+  std::thread maker{[&] { Stream::create(segment, "orders", kLittle); }};
+  BOOST_TEST(eventually([&] { return waits.load(); }));
+  reading.kill();
+  BOOST_TEST(eventually([&] { return put(writer, {1, 0}, 1000) == Status::ok; }));
+  Child forked{[&](Link&) { static_cast<void>(segment.bytes()); }};
+  BOOST_TEST(forked.wait() == 0);
+  may_go_on = true;
+  maker.join();
+  BOOST_TEST(was_told);
+  BOOST_TEST(works(Stream::open(segment, "orders")));
 }
 
 // A reader of one stream keeps nothing in another, whatever the numbers of its generations.
