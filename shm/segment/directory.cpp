@@ -45,15 +45,22 @@ struct Region {
   std::uint64_t end;
 };
 
-// Nothing if the entry's words make no sense.
-std::optional<Region> region_of(SegmentCore& core, const DirectoryEntry& entry) noexcept {
-  const std::uint64_t begin = entry.offset.load(relaxed);
-  const std::uint64_t bytes = entry.bytes.load(relaxed);
-  const std::uint64_t most_bytes = entry.most_bytes.load(relaxed);
-  const bool is_placed =
-      begin >= core.geometry().regions_at && begin <= layout::kLockBase && most_bytes <= layout::kLockBase - begin;
+// Where regions may stand: supplied memory ends, and nobody makes it any longer.
+std::uint64_t end_of_regions(SegmentCore& core) noexcept {
+  const std::uint64_t supplied = core.geometry().most_bytes;
+  return supplied != 0 ? supplied : layout::kLockBase;
+}
+
+// Nothing if an entry's words make no sense.
+std::optional<Region> region_of(SegmentCore& core, std::uint64_t begin, std::uint64_t bytes,
+                                std::uint64_t most_bytes) noexcept {
+  const std::uint64_t end = end_of_regions(core);
+  const bool is_placed = begin >= core.geometry().regions_at && begin <= end && most_bytes <= end - begin;
   if (!is_placed || (begin | bytes | most_bytes) % layout::kPageBytes != 0) return std::nullopt;
   return Region{begin, begin + most_bytes};
+}
+std::optional<Region> region_of(SegmentCore& core, const DirectoryEntry& entry) noexcept {
+  return region_of(core, entry.offset.load(relaxed), entry.bytes.load(relaxed), entry.most_bytes.load(relaxed));
 }
 
 bool is_living(EntryLife life) noexcept {
@@ -81,7 +88,8 @@ std::optional<DirectoryRecord> read_entry(SegmentCore& core, std::uint32_t index
   if (entry.life.load(relaxed) != life.word) return std::nullopt;
   const std::optional<std::uint64_t> end = core.end_now();
   const bool is_named = !record.name.empty() && std::all_of(record.name.begin(), record.name.end(), &is_allowed);
-  if (!region_of(core, entry) || record.bytes == 0 || record.bytes > record.most_bytes || !is_named) {
+  if (!region_of(core, record.offset, record.bytes, record.most_bytes) || record.bytes == 0 ||
+      record.bytes > record.most_bytes || !is_named) {
     throw_corrupt(core, index);
   }
   // What cannot be told is told by mapping it.
@@ -138,10 +146,10 @@ Region find_room(SegmentCore& core, const Directory& directory, std::uint64_t by
     if (region.begin >= at && region.begin - at >= most_bytes) break;
     at = std::max(at, region.end);
   }
-  const std::uint64_t supplied = core.geometry().most_bytes;
-  const std::uint64_t end = supplied != 0 ? supplied : layout::kLockBase;
+  const std::uint64_t end = end_of_regions(core);
   if (at > end || bytes > end - at) {
-    const char* const why = supplied != 0 ? " ends where the memory does that was supplied: " : " has an end: ";
+    const char* const why =
+        core.geometry().most_bytes != 0 ? " ends where the memory does that was supplied: " : " has an end: ";
     throw Error(Errc::no_space, title_of(core) + why + std::to_string(bytes) + " bytes are needed, and " +
                                     std::to_string(end - std::min(at, end)) + " are left");
   }

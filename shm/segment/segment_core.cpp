@@ -172,7 +172,13 @@ void SegmentCore::with_writable_directory(const std::function<void(layout::Direc
 }
 
 void SegmentCore::allocate(std::uint64_t offset, std::uint64_t bytes) {
-  if (supplied_) return;
+  if (supplied_) {
+    if (offset > supplied_bytes_ || bytes > supplied_bytes_ - offset) {
+      throw Error(Errc::no_space, "the supplied memory has " + std::to_string(supplied_bytes_) + " bytes, not " +
+                                      std::to_string(bytes) + " from " + std::to_string(offset) + " on");
+    }
+    return;
+  }
   locks_.with_own_descriptor([&](int descriptor) {
     try {
       platform::allocate_range(descriptor, offset, bytes);

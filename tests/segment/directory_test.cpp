@@ -605,6 +605,21 @@ BOOST_AUTO_TEST_CASE(supplied_memory_is_as_large_as_it_is) {
   }
 }
 
+// Whoever grows there would write behind the memory.
+BOOST_AUTO_TEST_CASE(an_entry_that_leads_out_of_supplied_memory_is_corrupt) {
+  const SharedMemory memory{Segment::bytes_needed(kSmall) + (1 << 20)};
+  const Segment segment = Segment::create_in(memory, kSmall);
+  const std::uint64_t page = layout::kPageBytes;
+  static_cast<void>(Pool::create(segment, "frames", {.buffer_bytes = 4096, .count = 1, .max_count = 10'000}));
+  const FacilityInfo frames = segment.facilities().back();
+  BOOST_TEST(frames.offset + frames.most_bytes == memory.bytes().size() / page * page);
+  segment.core()->with_writable_directory(
+      [&](layout::Directory& directory) { directory.entries[1].most_bytes.fetch_add(page); });
+  const Segment again = Segment::open_in(memory.map_again());
+  BOOST_TEST(error_of([&] { static_cast<void>(Pool::open(again, "frames")); }) == Errc::corrupt);
+  BOOST_TEST(works(Stream::open(again)));
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace
