@@ -72,7 +72,7 @@ test_its_name_is_seen() {
   start_attached feed-a "$sapbuf" pub "$stream" --name feed-a "$directory/input"
   equal "$(status '.participants[0].role')" writer role
   signal TERM feed-a
-  ends feed-a "$done"
+  ends feed-a "$failure"
 }
 
 test_gives_up_when_there_is_no_room_for_too_long() {
@@ -111,7 +111,7 @@ test_a_signal_ends_a_wait_that_was_told() {
   told() { grep --quiet 'waiting for room' "$directory/feed.err"; }
   eventually told
   signal TERM feed
-  ends feed "$done"
+  ends feed "$failure"
   if grep --quiet 'goes on' "$directory/feed.err"; then die 'it went on without room'; fi
   signal CONT archiver
 }

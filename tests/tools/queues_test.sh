@@ -64,8 +64,9 @@ test_push_says_that_there_is_no_room_and_what_went_in() {
   start push bash -c 'exec "$0" queue push "$1" --name stuck <<<c' "$sapbuf" "$(jobs)"
   eventually status_holds '.facilities[] | select(.name == "jobs") | any(.participants[]; .name == "stuck" and .waits > 0)'
   signal TERM push
-  ends push "$done"
-  grep --quiet 'pushed 0 blocks' "$directory/push.err" || die 'it does not say what it pushed'
+  ends push "$failure"
+  grep --quiet 'stopped by a signal: 0 blocks pushed, the rest of the input was not' "$directory/push.err" ||
+    die 'it does not say what it pushed'
   equal "$(pop_all | tr '\n' ' ')" 'a b ' 'what went in'
 }
 

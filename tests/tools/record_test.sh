@@ -222,7 +222,9 @@ test_a_signal_ends_a_long_wait() {
   ends recorder "$done"
   start_attached player "$sapbuf" replay "$directory/file" "$stream" --name player --speed 0.0001
   signal TERM player
-  ends player "$done"
+  ends player "$failure"
+  grep --quiet 'stopped by a signal: 1 message published, the rest of the input was not' "$directory/player.err" ||
+    die 'not told'
 }
 
 test_a_flipped_bit_is_told_and_costs_its_block() {

@@ -5,27 +5,33 @@ source "$(dirname "$0")/support.sh"
 # SIGINT and SIGTERM end every tool cleanly: exit status 0, or 1 where something was not done that it was to do, and
 # nothing is left attached.
 
-# ends_on_both NAME COMMAND...
+# ends_on_both CODE NAME COMMAND...
 ends_on_both() {
   local signal
   for signal in INT TERM; do
-    start_attached "$@"
-    signal "$signal" "$1"
-    ends "$1" "$done"
-    status_holds '.participants == []' || die "$1 is still attached after SIG$signal"
+    start_attached "${@:2}"
+    signal "$signal" "$2"
+    ends "$2" "$1"
+    status_holds '.participants == []' || die "$2 is still attached after SIG$signal"
   done
   equal "$(status '.journal | length')" 0 'entries in the journal'
 }
 
+# told_of_the_rest NAME DONE
+told_of_the_rest() {
+  grep --quiet "stopped by a signal: [0-9,]* [a-z]* $2, the rest of the input was not" "$directory/$1.err" ||
+    die "it says: $(cat "$directory/$1.err")"
+}
+
 test_sub_that_waits() {
   expect "$done" "$sapbuf" create "$stream"
-  ends_on_both reader "$sapbuf" sub "$stream" --name reader
+  ends_on_both "$done" reader "$sapbuf" sub "$stream" --name reader
 }
 
 test_sub_that_holds() {
   expect "$done" "$sapbuf" create "$stream"
   echo line | "$sapbuf" pub "$stream" 2>/dev/null
-  ends_on_both holder "$sapbuf" sub "$stream" --name holder --hold
+  ends_on_both "$done" holder "$sapbuf" sub "$stream" --name holder --hold
 }
 
 test_sub_whose_output_takes_nothing() {
@@ -46,14 +52,15 @@ test_pub_that_waits_for_input() {
   expect "$done" "$sapbuf" create "$stream"
   mkfifo "$directory/input"
   exec {input}<>"$directory/input"
-  ends_on_both writer "$sapbuf" pub "$stream" --name writer "$directory/input"
+  ends_on_both "$failure" writer "$sapbuf" pub "$stream" --name writer "$directory/input"
   exec {input}>&-
+  told_of_the_rest writer 'published'
 }
 
 test_pub_that_waits_for_somebody_to_open_its_input() {
   expect "$done" "$sapbuf" create "$stream"
   mkfifo "$directory/input"
-  ends_on_both writer "$sapbuf" pub "$stream" --name writer "$directory/input"
+  ends_on_both "$failure" writer "$sapbuf" pub "$stream" --name writer "$directory/input"
 }
 
 test_pub_that_waits_for_room() {
@@ -66,7 +73,8 @@ test_pub_that_waits_for_room() {
     start_attached writer "$sapbuf" pub "$stream" --name writer "$directory/in"
     eventually status_holds '[.slabs[].state] | all(. != "free")'
     signal "$signal" writer
-    ends writer "$done"
+    ends writer "$failure"
+    told_of_the_rest writer published
   done
   signal CONT holder
 }
@@ -74,7 +82,7 @@ test_pub_that_waits_for_room() {
 test_pub_in_full_flight() {
   expect "$done" "$sapbuf" create "$stream"
   seq 100000 >"$directory/in"
-  ends_on_both writer "$sapbuf" pub "$stream" --name writer --repeat 1000000 "$directory/in"
+  ends_on_both "$failure" writer "$sapbuf" pub "$stream" --name writer --repeat 1000000 "$directory/in"
 }
 
 # A map whose pool has not a buffer left for a third value.
@@ -174,13 +182,13 @@ test_map_import_whose_input_ends_with_the_signal() {
 test_queue_push_whose_input_ends_with_the_signal() {
   expect "$done" "$sapbuf" create "$stream" --no-stream
   expect "$done" "$sapbuf" queue create "$stream/jobs"
-  interrupted_at_the_end_of $'line\nhalf' "$done" "$sapbuf" queue push "$stream/jobs"
+  interrupted_at_the_end_of $'line\nhalf' "$failure" "$sapbuf" queue push "$stream/jobs"
   equal "$("$sapbuf" queue pop "$stream/jobs" --idle-exit 0 2>/dev/null | tr '\n' ' ')" 'line line ' 'what went in'
 }
 
 test_pub_whose_input_ends_with_the_signal() {
   expect "$done" "$sapbuf" create "$stream"
-  interrupted_at_the_end_of $'line\nhalf' "$done" "$sapbuf" pub "$stream"
+  interrupted_at_the_end_of $'line\nhalf' "$failure" "$sapbuf" pub "$stream"
   equal "$("$sapbuf" sub "$stream" --from oldest --idle-exit 0 2>/dev/null | tr '\n' ' ')" 'line line ' 'what was published'
 }
 

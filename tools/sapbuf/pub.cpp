@@ -17,6 +17,7 @@
 #include "sapbuf/commands.hpp"
 #include "sapbuf/message_input.hpp"
 #include "sapbuf/publisher.hpp"
+#include "sapbuf/tell_stopped.hpp"
 
 namespace sapbuf::tools {
 
@@ -36,11 +37,15 @@ class Run {
 
   ExitCode all() {
     const ExitCode code = publish_files();
-    if (options_.finish && !stop_requested()) publisher_.finish();
+    if (options_.finish && !stopped_) publisher_.finish();
     publisher_.show_summary();
-    if (!publisher_.nobody_left()) return code;
-    spdlog::error("{} was removed, and nobody is left in it to read what comes", options_.stream);
-    return kNoSegment;
+    if (publisher_.nobody_left()) {
+      spdlog::error("{} was removed, and nobody is left in it to read what comes", options_.stream);
+      return kNoSegment;
+    }
+    if (!stopped_) return code;
+    tell_stopped(counted(publisher_.totals().messages, "message"), "published");
+    return kFailure;
   }
 
  private:
@@ -73,7 +78,7 @@ class Run {
     if (file != "-") {
       opened = Descriptor{::open(file.c_str(), O_RDONLY | O_CLOEXEC)};
       if (!opened) {
-        if (errno == EINTR && stop_requested()) return false;  // a pipe that nobody opened for writing
+        if (errno == EINTR && stop_requested()) return stop();  // a pipe that nobody opened for writing
         give_up_on(file);
         return true;
       }
@@ -82,13 +87,19 @@ class Run {
     return publish_all_of(file == "-" ? "standard input" : file);
   }
 
+  // Not all of the input was handed over, and what is left is not.
+  bool stop() noexcept {
+    stopped_ = true;
+    return false;
+  }
+
   bool publish_all_of(const std::string& file) {
     std::string_view message;
     std::uint16_t type = options_.type;
     for (std::uint64_t number = 1;; ++number) {
       if (number % kMessagesBetweenLooks == 0) {
         publisher_.show_progress();
-        if (stop_requested()) return false;
+        if (stop_requested()) return stop();
       }
       switch (input_.next(message, type)) {
         case MessageInput::Next::message:
@@ -105,7 +116,7 @@ class Run {
           failed_ = true;
           return true;
         case MessageInput::Next::stopped:
-          return false;
+          return stop();
         case MessageInput::Next::failed:
           give_up_on(file);
           return true;
@@ -126,7 +137,7 @@ class Run {
         failed_ = true;
         return false;
       case Publisher::Result::stopped:
-        return false;
+        return stop();
     }
     return false;
   }
@@ -145,6 +156,7 @@ class Run {
   Publisher publisher_;
   std::vector<std::string> unreadable_;
   bool failed_ = false;
+  bool stopped_ = false;  // before the end of the input
 };
 
 int pub(PubOptions options) {

@@ -18,6 +18,7 @@
 #include "sapbuf/line_source.hpp"
 #include "sapbuf/name_watch.hpp"
 #include "sapbuf/queue_commands.hpp"
+#include "sapbuf/tell_stopped.hpp"
 
 namespace sapbuf::tools {
 
@@ -117,6 +118,7 @@ class Pusher {
     return deserted_;
   }
   void look_at_name() { deserted_ = name_.is_gone_without(Role::consumer); }
+  void tell_stop() const { tell_stopped(counted(pushed_, "block"), "pushed"); }
   void tell() const {
     const std::string dropped = dropped_ == 0 ? "" : fmt::format(", {} dropped", human_count(dropped_));
     spdlog::info("pushed {}{}", counted(pushed_, "block"), dropped);
@@ -167,6 +169,7 @@ int push(const QueuePushOptions& options) {
   LineSource lines{queue.block_bytes()};
   lines.open(STDIN_FILENO);
   std::uint64_t too_long = 0;
+  bool at_end = false;
   for (std::string_view line;;) {
     switch (lines.next(line)) {
       case LineSource::Next::line:
@@ -182,6 +185,8 @@ int push(const QueuePushOptions& options) {
       case LineSource::Next::failed:
         throw Failure(kFailure, fmt::format("cannot read standard input: {}", std::strerror(errno)));
       case LineSource::Next::end:
+        at_end = true;
+        break;
       case LineSource::Next::stopped:
         break;
     }
@@ -192,9 +197,12 @@ int push(const QueuePushOptions& options) {
     spdlog::error("{} of more than {} left out", counted(too_long, "line"), human_bytes(queue.block_bytes()));
   }
   pusher.look_at_name();
-  if (!pusher.nobody_takes_any_more()) return too_long == 0 ? kDone : kFailure;
-  spdlog::error("{} was removed, and nobody is left in it to take what comes", options.name);
-  return kNoSegment;
+  if (pusher.nobody_takes_any_more()) {
+    spdlog::error("{} was removed, and nobody is left in it to take what comes", options.name);
+    return kNoSegment;
+  }
+  if (!at_end) pusher.tell_stop();
+  return at_end && too_long == 0 ? kDone : kFailure;
 }
 
 }  // namespace

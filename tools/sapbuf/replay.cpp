@@ -21,6 +21,7 @@
 #include "sapbuf/publisher.hpp"
 #include "sapbuf/recording_failure.hpp"
 #include "sapbuf/replay_info.hpp"
+#include "sapbuf/tell_stopped.hpp"
 
 namespace sapbuf::tools {
 
@@ -56,18 +57,24 @@ class Replay {
         on_terminal_(::isatty(STDERR_FILENO) == 1) {}
 
   ExitCode run() {
+    bool at_end = false;
     do {
       messages_this_time_ = lost_this_time_ = 0;
       reader_.seek(options_.from);
       pace_.restart();
-      play();
+      at_end = play();
+      all_was_played_ = all_was_played_ || at_end;
     } while (options_.loop && messages_this_time_ != 0 && !stop_requested());
-    if (options_.pub.finish && !stop_requested()) publisher_.finish();
+    if (options_.pub.finish && at_end) publisher_.finish();
     publisher_.show_summary();
     tell_what_is_missing();
     if (publisher_.nobody_left()) {
       spdlog::error("{} was removed, and nobody is left in it to read what comes", options_.stream);
       return kNoSegment;
+    }
+    if (!all_was_played_) {
+      tell_stopped(counted(publisher_.totals().messages, "message"), "published");
+      return kFailure;
     }
     return publisher_.totals().too_large != 0 || reader_.damage().places != 0 ? kFailure : kDone;
   }
@@ -75,17 +82,19 @@ class Replay {
  private:
   using Clock = std::chrono::steady_clock;
 
-  void play() {
+  // False: it was stopped before the end.
+  bool play() {
     while (const recording::Record* const record = reader_.next()) {
-      if (options_.to && record->at > *options_.to) return;
+      if (options_.to && record->at > *options_.to) return true;
       if (record->kind == recording::RecordKind::loss) {
         lost_this_time_ += record->lost;
         continue;
       }
       while (!stop_requested() && !pace_.wait_until_due(record->at, kStopSlice)) show_progress(record->at);
-      if (stop_requested() || !publish(*record)) return;
+      if (stop_requested() || !publish(*record)) return false;
       show_progress(record->at);
     }
+    return true;
   }
 
   // False if the replay is over.
@@ -137,6 +146,7 @@ class Replay {
   Publisher publisher_;
   Pace pace_;
   const bool on_terminal_;
+  bool all_was_played_ = false;  // once at the least
   std::uint64_t messages_this_time_ = 0;
   std::uint64_t lost_this_time_ = 0;
   Clock::time_point shown_ = Clock::now();
