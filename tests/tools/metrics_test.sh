@@ -168,6 +168,7 @@ test_a_server_counts_on_when_participants_die() {
 
 test_what_cannot_be_listened_at_is_told() {
   can_listen || exit 77
+  expect "$usage" "$sapbuf" metrics --listen ''
   expect "$usage" "$sapbuf" metrics --listen nowhere
   said 'ADDRESS:PORT'
   expect "$usage" "$sapbuf" metrics --listen 127.0.0.1:65536

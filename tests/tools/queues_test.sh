@@ -120,6 +120,15 @@ test_a_command_is_run_for_each_block() {
   equal "$(sort "$directory/seen" | tr '\n' ' ')" "\$(false) a b it's {} " 'what the commands saw'
 }
 
+test_an_empty_command_is_none() {
+  queue_of
+  push one
+  local command
+  for command in '' ' ' $' \t\n'; do expect "$usage" "$sapbuf" queue pop "$(jobs)" --idle-exit 0 --exec "$command"; done
+  said '--exec: it is empty'
+  equal "$(pop_all)" one 'what is left'
+}
+
 test_a_block_whose_command_fails_is_a_dead_letter_in_the_end() {
   queue_of --max-deliveries 2 --dead-letters failed
   push good bad

@@ -185,4 +185,15 @@ CLI::Option* add_milliseconds(CLI::App& app, const std::string& name, const std:
   return option;
 }
 
+CLI::Option* add_words(CLI::App& app, const std::string& name, const std::string& description,
+                       std::function<void(const std::string&)> set) {
+  return app.add_option_function<std::string>(
+      name,
+      [name, set = std::move(set)](const std::string& text) {
+        if (text.find_first_not_of(" \t\n\r") == std::string::npos) throw CLI::ValidationError(name, "it is empty");
+        set(text);
+      },
+      description);
+}
+
 }  // namespace sapbuf::tools

@@ -37,6 +37,10 @@ CLI::Option* add_milliseconds(CLI::App& app, const std::string& name, const std:
                               std::function<void(std::chrono::milliseconds)> set, const std::string& shown_default = "",
                               std::uint64_t smallest = 0);
 
+// A text that says something: an empty one, or one of blanks only, is a usage error.
+CLI::Option* add_words(CLI::App& app, const std::string& name, const std::string& description,
+                       std::function<void(const std::string&)> set);
+
 // An option that takes one of a few words.
 template <class Value>
 CLI::Option* add_choice(CLI::App& app, const std::string& name, Value& value,

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "common/command_line.hpp"
 #include "common/exit_code.hpp"
 #include "common/output.hpp"
 #include "sapbuf/commands.hpp"
@@ -57,11 +58,10 @@ void add_metrics_command(CLI::App& app, Action& chosen) {
       "metrics", "Figures of segments in the text format of Prometheus: once to standard output, or over HTTP");
   command->add_option("SEGMENT", options->segments, "Which ones; without any, all that there are at the time");
 #ifdef SAPBUF_METRICS_SERVER
-  command
-      ->add_option(
-          "--listen", options->listen,
-          "Serve http://ADDRESS:PORT/metrics until stopped; port 0 takes one that is free, without an ADDRESS it "
-          "is served on all. Without it counters by participant's name end with the participant")
+  add_words(*command, "--listen",
+            "Serve http://ADDRESS:PORT/metrics until stopped; port 0 takes one that is free, without an ADDRESS it "
+            "is served on all. Without it counters by participant's name end with the participant",
+            [options](const std::string& text) { options->listen = text; })
       ->type_name("ADDRESS:PORT");
 #endif
   command->callback([options, &chosen] { chosen = [options] { return metrics(*options); }; });
