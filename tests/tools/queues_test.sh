@@ -120,6 +120,13 @@ test_a_command_is_run_for_each_block() {
   equal "$(sort "$directory/seen" | tr '\n' ' ')" "\$(false) a b it's {} " 'what the commands saw'
 }
 
+test_commands_read_nothing_of_what_pop_was_given_to_read() {
+  queue_of
+  push one
+  echo eaten | "$sapbuf" queue pop "$(jobs)" --idle-exit 0 --exec "cat >'$directory/seen'" 2>"$directory/err" || die 'failed'
+  equal "$(cat "$directory/seen")" '' 'what the command read'
+}
+
 test_an_empty_command_is_none() {
   queue_of
   push one

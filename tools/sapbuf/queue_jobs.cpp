@@ -1,5 +1,6 @@
 #include "sapbuf/queue_jobs.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 #include <sys/prctl.h>
@@ -43,12 +44,19 @@ std::string why_not_run(std::string_view command, std::string_view text) {
                      human_count(command.size()), human_count(most));
 }
 
+// What pop itself reads is not the commands' to eat.
+void read_nothing() {
+  const int nothing = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+  if (nothing < 0 || ::dup2(nothing, STDIN_FILENO) < 0) ::close(STDIN_FILENO);
+}
+
 // In the child. A command does not outlive the one that has the block: another one is about to get it then.
 [[noreturn]] void become(const char* command, pid_t parent, const sigset_t& mask) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != parent) ::_exit(125);
   for (const int signal : {SIGINT, SIGTERM, SIGPIPE}) std::signal(signal, SIG_DFL);
   ::sigprocmask(SIG_SETMASK, &mask, nullptr);
+  read_nothing();
   ::execl("/bin/sh", "sh", "-c", command, static_cast<char*>(nullptr));
   ::_exit(126);
 }

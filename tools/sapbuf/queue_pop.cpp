@@ -173,8 +173,8 @@ void add_queue_pop(CLI::App& queue, Action& chosen) {
       [options](std::uint64_t value) { options->consumer.group = static_cast<std::uint32_t>(value); }, "0", 0, 7);
   CLI::Option* exec = add_words(
       *command, "--exec",
-      "A command for /bin/sh, in which {} is the block's text, quoted: the block is done with if it succeeds, and put "
-      "back if it fails or dies",
+      "A command for /bin/sh, in which {} is the block's text, quoted, and which reads /dev/null: the block is done "
+      "with if it succeeds, and put back if it fails or dies",
       [options](const std::string& text) { options->command = text; });
   add_count(
       *command, "--jobs", "Commands that run at once", [options](std::uint64_t value) { options->jobs = value; }, "1",
