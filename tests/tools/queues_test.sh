@@ -127,6 +127,19 @@ test_commands_read_nothing_of_what_pop_was_given_to_read() {
   equal "$(cat "$directory/seen")" '' 'what the command read'
 }
 
+test_a_command_that_cannot_be_run_costs_no_block_a_delivery() {
+  queue_of --max-deliveries 1
+  push one two three
+  expect "$failure" timeout 20 "$sapbuf" queue pop "$(jobs)" --exec "'$directory/none' {}"
+  said "cannot run ''$directory/none' {}' (exit status 127: not found)"
+  said '0 blocks done, 1 put back'
+  : >"$directory/plain"
+  expect "$failure" timeout 20 "$sapbuf" queue pop "$(jobs)" --jobs 2 --exec "'$directory/plain' {}"
+  said '(exit status 126: not executable)'
+  equal "$(status '.facilities[] | select(.name == "jobs").groups[0].dead_letters')" 0 'dead letters'
+  equal "$(pop_all | sort | tr '\n' ' ')" 'one three two ' 'what is left'
+}
+
 test_an_empty_command_is_none() {
   queue_of
   push one

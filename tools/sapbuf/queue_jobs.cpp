@@ -19,6 +19,10 @@ namespace sapbuf::tools {
 
 namespace {
 
+// Of a shell, and of what begins other commands as it does: not executable, and not found.
+constexpr int kNotExecutable = 126;
+constexpr int kNotFound = 127;
+
 constexpr std::size_t kMostPagesOfWord = 32;  // Linux's MAX_ARG_STRLEN: of a command line's word, with its zero
 
 std::string filled_in(std::string_view command, std::string_view text) {
@@ -58,7 +62,7 @@ void read_nothing() {
   ::sigprocmask(SIG_SETMASK, &mask, nullptr);
   read_nothing();
   ::execl("/bin/sh", "sh", "-c", command, static_cast<char*>(nullptr));
-  ::_exit(126);
+  ::_exit(kNotExecutable);
 }
 
 sigset_t child_ended() {
@@ -111,10 +115,25 @@ void Jobs::start(TakenBlock&& block) {
   running_.emplace(child, std::move(block));
 }
 
+// No block is to blame, and the next one would fare no better.
+void Jobs::put_back_unrun(TakenBlock& block, int exit_status) {
+  if (!cannot_run_) {
+    spdlog::error("cannot run '{}' (exit status {}: {}): no block counts as delivered to it", excerpt(command_, 80),
+                  exit_status, exit_status == kNotFound ? "not found" : "not executable");
+  }
+  cannot_run_ = true;
+  ++failed_;
+  block.retry();
+}
+
 void Jobs::settle_one(TakenBlock& block, int status) {
   if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
     ++succeeded_;
     block.done();
+    return;
+  }
+  if (WIFEXITED(status) && (WEXITSTATUS(status) == kNotFound || WEXITSTATUS(status) == kNotExecutable)) {
+    put_back_unrun(block, WEXITSTATUS(status));
     return;
   }
   const std::string why = WIFSIGNALED(status) ? fmt::format("signal {}", WTERMSIG(status))

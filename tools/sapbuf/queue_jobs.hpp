@@ -28,12 +28,16 @@ class Jobs {
   // were.
   std::size_t settle(std::chrono::milliseconds longest);
 
+  // One of them could not be run (exit status 126 or 127): its block is put back as if it had never been delivered, and there
+  // is no point in another one.
+  bool cannot_run() const noexcept { return cannot_run_; }
   std::uint64_t succeeded() const noexcept { return succeeded_; }
   std::uint64_t failed() const noexcept { return failed_; }
 
  private:
   std::size_t settle_ended();
   void settle_one(TakenBlock& block, int status);
+  void put_back_unrun(TakenBlock& block, int exit_status);
 
   const std::string command_;
   const std::size_t most_;
@@ -42,6 +46,7 @@ class Jobs {
   std::map<int, TakenBlock> running_;  // by process
   std::uint64_t succeeded_ = 0;
   std::uint64_t failed_ = 0;
+  bool cannot_run_ = false;
 };
 
 }  // namespace sapbuf::tools

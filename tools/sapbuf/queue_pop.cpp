@@ -124,9 +124,9 @@ std::size_t look_after(Jobs& jobs, Source& source) {
 void run_all(const QueuePopOptions& options, Source& source, Jobs& jobs) {
   Idleness idleness{options.idle_exit};
   std::uint64_t left = options.count;
-  while (left != 0 && !source.is_dry() && !stop_requested()) {
+  while (left != 0 && !source.is_dry() && !stop_requested() && !jobs.cannot_run()) {
     if ((jobs.is_full() ? look_after(jobs, source) : jobs.settle(milliseconds{0})) != 0) idleness.something_came();
-    if (jobs.is_full()) continue;
+    if (jobs.is_full() || jobs.cannot_run()) continue;
     const milliseconds slice = jobs.is_idle() ? idleness.slice(kStopSlice) : kLookAfterJobs;
     TakenBlocks taken = source.take_for(1, slice);
     if (taken) {
@@ -174,7 +174,8 @@ void add_queue_pop(CLI::App& queue, Action& chosen) {
   CLI::Option* exec = add_words(
       *command, "--exec",
       "A command for /bin/sh, in which {} is the block's text, quoted, and which reads /dev/null: the block is done "
-      "with if it succeeds, and put back if it fails or dies",
+      "with if it succeeds, and put back if it fails or dies; one that is not found, or not "
+      "executable (exit status 127, 126), ends pop",
       [options](const std::string& text) { options->command = text; });
   add_count(
       *command, "--jobs", "Commands that run at once", [options](std::uint64_t value) { options->jobs = value; }, "1",
