@@ -153,7 +153,9 @@ test_a_block_whose_command_fails_is_a_dead_letter_in_the_end() {
   queue_of --max-deliveries 2 --dead-letters failed
   push good bad
   expect "$failure" "$sapbuf" queue pop "$(jobs)" --name clumsy --count 3 --retry-after 1 --exec '[ {} = good ]'
-  said "'bad' failed (exit status 1, delivery 2): put back"
+  said "'bad' failed (exit status 1, delivery 1): put back"
+  said "'bad' failed (exit status 1, delivery 2): given up, it is a dead letter now ('sapbuf queue dead $(jobs)')"
+  said '1 block done, 1 put back, 1 given up'
   expect "$done" "$sapbuf" queue dead "$(jobs)"
   printed ' clumsy ([0-9]*), clumsy ([0-9]*)  *bad$'
   expect "$done" "$sapbuf" queue dead "$(jobs)" --json

@@ -88,8 +88,12 @@ std::string quoted_for_shell(std::string_view text) {
   return quoted + "'";
 }
 
-Jobs::Jobs(std::string command, std::size_t most, std::chrono::milliseconds retry_after)
-    : command_(std::move(command)), most_(most), retry_after_(retry_after) {
+Jobs::Jobs(const Queue& queue, std::string command, std::size_t most, std::chrono::milliseconds retry_after)
+    : command_(std::move(command)),
+      most_(most),
+      retry_after_(retry_after),
+      max_deliveries_(queue.options().max_deliveries),
+      queue_(queue.segment().name() + "/" + queue.name()) {
   const sigset_t ended = child_ended();
   ::sigprocmask(SIG_BLOCK, &ended, &mask_before_);
 }
@@ -103,9 +107,7 @@ void Jobs::start(TakenBlock&& block) {
   const std::string_view text{reinterpret_cast<const char*>(block.bytes().data()), block.bytes().size()};
   const std::string command = filled_in(command_, text);
   if (const std::string why = why_not_run(command, text); !why.empty()) {
-    spdlog::error("{}: put back", why);
-    ++failed_;
-    block.put_back_after(retry_after_);
+    spdlog::error("{}: {}", why, put_back(block));
     return;
   }
   const pid_t parent = ::getpid();
@@ -115,6 +117,23 @@ void Jobs::start(TakenBlock&& block) {
   running_.emplace(child, std::move(block));
 }
 
+// Says what became of it.
+std::string Jobs::put_back(TakenBlock& block) {
+  const bool is_given_up = max_deliveries_ != 0 && block.deliveries() >= max_deliveries_;
+  block.put_back_after(retry_after_);
+  if (!is_given_up) {
+    ++put_back_;
+    return "put back";
+  }
+  ++given_up_;
+  return fmt::format("given up, it is a dead letter now ('sapbuf queue dead {}')", shell_operand(queue_));
+}
+
+std::string Jobs::account() const {
+  return fmt::format("{} done, {} put back, {} given up", counted(succeeded_, "block"), human_count(put_back_),
+                     human_count(given_up_));
+}
+
 // No block is to blame, and the next one would fare no better.
 void Jobs::put_back_unrun(TakenBlock& block, int exit_status) {
   if (!cannot_run_) {
@@ -122,7 +141,7 @@ void Jobs::put_back_unrun(TakenBlock& block, int exit_status) {
                   exit_status, exit_status == kNotFound ? "not found" : "not executable");
   }
   cannot_run_ = true;
-  ++failed_;
+  ++put_back_;
   block.retry();
 }
 
@@ -139,9 +158,8 @@ void Jobs::settle_one(TakenBlock& block, int status) {
   const std::string why = WIFSIGNALED(status) ? fmt::format("signal {}", WTERMSIG(status))
                                               : fmt::format("exit status {}", WEXITSTATUS(status));
   const std::string_view text{reinterpret_cast<const char*>(block.bytes().data()), block.bytes().size()};
-  spdlog::warn("'{}' failed ({}, delivery {}): put back", excerpt(text, 80), why, block.deliveries());
-  ++failed_;
-  block.put_back_after(retry_after_);
+  const std::string failure = fmt::format("'{}' failed ({}, delivery {})", excerpt(text, 80), why, block.deliveries());
+  spdlog::warn("{}: {}", failure, put_back(block));
 }
 
 std::size_t Jobs::settle_ended() {

@@ -15,7 +15,7 @@ std::string quoted_for_shell(std::string_view text);
 class Jobs {
  public:
   // Keeps the end of children to itself (SIGCHLD is blocked) as long as it lives.
-  Jobs(std::string command, std::size_t most, std::chrono::milliseconds retry_after);
+  Jobs(const Queue& queue, std::string command, std::size_t most, std::chrono::milliseconds retry_after);
   Jobs(const Jobs&) = delete;
   Jobs& operator=(const Jobs&) = delete;
   ~Jobs();  // waits for all
@@ -31,21 +31,26 @@ class Jobs {
   // One of them could not be run (exit status 126 or 127): its block is put back as if it had never been delivered, and there
   // is no point in another one.
   bool cannot_run() const noexcept { return cannot_run_; }
-  std::uint64_t succeeded() const noexcept { return succeeded_; }
-  std::uint64_t failed() const noexcept { return failed_; }
+  bool all_succeeded() const noexcept { return put_back_ == 0 && given_up_ == 0; }
+  // How many blocks are done with, and how many are not.
+  std::string account() const;
 
  private:
   std::size_t settle_ended();
+  std::string put_back(TakenBlock& block);
   void settle_one(TakenBlock& block, int status);
   void put_back_unrun(TakenBlock& block, int exit_status);
 
   const std::string command_;
   const std::size_t most_;
   const std::chrono::milliseconds retry_after_;
+  const std::uint32_t max_deliveries_;  // 0: no block is ever given up
+  const std::string queue_;
   sigset_t mask_before_{};
   std::map<int, TakenBlock> running_;  // by process
   std::uint64_t succeeded_ = 0;
-  std::uint64_t failed_ = 0;
+  std::uint64_t put_back_ = 0;
+  std::uint64_t given_up_ = 0;
   bool cannot_run_ = false;
 };
 

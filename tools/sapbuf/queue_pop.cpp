@@ -62,6 +62,7 @@ class Source {
   Source(const Queue& queue, const QueuePopOptions& options)
       : options_(options), queue_(queue), name_(queue), consumer_(queue, options.consumer) {}
 
+  const Queue& queue() const noexcept { return queue_; }
   TakenBlocks take_for(std::size_t up_to, milliseconds longest) {
     TakenBlocks taken = consumer_.take_for(up_to, longest);
     check(taken.status());
@@ -145,10 +146,10 @@ ExitCode pop_all(const QueuePopOptions& options, Source& source) {
     print_all(options, source);
     return kDone;
   }
-  Jobs jobs{*options.command, options.jobs, options.retry_after};
+  Jobs jobs{source.queue(), *options.command, options.jobs, options.retry_after};
   run_all(options, source, jobs);
-  spdlog::info("{} done, {} put back", counted(jobs.succeeded(), "block"), human_count(jobs.failed()));
-  return jobs.failed() == 0 ? kDone : kFailure;
+  spdlog::info("{}", jobs.account());
+  return jobs.all_succeeded() ? kDone : kFailure;
 }
 
 int pop(const QueuePopOptions& options) {
