@@ -140,6 +140,42 @@ test_a_command_that_cannot_be_run_costs_no_block_a_delivery() {
   equal "$(pop_all | sort | tr '\n' ' ')" 'one three two ' 'what is left'
 }
 
+# in_its_group NAME COMMAND...: `signal_group` signals all that is in it, as a terminal does
+in_its_group() { start "$1" setsid "${@:2}"; }
+# Also where nobody has waited for it.
+is_over() { ! grep --quiet '^State:[[:space:]]*[^XZ]' "/proc/$1/status" 2>/dev/null; }
+signal_group() { kill "-$1" -- "-${process[$2]}"; }
+
+test_a_signal_of_the_terminal_waits_for_the_commands_that_run() {
+  queue_of --max-deliveries 1
+  push one two
+  in_its_group worker "$sapbuf" queue pop "$(jobs)" \
+    --exec "touch '$directory/begun'; until [ -e '$directory/go' ]; do sleep 0.02; done"
+  eventually test -e "$directory/begun"
+  signal_group INT worker
+  eventually says worker 'waiting for 1 command, and taking no more; another signal ends it'
+  touch "$directory/go"
+  ends worker "$done"
+  says worker '1 block done, 0 put back, 0 given up' || die 'the command was not waited for'
+  equal "$(pop_all)" two 'what is left'
+}
+
+test_a_second_signal_ends_the_commands_and_counts_no_delivery() {
+  queue_of --max-deliveries 1
+  push one two
+  in_its_group worker "$sapbuf" queue pop "$(jobs)" --jobs 2 --exec "sleep 1000 & echo \$! >'$directory/'{}; wait"
+  eventually test -s "$directory/one"
+  eventually test -s "$directory/two"
+  signal TERM worker
+  eventually says worker 'waiting for 2 commands'
+  signal INT worker
+  ends worker "$failure"
+  says worker '0 blocks done, 2 put back, 0 given up' || die 'not put back'
+  local name
+  for name in one two; do eventually is_over "$(cat "$directory/$name")"; done
+  equal "$(pop_all | sort | tr '\n' ' ')" 'one two ' 'what is left'
+}
+
 test_an_empty_command_is_none() {
   queue_of
   push one

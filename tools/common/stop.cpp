@@ -11,15 +11,18 @@
 namespace sapbuf::tools {
 
 std::atomic<bool> detail::stop_flag{false};
+std::atomic<bool> detail::second_flag{false};
 
 namespace {
 
 constexpr long kRepeatNanoseconds = 50'000'000;
 
 timer_t repeat_timer;
+std::atomic<bool> first_came{false};
 
 void on_stop_signal(int) {
   const int saved = errno;
+  if (first_came.exchange(true, std::memory_order_relaxed)) detail::second_flag.store(true, std::memory_order_relaxed);
   request_stop();
   errno = saved;
 }

@@ -8,7 +8,8 @@ namespace sapbuf::tools {
 
 namespace detail {
 extern std::atomic<bool> stop_flag;
-}
+extern std::atomic<bool> second_flag;
+}  // namespace detail
 
 // No wait may be longer than this without a look at `stop_requested`.
 inline constexpr std::chrono::milliseconds kStopSlice{100};
@@ -23,6 +24,9 @@ void catch_stop_signals();
 void request_stop() noexcept;
 
 inline bool stop_requested() noexcept { return detail::stop_flag.load(std::memory_order_relaxed); }
+
+// Two signals came: whoever waits for what it began before the first one waits no longer.
+inline bool stop_requested_twice() noexcept { return detail::second_flag.load(std::memory_order_relaxed); }
 
 // Returns early when a signal asks to stop.
 void sleep_unless_stopped(std::chrono::milliseconds time);

@@ -14,6 +14,7 @@
 
 #include "common/exit_code.hpp"
 #include "common/human.hpp"
+#include "common/stop.hpp"
 
 namespace sapbuf::tools {
 
@@ -54,10 +55,12 @@ void read_nothing() {
   if (nothing < 0 || ::dup2(nothing, STDIN_FILENO) < 0) ::close(STDIN_FILENO);
 }
 
-// In the child. A command does not outlive the one that has the block: another one is about to get it then.
+// In the child. A command does not outlive the one that has the block: another one is about to get it then. What the
+// command itself began does, for a while.
 [[noreturn]] void become(const char* command, pid_t parent, const sigset_t& mask) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != parent) ::_exit(125);
+  ::setpgid(0, 0);  // Ctrl-C goes to pop alone, which waits for the commands
   for (const int signal : {SIGINT, SIGTERM, SIGPIPE}) std::signal(signal, SIG_DFL);
   ::sigprocmask(SIG_SETMASK, &mask, nullptr);
   read_nothing();
@@ -114,6 +117,7 @@ void Jobs::start(TakenBlock&& block) {
   const pid_t child = ::fork();
   if (child == 0) become(command.c_str(), parent, mask_before_);
   if (child < 0) throw Failure(kFailure, fmt::format("cannot begin a process: {}", std::strerror(errno)));
+  ::setpgid(child, child);  // here, too: whichever comes first
   running_.emplace(child, std::move(block));
 }
 
@@ -145,6 +149,13 @@ void Jobs::put_back_unrun(TakenBlock& block, int exit_status) {
   block.retry();
 }
 
+// Once.
+void Jobs::end_all() {
+  if (has_ended_them_) return;
+  has_ended_them_ = true;
+  for (const auto& [child, block] : running_) ::kill(-child, SIGTERM);
+}
+
 void Jobs::settle_one(TakenBlock& block, int status) {
   if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
     ++succeeded_;
@@ -153,6 +164,11 @@ void Jobs::settle_one(TakenBlock& block, int status) {
   }
   if (WIFEXITED(status) && (WEXITSTATUS(status) == kNotFound || WEXITSTATUS(status) == kNotExecutable)) {
     put_back_unrun(block, WEXITSTATUS(status));
+    return;
+  }
+  if (has_ended_them_) {
+    ++put_back_;
+    block.retry();
     return;
   }
   const std::string why = WIFSIGNALED(status) ? fmt::format("signal {}", WTERMSIG(status))
@@ -178,6 +194,7 @@ std::size_t Jobs::settle_ended() {
 }
 
 std::size_t Jobs::settle(std::chrono::milliseconds longest) {
+  if (stop_requested_twice()) end_all();
   const std::size_t settled = settle_ended();
   if (settled != 0 || running_.empty() || longest.count() == 0) return settled;
   const auto whole = std::chrono::duration_cast<std::chrono::seconds>(longest);

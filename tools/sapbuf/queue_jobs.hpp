@@ -18,14 +18,16 @@ class Jobs {
   Jobs(const Queue& queue, std::string command, std::size_t most, std::chrono::milliseconds retry_after);
   Jobs(const Jobs&) = delete;
   Jobs& operator=(const Jobs&) = delete;
-  ~Jobs();  // waits for all
+  ~Jobs();  // waits for all, as settle() does
 
   bool is_full() const noexcept { return running_.size() >= most_; }
   bool is_idle() const noexcept { return running_.empty(); }
+  std::size_t running() const noexcept { return running_.size(); }
   // With `{}` in the command replaced by the block's text.
   void start(TakenBlock&& block);
   // Settles those that have ended; where none has, waits so long for one, or until a signal comes. Returns how many that
-  // were.
+  // were. Where two signals came, the commands get SIGTERM first, and the block of one that fails then is put back as if it had
+  // never been delivered.
   std::size_t settle(std::chrono::milliseconds longest);
 
   // One of them could not be run (exit status 126 or 127): its block is put back as if it had never been delivered, and there
@@ -37,6 +39,7 @@ class Jobs {
 
  private:
   std::size_t settle_ended();
+  void end_all();
   std::string put_back(TakenBlock& block);
   void settle_one(TakenBlock& block, int status);
   void put_back_unrun(TakenBlock& block, int exit_status);
@@ -52,6 +55,7 @@ class Jobs {
   std::uint64_t put_back_ = 0;
   std::uint64_t given_up_ = 0;
   bool cannot_run_ = false;
+  bool has_ended_them_ = false;
 };
 
 }  // namespace sapbuf::tools

@@ -138,6 +138,10 @@ void run_all(const QueuePopOptions& options, Source& source, Jobs& jobs) {
       break;
     }
   }
+  if (stop_requested() && !jobs.is_idle()) {
+    spdlog::info("waiting for {}, and taking no more; another signal ends {}", counted(jobs.running(), "command"),
+                 jobs.running() == 1 ? "it" : "them");
+  }
   while (!jobs.is_idle()) look_after(jobs, source);
 }
 
@@ -172,6 +176,10 @@ void add_queue_pop(CLI::App& queue, Action& chosen) {
   add_count(
       *command, "--group", "Its group",
       [options](std::uint64_t value) { options->consumer.group = static_cast<std::uint32_t>(value); }, "0", 0, 7);
+  command->footer(
+      "A first SIGINT or SIGTERM (Ctrl-C) takes no more blocks and waits for the commands that run, a second one ends "
+      "them, and their blocks are put back without counting. kill -9 of pop ends the commands' shells, but what those "
+      "began may go on for a while, beside the next delivery of the same block.");
   CLI::Option* exec = add_words(
       *command, "--exec",
       "A command for /bin/sh, in which {} is the block's text, quoted, and which reads /dev/null: the block is done "
