@@ -120,6 +120,15 @@ test_a_command_is_run_for_each_block() {
   equal "$(sort "$directory/seen" | tr '\n' ' ')" "\$(false) a b it's {} " 'what the commands saw'
 }
 
+test_what_pop_cannot_write_is_put_back_without_counting() {
+  queue_of --max-deliveries 1
+  push one two
+  if pop_all >/dev/full; then die 'it was written'; fi
+  said 'cannot write to standard output'
+  { "$sapbuf" queue pop "$(jobs)" --count 2 2>"$directory/err" || true; } | true
+  equal "$(pop_all | tr '\n' ' ')" 'one two ' 'what is left'
+}
+
 test_commands_read_nothing_of_what_pop_was_given_to_read() {
   queue_of
   push one

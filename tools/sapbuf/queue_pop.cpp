@@ -95,6 +95,24 @@ class Source {
   bool is_dry_ = false;
 };
 
+// What is not out by then was not delivered: that is no block's fault.
+void put_back_unwritten(TakenBlocks& taken) {
+  for (TakenBlock& block : taken) block.retry();
+}
+
+// False: nobody reads any more.
+bool write_all(Output& output, TakenBlocks& taken) {
+  try {
+    for (const TakenBlock& block : taken) output.line(block.bytes());
+    output.flush();
+  } catch (const Failure&) {
+    put_back_unwritten(taken);
+    throw;
+  }
+  if (output.closed()) put_back_unwritten(taken);
+  return !output.closed();
+}
+
 // A block is done with once it was written.
 void print_all(const QueuePopOptions& options, Source& source) {
   Output output;
@@ -102,9 +120,7 @@ void print_all(const QueuePopOptions& options, Source& source) {
   std::uint64_t left = options.count;
   while (left != 0 && !source.is_dry() && !stop_requested() && !output.look_if_closed()) {
     TakenBlocks taken = source.take_for(std::min<std::uint64_t>(left, kBatch), idleness.slice(kStopSlice));
-    for (const TakenBlock& block : taken) output.line(block.bytes());
-    output.flush();
-    if (output.closed()) break;
+    if (!write_all(output, taken)) break;
     for (TakenBlock& block : taken) block.done();
     left -= taken.size();
     if (taken) {
