@@ -91,6 +91,29 @@ test_lines_go_in_and_come_out_in_order() {
   said '1 line of more than 16 B left out'
 }
 
+test_blocks_of_any_bytes_go_in_and_come_out() {
+  queue_of
+  printf 'a\nb\0c\0' | "$sapbuf" queue push "$(jobs)" --null --type 7 2>"$directory/err" || die 'not pushed'
+  said 'pushed 2 blocks'
+  pop_all --length-prefix >"$directory/prefixed"
+  "$sapbuf" queue push "$(jobs)" --length-prefix <"$directory/prefixed" 2>"$directory/err" || die 'not pushed'
+  expect "$done" "$sapbuf" queue peek "$(jobs)" --json
+  equal "$(json '"\(.type) \(.content)"' | tr '\n' ',')" '7 a,b,7 c,' 'what is there'
+  pop_all --null | cmp - <(printf 'a\nb\0c\0') || die 'not what was pushed'
+  if printf '\3\0\0\0\0\0ab' | "$sapbuf" queue push "$(jobs)" --length-prefix 2>"$directory/err"; then die 'half a block'; fi
+  said 'the input ends within a block'
+  expect "$usage" "$sapbuf" queue push "$(jobs)" --length-prefix --type 7
+  expect "$usage" "$sapbuf" queue pop "$(jobs)" --null --exec true
+}
+
+test_pop_tells_what_a_block_is_in_json() {
+  queue_of --keys 16
+  printf 'one\n\xff' | "$sapbuf" queue push "$(jobs)" --type 3 --key 7 2>/dev/null || die 'not pushed'
+  pop_all --json >"$directory/out"
+  equal "$(json '"\(.deliveries) \(.type) \(.key) \(.bytes) \(.content) \(.content_hex)"' | tr '\n' ',')" \
+    '1 3 7 3 one null,1 3 7 1 null ff,' 'what came'
+}
+
 test_peek_takes_nothing() {
   queue_of
   push one two

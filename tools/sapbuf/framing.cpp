@@ -1,5 +1,7 @@
 #include "sapbuf/framing.hpp"
 
+#include "sapbuf/length_prefix.hpp"
+
 namespace sapbuf::tools {
 
 FramingFlags add_framing(CLI::App& command, Framing& framing, CLI::Option* other) {
@@ -12,6 +14,17 @@ FramingFlags add_framing(CLI::App& command, Framing& framing, CLI::Option* other
   length_prefix->excludes(null);
   if (other != nullptr) other->excludes(null)->excludes(length_prefix);
   return {.null = null, .length_prefix = length_prefix};
+}
+
+void put_framed(Output& output, Framing framing, std::string_view bytes, std::uint16_t type) {
+  if (framing == Framing::length_prefix) {
+    const auto prefix = LengthPrefix{static_cast<std::uint32_t>(bytes.size()), type}.bytes();
+    output.put({prefix.data(), prefix.size()});
+    return output.put(bytes);
+  }
+  if (framing != Framing::null) return output.line(bytes);
+  output.put(bytes);
+  output.put({"\0", 1});
 }
 
 }  // namespace sapbuf::tools

@@ -1,7 +1,12 @@
-// How messages are told from each other in a sequence of bytes: what `sub` writes, and `pub` reads.
+// How messages, and blocks, are told from each other in a sequence of bytes: what `sub` and `queue pop` write, and `pub`
+// and `queue push` read.
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <cstdint>
+#include <string_view>
+
+#include "common/output.hpp"
 
 namespace sapbuf::tools {
 
@@ -18,5 +23,8 @@ struct FramingFlags {
   CLI::Option* length_prefix;
 };
 FramingFlags add_framing(CLI::App& command, Framing& framing, CLI::Option* other = nullptr);
+
+// Not as JSON, which each tool makes its own.
+void put_framed(Output& output, Framing framing, std::string_view bytes, std::uint16_t type);
 
 }  // namespace sapbuf::tools

@@ -1,4 +1,5 @@
-// What stands before each message where `--length-prefix` was given, in what `sub` writes and what `pub` reads:
+// What stands before each message where `--length-prefix` was given, in what `sub` and `queue pop` write, and `pub` and
+// `queue push` read:
 //
 //   byte   0       4      6
 //          +-------+------+----------------+

@@ -1,4 +1,4 @@
-// Messages as `sapbuf pub` reads them.
+// Messages as `sapbuf pub` and `sapbuf queue push` read them.
 #pragma once
 
 #include <cstdint>

@@ -7,7 +7,9 @@ void add_queue(CLI::App& app, Action& chosen) {
   CLI::App* queue = app.add_subcommand("queue", "Queues of blocks: make, list and remove them; push, pop and look");
   queue->require_subcommand(1);
   queue->footer(
-      "find . -name '*.gz' | sapbuf queue push work/jobs; sapbuf queue pop work/jobs --jobs 4 --exec 'gunzip -t {}'\n"
+      "sapbuf create work --no-stream; sapbuf queue create work/jobs\n"
+      "find . -name '*.gz' -print0 | sapbuf queue push work/jobs --null\n"
+      "sapbuf queue pop work/jobs --jobs 4 --exec 'gunzip -t {}'\n"
       "A block whose consumer dies, or whose command fails, goes to another one. 'sapbuf status SEGMENT/QUEUE' shows "
       "who works.");
   add_queue_create(*queue, chosen);

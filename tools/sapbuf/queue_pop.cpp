@@ -14,9 +14,11 @@
 #include "common/output.hpp"
 #include "common/stop.hpp"
 #include "sapbuf/facility_name.hpp"
+#include "sapbuf/framing.hpp"
 #include "sapbuf/name_watch.hpp"
 #include "sapbuf/queue_commands.hpp"
 #include "sapbuf/queue_jobs.hpp"
+#include "sapbuf/queue_text.hpp"
 
 namespace sapbuf::tools {
 
@@ -32,6 +34,7 @@ constexpr milliseconds kBeat{1000};         // while there is none: who looks af
 struct QueuePopOptions {
   std::string name;
   std::optional<std::string> command;
+  Framing framing = Framing::lines;
   std::uint64_t jobs = 1;
   std::uint64_t count = UINT64_MAX;
   std::optional<milliseconds> idle_exit;
@@ -100,10 +103,16 @@ void put_back_unwritten(TakenBlocks& taken) {
   for (TakenBlock& block : taken) block.retry();
 }
 
+void put_block(Output& output, Framing framing, const TakenBlock& block) {
+  if (framing == Framing::json) return output.put(json_line(taken_json(block)));
+  put_framed(output, framing, {reinterpret_cast<const char*>(block.bytes().data()), block.bytes().size()},
+             block.type());
+}
+
 // False: nobody reads any more.
-bool write_all(Output& output, TakenBlocks& taken) {
+bool write_all(Output& output, Framing framing, TakenBlocks& taken) {
   try {
-    for (const TakenBlock& block : taken) output.line(block.bytes());
+    for (const TakenBlock& block : taken) put_block(output, framing, block);
     output.flush();
   } catch (const Failure&) {
     put_back_unwritten(taken);
@@ -120,7 +129,7 @@ void print_all(const QueuePopOptions& options, Source& source) {
   std::uint64_t left = options.count;
   while (left != 0 && !source.is_dry() && !stop_requested() && !output.look_if_closed()) {
     TakenBlocks taken = source.take_for(std::min<std::uint64_t>(left, kBatch), idleness.slice(kStopSlice));
-    if (!write_all(output, taken)) break;
+    if (!write_all(output, options.framing, taken)) break;
     for (TakenBlock& block : taken) block.done();
     left -= taken.size();
     if (taken) {
@@ -202,6 +211,13 @@ void add_queue_pop(CLI::App& queue, Action& chosen) {
       "with if it succeeds, and put back if it fails or dies; one that is not found, or not "
       "executable (exit status 127, 126), ends pop",
       [options](const std::string& text) { options->command = text; });
+  CLI::Option* const json = command->add_flag_callback(
+      "--json", [options] { options->framing = Framing::json; },
+      "One JSON object for each block and line: position, deliveries, type, key, bytes, content (content_hex where it "
+      "is not "
+      "UTF-8)");
+  const FramingFlags framing = add_framing(*command, options->framing, json);
+  exec->excludes(json)->excludes(framing.null)->excludes(framing.length_prefix);
   add_count(
       *command, "--jobs", "Commands that run at once", [options](std::uint64_t value) { options->jobs = value; }, "1",
       1, 1024)

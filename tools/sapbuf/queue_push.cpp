@@ -1,4 +1,4 @@
-// sapbuf queue push: each line of standard input becomes a block.
+// sapbuf queue push: each line of standard input becomes a block, or each part of it that a delimiter ends or a length begins.
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
@@ -15,7 +15,7 @@
 #include "common/human.hpp"
 #include "common/stop.hpp"
 #include "sapbuf/facility_name.hpp"
-#include "sapbuf/line_source.hpp"
+#include "sapbuf/message_input.hpp"
 #include "sapbuf/name_watch.hpp"
 #include "sapbuf/queue_commands.hpp"
 #include "sapbuf/tell_stopped.hpp"
@@ -30,7 +30,8 @@ constexpr milliseconds kLookAtName{1000};  // while there is no room
 
 struct QueuePushOptions {
   std::string name;
-  std::uint64_t type = 0;
+  Framing framing = Framing::lines;
+  std::uint16_t type = 0;  // where the input says none
   std::optional<std::uint64_t> key;
   std::uint64_t key_field = 0;  // from 1; 0: none
   ProducerOptions producer{.timeout = kLookAtName};
@@ -90,7 +91,7 @@ class Pusher {
         producer_(queue, options.producer) {}
 
   // False: a signal came while there was no room, or nobody takes any more.
-  bool push(std::string_view line) {
+  bool push(std::string_view line, std::uint16_t type) {
     if (nobody_takes_any_more()) return false;
     const Patience patience{options_.timeout};
     ReservedBlocks block = reserve(patience);
@@ -101,7 +102,7 @@ class Pusher {
     if (!block) return end(block.status());
     std::memcpy(block[0].bytes().data(), line.data(), line.size());
     block[0].resize(line.size());
-    block[0].set_type(static_cast<std::uint16_t>(options_.type));
+    block[0].set_type(type);
     if (const auto key = key_of(line, options_)) block[0].set_key(*key);
     if (release(block, patience)) {
       ++pushed_;
@@ -166,55 +167,65 @@ int push(const QueuePushOptions& options) {
     throw Failure(kFailure, fmt::format("keys mean nothing to {}: it was made without --keys", options.name));
   }
   Pusher pusher{queue, options};
-  LineSource lines{queue.block_bytes()};
-  lines.open(STDIN_FILENO);
+  MessageInput input{options.framing, queue.block_bytes()};
+  input.open(STDIN_FILENO);
   std::uint64_t too_long = 0;
   bool at_end = false;
+  bool is_cut_off = false;
+  std::uint16_t type = options.type;
   for (std::string_view line;;) {
-    switch (lines.next(line)) {
-      case LineSource::Next::line:
+    switch (input.next(line, type)) {
+      case MessageInput::Next::message:
         if (line.size() > queue.block_bytes()) {
           ++too_long;
-        } else if (!pusher.push(line)) {
+        } else if (!pusher.push(line, type)) {
           break;
         }
         continue;
-      case LineSource::Next::too_long:
+      case MessageInput::Next::too_large:
         ++too_long;
         continue;
-      case LineSource::Next::failed:
+      case MessageInput::Next::failed:
         throw Failure(kFailure, fmt::format("cannot read standard input: {}", std::strerror(errno)));
-      case LineSource::Next::end:
+      case MessageInput::Next::cut_off:
+        is_cut_off = at_end = true;
+        break;
+      case MessageInput::Next::end:
         at_end = true;
         break;
-      case LineSource::Next::stopped:
+      case MessageInput::Next::stopped:
         break;
     }
     break;
   }
   pusher.tell();
   if (too_long != 0) {
-    spdlog::error("{} of more than {} left out", counted(too_long, "line"), human_bytes(queue.block_bytes()));
+    spdlog::error("{} of more than {} left out",
+                  counted(too_long, options.framing == Framing::lines ? "line" : "block"),
+                  human_bytes(queue.block_bytes()));
   }
+  if (is_cut_off) spdlog::error("the input ends within a block, which is not pushed");
   pusher.look_at_name();
   if (pusher.nobody_takes_any_more()) {
     spdlog::error("{} was removed, and nobody is left in it to take what comes", options.name);
     return kNoSegment;
   }
   if (!at_end) pusher.tell_stop();
-  return at_end && too_long == 0 ? kDone : kFailure;
+  return at_end && !is_cut_off && too_long == 0 ? kDone : kFailure;
 }
 
 }  // namespace
 
 void add_queue_push(CLI::App& queue, Action& chosen) {
   auto options = std::make_shared<QueuePushOptions>();
-  CLI::App* command = queue.add_subcommand("push", "Make each line of standard input a block");
+  CLI::App* command = queue.add_subcommand("push", "Make each line of standard input, without its newline, a block");
   command->add_option("SEGMENT/QUEUE", options->name, "The segment, and the queue's name in it")->required();
   command->add_option("--name", options->producer.name, "This producer's name, for people");
+  const FramingFlags framing = add_framing(*command, options->framing);
   add_count(
       *command, "--type", "The blocks' type, a number that consumers see",
-      [options](std::uint64_t value) { options->type = value; }, "0", 0, 65535);
+      [options](std::uint64_t value) { options->type = static_cast<std::uint16_t>(value); }, "0", 0, UINT16_MAX)
+      ->excludes(framing.length_prefix);
   CLI::Option* key = add_count(
       *command, "--key", "The blocks' key, a number: blocks of one key are worked on one after the other",
       [options](std::uint64_t value) { options->key = value; }, "none");

@@ -103,6 +103,17 @@ Json block_json(const QueueBlock& block) {
   return json;
 }
 
+Json taken_json(const TakenBlock& block) {
+  const auto key = block.key();
+  Json json{{"position", block.position()},
+            {"deliveries", block.deliveries()},
+            {"type", block.type()},
+            {"key", key ? Json(*key) : Json()},
+            {"bytes", block.bytes().size()}};
+  add_bytes(json, "content", {reinterpret_cast<const char*>(block.bytes().data()), block.bytes().size()});
+  return json;
+}
+
 std::string block_table(const std::vector<QueueBlock>& blocks) {
   Table table({{"POSITION", Align::right},
                {"GROUP", Align::right},

@@ -19,7 +19,6 @@
 #include "sapbuf/durable_option.hpp"
 #include "sapbuf/framing.hpp"
 #include "sapbuf/from_option.hpp"
-#include "sapbuf/length_prefix.hpp"
 #include "sapbuf/missed.hpp"
 #include "sapbuf/name_watch.hpp"
 #include "sapbuf/wait_for_stream.hpp"
@@ -77,20 +76,8 @@ std::string json_of(const Frame& frame) {
 }
 
 void put_frame(Output& output, Framing framing, const Frame& frame) {
-  switch (framing) {
-    case Framing::lines:
-      return output.line(frame.bytes());
-    case Framing::null:
-      output.put(frame.text());
-      return output.put({"\0", 1});
-    case Framing::length_prefix: {
-      const auto prefix = LengthPrefix{static_cast<std::uint32_t>(frame.bytes().size()), frame.type()}.bytes();
-      output.put({prefix.data(), prefix.size()});
-      return output.put(frame.text());
-    }
-    case Framing::json:
-      return output.put(json_of(frame));
-  }
+  if (framing == Framing::json) return output.put(json_of(frame));
+  put_framed(output, framing, frame.text(), frame.type());
 }
 
 class Subscription {
