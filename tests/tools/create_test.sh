@@ -139,6 +139,7 @@ test_refuses_what_cannot_work() {
   refuses "$stream" --slab-bytes 99999999999999999999
   refuses "$stream" --extent-bytes 3KiB
   refuses "$stream" --extent-bytes 2MiB
+  refuses "$stream" --order total --extent-bytes 16KiB
   refuses "$stream" --order sideways
   refuses "$stream" --on-full explode
   refuses "$stream" --participants 0

@@ -91,6 +91,14 @@ test_lines_go_in_and_come_out_in_order() {
   said '1 line of more than 16 B left out'
 }
 
+test_a_pool_of_others_has_its_own_size() {
+  expect "$done" "$sapbuf" create "$stream" --no-stream --pool frames:2KiB:64
+  expect "$usage" "$sapbuf" queue create "$(jobs)" --pool frames --block-bytes 1MiB
+  expect "$usage" "$sapbuf" queue create "$(jobs)" --pool frames --blocks 8
+  expect "$usage" "$sapbuf" map create "$stream/config" --pool frames --value-bytes 1MiB
+  expect "$usage" "$sapbuf" map create "$stream/config" --pool frames --values 8
+}
+
 test_blocks_of_any_bytes_go_in_and_come_out() {
   queue_of
   printf 'a\nb\0c\0' | "$sapbuf" queue push "$(jobs)" --null --type 7 2>"$directory/err" || die 'not pushed'

@@ -203,6 +203,14 @@ test_a_part_of_the_time_can_be_replayed() {
   said 'no messages there'
 }
 
+test_info_takes_nothing_that_is_for_publishing() {
+  recording_of 3
+  local option
+  for option in "$stream" --loop --finish --speed=2 --as-fast-as-possible --from-time=1 --to-time=1 --name=x; do
+    expect "$usage" "$sapbuf" replay "$directory/file" --info "$option"
+  done
+}
+
 test_a_loop_ends_with_a_signal() {
   recording_of 3
   expect "$done" "$sapbuf" create "$stream/copy" --on-full overwrite

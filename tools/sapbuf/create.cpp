@@ -116,6 +116,9 @@ void refuse_what_does_not_go_together(const StreamName& name, const CreateOption
   if (options.no_stream && !options.for_streams.empty()) {
     throw Failure(kUsage, fmt::format("{} is for a stream, and --no-stream makes none", options.for_streams));
   }
+  if (options.segment.order == Order::total && options.segment.extent_bytes != 0) {
+    throw Failure(kUsage, "--extent-bytes is for per-writer order: in total order writers claim no extents");
+  }
 }
 
 int create(const CreateOptions& options) {

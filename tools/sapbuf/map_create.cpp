@@ -59,15 +59,18 @@ void add_map_create(CLI::App& map, Action& chosen) {
   add_count(
       *command, "--key-bytes", "Size of a key at the most, 1 to 255",
       [options](std::uint64_t value) { options->map.key_bytes = value; }, "255", 1, 255);
-  add_size(
+  CLI::Option* const value_bytes = add_size(
       *command, "--value-bytes", "Size of a value at the most",
       [options](std::uint64_t value) { options->map.value_bytes = value; }, "256");
-  add_count(
+  CLI::Option* const values = add_count(
       *command, "--values", "Buffers for values at first; unless given, half as many again as keys, and 64",
       [options](std::uint64_t value) { options->map.values = value; }, "", 0, UINT64_MAX);
-  command->add_option("--pool", options->map.pool,
-                      "A pool of the segment whose buffers are the values, instead of one of the map's own; with size "
-                      "classes, for values of all sizes");
+  command
+      ->add_option("--pool", options->map.pool,
+                   "A pool of the segment whose buffers are the values, instead of one of the map's own; with size "
+                   "classes, for values of all sizes")
+      ->excludes(value_bytes)
+      ->excludes(values);
   command->add_flag("--if-absent", options->if_absent,
                     "If it exists, leave it as it is, say what differs, and succeed if it can be used");
   command->callback([options, &chosen] { chosen = [options] { return create(*options); }; });

@@ -49,7 +49,7 @@ void add_queue_create(CLI::App& queue, Action& chosen) {
   auto options = std::make_shared<QueueCreateOptions>();
   CLI::App* command = queue.add_subcommand("create", "Make a queue in a segment that is there, also one in use");
   command->add_option("SEGMENT/QUEUE", options->name, "The segment, and the queue's name in it")->required();
-  add_size(
+  CLI::Option* const block_bytes = add_size(
       *command, "--block-bytes", "Size of a block at the most",
       [options](std::uint64_t value) { options->queue.block_bytes = value; }, "4096");
   add_count(
@@ -69,11 +69,14 @@ void add_queue_create(CLI::App& queue, Action& chosen) {
       [options](std::uint64_t value) { options->queue.keys = value; }, "0", 0, 65536);
   add_choice<OnFull>(*command, "--on-full", options->queue.on_full, {{"block", OnFull::block}, {"drop", OnFull::drop}},
                      "What a producer does when there is no room", "block");
-  command->add_option("--pool", options->queue.pool,
-                      "A pool of the segment whose buffers are the blocks, instead of one of the queue's own");
-  add_count(
+  CLI::Option* const blocks = add_count(
       *command, "--blocks", "Buffers of its own pool at first; unless given, a quarter more than slots, and 256",
       [options](std::uint64_t value) { options->queue.blocks = value; }, "", 1, kMostBlocks);
+  command
+      ->add_option("--pool", options->queue.pool,
+                   "A pool of the segment whose buffers are the blocks, instead of one of the queue's own")
+      ->excludes(block_bytes)
+      ->excludes(blocks);
   command->add_flag("--if-absent", options->if_absent,
                     "If it exists, leave it as it is, say what differs, and succeed if it can be used");
   command->callback([options, &chosen] { chosen = [options] { return create(*options); }; });

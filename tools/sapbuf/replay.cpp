@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "common/command_line.hpp"
 #include "common/exit_code.hpp"
@@ -177,7 +178,8 @@ double parse_speed(const std::string& text) {
   return speed;
 }
 
-void add_pace(CLI::App& command, const std::shared_ptr<ReplayOptions>& options) {
+// Returns what is for publishing only.
+std::vector<CLI::Option*> add_pace(CLI::App& command, const std::shared_ptr<ReplayOptions>& options) {
   CLI::Option* const speed =
       command
           .add_option_function<std::string>(
@@ -185,17 +187,17 @@ void add_pace(CLI::App& command, const std::shared_ptr<ReplayOptions>& options) 
               "So many times as fast as it was; 0.5: half as fast")
           ->type_name("X")
           ->default_str("1");
-  command
-      .add_flag_callback(
-          "--as-fast-as-possible", [options] { options->speed.reset(); }, "One message behind the other")
-      ->excludes(speed);
-  add_milliseconds(
+  CLI::Option* const unpaced = command.add_flag_callback(
+      "--as-fast-as-possible", [options] { options->speed.reset(); }, "One message behind the other");
+  unpaced->excludes(speed);
+  CLI::Option* const from = add_milliseconds(
       command, "--from-time", "Begin with what came so long after the recording began",
       [options](milliseconds value) { options->from = value; }, "0");
-  add_milliseconds(
+  CLI::Option* const to = add_milliseconds(
       command, "--to-time", "End with what came so long after the recording began",
       [options](milliseconds value) { options->to = value; }, "all");
-  command.add_flag("--loop", options->loop, "Begin again at the end, until stopped");
+  CLI::Option* const loop = command.add_flag("--loop", options->loop, "Begin again at the end, until stopped");
+  return {speed, unpaced, from, to, loop};
 }
 
 }  // namespace
@@ -205,15 +207,18 @@ void add_replay(CLI::App& app, Action& chosen) {
   CLI::App* command = app.add_subcommand(
       "replay", "Publish what is in a recording, at the pace at which it came; or say what is in it");
   command->add_option("FILE", options->file, "What sapbuf record wrote")->required();
-  command->add_option("NAME", options->stream, "The stream, which has to be there: NAME or NAME/STREAM");
-  command->add_option("--name", options->pub.name, "The writer's name, for people")
-      ->type_name("ID")
-      ->default_str("program and pid");
-  add_pace(*command, options);
-  command->add_flag("--finish", options->pub.finish,
-                    "Say at the end that no more comes: sub --until-finished ends then");
+  CLI::Option* const stream =
+      command->add_option("NAME", options->stream, "The stream, which has to be there: NAME or NAME/STREAM");
+  CLI::Option* const name = command->add_option("--name", options->pub.name, "The writer's name, for people")
+                                ->type_name("ID")
+                                ->default_str("program and pid");
+  std::vector<CLI::Option*> for_publishing = add_pace(*command, options);
+  CLI::Option* const finish = command->add_flag("--finish", options->pub.finish,
+                                                "Say at the end that no more comes: sub --until-finished ends then");
   CLI::Option* const info = command->add_flag(
       "--info", options->info, "Publish nothing: show what is in the file (messages, bytes, times, losses, damage)");
+  for_publishing.insert(for_publishing.end(), {stream, name, finish});
+  for (CLI::Option* const option : for_publishing) info->excludes(option);
   command->add_flag("--verify", options->verify, "Read all of the file, and compare it with its checksums")
       ->needs(info);
   command->add_flag("--json", options->json, "One JSON object, for programs")->needs(info);
