@@ -195,7 +195,7 @@ test_signals_give_the_terminal_back() {
   expect "$done" "$sapbuf" create "$stream"
   open_terminal
   local signal
-  for signal in INT TERM HUP; do
+  for signal in INT TERM HUP QUIT; do
     show_top
     kill "-$signal" "$(top_pid)"
     eventually shows '^status 0'

@@ -28,7 +28,7 @@ std::atomic<bool> screen_has_changed{false};
 
 void on_screen_signal(int signal) {
   const int saved = errno;
-  if (signal == SIGHUP) request_stop();
+  if (signal == SIGHUP || signal == SIGQUIT) request_stop();
   if (signal == SIGTSTP) screen_is_to_stop.store(true, std::memory_order_relaxed);
   if (signal == SIGCONT) screen_is_lost.store(true, std::memory_order_relaxed);
   if (signal == SIGWINCH) screen_has_changed.store(true, std::memory_order_relaxed);
@@ -73,7 +73,7 @@ bool has_screen() noexcept {
 
 Screen::Screen() {
   ::tcgetattr(STDIN_FILENO, &before_);
-  for (const int signal : {SIGHUP, SIGTSTP, SIGCONT, SIGWINCH}) handle_on_screen(signal, on_screen_signal);
+  for (const int signal : {SIGHUP, SIGQUIT, SIGTSTP, SIGCONT, SIGWINCH}) handle_on_screen(signal, on_screen_signal);
   enter();
 }
 

@@ -13,7 +13,7 @@ namespace sapbuf::tools {
 // Whether there is a terminal that can do this, for input and output.
 bool has_screen() noexcept;
 
-// One at a time; one thread uses it. Its signal handlers stay for the rest of the process: SIGHUP ends the tool, SIGTSTP gives the
+// One at a time; one thread uses it. Its signal handlers stay for the rest of the process: SIGHUP and SIGQUIT end the tool, SIGTSTP gives the
 // terminal back until SIGCONT, SIGWINCH shows everything anew. Call catch_stop_signals before.
 class Screen {
  public:
