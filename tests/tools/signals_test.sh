@@ -28,6 +28,39 @@ test_sub_that_waits() {
   ends_on_both "$done" reader "$sapbuf" sub "$stream" --name reader
 }
 
+test_a_hangup_ends_as_well_unless_it_is_ignored() {
+  expect "$done" "$sapbuf" create "$stream"
+  start_attached reader "$sapbuf" sub "$stream" --name reader
+  signal HUP reader
+  ends reader "$done"
+  start_attached recorder "$sapbuf" record "$stream" "$directory/file" --name recorder
+  signal HUP recorder
+  ends recorder "$done"
+  "$sapbuf" replay "$directory/file" --info --json >"$directory/out"
+  json_holds .finished
+  start_attached steady env --ignore-signal=HUP "$sapbuf" sub "$stream" --name steady
+  (((0x$(sed -n 's/^SigIgn:[[:space:]]*//p' "/proc/${process[steady]}/status") & 1) == 1)) || die 'it takes notice'
+  signal TERM steady
+  ends steady "$done"
+}
+
+# limited COMMAND...: to files of 1 KiB; its words go elsewhere
+limited() { (ulimit -f 1 && exec "$@" >"$directory/out" 2> >(cat >"$directory/err")); }
+
+test_a_limit_of_a_files_size_is_told() {
+  expect "$done" "$sapbuf" create "$stream" --slab-bytes 64KiB
+  seq 2000 | "$sapbuf" pub "$stream" 2>/dev/null
+  expect "$done" "$sapbuf" map create "$stream/config" --value-bytes 4KiB
+  head -c 4000 /dev/zero | "$sapbuf" map put "$stream/config" key
+  local status=0
+  limited "$sapbuf" sub "$stream" --from oldest --idle-exit 0 || status=$?
+  equal "$status" "$failure" 'exit status of sub'
+  eventually grep --quiet 'cannot write to standard output: File too large' "$directory/err"
+  status=0
+  limited "$sapbuf" map export "$stream/config" || status=$?
+  equal "$status" "$failure" 'exit status of map export'
+}
+
 test_sub_that_holds() {
   expect "$done" "$sapbuf" create "$stream"
   echo line | "$sapbuf" pub "$stream" 2>/dev/null

@@ -27,6 +27,13 @@ void on_stop_signal(int) {
   errno = saved;
 }
 
+// A terminal that goes away sends several of these, from its shell and the system: none of them is a second signal.
+void on_hangup(int) {
+  const int saved = errno;
+  request_stop();
+  errno = saved;
+}
+
 void on_repeat(int) {}
 
 // Without SA_RESTART: system calls that block must return.
@@ -35,6 +42,12 @@ void handle(int signal, void (*handler)(int)) {
   action.sa_handler = handler;
   ::sigemptyset(&action.sa_mask);
   if (::sigaction(signal, &action, nullptr) != 0) throw std::system_error(errno, std::generic_category(), "sigaction");
+}
+
+// nohup(1) has what it starts outlive its terminal.
+void handle_unless_ignored(int signal, void (*handler)(int)) {
+  struct sigaction before {};
+  if (::sigaction(signal, nullptr, &before) == 0 && before.sa_handler != SIG_IGN) handle(signal, handler);
 }
 
 }  // namespace
@@ -49,7 +62,9 @@ void catch_stop_signals() {
   handle(SIGALRM, on_repeat);
   handle(SIGINT, on_stop_signal);
   handle(SIGTERM, on_stop_signal);
+  handle_unless_ignored(SIGHUP, on_hangup);
   handle(SIGPIPE, SIG_IGN);
+  handle(SIGXFSZ, SIG_IGN);
 }
 
 // Only async-signal-safe calls here.

@@ -1,4 +1,4 @@
-// SIGINT and SIGTERM ask a tool to end; it does so at the next place where nothing is left half done.
+// SIGINT, SIGTERM and SIGHUP ask a tool to end; it does so at the next place where nothing is left half done.
 #pragma once
 
 #include <atomic>
@@ -14,7 +14,8 @@ extern std::atomic<bool> second_flag;
 // No wait may be longer than this without a look at `stop_requested`.
 inline constexpr std::chrono::milliseconds kStopSlice{100};
 
-// Also ignores SIGPIPE: a closed pipe shows as EPIPE where it is written to.
+// SIGHUP is left alone where it is ignored. Also ignores SIGPIPE and SIGXFSZ: a closed pipe, and a limit of a file's size,
+// show as errors where it is written to.
 //
 // Once a signal came, system calls that block are interrupted again and again (EINTR): a signal that arrives just
 // before a read or write begins is not missed.
@@ -25,7 +26,7 @@ void request_stop() noexcept;
 
 inline bool stop_requested() noexcept { return detail::stop_flag.load(std::memory_order_relaxed); }
 
-// Two signals came: whoever waits for what it began before the first one waits no longer.
+// Two came, other than SIGHUP: whoever waits for what it began before the first one waits no longer.
 inline bool stop_requested_twice() noexcept { return detail::second_flag.load(std::memory_order_relaxed); }
 
 // Returns early when a signal asks to stop.

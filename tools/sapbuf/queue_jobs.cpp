@@ -61,7 +61,7 @@ void read_nothing() {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != parent) ::_exit(125);
   ::setpgid(0, 0);  // Ctrl-C goes to pop alone, which waits for the commands
-  for (const int signal : {SIGINT, SIGTERM, SIGPIPE}) std::signal(signal, SIG_DFL);
+  for (const int signal : {SIGINT, SIGTERM, SIGPIPE, SIGXFSZ}) std::signal(signal, SIG_DFL);
   ::sigprocmask(SIG_SETMASK, &mask, nullptr);
   read_nothing();
   ::execl("/bin/sh", "sh", "-c", command, static_cast<char*>(nullptr));

@@ -1,6 +1,5 @@
 // sapbuf record: writes what comes in to a file, with the times, so that it can be replayed.
 #include <fmt/format.h>
-#include <signal.h>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
@@ -232,7 +231,6 @@ class Recorder {
 };
 
 int record(const RecordOptions& options) {
-  ::signal(SIGXFSZ, SIG_IGN);  // a file size limit is an error of write()
   const auto begun = std::chrono::steady_clock::now();
   const auto is_over = [&] {
     return options.duration && std::chrono::steady_clock::now() - begun >= *options.duration;
