@@ -44,9 +44,30 @@ test_a_queue_is_made_shown_and_removed() {
   expect "$done" "$sapbuf" dump "$stream" --layout
   printed '  jobs *ring of 8$'
   expect "$failure" "$sapbuf" pool rm "$stream/jobs.blocks"
-  expect "$done" "$sapbuf" queue rm "$(jobs)"
+  expect "$done" "$sapbuf" queue rm "$(jobs)" --force
+  said "removed $(jobs), with 2 blocks"
   equal "$(kinds_in_segment)" '' 'what is left'
   expect "$no_segment" "$sapbuf" queue rm "$(jobs)"
+}
+
+test_what_a_queue_holds_is_not_removed() {
+  queue_of --max-deliveries 1
+  push one two three
+  bury_all 1
+  expect "$failure" "$sapbuf" queue rm "$(jobs)"
+  said "$(jobs) holds 2 blocks, 1 dead letter; take them first, or use --force"
+  expect "$failure" "$sapbuf" rm "$(jobs)"
+  expect "$failure" "$sapbuf" rm "$stream"
+  said "$(jobs) holds 2 blocks, 1 dead letter"
+  expect "$done" "$sapbuf" map create "$stream/config"
+  "$sapbuf" map put "$stream/config" key <<<value
+  "$sapbuf" doctor >"$directory/out" 2>/dev/null || true
+  printed "segment $stream .*; holds 2 blocks, 1 dead letter, 1 key; if it is a leftover"
+  pop_all >/dev/null
+  expect "$done" "$sapbuf" queue discard "$(jobs)"
+  expect "$done" "$sapbuf" map rm "$stream/config"
+  said "removed $stream/config, with 1 key"
+  expect "$done" "$sapbuf" rm "$(jobs)"
 }
 
 test_rm_takes_a_queues_pool_with_it() {

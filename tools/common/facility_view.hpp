@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <sapbuf/inspect.hpp>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -26,6 +27,13 @@ std::vector<ParticipantSnapshot> participants_of(const Snapshot& snapshot, std::
 
 // So many buffers of a pool, which have so many bytes together, in the unit of its `count`: with size classes, in pieces.
 std::uint64_t as_counted(const PoolSnapshot& pool, std::uint64_t buffers, std::uint64_t bytes) noexcept;
+
+// Blocks that wait in a queue, or that somebody has, in all groups; and dead letters that stay in it.
+std::uint64_t waiting_blocks(const QueueSnapshot& queue) noexcept;
+std::uint64_t dead_letters(const QueueSnapshot& queue) noexcept;
+// "8 blocks, 1 dead letter, 15 keys": what queues and maps hold; empty if that is nothing.
+std::string held_text(const FacilitySnapshot& facility);
+std::string held_text(const Snapshot& snapshot);
 
 struct Attached {
   std::uint64_t writers = 0;  // of streams and maps, and producers of queues; alive

@@ -54,6 +54,7 @@ Finding describe(const std::string& name, const Snapshot& snapshot) {
         fmt::format("; keeps {} for durable reader{} {}, away now: sapbuf readers ls {}", human_bytes(kept_bytes(away)),
                     away.size() == 1 ? "" : "s", names_of(away), shell_operand(name));
   } else if (live == 0) {
+    if (const std::string held = held_text(snapshot); !held.empty()) finding.text += "; holds " + held;
     finding.text += "; if it is a leftover: sapbuf rm " + shell_operand(name);
   }
   return finding;

@@ -6,6 +6,7 @@
 #include <iterator>
 
 #include "common/exit_code.hpp"
+#include "common/facility_view.hpp"
 #include "common/human.hpp"
 #include "sapbuf/durable_text.hpp"
 
@@ -42,6 +43,11 @@ void refuse_if_kept(const std::string& title, const std::vector<DurableReaderInf
                 fmt::format("{} keeps messages for durable reader{} {}, which {} away; use --force, or forget "
                             "them first with sapbuf readers rm",
                             title, missed.size() == 1 ? "" : "s", names_of(missed), missed.size() == 1 ? "is" : "are"));
+}
+
+void refuse_if_holds_blocks(const std::string& title, const FacilitySnapshot& facility) {
+  if (!facility.queue || (waiting_blocks(*facility.queue) == 0 && dead_letters(*facility.queue) == 0)) return;
+  throw Failure(kFailure, fmt::format("{} holds {}; take them first, or use --force", title, held_text(facility)));
 }
 
 }  // namespace sapbuf::tools

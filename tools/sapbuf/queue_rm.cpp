@@ -11,11 +11,13 @@ namespace sapbuf::tools {
 
 void add_queue_rm(CLI::App& queue, Action& chosen) {
   auto name = std::make_shared<std::string>();
-  CLI::App* command = queue.add_subcommand("rm", "Remove a queue that nobody uses, with what is in it");
+  auto force = std::make_shared<bool>(false);
+  CLI::App* command = queue.add_subcommand("rm", "Remove a queue that nobody uses");
   command->add_option("SEGMENT/QUEUE", *name, "The segment, and the queue's name in it")->required();
-  command->callback([name, &chosen] {
-    chosen = [name] {
-      rm_facility(parse_queue_name(*name), "queue", &Queue::remove);
+  command->add_flag("--force", *force, "Also with blocks and dead letters in it, which go with it");
+  command->callback([name, force, &chosen] {
+    chosen = [name, force] {
+      rm_facility(parse_queue_name(*name), "queue", &Queue::remove, *force);
       return kDone;
     };
   });

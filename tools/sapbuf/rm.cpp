@@ -20,14 +20,21 @@ struct RmOptions {
   bool force = false;
 };
 
-void remove_segment(const RmOptions& options) {
+// Says what went with it.
+std::string remove_segment(const RmOptions& options) {
+  std::string held;
   // Whether one that cannot be read is in use nobody can tell: only --force takes it away.
   if (!options.force) {
     const Snapshot snapshot = inspect(options.name);
     refuse_if_in_use(options.name, snapshot.participants, "stop them first, or use --force");
     refuse_if_kept(options.name, kept_for(snapshot));
+    for (const FacilitySnapshot& facility : snapshot.facilities) {
+      refuse_if_holds_blocks(title_of(options.name, facility.info.name), facility);
+    }
+    held = held_text(snapshot);
   }
   if (!Segment::remove(options.name)) throw Failure(kNoSegment, fmt::format("there is no segment '{}'", options.name));
+  return held;
 }
 
 // What goes with a pool of its own takes that with it.
@@ -41,17 +48,22 @@ bool remove_from(const Segment& segment, const std::string& name) {
 
 // Its memory goes back to the system, so it must not be in use: other than a segment's name, which --force takes away
 // from those who stay with what they have.
-void remove_stream(const StreamName& name, bool force) {
+std::string remove_stream(const StreamName& name, bool force) {
   const Segment segment = Segment::open(name.segment);
+  std::string held;
   if (!force) {
     const Snapshot snapshot = inspect(segment);
     refuse_if_in_use(name.text(), participants_of(snapshot, name.stream), "stop them first");
     if (const FacilitySnapshot* const found = find_stream(snapshot, name.stream)) {
       refuse_if_kept(name.text(), kept_for(*found->stream));
     }
+    if (const FacilitySnapshot* const found = find_facility(snapshot, name.stream)) {
+      refuse_if_holds_blocks(name.text(), *found);
+      held = held_text(*found);
+    }
   }
   try {
-    if (remove_from(segment, name.stream)) return;
+    if (remove_from(segment, name.stream)) return held;
   } catch (const Error& error) {
     if (error.errc() != Errc::busy || !force) throw;
     throw Failure(kFailure, fmt::format("{}; --force does not take a stream from those who use it", error.what()));
@@ -61,8 +73,8 @@ void remove_stream(const StreamName& name, bool force) {
 
 int rm(const RmOptions& options) {
   const StreamName name = parse_stream_name(options.name);
-  name.whole_segment ? remove_segment(options) : remove_stream(name, options.force);
-  spdlog::info("removed {}", options.name);
+  const std::string held = name.whole_segment ? remove_segment(options) : remove_stream(name, options.force);
+  spdlog::info("removed {}{}", options.name, held.empty() ? "" : ", with " + held);
   return kDone;
 }
 
@@ -79,7 +91,8 @@ void add_rm(CLI::App& app, Action& chosen) {
       ->required();
   command->add_flag("--force", options->force,
                     "Remove a segment even if live participants are attached (they keep what they have until they "
-                    "end), or if it cannot be read; and what is kept for durable readers that are away. What is in a "
+                    "end), or if it cannot be read; what is kept for durable readers that are away; and queues with "
+                    "blocks or dead letters in them. What is in a "
                     "segment and in use stays all the same");
   command->callback([options, &chosen] { chosen = [options] { return rm(*options); }; });
 }

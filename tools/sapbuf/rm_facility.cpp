@@ -19,7 +19,8 @@ namespace {
 
 }  // namespace
 
-void rm_facility(const FacilityName& name, std::string_view kind, bool (*remove)(const Segment&, std::string_view)) {
+void rm_facility(const FacilityName& name, std::string_view kind, bool (*remove)(const Segment&, std::string_view),
+                 bool force) {
   const Segment segment = Segment::open(name.segment);
   const Snapshot snapshot = inspect(segment, {.lag = false});
   const FacilitySnapshot* const found = find_facility(snapshot, name.name);
@@ -29,8 +30,10 @@ void rm_facility(const FacilityName& name, std::string_view kind, bool (*remove)
                   fmt::format("{} is no {}, and stays (its kind: {})", name.text(), kind, printable(found->info.kind)));
   }
   refuse_if_in_use(name.text(), participants_of(snapshot, name.name), "stop them first");
+  if (!force) refuse_if_holds_blocks(name.text(), *found);
+  const std::string held = held_text(*found);
   if (!remove(segment, name.name)) throw_not_there(name, kind);
-  spdlog::info("removed {}", name.text());
+  spdlog::info("removed {}{}", name.text(), held.empty() ? "" : ", with " + held);
 }
 
 }  // namespace sapbuf::tools

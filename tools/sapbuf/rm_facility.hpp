@@ -10,6 +10,8 @@ namespace sapbuf::tools {
 
 // Calls `remove` if that is one of this kind ("pool"), and nobody uses it; its kind alone counts: one that cannot be
 // read is removed, too. Says that it is gone. Throws Failure where it is not there, is something else, or is in use.
-void rm_facility(const FacilityName& name, std::string_view kind, bool (*remove)(const Segment&, std::string_view));
+// With `force` also a queue that holds blocks, otherwise that is a Failure, too.
+void rm_facility(const FacilityName& name, std::string_view kind, bool (*remove)(const Segment&, std::string_view),
+                 bool force = false);
 
 }  // namespace sapbuf::tools
