@@ -65,7 +65,7 @@ struct CellState final : CellHot, ForkHook {
                   "membarrier(2) is not available here (old kernel, or a seccomp filter): make the segment with full "
                   "fences (SegmentOptions{.fences = Fences::full})");
     }
-    recover_core(core->segment());
+    recover_for(*core);
     attachment =
         registry::attach(*core, reads_only ? layout::SlotRole::viewer : layout::SlotRole::editor, options.name);
     slot = &core->slot(attachment.slot());

@@ -106,7 +106,7 @@ Status MapWriterState::grow(std::uint64_t deadline_ns) {
 Status MapWriterState::make_room(bool& recovered, std::uint64_t deadline_ns) {
   const platform::Uncancellable to_its_end;
   if (!std::exchange(recovered, true) && others_claim()) {
-    recover_core(core_->segment());
+    recover_for(*core_);
     return Status::ok;
   }
   Status status = grow(deadline_ns);

@@ -37,7 +37,7 @@ MapReaderState::MapReaderState(std::shared_ptr<MapCore> map, const MapReaderOpti
   words = &pool_->word(0);
   stride_bytes = pool_->geometry().stride_bytes;
   places = core_->places_in(*pool_);
-  recover_core(core_->segment());
+  recover_for(*core_);
   attachment_ = registry::attach(*core_, layout::SlotRole::viewer, options.name);
   slot = &core_->slot(index());
   tenure = slot->tenure.load(relaxed);

@@ -31,7 +31,7 @@ MapWriterState::MapWriterState(std::shared_ptr<MapCore> map, const Pool& pool, c
   core_->entries();
   values_ = pool_->buffers_for_reading();
   places_ = core_->places_in(*pool_);
-  recover_core(core_->segment());
+  recover_for(*core_);
   attachment_ = registry::attach(*core_, layout::SlotRole::editor, options.name);
   slot_ = &core_->slot(index());
   if (!pool_->has_classes() && !full_fences_) {  // otherwise it has no magazine to put them into

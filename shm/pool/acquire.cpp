@@ -168,7 +168,7 @@ bool PoolUserState::make_room_here() {
 bool PoolUserState::make_room(bool here) noexcept {
   const platform::Uncancellable to_its_end;
   const auto made_here = [&] { return succeeds([&] { return make_room_here(); }); };
-  if (succeeds([&] { return !recover_core(core_->segment()).dead.empty(); })) return true;
+  if (succeeds([&] { return !recover_for(*core_).dead.empty(); })) return true;
   if (here && made_here()) return true;
   if (succeeds([&] { return allocate_chunks(*core_, 1, index_) || has_grown() || grow(); }) || has_grown()) return true;
   return !here && made_here();

@@ -26,7 +26,7 @@ PoolUserState::PoolUserState(std::shared_ptr<PoolCore> pool, const PoolUserOptio
   stride_bytes = core_->geometry().stride_bytes;
   buffer_bytes = core_->has_classes() ? stride_bytes : core_->geometry().buffer_bytes;
   has_classes = core_->has_classes();
-  recover_core(core_->segment());
+  recover_for(*core_);
   attachment_ = registry::attach(*core_, layout::SlotRole::user, options.name);
   index_ = attachment_.slot();
   slot = &core_->slot(index_);

@@ -58,7 +58,7 @@ bool PoolUserState::free_unused() {
 bool PoolUserState::take_back_unused() noexcept {
   const platform::Uncancellable to_its_end;
   try {
-    const bool recovered = !recover_core(core_->segment()).dead.empty();
+    const bool recovered = !recover_for(*core_).dead.empty();
     const bool freed = free_unused();
     return join_all(*core_, index_) != 0 || recovered || freed;
   } catch (const std::exception&) {

@@ -52,7 +52,7 @@ ConsumerState::ConsumerState(std::shared_ptr<QueueCore> queue, const ConsumerOpt
   buffers_ = pool_->buffers();
   stride_bytes_ = pool_->geometry().stride_bytes;
   block_bytes_ = pool_->geometry().buffer_bytes;
-  recover_core(core_->segment());
+  recover_for(*core_);
   attachment_ = registry::attach(*core_, layout::SlotRole::consumer, options.name,
                                  [&](std::uint32_t slot) { core_->slot(slot).group.store(group_, relaxed); });
   slot_ = &core_->slot(index());

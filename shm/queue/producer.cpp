@@ -35,7 +35,7 @@ ProducerState::ProducerState(std::shared_ptr<QueueCore> queue, const Pool& pool,
       user_(pool, {.name = options.name, .budget = 0, .stop = options.stop}) {
   core_->segment().check_not_forked();
   core_->check_not_removed();
-  recover_core(core_->segment());
+  recover_for(*core_);
   attachment_ = registry::attach(*core_, layout::SlotRole::producer, options.name);
   slot_ = &core_->slot(index());
   position_ = core_->end();

@@ -172,7 +172,7 @@ DirectoryEntry* find_free(Directory& directory) noexcept {
 
 // What an entry, or a plan for one, needs; 0: nothing.
 template <typename Entry>
-std::array<FacilityId, 2> needs_of(const Entry& entry) noexcept {
+std::array<FacilityId, 2> read_needs(const Entry& entry) noexcept {
   const FacilityType* const type = type_of(entry.kind);
   const bool says_more = type != nullptr && type->also_needs != nullptr;
   return {entry.needs, says_more ? type->also_needs(entry.choices) : FacilityId{}};
@@ -181,7 +181,7 @@ std::array<FacilityId, 2> needs_of(const Entry& entry) noexcept {
 // Under the directory's lock: so nothing that needs it is being made meanwhile.
 void refuse_if_needed(SegmentCore& core, const Facility& facility) {
   for (const DirectoryRecord& other : directory::list(core)) {
-    const auto needs = needs_of(other);
+    const auto needs = directory::needs_of(other);
     if (std::ranges::find(needs, facility.id()) == needs.end()) continue;
     throw Error(Errc::busy, facility.title() + " is needed by '" + other.name + "': remove that first");
   }
@@ -189,8 +189,8 @@ void refuse_if_needed(SegmentCore& core, const Facility& facility) {
 
 // Settles the dead among those who use it, or are about to; the first live one is named.
 //   remove: acquire, behind the fence
-void refuse_if_used(SegmentCore& core, const Facility& facility) {
-  recover_core(core);
+void refuse_if_used(SegmentCore& core, Facility& facility) {
+  recover_before_removal(facility);
   const std::uint32_t high = core.high_slot();
   for (std::uint32_t slot = 0; slot < high; ++slot) {
     const layout::ParticipantSlot& participant = core.participant(slot);
@@ -275,6 +275,8 @@ std::vector<FacilityId> directory::list_in_use(SegmentCore& core) {
   return found;
 }
 
+std::array<FacilityId, 2> directory::needs_of(const DirectoryRecord& record) noexcept { return read_needs(record); }
+
 bool directory::is_in_use(SegmentCore& core, FacilityId id) noexcept {
   const EntryLife life{core.directory().entries[id.index()].life.load(std::memory_order_acquire)};
   return life.incarnation() == id.incarnation() && is_living(life);
@@ -319,7 +321,7 @@ DirectoryRecord directory::make(SegmentCore& core, const FacilityPlan& plan) {
     if (find_by_name(core, plan.name)) {
       throw Error(Errc::exists, title_of(core) + " has a facility named '" + plan.name + "' already");
     }
-    for (const FacilityId needed : needs_of(plan)) {
+    for (const FacilityId needed : read_needs(plan)) {
       if (needed.word == 0 || is_ready(core, needed)) continue;
       throw Error(Errc::not_found, "what '" + plan.name + "' needs was removed from " + title_of(core));
     }

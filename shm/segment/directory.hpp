@@ -80,6 +80,9 @@ std::optional<DirectoryRecord> find_by_id(SegmentCore& core, layout::FacilityId 
 // All that may be in use: those that find_by_id() finds.
 std::vector<layout::FacilityId> list_in_use(SegmentCore& core);
 
+// Others that are not removed before it; 0: none.
+std::array<layout::FacilityId, 2> needs_of(const DirectoryRecord& record) noexcept;
+
 // Whether the entry still is this facility's, also while somebody is about to remove it. Under the facility's lock it stays
 // so: who removes it takes that lock.
 bool is_in_use(SegmentCore& core, layout::FacilityId id) noexcept;

@@ -45,8 +45,7 @@ RecoveryReport recover(const Segment& segment) {
   return core.unless_truncated([&] {
     core.check_not_forked();
     detail::directory::settle_what_was_left(core, std::chrono::milliseconds{0});
-    detail::open_all(core);
-    return detail::recover_core(core);
+    return detail::recover_all(core);
   });
 }
 RecoveryReport find_dead(const Segment& segment) {
@@ -93,13 +92,55 @@ std::vector<Candidate> find_candidates(SegmentCore& core, bool& pending) {
   return found;
 }
 
-enum class Opening { open, unknown, not_here };
+// What goes wrong in one facility keeps nobody from the others: the first of it is thrown when all is done.
+class Troubles {
+ public:
+  // Null: all are told of. Else those of one facility only.
+  explicit Troubles(const Facility* whose = nullptr) noexcept : whose_(whose) {}
+
+  // Whether `step` came to its end. What a facility shows that is just being removed says nothing: zeros, perhaps.
+  template <typename Step>
+  bool keep(SegmentCore& core, FacilityId id, RecoveryReport& report, Step step) {
+    try {
+      step();
+      return true;
+    } catch (const Error& error) {
+      if (!directory::is_ready(core, id) && !core.truncated()) return false;
+      // Of what is corrupt, nothing is left for the next call.
+      report.pending = report.pending || error.errc() != Errc::corrupt;
+      note(id);
+    } catch (const std::exception&) {
+      report.pending = true;
+      note(id);
+    }
+    return false;
+  }
+  void throw_first() const {
+    if (first_) std::rethrow_exception(first_);
+  }
+
+ private:
+  void note(FacilityId id) noexcept {
+    if (!first_ && (whose_ == nullptr || whose_->id() == id)) first_ = std::current_exception();
+  }
+
+  const Facility* const whose_;
+  std::exception_ptr first_;
+};
+
+enum class Opening { open, unknown, not_here, removed, corrupt };
+
+// Also of an id that makes no sense.
+bool is_removed(SegmentCore& core, FacilityId id) noexcept {
+  return id.index() < layout::kMaxFacilities && !directory::is_in_use(core, id);
+}
 
 // One that this process cannot open must not keep it from the others. Throws Errc::corrupt.
 Opening try_to_open(SegmentCore& core, FacilityId id, std::shared_ptr<Facility>& facility) {
   try {
     facility = find_facility(core, id);
-    return facility ? Opening::open : Opening::unknown;
+    if (facility) return Opening::open;
+    return is_removed(core, id) ? Opening::removed : Opening::unknown;
   } catch (const Error& error) {
     if (error.errc() == Errc::incompatible) return Opening::unknown;
     if (error.errc() == Errc::resource_exhausted) return Opening::not_here;
@@ -111,14 +152,15 @@ Opening try_to_open(SegmentCore& core, FacilityId id, std::shared_ptr<Facility>&
 
 // One for each facility that somebody needs settling in; those that this process cannot open are left to others.
 std::vector<std::shared_ptr<Facility>> facilities_of(SegmentCore& core, const std::vector<Candidate>& candidates,
-                                                     RecoveryReport& report) {
+                                                     RecoveryReport& report, Troubles& troubles) {
   std::map<std::uint64_t, Opening> found;
   std::vector<std::shared_ptr<Facility>> all;
   for (const Candidate& candidate : candidates) {
     const auto [place, is_new] = found.try_emplace(candidate.facility.word);
     if (is_new) {
       std::shared_ptr<Facility> facility;
-      place->second = try_to_open(core, candidate.facility, facility);
+      const auto open = [&] { place->second = try_to_open(core, candidate.facility, facility); };
+      if (!troubles.keep(core, candidate.facility, report, open)) place->second = Opening::corrupt;
       if (facility) all.push_back(std::move(facility));
     }
     if (place->second == Opening::unknown) ++report.left_alone;
@@ -148,6 +190,12 @@ DeadParticipant describe(Facility& facility, const Candidate& candidate) {
           .heartbeat_age_ms = HeartbeatClock{}.age_ns(slot) / 1'000'000};
 }
 
+// For an owner that lives in spite of the proof.
+void mark_settled(Facility& facility, std::uint32_t slot) noexcept {
+  facility.mark_settled(slot);
+  facility.segment().participant(slot).attention.store(layout::kSettledByOthers, std::memory_order_relaxed);
+}
+
 // Steps 2 to 4 of the settling; false if it must be tried again later.
 bool settle(Facility& facility, const Candidate& candidate, std::span<const std::uint64_t> held, RepairTally& tally,
             layout::JournalEntry* entry, std::uint32_t& released) {
@@ -159,11 +207,8 @@ bool settle(Facility& facility, const Candidate& candidate, std::span<const std:
   released = facility.count_released(held, {&candidate.slot, 1});
   if (entry != nullptr) finish_entry(*entry, released);
   SAPBUF_KILL_POINT(recover_finished);
-  // For an owner that lives in spite of the proof. Whoever leaves by itself looks no more.
-  if (entry != nullptr) {
-    facility.mark_settled(candidate.slot);
-    facility.segment().participant(candidate.slot).attention.store(layout::kSettledByOthers, std::memory_order_relaxed);
-  }
+  // Whoever leaves by itself looks no more.
+  if (entry != nullptr) mark_settled(facility, candidate.slot);
   return true;
 }
 
@@ -232,9 +277,18 @@ bool try_to_settle(Facility& facility, const Candidate& candidate, SlotsToFree& 
   return false;
 }
 
+// Also what it stands on: a queue's repair goes into its pool. Throws Errc::corrupt.
+void check_with_needs(Facility& facility) {
+  facility.check();
+  for (const FacilityId id : directory::needs_of(facility.record())) {
+    std::shared_ptr<Facility> needed;
+    if (id.word != 0 && try_to_open(facility.segment(), id, needed) == Opening::open) needed->check();
+  }
+}
+
 // Settles all who need it in one facility.
 void recover_facility(Facility& facility, RecoveryReport& report) {
-  facility.check();
+  check_with_needs(facility);
   const MaintenanceLock lock{facility, kPatience};
   if (!lock) {
     report.pending = true;
@@ -256,12 +310,53 @@ void free_unattached(SegmentCore& core, std::vector<Candidate>& candidates) {
   });
 }
 
-// Those that are open in this process.
-// Throws Errc::corrupt.
-void check_facilities(SegmentCore& core) {
+// Those that are open in this process: whoever attaches, or looks after the segment, is told of what is corrupt, although
+// nobody died.
+void check_facilities(SegmentCore& core, RecoveryReport& report, Troubles& troubles) {
   const std::lock_guard guard{core.facilities_mutex()};
   for (const auto& [place, facility] : core.facilities()) {
-    if (directory::is_ready(core, facility->id())) facility->check();
+    if (!directory::is_ready(core, facility->id())) continue;
+    troubles.keep(core, facility->id(), report, [&facility = *facility] { facility.check(); });
+  }
+}
+
+// So that none that is corrupt is overlooked.
+void open_all(SegmentCore& core, RecoveryReport& report, Troubles& troubles) {
+  const std::uint64_t changes = core.control().directory_changes.load(std::memory_order_relaxed);
+  if (core.opened_all_at().load(std::memory_order_relaxed) == changes + 1) return;
+  bool all = true;
+  for (const FacilityId id : directory::list_in_use(core)) {
+    std::shared_ptr<Facility> facility;
+    const auto open = [&] { all = try_to_open(core, id, facility) != Opening::not_here && all; };
+    all = troubles.keep(core, id, report, open) && all;
+  }
+  if (all) core.opened_all_at().store(changes + 1, std::memory_order_relaxed);
+}
+
+// Looks at all participants of the segment, and settles those who need it.
+void sweep(SegmentCore& core, RecoveryReport& report, Troubles& troubles) {
+  check_facilities(core, report, troubles);
+  find_ended(core);
+  std::vector<Candidate> candidates = find_candidates(core, report.pending);
+  if (candidates.empty()) return;
+  free_unattached(core, candidates);
+  for (const auto& facility : facilities_of(core, candidates, report, troubles)) {
+    troubles.keep(core, facility->id(), report, [&] { recover_facility(*facility, report); });
+  }
+}
+
+// The slots of its dead, without a look at what they left.
+void let_go_of_dead(Facility& facility) {
+  const MaintenanceLock lock{facility, kPatience};
+  if (!lock) return;
+  bool pending = false;
+  SlotsToFree slots{facility};
+  for (const Candidate& candidate : find_candidates(facility.segment(), pending)) {
+    if (candidate.facility != facility.id() || !candidate.had_anything()) continue;
+    slots.settled.push_back(candidate);
+    if (!candidate.died()) continue;
+    mark_settled(facility, candidate.slot);
+    slots.dead += 1;
   }
 }
 
@@ -287,29 +382,35 @@ void end_turn(layout::Word& next_sweep, std::uint64_t began_ns, const RecoveryRe
 
 }  // namespace
 
-void open_all(SegmentCore& core) {
-  const std::uint64_t changes = core.control().directory_changes.load(std::memory_order_relaxed);
-  if (core.opened_all_at().load(std::memory_order_relaxed) == changes + 1) return;
-  bool all = true;
-  for (const DirectoryRecord& record : directory::list(core)) {
-    std::shared_ptr<Facility> facility;
-    all = try_to_open(core, record.id, facility) != Opening::not_here && all;
-  }
-  if (all) core.opened_all_at().store(changes + 1, std::memory_order_relaxed);
+RecoveryReport recover_all(SegmentCore& core) {
+  core.check_not_forked();
+  RecoveryReport report;
+  Troubles troubles;
+  open_all(core, report, troubles);
+  sweep(core, report, troubles);
+  troubles.throw_first();
+  return report;
 }
 
-RecoveryReport recover_core(SegmentCore& core) {
+RecoveryReport recover_for(const Facility& facility) {
+  SegmentCore& core = facility.segment();
   core.check_not_forked();
-  // Before anything is repaired by words that cannot be right; and whoever attaches or looks after the segment is told,
-  // although nobody died.
-  check_facilities(core);
   RecoveryReport report;
-  find_ended(core);
-  std::vector<Candidate> candidates = find_candidates(core, report.pending);
-  if (candidates.empty()) return report;
-  free_unattached(core, candidates);
-  for (const auto& facility : facilities_of(core, candidates, report)) recover_facility(*facility, report);
+  Troubles troubles{&facility};
+  sweep(core, report, troubles);
+  troubles.throw_first();
   return report;
+}
+
+void recover_before_removal(Facility& facility) {
+  try {
+    recover_for(facility);
+    facility.check();
+  } catch (const Error& error) {
+    // It may say of itself that it is being removed.
+    if (error.errc() != Errc::corrupt && error.errc() != Errc::not_found) throw;
+    let_go_of_dead(facility);
+  }
 }
 
 RecoveryReport find_dead_core(SegmentCore& core) {
@@ -318,7 +419,8 @@ RecoveryReport find_dead_core(SegmentCore& core) {
   find_ended(core);
   std::vector<Candidate> candidates = find_candidates(core, report.pending);
   std::erase_if(candidates, [](const Candidate& candidate) { return !candidate.had_anything(); });
-  for (const auto& facility : facilities_of(core, candidates, report)) {
+  Troubles troubles;
+  for (const auto& facility : facilities_of(core, candidates, report, troubles)) {
     std::vector<std::uint32_t> gone;
     std::set<std::uint64_t> held;
     for (const Candidate& candidate : candidates) {
@@ -331,6 +433,7 @@ RecoveryReport find_dead_core(SegmentCore& core) {
     const std::vector<std::uint64_t> holdings{held.begin(), held.end()};
     report.released += facility->count_released(holdings, gone);
   }
+  troubles.throw_first();
   return report;
 }
 
@@ -339,11 +442,13 @@ void recover_while_waiting(SegmentCore& core, std::uint64_t& last_try_ns, Sweepe
   if (now - last_try_ns < kRetryNs || !take_turn(core.control().next_sweep, now, sweepers)) return;
   last_try_ns = now;
   RecoveryReport report;
-  report.pending = true;
   try {
-    report = recover_core(core);
+    Troubles told_to_others;
+    core.check_not_forked();
+    sweep(core, report, told_to_others);
   } catch (const std::exception&) {
     // Out of memory or mappings here: some other participant or the watchdog will do it, or the next try.
+    report.pending = true;
   }
   end_turn(core.control().next_sweep, now, report);
 }

@@ -20,12 +20,17 @@
 
 namespace SAPBUF_DETAIL {
 
-// Looks at all participants of the segment. Throws Errc::corrupt if a facility that is open in this process, or that a
-// dead participant used, contradicts itself.
-RecoveryReport recover_core(SegmentCore& core);
+// Looks at all participants of the segment, and opens all facilities, so that none that is corrupt is overlooked. What is
+// wrong with one of them keeps nobody from the others; the first error is thrown when all is done: Errc::corrupt if a
+// facility contradicts itself.
+RecoveryReport recover_all(SegmentCore& core);
+// The same for who is about to use a facility, or is using it: opens what the dead used, and throws what is wrong with
+// this one only.
+RecoveryReport recover_for(const Facility& facility);
+// For who removes it, with the directory's lock: if it contradicts itself, its dead go without a look at what they left,
+// which goes with it. Throws what else is wrong with it.
+void recover_before_removal(Facility& facility);
 RecoveryReport find_dead_core(SegmentCore& core);
-// Opens all facilities, so that none that is corrupt is overlooked.
-void open_all(SegmentCore& core);
 
 // Of those who wait at the same time.
 enum class Sweepers {
@@ -33,7 +38,7 @@ enum class Sweepers {
   any,  // do not wait for his result
 };
 
-// For writers and readers that wait: as recover_core, but never throws, and looks again only after a few milliseconds;
+// For writers and readers that wait: as recover_for, but never throws, and looks again only after a few milliseconds;
 // nor if somebody else has just looked.
 void recover_while_waiting(SegmentCore& core, std::uint64_t& last_try_ns, Sweepers sweepers) noexcept;
 

@@ -142,7 +142,7 @@ Attachment registry::attach(Facility& facility, layout::SlotRole role, std::stri
   }
   const std::uint64_t deadline = platform::monotonic_ns() + kRecoveryPatienceNs;
   for (;;) {
-    const bool pending = recover_core(core).pending;
+    const bool pending = recover_for(facility).pending;
     if (auto attachment = take(true)) return std::move(*attachment);
     if (!pending) break;
     if (platform::monotonic_ns() >= deadline) {

@@ -15,12 +15,12 @@ namespace SAPBUF_DETAIL {
 class SettledLock {
  public:
   // Recovery, then the lock; both once more, for as long as `patience`, while `is_in_the_way()`, with the lock, finds such a
-  // participant. Throws as MaintenanceLock and recover_core() do.
+  // participant. Throws as MaintenanceLock and recover_for() do.
   template <typename InTheWay>
   SettledLock(StreamCore& core, std::chrono::milliseconds patience, InTheWay is_in_the_way) {
     const auto until = std::chrono::steady_clock::now() + patience;
     for (;;) {
-      recover_core(core.segment());
+      recover_for(core);
       lock_.emplace(core, patience);
       if (!*lock_) lock_->throw_not_held();
       if (!is_in_the_way() || std::chrono::steady_clock::now() >= until) return;

@@ -34,7 +34,7 @@ WriterState::WriterState(std::shared_ptr<StreamCore> stream, const WriterOptions
         "membarrier(2) is not available here (old kernel, or a seccomp filter): make the segment with full fences "
         "(SegmentOptions{.fences = Fences::full})");
   }
-  recover_core(core->segment());
+  recover_for(*core);
   attachment = registry::attach(*core, layout::SlotRole::writer, options.name);
   index = attachment.slot();
   slot = &core->slot(index);

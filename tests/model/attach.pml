@@ -1,7 +1,7 @@
 /* Attaching, detaching, dying, and being settled: slots, liveness locks, and holds against reclaim.
  *
  * Mirrors   segment/registry.cpp (attach, ~Attachment), segment/liveness.cpp (LivenessSweep::ask), segment/recovery.cpp
- *           (recover_core, settle, settle_own), stream/reader_start.cpp (attach_reader, choose_start: position and hold
+ *           (recover_for, settle, settle_own), stream/reader_start.cpp (attach_reader, choose_start: position and hold
  *           under the maintenance lock), stream/reclaim.cpp (is_held). Readers that attach, read one generation after the other, and leave or die;
  *           a flipper that reclaims; a recoverer. All readers use the one slot, one after the other, so that every
  *           step of an old registration meets every step of a new one. Each is a process with a life of its own. With WRITERS

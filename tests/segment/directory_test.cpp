@@ -492,6 +492,39 @@ BOOST_DATA_TEST_CASE(deaths_in_both_are_settled_each_in_its_own, kEveryStream, o
   check_invariants(segment, Motion::none);
 }
 
+// What is wrong with one stream keeps nobody from another one's dead, nor from another one, nor from removing it.
+BOOST_DATA_TEST_CASE(a_corrupt_stream_stops_no_other, kEveryStream, order, on_full) {
+  const TestName name;
+  SegmentOptions options = kSmall;
+  options.order = order;
+  options.on_full = on_full;
+  const Segment segment = Segment::create(name, options);
+  const Stream main = Stream::open(segment);
+  const Stream orders = Stream::create(segment, "orders", kLittle);
+  Writer writer{main, {.timeout = 0ms}};
+  Child reading{[&](Link& link) {
+    const Segment own = Segment::open(name);
+    const Reader of_orders{Stream::open(own, "orders")};
+    const Reader of_main{own};
+    link.say(1);
+    link.hear();
+  }};
+  BOOST_TEST(reading.hear() == 1U);
+  put_until_refused(writer, {1, 0}, 100, 1000);
+  orders.core()->control().cursor = layout::Cursor::make(1, 60, 0).word;
+  reading.kill();
+  for (int i = 0; i < 100; ++i) {
+    BOOST_TEST_REQUIRE(eventually([&] { return put(writer, {1, 0}, 1000) == Status::ok; }));
+  }
+  BOOST_TEST(works(main));
+  BOOST_TEST(error_of([&] { const Writer of_orders{orders}; }) == Errc::corrupt);
+  BOOST_TEST(error_of([&] { recover(segment); }) == Errc::corrupt);
+  BOOST_TEST(Stream::remove(segment, "orders"));
+  BOOST_TEST(inspect(segment).participants.size() == 1U);
+  BOOST_TEST(error_of([&] { recover(segment); }) == nothing());
+  BOOST_TEST(works(Stream::create(segment, "orders", kLittle)));
+}
+
 // The first recoverer dies between the two; the next one goes on.
 BOOST_AUTO_TEST_CASE(a_second_death_between_two_facilities_leaves_the_rest_to_the_next) {
   const TestName name;

@@ -55,7 +55,8 @@ struct RecoveryReport {
 
 // Repairs and releases what dead participants held. Any process may call it at any time, any number of them at once;
 // killing it half-way is one more death for the next caller. Takes microseconds when nobody died. Never blocks for more
-// than a few milliseconds. Throws Errc::forked, Errc::corrupt, or Errc::resource_exhausted.
+// than a few milliseconds. Throws Errc::forked, Errc::corrupt, or Errc::resource_exhausted; what is wrong with one facility
+// keeps nobody from the others, and is thrown when those are settled.
 RecoveryReport recover(const Segment& segment);
 
 // The same without changing anything: who is dead, and what a recovery would take back from them. `released` are
