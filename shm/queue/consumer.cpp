@@ -30,8 +30,9 @@ constexpr std::uint64_t kFlagNapNs = 10'000'000;  // of one that looks for a fla
 
 std::uint32_t checked_group(const QueueCore& queue, std::uint32_t group) {
   if (group < queue.geometry().groups) return group;
-  throw Error(Errc::invalid_argument, queue.title() + " has " + std::to_string(queue.geometry().groups) +
-                                          " groups of consumers: there is no group " + std::to_string(group));
+  throw Error(Errc::invalid_argument, queue.title() + " has no group " + std::to_string(group) +
+                                          " of consumers: groups are counted from 0, and there are " +
+                                          std::to_string(queue.geometry().groups));
 }
 
 }  // namespace

@@ -333,6 +333,7 @@ BOOST_AUTO_TEST_CASE(names_are_one_live_readers) {
   const Reader third{segment, durable("three")};
   BOOST_TEST((error_of([&] { Reader{segment, durable("")}; }) == Errc::invalid_argument));
   BOOST_TEST((error_of([&] { Reader{segment, durable(std::string(64, 'x'))}; }) == Errc::invalid_argument));
+  BOOST_TEST((error_of([&] { Reader{segment, durable({'a', '\0', 'b'})}; }) == Errc::invalid_argument));
   BOOST_TEST(broken_invariant(segment) == "");
 }
 

@@ -127,6 +127,17 @@ test_errors_are_told() {
   equal "$(sample "$directory/out" sapbuf_segment_readable "segment=\"$stream\"")" 0
 }
 
+# What others have is no reason for an alert, unless it was asked for.
+test_segments_of_others_are_counted_only() {
+  ((EUID == 0)) || exit 77
+  expect "$done" "$sapbuf" create "$stream" --slab-bytes 64KiB
+  setpriv --reuid=65534 --regid=65534 --clear-groups "$sapbuf" metrics >"$directory/out" 2>"$directory/err"
+  [[ -z $(sample "$directory/out" sapbuf_segment_readable "segment=\"$stream\"") ]] || die "a segment of root is on nobody's page"
+  (($(sample "$directory/out" sapbuf_segments_hidden) >= 1)) || die "nobody counts it"
+  setpriv --reuid=65534 --regid=65534 --clear-groups "$sapbuf" metrics "$stream" >"$directory/out" 2>&1 && die "it is to be seen"
+  return 0
+}
+
 test_a_server_counts_on_when_participants_die() {
   can_listen || exit 77
   expect "$done" "$sapbuf" create "$stream" --slab-bytes 64KiB

@@ -22,18 +22,25 @@ struct MetricsOptions {
   std::string listen;
 };
 
-// One after the other; a segment that cannot be looked at is on the page as such.
+// One after the other; a segment that cannot be looked at is on the page as such. Of all that there are, those of others
+// that this user may not open are counted only.
 std::string metrics_page(const std::vector<std::string>& wanted, MetricsMemory& memory) {
   MetricsPage page;
+  std::uint64_t hidden = 0;
   for (const std::string& name : wanted.empty() ? Segment::list() : wanted) {
     try {
       add_metrics(inspect(name), memory, page);
     } catch (const Error& error) {
       if (wanted.empty() && error.errc() == Errc::not_found) continue;  // removed meanwhile
       spdlog::debug("{}: {}", name, error.what());
-      add_unreadable(name, page);
+      if (wanted.empty() && error.errc() == Errc::permission_denied) {
+        ++hidden;
+      } else {
+        add_unreadable(name, page);
+      }
     }
   }
+  if (wanted.empty()) add_hidden(hidden, page);
   return page.text();
 }
 

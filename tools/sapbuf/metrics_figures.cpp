@@ -289,4 +289,8 @@ void add_unreadable(std::string_view segment, MetricsPage& page) {
              0);
 }
 
+void add_hidden(std::uint64_t segments, MetricsPage& page) {
+  page.gauge("sapbuf_segments_hidden", "Segments that this user may not open.", {}, static_cast<double>(segments));
+}
+
 }  // namespace sapbuf::tools

@@ -15,5 +15,7 @@ namespace sapbuf::tools {
 void add_metrics(const Snapshot& snapshot, MetricsMemory& memory, MetricsPage& page);
 // Of a segment that cannot be looked at.
 void add_unreadable(std::string_view segment, MetricsPage& page);
+// Of so many segments that are not on the page.
+void add_hidden(std::uint64_t segments, MetricsPage& page);
 
 }  // namespace sapbuf::tools
