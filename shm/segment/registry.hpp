@@ -52,7 +52,7 @@ class Attachment {
   std::uint64_t incarnation() const noexcept { return registration_.incarnation(); }
   // False once others took this participant for dead: whatever it had is somebody else's. That cannot happen unless
   // what proves life was taken away from the process (munmap of what it did not map, say). In a segment that is
-  // truncated nobody is taken for dead any more: true. In a child made by fork: whether it has the parent's memory still.
+  // truncated nobody is taken for dead any more: true. Not to be asked in a child made by fork.
   bool is_current() const noexcept {
     return in_memory_->load(std::memory_order_acquire) == registration_.word || facility_->segment().truncated();
   }

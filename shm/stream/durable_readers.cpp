@@ -134,7 +134,8 @@ std::vector<std::string> list_keepers_away(StreamCore& core, std::uint64_t gener
 void check_durable(const StreamCore& core, const ReaderOptions& options) {
   const bool fits = !options.name.empty() && options.name.size() < kTextBytes;
   if (!fits || options.name.find('\0') != std::string::npos) {
-    throw Error(Errc::invalid_argument, "a durable reader is known by its name, which has 1 to 63 bytes, and none is 0");
+    throw Error(Errc::invalid_argument,
+                "a durable reader is known by its name, which has 1 to 63 bytes, and none is 0");
   }
   if (core.geometry().durable_readers == 0) {
     throw Error(Errc::invalid_argument,

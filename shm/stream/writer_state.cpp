@@ -46,7 +46,6 @@ WriterState::~WriterState() { core->remove(*this); }
 void WriterState::after_fork_in_child() noexcept {
   forked = true;
   drop_extent();
-  if (attachment.is_current()) return;  // no zeros were to be had in the place of shared memory: it is the parent's slot
   // The slot is the child's own by now. The Writer finds itself revoked, and asks why.
   slot->revoked.store(~std::uint64_t{0}, relaxed);
 }

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <iterator>
 
-#include "common/human.hpp"
-
 namespace sapbuf::tools {
 
 const FacilitySnapshot* find_facility(const Snapshot& snapshot, std::string_view name) noexcept {
@@ -84,44 +82,6 @@ std::uint64_t dead_letters(const QueueSnapshot& queue) noexcept {
   std::uint64_t letters = 0;
   for (const QueueGroupSnapshot& group : queue.groups) letters += group.dead;
   return letters;
-}
-
-namespace {
-
-struct Held {
-  std::uint64_t blocks = 0;
-  std::uint64_t letters = 0;
-  std::uint64_t keys = 0;
-
-  void add(const FacilitySnapshot& facility) {
-    if (facility.queue) blocks += waiting_blocks(*facility.queue);
-    if (facility.queue) letters += dead_letters(*facility.queue);
-    if (facility.map) keys += facility.map->keys;
-  }
-  std::string text() const {
-    std::string text;
-    const auto add_count = [&](std::uint64_t count, std::string_view what) {
-      if (count != 0) text += (text.empty() ? "" : ", ") + counted(count, what);
-    };
-    add_count(blocks, "block");
-    add_count(letters, "dead letter");
-    add_count(keys, "key");
-    return text;
-  }
-};
-
-}  // namespace
-
-std::string held_text(const FacilitySnapshot& facility) {
-  Held held;
-  held.add(facility);
-  return held.text();
-}
-
-std::string held_text(const Snapshot& snapshot) {
-  Held held;
-  for (const FacilitySnapshot& facility : snapshot.facilities) held.add(facility);
-  return held.text();
 }
 
 Attached count_attached(const std::vector<ParticipantSnapshot>& participants) noexcept {

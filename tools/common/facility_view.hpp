@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <sapbuf/inspect.hpp>
-#include <string>
 #include <string_view>
 #include <vector>
 
@@ -31,9 +30,6 @@ std::uint64_t as_counted(const PoolSnapshot& pool, std::uint64_t buffers, std::u
 // Blocks that wait in a queue, or that somebody has, in all groups; and dead letters that stay in it.
 std::uint64_t waiting_blocks(const QueueSnapshot& queue) noexcept;
 std::uint64_t dead_letters(const QueueSnapshot& queue) noexcept;
-// "8 blocks, 1 dead letter, 15 keys": what queues and maps hold; empty if that is nothing.
-std::string held_text(const FacilitySnapshot& facility);
-std::string held_text(const Snapshot& snapshot);
 
 struct Attached {
   std::uint64_t writers = 0;  // of streams and maps, and producers of queues; alive

@@ -6,6 +6,7 @@
 #include <sapbuf/sapbuf.hpp>
 
 #include "common/facility_view.hpp"
+#include "common/held_text.hpp"
 #include "common/human.hpp"
 #include "common/segment_file.hpp"
 #include "common/stream_name.hpp"

@@ -7,6 +7,7 @@
 
 #include "common/exit_code.hpp"
 #include "common/facility_view.hpp"
+#include "common/held_text.hpp"
 #include "common/human.hpp"
 #include "sapbuf/durable_text.hpp"
 

@@ -40,7 +40,7 @@ std::string metrics_page(const std::vector<std::string>& wanted, MetricsMemory& 
       }
     }
   }
-  if (wanted.empty()) add_hidden(hidden, page);
+  if (hidden != 0) add_hidden(hidden, page);
   return page.text();
 }
 

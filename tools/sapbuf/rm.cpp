@@ -7,6 +7,7 @@
 
 #include "common/exit_code.hpp"
 #include "common/facility_view.hpp"
+#include "common/held_text.hpp"
 #include "common/stream_name.hpp"
 #include "sapbuf/commands.hpp"
 #include "sapbuf/in_use.hpp"

@@ -5,6 +5,7 @@
 
 #include "common/exit_code.hpp"
 #include "common/facility_view.hpp"
+#include "common/held_text.hpp"
 #include "common/human.hpp"
 #include "sapbuf/in_use.hpp"
 
