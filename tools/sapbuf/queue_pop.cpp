@@ -202,21 +202,19 @@ void add_queue_pop(CLI::App& queue, Action& chosen) {
       *command, "--group", "Its group",
       [options](std::uint64_t value) { options->consumer.group = static_cast<std::uint32_t>(value); }, "0", 0, 7);
   command->footer(
-      "A first SIGINT, SIGTERM or SIGHUP (Ctrl-C) takes no more blocks and waits for the commands that run, a second "
-      "one ends "
-      "them, and their blocks are put back without counting. kill -9 of pop ends the commands' shells, but what those "
-      "began may go on for a while, beside the next delivery of the same block.");
+      "A first SIGINT, SIGTERM or SIGHUP (Ctrl-C) takes no more blocks and waits for the commands that run; a second "
+      "one ends them, and their blocks are put back without counting. kill -9 of pop ends the commands' shells, but "
+      "what those began may go on for a while, beside the next delivery of the same block.");
   CLI::Option* exec = add_words(
       *command, "--exec",
       "A command for /bin/sh, in which {} is the block's text, quoted, and which reads /dev/null: the block is done "
-      "with if it succeeds, and put back if it fails or dies; one that is not found, or not "
-      "executable (exit status 127, 126), ends pop",
+      "with if it succeeds, and put back if it fails or dies; one that is not found, or not executable (exit status "
+      "127, 126), ends pop",
       [options](const std::string& text) { options->command = text; });
   CLI::Option* const json = command->add_flag_callback(
       "--json", [options] { options->framing = Framing::json; },
       "One JSON object for each block and line: position, deliveries, type, key, bytes, content (content_hex where it "
-      "is not "
-      "UTF-8)");
+      "is not UTF-8)");
   const FramingFlags framing = add_framing(*command, options->framing, json);
   exec->excludes(json)->excludes(framing.null)->excludes(framing.length_prefix);
   add_count(
