@@ -88,7 +88,7 @@ BOOST_AUTO_TEST_CASE(nor_does_one_of_a_single_round) {
   }
   Daemon watchdog{{"--once", slow, quick}};
   BOOST_TEST(eventually([&] { return watchdog.says(quick.str() + ": reader reader (pid "); }));
-  BOOST_TEST(barrier.somebody_waits());
+  BOOST_TEST(eventually([&] { return barrier.somebody_waits(); }));
   barrier.lift();
   BOOST_TEST(watchdog.process().wait() == 0);
 }
