@@ -157,14 +157,15 @@ std::vector<std::shared_ptr<Facility>> facilities_of(SegmentCore& core, const st
   std::vector<std::shared_ptr<Facility>> all;
   for (const Candidate& candidate : candidates) {
     const auto [place, is_new] = found.try_emplace(candidate.facility.word);
+    Opening& opening = place->second;
     if (is_new) {
       std::shared_ptr<Facility> facility;
-      const auto open = [&] { place->second = try_to_open(core, candidate.facility, facility); };
-      if (!troubles.keep(core, candidate.facility, report, open)) place->second = Opening::corrupt;
+      const auto open = [&] { opening = try_to_open(core, candidate.facility, facility); };
+      if (!troubles.keep(core, candidate.facility, report, open)) opening = Opening::corrupt;
       if (facility) all.push_back(std::move(facility));
     }
-    if (place->second == Opening::unknown) ++report.left_alone;
-    if (place->second == Opening::not_here) report.pending = true;
+    if (opening == Opening::unknown) ++report.left_alone;
+    if (opening == Opening::not_here) report.pending = true;
   }
   return all;
 }
