@@ -61,7 +61,10 @@ list_models() {
     model pool_blocks -DFORMS=2 -DTAKES=1 -DJOINS=1
     model growth -DGROWTHS=1
     model map_read -DSCANS=1 -DREADS=1
-    model map_index -DLOOKS=1
+    model map_keys -DDEATHS=0 -DLOOKS=1
+    model map_keys -DDEATHS=0 -DACTS=2 -DSECOND_ACTS=1 -DKEYS=3 -DTHERE=2 -DONE_HASH
+    model map_keys -DDEATHS=0 -DACTS=3 -DSECOND_ACTS=1 -DKEYS=3 -DTHERE=2 -DCROSSED
+    model map_keys -DDEATHS=0 -DACTS=3 -DSECOND_ACTS=0 -DKEYS=3 -DTHERE=2
     model cell -DSTORES=1 -DUPDATES=0 -DDEATHS=2
     model cell -DSTORES=0 -DUPDATES=2 -DREADS=1 -DDEATHS=0
     model queue -DPRODUCERS=1 -DPUSHES=1
@@ -134,7 +137,12 @@ list_models() {
     model map_read
     model map_read -DDEATHS=2 -DREADS=1
     model map_transaction_insert -DACTS=2 -DDEATHS=2
-    model map_index
+    model map_keys -DDEATHS=2
+    model map_keys -DACTS=2 -DSECOND_ACTS=1 -DKEYS=3 -DTHERE=2 -DCROSSED
+    model map_keys -DDEATHS=0 -DWRITERS=3 -DONE_HASH
+    model map_keys -DDEATHS=0 -DACTS=2 -DSECOND_ACTS=1 -DLOOKS=1
+    model map_keys -DLOOKS=1
+    model map_keys -DDEATHS=0 -DACTS=3 -DSECOND_ACTS=0 -DKEYS=3 -DTHERE=3
     model growth
     model growth -DGROWTHS=1 -DDEATHS=2
     model growth -DGROWERS=3 -DGROWTHS=1 -DLOOKS=1
@@ -155,6 +163,7 @@ list_models() {
   model queue -DDEATHS=0 -DPRODUCERS=1 -DPUSHES=1 -DPUT_BACKS=2
   model queue_pass -DDEATHS=2 -DMESSAGES=3 -DSCANS=2
   model map_claim
+  model map_keys
   model map_claim -DACTS=3 -DDEATHS=2
   model map_transaction -DACTS=3 -DDEATHS=2
   model map_transaction_insert -DDEATHS=2
@@ -266,12 +275,21 @@ list_mutations() {
     without map_read "$step" -DDEATHS=0
   done
   without map_read NO_SETTLING
-  for step in NO_CLAIM NO_LOOK_AT_LIFE; do without map_claim "$step" -DDEATHS=0; done
-  for step in CLAIMED_BEFORE_SAID NO_CLAIM_SETTLED NO_ENTRY_SETTLED ALIVE_BEFORE_INDEX UNSAID_FIRST; do
+  for step in NO_CLAIM NO_LOOK_AT_LIFE NO_LOOK_AT_FREE; do without map_claim "$step" -DDEATHS=0; done
+  for step in CLAIMED_BEFORE_SAID NO_CLAIM_SETTLED NO_ENTRY_SETTLED INDEX_LAST UNSAID_FIRST; do
     without map_claim "$step"
   done
   without map_claim CLAIM_RELEASED_FIRST -DDEATHS=2
-  for step in NO_LOOK_BEHIND UP_TO_GONE NEVER_UNUSED; do without map_index "$step" -DDEATHS=0; done
+  for step in NO_RIVALS EARLIER_IGNORED NO_PATH NO_NEW_TAG SAME_TAG UNUSED_BLINDLY NO_LOOK_BEHIND TAG_BEHIND NO_LOOK_AT_FREE; do
+    without map_keys "$step" -DDEATHS=0
+  done
+  without map_keys FORWARD -DDEATHS=0 -DACTS=3 -DSECOND_ACTS=1 -DKEYS=3 -DTHERE=2 -DCROSSED
+  for step in UP_TO_OWN NO_REFUSAL USED_BLINDLY; do
+    without map_keys "$step" -DDEATHS=0 -DACTS=2 -DSECOND_ACTS=1 -DKEYS=3 -DTHERE=2 -DONE_HASH
+  done
+  without map_keys UP_TO_GONE -DDEATHS=0 -DACTS=2 -DSECOND_ACTS=0 -DKEYS=3 -DTHERE=3
+  without map_keys NEVER_UNUSED -DDEATHS=0 -DACTS=2 -DSECOND_ACTS=0
+  without map_keys NOT_SAID
   for step in NO_POSITION SLOT_FIRST NO_LOOK_AT_TAKEN; do
     without queue "$step" -DDEATHS=0 -DPRODUCERS=1 -DPUSHES=4 -DPUT_BACKS=0
   done
@@ -294,7 +312,7 @@ list_mutations() {
   for step in NO_CLAIM_SETTLED CLAIM_SETTLED_FIRST NO_HAS_SETTLED; do without queue_keys "$step"; done
   without map_transaction OUT_OF_ORDER -DDEATHS=0
   for step in NO_ROLL_FORWARD COMMITTED_FIRST; do without map_transaction "$step"; done
-  for step in NO_ROLL_FORWARD NO_TAKE_BACK NO_SECOND_LOOK PUBLISHED_LATE; do without map_transaction_insert "$step"; done
+  for step in NO_ROLL_FORWARD NO_TAKE_BACK PUBLISHED_BLINDLY PUBLISHED_LATE; do without map_transaction_insert "$step"; done
   without map_transaction ROLLED_WITHOUT_CLAIM -DSETTLED_LATE -DACTS=3 -DDEATHS=2
   for step in NO_LOCK BYTES_FIRST OLD_BYTES COUNT_FIRST PLAIN_COUNT TAKES_ALL; do without growth "$step" -DGROWTHS=1; done
   for step in NO_MARK NO_LOOK_BEHIND LOOK_FIRST PLAIN_STORE VERSION_LAST UPDATE_COUNTS_ON; do without cell "$step"; done

@@ -26,7 +26,7 @@ MapSnapshot look_at_map(MapCore& map) {
   const std::string pool = map.pool()->record().name;
   MapSnapshot seen{.options = options_of(map),
                    .pool = pool,
-                   .keys = map.control().keys.load(relaxed),
+                   .keys = map.keys(),
                    .room = map.entries(),
                    .changes = map.version(),
                    .present = {},

@@ -13,9 +13,11 @@ namespace sapbuf::layout {
 //   |        incarnation         | state |      the incarnation grows with each key that gets the entry
 //   +----------------------------+-------+
 //
-//   free -> used     who inserts a key, behind the key and its value
-//   used -> free     who erases it, behind its place in the index; recovery, of what the dead left half inserted or erased
-enum class KeyState : std::uint8_t { free = 0, used = 1 };
+//   free -> coming     who inserts a key, behind the key: nobody finds it yet but who inserts the same
+//   coming -> used     the same, once its place in the index is good: by compare-exchange
+//   coming -> free     the same, who withdraws; who inserts the same key and was before it, by compare-exchange; recovery
+//   used -> free       who erases it, behind its place in the index; recovery, of what the dead left half inserted or erased
+enum class KeyState : std::uint8_t { free = 0, used = 1, coming = 2 };
 
 struct KeyLife {
   std::uint64_t word = 0;
@@ -24,11 +26,16 @@ struct KeyLife {
     return {incarnation << 8 | static_cast<std::uint8_t>(state)};
   }
   constexpr std::uint64_t incarnation() const noexcept { return word >> 8; }
-  constexpr bool is_used() const noexcept { return (word & 0xff) == static_cast<std::uint8_t>(KeyState::used); }
-  constexpr KeyLife next_used() const noexcept { return make(incarnation() + 1, KeyState::used); }
+  constexpr bool is_used() const noexcept { return is(KeyState::used); }
+  constexpr bool is_coming() const noexcept { return is(KeyState::coming); }
+  constexpr KeyLife next() const noexcept { return make(incarnation() + 1, KeyState::coming); }
+  constexpr KeyLife used() const noexcept { return make(incarnation(), KeyState::used); }
   constexpr KeyLife freed() const noexcept { return make(incarnation(), KeyState::free); }
+
+ private:
+  constexpr bool is(KeyState state) const noexcept { return (word & 0xff) == static_cast<std::uint8_t>(state); }
 };
-static_assert(KeyLife{}.next_used().is_used() && !KeyLife{}.next_used().freed().is_used());
+static_assert(KeyLife{}.next().is_coming() && KeyLife{}.next().used().is_used() && !KeyLife{}.next().freed().is_used());
 
 // Who has an entry to himself: nobody else flips it, erases its key, or gives it another one.
 //
@@ -65,14 +72,14 @@ struct MapEntry {
   //   crash       MapSlot::claiming leads recovery to it
   Word claim;
   // KeyLife.
-  //   written by  who inserts or erases, with the claim, under the map's lock; recovery, under it
+  //   written by  who inserts or erases, with the claim; who inserts the same key: compare-exchange from coming; recovery
   //   read by     who looks for a key, before and behind the key; writers, once they have the claim; inspect
   //   edge        key: release, behind the key's words <-> acquire; a release fence behind `free`, before they change <->
   //               acquire fence, this again
-  //   crash       in the index, and free; or used, and not in the index, or without a value: recovery frees it
+  //   crash       coming, or free, in the index or not; or used, without a value: recovery frees it
   Word life;
   // The key's hash, and its bytes; behind these, the key.
-  //   written by  who inserts it, while the entry is free, with the claim, under the map's lock
+  //   written by  who inserts it, while the entry is free, with the claim
   //   read by     who looks for a key, inspect
   //   edge        key, as above
   //   crash       words of an entry that is free
@@ -94,24 +101,36 @@ static_assert(entry_bytes_for(24) == 64 && entry_bytes_for(kMaxKeyBytes) == 320)
 
 // A place of the index, which is probed from the hash's place on, one after the other, up to one that is unused.
 //
-//   63              32 31                   0
-//   +-----------------+---------------------+
-//   |  upper hash     |  entry + 1          |      0: unused; all ones: its key is gone
-//   +-----------------+---------------------+
+//   63              32  31  30              0
+//   +-----------------+---+-----------------+
+//   |  upper hash     | 0 |  entry + 1      |      0: unused
+//   +-----------------+---+-----------------+
+//   |  tag, upper     | 1 |  tag, lower     |      its key is gone; no place has had this tag before
+//   +-----------------+---+-----------------+
 //
-//   written by   who inserts or erases, under the map's lock; recovery, under it
+//   unused, gone -> entry     who inserts a key
+//   entry -> gone             who erases it, or withdraws; recovery
+//   gone -> another tag       who inserts a key whose place is behind this one: nobody makes this one unused on what he saw before
+//   gone -> unused            who found that nobody passes it on the way to a key
+//
+//   written by   writers, recovery: compare-exchange
 //   read by      who looks for a key
-//   edge         index: release, behind the entry <-> acquire
-//   crash        the key is there or not; MapSlot::claiming leads recovery to its entry
+//   edge         index: release, behind the entry <-> acquire;  index (SB): who takes a place, or gives one up, passes a
+//                full fence before he looks at others
+//   crash        the key is there or not; MapSlot::claiming leads recovery to its entry, and that to its place
 struct IndexPlace {
   std::uint64_t word = 0;
+
+  static constexpr std::uint64_t kGone = std::uint64_t{1} << 31;
 
   static constexpr IndexPlace make(std::uint64_t hash, std::uint32_t entry) noexcept {
     return {hash >> 32 << 32 | (std::uint64_t{entry} + 1)};
   }
-  static constexpr IndexPlace gone() noexcept { return {~std::uint64_t{0}}; }
+  static constexpr IndexPlace gone(std::uint64_t tag) noexcept {
+    return {tag >> 31 << 32 | kGone | (tag & (kGone - 1))};
+  }
   constexpr bool is_unused() const noexcept { return word == 0; }
-  constexpr bool is_gone() const noexcept { return word == ~std::uint64_t{0}; }
+  constexpr bool is_gone() const noexcept { return (word & kGone) != 0; }
   constexpr bool may_be(std::uint64_t hash) const noexcept { return word >> 32 == hash >> 32 && !is_gone(); }
   constexpr std::uint32_t entry() const noexcept { return static_cast<std::uint32_t>(word & 0xffff'ffffu) - 1; }
 };

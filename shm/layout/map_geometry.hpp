@@ -2,7 +2,7 @@
 // opens it, and kept in private memory. The entry also names the pool that its values are buffers of
 // (DirectoryEntry::needs).
 //
-//   region    + head     + control   + participants x 576    + places x 8, page-aligned
+//   region    + head     + control   + participants x 640    + places x 8, page-aligned
 //   +---------+----------+-----------+-----------------------+---------+---------+---
 //   | head    | control  | slots     | index                 | entry 0 | entry 1 |...
 //   +---------+----------+-----------+-----------------------+---------+---------+---
@@ -26,6 +26,7 @@
 namespace sapbuf::layout {
 
 inline constexpr std::uint64_t kMaxKeys = std::uint64_t{1} << 28;
+static_assert(kMaxKeys < IndexPlace::kGone);
 
 struct MapGeometry {
   std::uint64_t keys = 0;      // entries at first

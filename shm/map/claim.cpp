@@ -66,7 +66,6 @@ Status MapWriterState::claim(const Wanted& wanted, std::uint64_t deadline_ns, st
   }
 }
 
-// Why these bytes of the pool's are not to be had, or ok.
 Status MapWriterState::why_no_value(std::uint64_t at, std::uint64_t length) const noexcept {
   const std::uint64_t stride_bytes = pool_->geometry().stride_bytes;
   if (layout::has_room(places_, at, length, pool_->count() * stride_bytes)) return Status::ok;

@@ -4,6 +4,7 @@
 //   the entry that a writer had claimed    used, in the index, with a value: whole, flipped or not. Otherwise a key is half
 //                                          inserted or half erased: no value, out of the index, free
 //   a transaction that was committed       each of its entries is flipped, before anything else; then it is none
+//   the keys that it was counting          are counted, if that was decided
 //   the change that it may have made       counted, perhaps twice: whoever waits for one looks once more than it needs to
 //   the claim                              released, behind that
 //   a reader's guards, `incoming`          cleared; a version that nobody else keeps is found by the pool's next scan
@@ -11,39 +12,38 @@
 
 #include <sapbuf/detail/kill_point.hpp>
 
-#include "map/lookup.hpp"
+#include "map/index.hpp"
 #include "segment/departed.hpp"
 
 namespace SAPBUF_DETAIL {
 namespace {
 
+using layout::Counting;
 using layout::DepartedEditors;
 using layout::EntryClaim;
+using layout::KeyCount;
 using layout::KeyLife;
 using layout::Root;
 
 constexpr auto relaxed = std::memory_order_relaxed;
 
-void count_keys_anew(MapCore& map) {
-  std::uint64_t keys = 0;
-  const std::uint32_t used = map.used_entries();
-  for (std::uint32_t number = 0; number < used; ++number) {
-    if (KeyLife{map.entry(number).life.load(relaxed)}.is_used()) ++keys;
-  }
-  map.control().keys.store(keys, relaxed);
-}
-
-void settle_entry(MapCore& map, std::uint32_t number) {
+void settle_entry(MapCore& map, const layout::MapSlot& dead, std::uint32_t number) {
   layout::MapEntry& entry = map.entry(number);
   const KeyLife life{entry.life.load(relaxed)};
-  layout::Word* const place = find_place(map, number);
-  if (!life.is_used() || place == nullptr || entry.value.load(relaxed) == 0) {
-    entry.value.store(0, std::memory_order_release);
-    if (place != nullptr) give_up_place(map, *place);
-    SAPBUF_KILL_POINT(map_gone);
-    if (life.is_used()) entry.life.store(life.freed().word, std::memory_order_release);
+  const auto place = find_place(map, number, dead.taking.load(relaxed));
+  if (life.is_used() && place && entry.value.load(relaxed) != 0) return;
+  entry.value.store(0, std::memory_order_release);
+  if (place) give_up_place(map, *place, entry.hash.load(relaxed), number);
+  entry.life.store(life.freed().word, std::memory_order_release);
+}
+
+// Of the dead one's first entry, which it has claimed, and which is settled.
+void settle_count(MapCore& map, layout::MapSlot& dead, std::uint32_t number) {
+  const KeyCount counting{dead.counting.load(std::memory_order_acquire)};
+  const bool is_there = KeyLife{map.entry(number).life.load(relaxed)}.is_used();
+  if (counting.what() == (is_there ? Counting::insertion : Counting::erasure)) {
+    dead.keys.store(counting.keys(), relaxed);
   }
-  count_keys_anew(map);
 }
 
 // Calls `visit(root)` for what the slot's participant keeps.
@@ -110,6 +110,8 @@ void MapCore::roll_forward(std::uint32_t index) {
     entry(*number).value.store(root, std::memory_order_release);
     SAPBUF_KILL_POINT(map_rolled);
   }
+  const KeyCount counting{dead.counting.load(relaxed)};
+  if (committed != 0 && counting.what() == Counting::transaction) dead.keys.store(counting.keys(), relaxed);
   dead.committed.store(0, std::memory_order_release);
 }
 
@@ -121,11 +123,14 @@ bool MapCore::repair(std::uint32_t index, RepairTally& tally) {
     return false;
   }
   roll_forward(index);
+  // freed: release, before the claims' release.
+  control().freed.fetch_add(1, std::memory_order_release);
   layout::MapSlot& dead = slot(index);
   for (std::uint32_t place = 0; place < layout::kTransactionKeys; ++place) {
     const auto number = claimed_by(index, place);
     if (!number) continue;
-    settle_entry(*this, *number);
+    settle_entry(*this, dead, *number);
+    if (place == 0) settle_count(*this, dead, *number);
     dead.changes.store(dead.changes.load(relaxed) + 1, std::memory_order_release);
     SAPBUF_KILL_POINT(map_settled);
     entry(*number).claim.store(0, std::memory_order_release);

@@ -1,64 +1,93 @@
-// Keys that come and go: under the map's lock, with the entry claimed.
+// Keys that come and go, with the entry claimed, and nothing else: who stops here keeps that one key from others.
 //
 //   insert                                            erase
-//   1. an entry that is free, and nobody's            1. version_floor: what the key had, or more; a key less
-//   2. key; the value, as in flip.cpp                 2. no value           killed here: recovery goes on
-//   3. the place in the index                         3. its place is gone
-//   4. life = used: it is there                       4. life = free
-//      killed before: recovery takes it all back
-//   5. a key more
-//
-// Keys are never counted to be more than there are with a value: a free entry is looked for where there may be one.
+//   1. an entry that is free, and nobody's            1. version_floor: what the key had, or more; what is counted
+//   2. key; life = coming                             2. no value           killed here: recovery goes on
+//   3. its place in the index, and a look at others   3. its place is gone
+//      who insert the same key (map/index.hpp)        4. life = free
+//   4. life = used: it is there, without a value      5. a key less
+//   5. what is counted                                6. an entry may be free; the claim is released
+//      killed before 6.: recovery takes it all back
+//   6. the value, as in flip.cpp
+//   7. a key more
 #include <algorithm>
 
 #include <sapbuf/detail/kill_point.hpp>
 
+#include "map/index.hpp"
 #include "map/map_writer.hpp"
 #include "platform/cancellation.hpp"
-#include "pool/figures.hpp"
 #include "segment/recovery.hpp"
 
 namespace SAPBUF_DETAIL {
 namespace {
 
-using layout::IndexPlace;
+using layout::Counting;
+using layout::KeyCount;
 using layout::KeyLife;
 
 constexpr auto relaxed = std::memory_order_relaxed;
+// Each fails because somebody else was about to insert the key, and then did not; or erased one whose place was before.
+constexpr int kTries = 1000;
 constexpr std::uint64_t kMostGrowth = std::uint64_t{4} << 20;  // at once, in bytes: below a few milliseconds
+
+// What was taken for dead meanwhile, and so has another life, stays as it is.
+void set_free(layout::Word& life, KeyLife had) noexcept {
+  life.compare_exchange_strong(had.word, had.freed().word, std::memory_order_release, relaxed);
+}
 
 }  // namespace
 
-// First those that never had a key, then from where the last one became free. One that is claimed is passed over: by
-// who erased its key and is not done yet, or by the dead.
+// One that never had a key.
+std::optional<std::uint32_t> MapWriterState::claim_unused_entry(std::uint32_t place) noexcept {
+  layout::Word& used = core_->control().used;
+  std::uint64_t unused = used.load(relaxed);
+  while (unused < looked_among_) {
+    // Before the claim: nobody comes back to one that is left claimed, but as to any that is free.
+    if (!used.compare_exchange_weak(unused, unused + 1, std::memory_order_acq_rel, relaxed)) continue;
+    SAPBUF_KILL_POINT(map_used);
+    const auto number = static_cast<std::uint32_t>(unused++);
+    if (claim_if_free(number, place)) return number;
+  }
+  return std::nullopt;
+}
+
+bool MapWriterState::claim_if_free(std::uint32_t number, std::uint32_t place) noexcept {
+  const layout::MapEntry& entry = core_->entry(number);
+  const KeyLife life{entry.life.load(relaxed)};
+  const bool may_be_free_soon = !life.is_used() || entry.value.load(relaxed) == 0;  // half inserted, or half erased
+  if (life.is_used() || !try_claim(number, place)) {
+    if (may_be_free_soon && entry.claim.load(relaxed) != own_claim_.word) passed_over_ = number;
+    return false;
+  }
+  const KeyLife now{entry.life.load(relaxed)};
+  if (!now.is_used()) return true;  // nor coming: it is nobody else's
+  release_claim({.entry = number, .life = now, .version = 0, .value = {}, .hash = entry.hash.load(relaxed)}, place);
+  return false;
+}
+
+// First those that never had a key, then from where the last one became free. One that is claimed is passed over: by who
+// inserts or erases its key and is not done yet, or by the dead. Where none is free, and none was passed over, nobody looks
+// again until more are used, or `freed` says that one may be: before it is let go of, so who looks meanwhile passes it
+// over.
 std::optional<std::uint32_t> MapWriterState::claim_free_entry(std::uint32_t place) {
   layout::MapControl& control = core_->control();
   passed_over_.reset();
   looked_among_ = core_->entries();
-  std::uint32_t used = core_->used_entries();
-  while (used < looked_among_) {
-    const std::uint32_t unused = used++;
-    // Before the claim: nobody comes back to one that is left claimed.
-    control.used.store(used, std::memory_order_release);
-    if (try_claim(unused, place)) return unused;
-    passed_over_ = unused;
-  }
+  if (const std::optional<std::uint32_t> unused = claim_unused_entry(place)) return unused;
+  const std::uint32_t used = core_->used_entries();
+  // freed: acquire, before the look. Both grow only, so that their sum tells whether one of them did.
+  const std::uint64_t may_be_free = control.freed.load(std::memory_order_acquire) + used + 1;
+  if (control.none_free.load(relaxed) == may_be_free && !passed_over_) return std::nullopt;
   const std::uint64_t first = control.free_entry.load(relaxed);
-  const bool may_be_free = control.keys.load(relaxed) < used;
-  for (std::uint32_t looked = 0; may_be_free && looked < used; ++looked) {
+  for (std::uint32_t looked = 0; looked < used; ++looked) {
     const auto number = static_cast<std::uint32_t>((first + looked) % used);
-    const layout::MapEntry& entry = core_->entry(number);
-    if (KeyLife{entry.life.load(relaxed)}.is_used()) {
-      // Half erased, by somebody dead: who lives has the lock for all of it.
-      if (entry.value.load(relaxed) == 0 && entry.claim.load(relaxed) != 0) passed_over_ = number;
-      continue;
-    }
-    if (try_claim(number, place)) {
-      control.free_entry.store(number + 1, relaxed);
-      return number;
-    }
-    passed_over_ = number;
+    if (!claim_if_free(number, place)) continue;
+    control.free_entry.store(number + 1, relaxed);
+    return number;
   }
+  // With claims in hand, of the same transaction, its own may be free again.
+  if (!passed_over_ && place == 0) control.none_free.store(may_be_free, relaxed);
   return std::nullopt;
 }
 
@@ -127,94 +156,177 @@ Status MapWriterState::make_room(bool& recovered, std::uint64_t deadline_ns) {
   return status;
 }
 
-// With an entry of its own, claimed; its life is not begun, so nobody finds it. Nothing if there is no entry.
-std::optional<MapWriterState::Claimed> MapWriterState::write_key(const PackedKey& key, std::uint32_t place) {
-  const std::optional<std::uint32_t> number = claim_free_entry(place);
-  if (!number) return std::nullopt;
-  layout::MapEntry& entry = core_->entry(*number);
-  const KeyLife before{entry.life.load(relaxed)};
+// With the entry claimed, and free.
+KeyLife MapWriterState::write_key(const PackedKey& key, std::uint32_t number) noexcept {
+  layout::MapEntry& entry = core_->entry(number);
+  const KeyLife coming = KeyLife{entry.life.load(relaxed)}.next();
   // key: release, so that who sees any of the new key sees that the one before has gone.
   std::atomic_thread_fence(std::memory_order_release);
   entry.hash.store(key.hash, relaxed);
   entry.key_bytes.store(key.bytes, relaxed);
-  layout::Word* const words = core_->key_of(*number);
+  layout::Word* const words = core_->key_of(number);
   for (std::size_t at = 0; at * 8 < key.bytes; ++at) words[at].store(key.words[at], relaxed);
   SAPBUF_KILL_POINT(map_keyed);
-  return Claimed{.entry = *number,
-                 .life = before.next_used(),
-                 .version = core_->control().version_floor.load(relaxed),
-                 .value = {},
-                 .hash = key.hash};
+  // key: release, behind the key.
+  entry.life.store(coming.word, std::memory_order_release);
+  SAPBUF_KILL_POINT(map_coming);
+  return coming;
 }
 
-void MapWriterState::publish_key(const Claimed& fresh) noexcept {
-  // index: release, behind the entry.
-  place_for(*core_, fresh.hash).store(IndexPlace::make(fresh.hash, fresh.entry).word, std::memory_order_release);
-  SAPBUF_KILL_POINT(map_indexed);
-  // key: release, behind all of it: from here on it is found.
-  core_->entry(fresh.entry).life.store(fresh.life.word, std::memory_order_release);
-  SAPBUF_KILL_POINT(map_alive);
-  count_figure(core_->control().keys);
+// Gives the entry, which has the key and is coming, its place, and makes it used; otherwise it is free again. exists:
+// somebody else has the key, or is about to; version_changed: it was cut off, or refused, and may try again.
+Status MapWriterState::enter(const PackedKey& key, std::uint32_t number, KeyLife coming) noexcept {
+  layout::Word& life = core_->entry(number).life;
+  const std::optional<std::uint64_t> place = take_place(*core_, key, number, slot_->taking);
+  if (!place) {
+    set_free(life, coming);
+    return Status::corrupt;
+  }
+  Status status = is_reached(*core_, key, *place) ? Status::ok : Status::version_changed;
+  if (status == Status::ok && has_rival(*core_, key, *place, rival_)) status = Status::exists;
+  SAPBUF_KILL_POINT(map_compared);
+  if (status == Status::ok) {
+    // key: release, behind all of it: from here on it is found, if nobody refused it.
+    std::uint64_t seen = coming.word;
+    if (life.compare_exchange_strong(seen, coming.used().word, std::memory_order_acq_rel, relaxed)) {
+      SAPBUF_KILL_POINT(map_alive);
+      return Status::ok;
+    }
+    status = Status::version_changed;
+  }
+  // Of one that was taken for dead recovery has given up the place, and another one may have that, and the entry.
+  if (const Status gone = why_not(); gone != Status::ok) return gone;
+  give_up_place(*core_, *place, key.hash, number);
+  set_free(life, coming);
+  return status;
+}
+
+// With an entry claimed. Each try has a life of its own: nobody refuses one for what he saw of another.
+Status MapWriterState::try_to_enter(const PackedKey& key, Claimed& fresh) noexcept {
+  Status status = Status::version_changed;
+  for (int tried = 0; tried < kTries && status == Status::version_changed; ++tried) {
+    const KeyLife coming = write_key(key, fresh.entry);
+    fresh.life = coming.used();
+    status = enter(key, fresh.entry, coming);
+  }
+  return status == Status::version_changed ? Status::corrupt : status;
+}
+
+// exists: somebody else has the key, or is about to: `rival_`, where that can be told.
+Status MapWriterState::insert_without_value(const PackedKey& key, std::uint32_t place, std::optional<Claimed>& fresh) {
+  rival_ = find_key_or_coming(*core_, key);
+  if (rival_) return Status::exists;
+  const std::optional<std::uint32_t> number = claim_free_entry(place);
+  if (!number) return Status::full;
+  fresh = Claimed{.entry = *number, .life = {}, .version = 0, .value = {}, .hash = key.hash};
+  const Status status = try_to_enter(key, *fresh);
+  if (status == Status::ok) {
+    // key: behind the look at the place that an erased key had, so that this has its last version.
+    fresh->version = core_->control().version_floor.load(relaxed);
+  } else {
+    note_freed();
+    release_claim(*fresh, place);
+    fresh.reset();
+  }
+  return status;
+}
+
+void MapWriterState::begin_counting(std::int64_t more, Counting what) noexcept {
+  counting_ = KeyCount::make(slot_->keys.load(relaxed) + static_cast<std::uint64_t>(more), what);
+  // count: release, before the decision.
+  slot_->counting.store(counting_.word, std::memory_order_release);
+}
+
+// Of one that was taken for dead recovery has counted them, and the slot may be somebody else's.
+void MapWriterState::end_counting() noexcept {
+  if (!attachment_.is_current()) return;
+  slot_->keys.store(counting_.keys(), relaxed);
+  slot_->counting.store(0, std::memory_order_release);
 }
 
 Status MapWriterState::try_insert(const PackedKey& key, MapDraft& draft) {
-  if (find_key(*core_, key)) return Status::exists;
-  claimed_ = write_key(key, 0);
-  if (!claimed_) return Status::full;
-  const Status status = point_to(draft, claimed_->entry, claimed_->life, claimed_->version + 1);
-  if (status == Status::ok) {
-    publish_key(*claimed_);
-    count_change(slot_->inserted);
+  Status status = insert_without_value(key, 0, claimed_);
+  if (status == Status::ok) status = why_not();
+  if (status != Status::ok) {
+    unclaim();
+    return status;
   }
+  begin_counting(1, Counting::insertion);
+  status = point_to(draft, claimed_->entry, claimed_->life, claimed_->version + 1);
+  if (status == Status::ok) {
+    end_counting();
+    count_change(slot_->inserted);
+  } else if (why_not() == Status::ok) {
+    slot_->counting.store(0, std::memory_order_release);
+    remove_key(*claimed_);
+  }
+  if (status != Status::ok) note_freed();
   unclaim();
   return status;
 }
 
-// Readers find no value, and other writers wait for the claim.
-Status MapWriterState::try_insert_without_value(const PackedKey& key, std::vector<Claimed>& claims) {
-  if (find_key(*core_, key)) return Status::exists;
-  const std::optional<Claimed> fresh = write_key(key, static_cast<std::uint32_t>(claims.size()));
-  if (!fresh) return Status::full;
-  claims.push_back(*fresh);
-  publish_key(*fresh);
-  return Status::ok;
+// Who is about to have the key has its entry claimed: until then. With no claim in hand.
+Status MapWriterState::await_rival(std::uint64_t deadline_ns) noexcept {
+  if (!rival_ || rival_->life.is_used()) return Status::ok;
+  const std::uint64_t hash = core_->entry(rival_->entry).hash.load(relaxed);
+  const Status status = claim({rival_->entry, rival_->life, hash}, deadline_ns);
+  if (status == Status::version_changed) return Status::ok;
+  if (status == Status::ok) {
+    release_claim({.entry = rival_->entry, .life = rival_->life, .version = 0, .value = {}, .hash = hash}, 0);
+  }
+  return status;
 }
 
+// exists: with a value, or with one soon.
 Status MapWriterState::insert(const PackedKey& key, MapDraft& draft, std::uint64_t deadline_ns) {
-  for (bool recovered = false;;) {
-    Status status = with_lock(deadline_ns, [&] {
-      const Status now = why_not();
-      return now == Status::ok ? try_insert(key, draft) : now;
-    });
-    if (status != Status::full) return status;
-    status = make_room(recovered, deadline_ns);
+  bool recovered = false;
+  for (int tried = 0; tried < kTries; ++tried) {
+    Status status = why_not();
+    if (status == Status::ok) status = try_insert(key, draft);
+    if (status == Status::full) {
+      status = make_room(recovered, deadline_ns);
+      tried = 0;
+    } else if (status != Status::exists || (rival_ && rival_->life.is_used())) {
+      return status;
+    } else {
+      status = await_rival(deadline_ns);
+    }
     if (status != Status::ok) return status;
   }
+  return Status::corrupt;  // nobody has a key, and none, as often as that
 }
 
-void MapWriterState::uncount_key() noexcept {
-  layout::Word& keys = core_->control().keys;
-  keys.store(keys.load(relaxed) - 1, relaxed);
+void MapWriterState::note_freed() noexcept {
+  // freed: release, before the claim's.
+  core_->control().freed.fetch_add(1, std::memory_order_release);
 }
 
-// Whose entry is claimed, and has no value; it is not counted any more.
+// Whose entry is claimed, and has no value.
 void MapWriterState::remove_key(const Claimed& had) noexcept {
-  if (layout::Word* const place = find_place(*core_, had.entry)) give_up_place(*core_, *place);
-  SAPBUF_KILL_POINT(map_gone);
-  core_->entry(had.entry).life.store(had.life.freed().word, std::memory_order_release);
+  if (const auto place = find_place(*core_, had.entry, slot_->taking.load(relaxed))) {
+    give_up_place(*core_, *place, had.hash, had.entry);
+  }
+  set_free(core_->entry(had.entry).life, had.life);
   SAPBUF_KILL_POINT(map_entry_freed);
   core_->control().free_entry.store(had.entry, relaxed);
 }
 
+void MapWriterState::raise_version_floor(std::uint64_t version) noexcept {
+  layout::Word& floor = core_->control().version_floor;
+  std::uint64_t seen = floor.load(relaxed);
+  // key: release, before the key's place is gone.
+  while (seen < version && !floor.compare_exchange_weak(seen, version, std::memory_order_release, relaxed)) {
+  }
+}
+
 Status MapWriterState::try_erase() noexcept {
   const Claimed& had = *claimed_;
-  layout::MapControl& control = core_->control();
-  const std::uint64_t floor = control.version_floor.load(relaxed);
-  control.version_floor.store(std::max(floor, had.version), relaxed);
-  uncount_key();
+  raise_version_floor(had.version);
+  begin_counting(-1, Counting::erasure);
   core_->entry(had.entry).value.store(0, std::memory_order_release);
   SAPBUF_KILL_POINT(map_emptied);
   remove_key(had);
+  end_counting();
   count_change(slot_->erased);
   return Status::ok;
 }
@@ -224,19 +336,14 @@ Status MapWriterState::erase(std::string_view bytes) noexcept {
   const PackedKey key{*core_, bytes};
   if (!key.is_valid(core_->geometry())) return Status::not_found;
   unmet_ = {};
-  const std::uint64_t deadline_ns = deadline();
   try {
-    if (const Status status = why_not(); status != Status::ok) return status;
-    for (;;) {
-      if (const Status status = claim_key(key, deadline_ns); status != Status::ok) return status;
-      const std::optional<Status> erased = try_with_lock([&] {
-        const Status now = why_not();
-        return now == Status::ok ? try_erase() : now;
-      });
-      unclaim();
-      if (erased) return *erased;
-      if (const Status status = await_lock(deadline_ns); status != Status::ok) return status;
-    }
+    Status status = why_not();
+    if (status == Status::ok) status = claim_key(key, deadline());
+    if (status == Status::ok) status = why_not();
+    if (status == Status::ok) status = try_erase();
+    if (status == Status::ok) note_freed();
+    unclaim();
+    return status;
   } catch (const std::exception&) {
     unclaim();
     return Status::exhausted;

@@ -1,10 +1,10 @@
 // Finding a key's entry. See layout/map_entry.hpp for the index.
 //
-//   who looks for a key                         who inserts one            who erases it        (both under the map's lock)
-//   1. places, from the hash's on, up to one    key, value                 no value
+//   who looks for a key                         who inserts one (keys.cpp)        who erases it
+//   1. places, from the hash's on, up to one    key; life = coming: release       no value
 //      that is unused: acquire
-//   2. the entry's life says used: acquire      life = used: release       the place is gone: release
-//   3. hash and key; acquire fence              place: release             life = free: release
+//   2. the entry's life says used: acquire      place (index.hpp): release        the place is gone: release
+//   3. hash and key; acquire fence              life = used: release; value       life = free: release
 //   4. life is what it was; else 1. once more
 #pragma once
 
@@ -37,21 +37,18 @@ struct FoundKey {
   layout::KeyLife life;
 };
 
-// Throws Error (resource_exhausted) where the entries cannot be mapped, or the key's may be out of reach.
+// The key's entry if its life says used; throws Error (resource_exhausted) where the entries cannot be mapped, or the
+// key's may be out of reach.
 std::optional<FoundKey> find_key(MapCore& map, const PackedKey& key);
+// The same, or the entry of one who is inserting it.
+std::optional<FoundKey> find_key_or_coming(MapCore& map, const PackedKey& key);
+enum class Match { no, yes, changed };
+// Whether the entry has that key, used or coming, and what its life is. changed: it got another key meanwhile.
+Match match(const MapCore& map, std::uint32_t entry, const PackedKey& key, layout::KeyLife& life) noexcept;
 // Whether the key is there with a value: it has none while a transaction that inserts it is not committed. Throws as
 // find_key().
 bool has_value(MapCore& map, const PackedKey& key);
 // The entry's key; nothing if it has none, or gets another one just now.
 std::optional<std::string> read_key(MapCore& map, std::uint32_t entry, layout::KeyLife& life);
-
-// --- Under the map's lock
-
-// Where a key of that hash may be put: the first place that is gone or unused.
-layout::Word& place_for(MapCore& map, std::uint64_t hash) noexcept;
-// The place that leads to the entry; null if there is none.
-layout::Word* find_place(MapCore& map, std::uint32_t entry) noexcept;
-// Nothing leads there any more: the place is gone, or unused where nobody passes it on the way to another key.
-void give_up_place(MapCore& map, layout::Word& place) noexcept;
 
 }  // namespace SAPBUF_DETAIL

@@ -60,7 +60,7 @@ std::vector<std::string> Map::differences(const MapOptions& asked) const {
 bool Map::is_current() const { return core()->is_current(); }
 std::uint64_t Map::size() const {
   core()->segment().check_not_forked();
-  return core()->control().keys.load(std::memory_order_relaxed);
+  return core()->keys();
 }
 std::size_t Map::max_value_bytes() const { return core()->geometry().value_bytes; }
 std::size_t Map::bytes() const { return core()->bytes(); }

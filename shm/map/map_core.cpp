@@ -72,6 +72,15 @@ std::uint64_t MapCore::version() const noexcept {
   return changes;
 }
 
+// The sum of what all slots counted, while it changes: of a key that one inserted, and another one erased, the latter
+// alone may be seen.
+std::uint64_t MapCore::keys() const noexcept {
+  std::uint64_t keys = 0;
+  for (std::uint32_t index = 0; index < segment().high_slot(); ++index) keys += slot(index).keys.load(relaxed);
+  const bool is_negative = (keys & std::uint64_t{1} << 61) != 0;
+  return is_negative ? 0 : std::min(layout::KeyCount::modulo(keys), geometry_.max_keys);
+}
+
 std::shared_ptr<PoolCore> MapCore::pool() const {
   std::shared_ptr<Facility> found = find_facility(segment(), pool_id());
   if (found == nullptr || found->record().kind != layout::FacilityKind::pool) {
@@ -103,7 +112,8 @@ void MapCore::check() {
 
 void MapCore::prepare(std::uint32_t index) noexcept {
   layout::MapSlot& fresh = slot(index);
-  for (layout::Word* word : {&fresh.committed, &fresh.flipped, &fresh.inserted, &fresh.erased, &fresh.waits}) {
+  for (layout::Word* word : {&fresh.committed, &fresh.flipped, &fresh.inserted, &fresh.erased, &fresh.waits,
+                             &fresh.counting, &fresh.taking}) {
     word->store(0, relaxed);
   }
   for (layout::Word& entry : fresh.claiming) entry.store(0, relaxed);

@@ -47,6 +47,8 @@ class MapCore final : public Facility {
   std::uint32_t used_entries();
   layout::Event& event_of(std::uint64_t hash) const noexcept { return control().events[hash % layout::kMapEvents]; }
   [[noreturn]] void throw_out_of_reach() const;
+  // That have a value; exact while none is inserted or erased.
+  std::uint64_t keys() const noexcept;
   // The sum of all changes.
   std::uint64_t version() const noexcept;
 

@@ -3,7 +3,7 @@
 //   claim.cpp        having an entry to oneself
 //   flip.cpp         a key's next version
 //   replaced.cpp     buffers of the versions that it replaced
-//   keys.cpp         inserting and erasing keys
+//   keys.cpp         inserting and erasing keys (index.cpp: their places)
 //   transaction.cpp  several keys at once
 //   map_writer.cpp   its beginning and its end, and drafts
 #pragma once
@@ -13,8 +13,6 @@
 #include <sapbuf/map.hpp>
 
 #include "map/lookup.hpp"
-#include "platform/cancellation.hpp"
-#include "segment/maintenance_lock.hpp"
 #include "segment/registry.hpp"
 
 namespace SAPBUF_DETAIL {
@@ -41,7 +39,7 @@ struct MapWriterState final : ForkHook {
 
  private:
   static constexpr std::size_t kMostReplaced = 1024;
-  static constexpr std::chrono::milliseconds kPatience{10};  // for a lock, between two looks at what ends a wait
+  static constexpr std::chrono::milliseconds kPatience{10};  // between two looks at what ends a wait
 
   MapDraft prepare(std::string_view key, std::size_t bytes, std::uint64_t deadline_ns) noexcept;
   MapDraft draft_in(Buffer buffer, std::string_view key, std::size_t bytes) noexcept;
@@ -79,7 +77,7 @@ struct MapWriterState final : ForkHook {
   void release_claim(const Claimed& had, std::uint32_t place) noexcept;
   // Where the key is: in claimed_. not_found if it is not there.
   Status claim_key(const PackedKey& key, std::uint64_t deadline_ns);
-  // What the entry that is claimed says. Nothing: it is not that key's any more.
+  // Why this process does not have these bytes of the pool's, or ok.
   Status why_no_value(std::uint64_t at, std::uint64_t length) const noexcept;
   // What it was claimed with. version_changed: it is another key's by now; exhausted: this process has no addresses for
   // the value.
@@ -106,34 +104,35 @@ struct MapWriterState final : ForkHook {
   void release_all(std::vector<Claimed>& claims) noexcept;
 
   Status insert(const PackedKey& key, MapDraft& draft, std::uint64_t deadline_ns);
-  // Behind `full`, without the map's lock. ok: there may be an entry by now.
+  // Behind `exists`, with no claim in hand: until who is about to have the key is done.
+  Status await_rival(std::uint64_t deadline_ns) noexcept;
+  // Behind `full`, with no claim in hand. ok: there may be an entry by now.
   Status make_room(bool& recovered, std::uint64_t deadline_ns);
   bool others_claim() const noexcept;
   // ok: there are more entries than claim_free_entry() looked among; full: it has as many as it may.
   Status grow(std::uint64_t deadline_ns);
   bool extend(std::uint64_t bytes);
-  // One try to take the map's lock for a call, and gives what that gives. For whoever has claims: without the lock he lets
-  // go of them, and awaits it.
-  template <typename Call>
-  std::optional<Status> try_with_lock(Call call);
-  Status await_lock(std::uint64_t deadline_ns) {
-    return with_lock(deadline_ns, [] { return Status::ok; });
-  }
-  // Waits for the lock, with no claim in hand.
-  template <typename Call>
-  Status with_lock(std::uint64_t deadline_ns, Call call);
 
-  // Under the map's lock.
   Status try_insert(const PackedKey& key, MapDraft& draft);
-  Status try_insert_without_value(const PackedKey& key, std::vector<Claimed>& claims);
+  // Readers find no value, and other writers wait for the claim.
+  Status insert_without_value(const PackedKey& key, std::uint32_t place, std::optional<Claimed>& fresh);
+  layout::KeyLife write_key(const PackedKey& key, std::uint32_t entry) noexcept;
+  Status enter(const PackedKey& key, std::uint32_t entry, layout::KeyLife coming) noexcept;
+  Status try_to_enter(const PackedKey& key, Claimed& fresh) noexcept;
+  Status insert_all(std::vector<MapDraft>& drafts, std::vector<Claimed>& claims);
   Status commit_with_new_keys(std::vector<MapDraft>& drafts, std::vector<Claimed>& claims) noexcept;
-  std::optional<Claimed> write_key(const PackedKey& key, std::uint32_t place);
-  void publish_key(const Claimed& fresh) noexcept;
   Status try_erase() noexcept;
-  void uncount_key() noexcept;
+  void raise_version_floor(std::uint64_t version) noexcept;
   void remove_key(const Claimed& had) noexcept;
+  // So many keys more, once that is decided as `what` says; and that it was.
+  void begin_counting(std::int64_t more, layout::Counting what) noexcept;
+  void end_counting() noexcept;
   // A free entry, claimed; nothing if there is none.
   std::optional<std::uint32_t> claim_free_entry(std::uint32_t place);
+  std::optional<std::uint32_t> claim_unused_entry(std::uint32_t place) noexcept;
+  bool claim_if_free(std::uint32_t entry, std::uint32_t place) noexcept;
+  // Before the release of a free one's claim: whoever found none looks again.
+  void note_freed() noexcept;
 
   const std::shared_ptr<MapCore> core_;
   const std::shared_ptr<PoolCore> pool_;
@@ -151,6 +150,8 @@ struct MapWriterState final : ForkHook {
   std::optional<Claimed> claimed_;
   std::uint32_t looked_among_ = 0;            // as many entries, by the last look for a free one
   std::optional<std::uint32_t> passed_over_;  // a free entry that somebody else had claimed, where there was no other
+  layout::KeyCount counting_;                 // as its slot has it
+  std::optional<FoundKey> rival_;             // who has the key that was to be inserted, or is about to
   // For a value that could not be made larger with its entry claimed: the next update of that key waits for it.
   struct Unmet {
     std::uint64_t hash = 0;
@@ -160,21 +161,5 @@ struct MapWriterState final : ForkHook {
   std::uint64_t recovery_tried_ns_ = 0;
   bool forked_ = false;
 };
-
-template <typename Call>
-std::optional<Status> MapWriterState::try_with_lock(Call call) {
-  const platform::Uncancellable to_its_end;
-  if (const MaintenanceLock lock{*core_, kPatience}) return call();
-  return std::nullopt;
-}
-
-template <typename Call>
-Status MapWriterState::with_lock(std::uint64_t deadline_ns, Call call) {
-  for (;;) {
-    if (const std::optional<Status> status = try_with_lock(call)) return *status;
-    if (const Status status = why_stop_waiting(deadline_ns); status != Status::ok) return status;
-    registry::beat(core_->segment().participant(index()));
-  }
-}
 
 }  // namespace SAPBUF_DETAIL

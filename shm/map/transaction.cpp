@@ -1,19 +1,18 @@
 // Several keys that get new values together.
 //
 //   1. the entries of those that are there are claimed, in order: so no two wait for each other
-//   2. under the map's lock, held up to 6.: a key that is not there gets an entry, claimed, and its place in the index,
+//   2. those that are not there, in the order of their hashes: each gets an entry, claimed, and its place in the index,
 //      without a value (map/keys.cpp)     killed before 4.: recovery frees the entries that have no value
 //   3. each value: what it says of itself, incoming root, word = shared       killed before 4.: nothing was flipped; recovery clears the roots
 //   4. committed = how many                                    killed from here on: recovery flips those that were not
 //   5. each entry: value = its root; the look at the word; incoming = none
-//   6. committed = 0
+//   6. so many keys more; committed = 0
 //   7. the claims are released
 #include <algorithm>
 
 #include <sapbuf/detail/kill_point.hpp>
 
 #include "map/map_writer.hpp"
-#include "platform/cancellation.hpp"
 
 namespace SAPBUF_DETAIL {
 namespace {
@@ -22,7 +21,8 @@ constexpr int kTries = 1000;  // each of which fails because a key came or went 
 
 }  // namespace
 
-// Brings the drafts into the order of their entries, those of new keys behind all others. version_changed: begin anew.
+// Brings the drafts into the order of their entries, those of new keys behind all others, in the order of their hashes:
+// of those who insert the same keys one is the first to come to the first. version_changed: begin anew.
 Status MapWriterState::claim_all(std::vector<MapDraft>& drafts, std::vector<Claimed>& claims,
                                  std::uint64_t deadline_ns) {
   struct Sought {
@@ -38,7 +38,8 @@ Status MapWriterState::claim_all(std::vector<MapDraft>& drafts, std::vector<Clai
   }
   for (std::size_t i = 0; i < all.size(); ++i) all[i].draft = std::move(drafts[i]);
   std::sort(all.begin(), all.end(), [](const Sought& a, const Sought& b) {
-    return a.found && b.found ? a.found->entry < b.found->entry : a.found.has_value() && !b.found;
+    if (a.found && b.found) return a.found->entry < b.found->entry;
+    return a.found || b.found ? a.found.has_value() : a.hash < b.hash;
   });
   for (std::size_t i = 0; i < all.size(); ++i) drafts[i] = std::move(all[i].draft);
   for (std::uint32_t place = 0; place < all.size() && all[place].found; ++place) {
@@ -59,25 +60,30 @@ void MapWriterState::release_all(std::vector<Claimed>& claims) noexcept {
   claims.clear();
 }
 
-// version_changed: begin anew; full: there is no entry for a key.
-Status MapWriterState::commit_with_new_keys(std::vector<MapDraft>& drafts, std::vector<Claimed>& claims) noexcept {
-  if (const Status status = why_not(); status != Status::ok) return status;
-  const std::size_t first_new = claims.size();
-  Status status = Status::ok;
-  try {
-    for (std::size_t place = first_new; place < drafts.size() && status == Status::ok; ++place) {
-      status = try_insert_without_value(PackedKey{*core_, drafts[place].key_}, claims);
-    }
-  } catch (const std::exception&) {
-    status = Status::exhausted;
+// All that have no entry yet. exists: somebody else inserts one of them.
+Status MapWriterState::insert_all(std::vector<MapDraft>& drafts, std::vector<Claimed>& claims) {
+  while (claims.size() < drafts.size()) {
+    std::optional<Claimed> fresh;
+    const PackedKey key{*core_, drafts[claims.size()].key_};
+    const Status status = insert_without_value(key, static_cast<std::uint32_t>(claims.size()), fresh);
+    if (status != Status::ok) return status;
+    claims.push_back(*fresh);
   }
-  if (status == Status::exists) status = Status::version_changed;
+  return Status::ok;
+}
+
+// exists: begin anew, behind await_rival(); full: there is no entry for a key.
+Status MapWriterState::commit_with_new_keys(std::vector<MapDraft>& drafts, std::vector<Claimed>& claims) noexcept {
+  const std::size_t first_new = claims.size();
+  Status status = Status::exhausted;
+  try {
+    status = insert_all(drafts, claims);
+  } catch (const std::exception&) {
+    // no memory, no mapping now
+  }
   if (status == Status::ok) status = flip_all(drafts, claims, first_new);
   if (status != Status::ok && why_not() == Status::ok) {
-    for (std::size_t place = first_new; place < claims.size(); ++place) {
-      uncount_key();
-      remove_key(claims[place]);
-    }
+    for (std::size_t place = first_new; place < claims.size(); ++place) remove_key(claims[place]);
   }
   return status;
 }
@@ -98,6 +104,9 @@ Status MapWriterState::flip_all(std::vector<MapDraft>& drafts, std::vector<Claim
     }
     return status;
   }
+  if (first_new < claims.size()) {
+    begin_counting(static_cast<std::int64_t>(claims.size() - first_new), layout::Counting::transaction);
+  }
   // transaction: release, behind the roots.
   slot_->committed.store(claims.size(), std::memory_order_release);
   SAPBUF_KILL_POINT(map_committed);
@@ -106,6 +115,7 @@ Status MapWriterState::flip_all(std::vector<MapDraft>& drafts, std::vector<Claim
     count_change(place < first_new ? slot_->flipped : slot_->inserted);
     note_replaced(claims[place].root);
   }
+  if (first_new < claims.size()) end_counting();
   slot_->committed.store(0, std::memory_order_release);
   drafts.clear();
   return Status::ok;
@@ -117,11 +127,7 @@ Status MapWriterState::try_commit(std::vector<MapDraft>& drafts, std::vector<Cla
   if (status == Status::ok) status = claim_all(drafts, claims, deadline_ns);
   if (status != Status::ok) return status;
   if (claims.size() == drafts.size()) return flip_all(drafts, claims, claims.size());
-  const std::optional<Status> committed = try_with_lock([&] { return commit_with_new_keys(drafts, claims); });
-  if (committed) return *committed;
-  release_all(claims);
-  status = await_lock(deadline_ns);
-  return status == Status::ok ? Status::version_changed : status;
+  return commit_with_new_keys(drafts, claims);
 }
 
 Status MapWriterState::commit(std::vector<MapDraft>& drafts) noexcept {
@@ -135,12 +141,17 @@ Status MapWriterState::commit(std::vector<MapDraft>& drafts) noexcept {
     bool recovered = false;
     for (int tried = 0; status == Status::version_changed && tried < kTries; ++tried) {
       status = try_commit(drafts, claims, deadline_ns);
+      if (status != Status::ok) note_freed();
       release_all(claims);
-      if (status != Status::full) continue;
-      status = make_room(recovered, deadline_ns);
-      if (status != Status::ok) continue;
-      status = Status::version_changed;
-      tried = 0;
+      if (status == Status::full) {
+        status = make_room(recovered, deadline_ns);
+        tried = 0;
+      } else if (status == Status::exists) {
+        status = await_rival(deadline_ns);
+      } else {
+        continue;
+      }
+      if (status == Status::ok) status = Status::version_changed;
     }
   } catch (const std::exception&) {
     release_all(claims);

@@ -84,7 +84,7 @@ std::uint64_t entry_shape(Input& input, std::uint64_t offset, std::uint64_t buff
     }
     case offsetof(layout::MapEntry, life): {
       const std::uint8_t choice = input.byte();
-      return layout::KeyLife::make(choice >> 1 & 7, static_cast<layout::KeyState>(choice & 1)).word;
+      return layout::KeyLife::make(choice >> 1 & 7, static_cast<layout::KeyState>(choice % 3)).word;
     }
     default:
       return input.byte() % 32;
@@ -130,7 +130,7 @@ class BusyMap final : public Original {
       const std::uint8_t choice = input.byte();
       const layout::Word& other =
           layout::word_at(busy_.memory.bytes().data() + map_.index_at + choice % map_.places * sizeof(layout::Word));
-      return (choice & 0x80) != 0 ? layout::IndexPlace::gone().word : other.load(std::memory_order_relaxed);
+      return (choice & 0x80) != 0 ? layout::IndexPlace::gone(choice & 7).word : other.load(std::memory_order_relaxed);
     }
     if (offset >= map_.slots_at && offset < map_.index_at) {
       return slot_shape(input, (offset - map_.slots_at) % sizeof(layout::MapSlot), pool_.count);

@@ -286,17 +286,45 @@ BOOST_AUTO_TEST_CASE(a_writer_that_is_stopped_before_its_claim_writes_no_other_k
   BOOST_TEST(broken_map_invariant(fixture.map) == "");
 }
 
-// What free entries are looked for by is never more than there is.
-BOOST_AUTO_TEST_CASE(who_dies_while_it_erases_leaves_no_key_that_is_counted) {
-  const MapFixture fixture{{.keys = 4, .value_bytes = 64}};
-  Child victim{[&](Link&) {
-    MapWriter own{fixture.open_again()};
-    if (own.insert("k", "v") != Status::ok) throw std::runtime_error("not inserted");
-    kill_point::arm(KillPoint::map_entry_freed, kill_self);
-    static_cast<void>(own.erase("k"));
-  }};
-  BOOST_TEST(victim.wait() == -SIGKILL);
-  BOOST_TEST(fixture.map.size() == 0U);
+// Also beside one that is stopped in the middle of another key.
+BOOST_AUTO_TEST_CASE(keys_of_the_dead_are_counted_as_there_are) {
+  const auto at = [](const MapFixture& fixture, KillPoint point, void (*act)(), auto change) {
+    return [&fixture, point, act, change](Link&) {
+      MapWriter own{fixture.open_again()};
+      kill_point::arm(point, act);
+      change(own);
+    };
+  };
+  const auto inserts = [](MapWriter& own) { static_cast<void>(own.insert("new", "v")); };
+  const auto erases = [](MapWriter& own) { static_cast<void>(own.erase("k")); };
+  const auto commits = [](MapWriter& own) {
+    Transaction change{own};
+    for (const char* key : {"k", "x", "y"}) static_cast<void>(change.put(key, "v"));
+    static_cast<void>(change.commit());
+  };
+  for (const KillPoint point :
+       {KillPoint::map_keyed, KillPoint::map_coming, KillPoint::map_indexed, KillPoint::map_compared,
+        KillPoint::map_alive, KillPoint::map_handed_over, KillPoint::map_flipped, KillPoint::map_changed,
+        KillPoint::map_counted, KillPoint::map_emptied, KillPoint::map_gone, KillPoint::map_entry_freed,
+        KillPoint::map_committed, KillPoint::map_unclaimed, KillPoint::map_released}) {
+    for (const auto& change : {std::function<void(MapWriter&)>{inserts}, std::function<void(MapWriter&)>{erases},
+                               std::function<void(MapWriter&)>{commits}}) {
+      const MapFixture fixture{{.keys = 8, .value_bytes = 64}};
+      for (const char* key : {"k", "other"}) BOOST_TEST((MapWriter{fixture.map}.insert(key, "v") == Status::ok));
+      Child stopped{at(fixture, KillPoint::map_coming, stop_self,
+                       [](MapWriter& own) { static_cast<void>(own.insert("stopped", "v")); })};
+      BOOST_TEST(stopped.wait_until_stopped());
+      Child victim{at(fixture, point, kill_self, change)};
+      static_cast<void>(victim.wait());
+      recover(fixture.segment);
+      BOOST_TEST_CONTEXT(to_string(point)) {
+        BOOST_TEST(fixture.map.size() == count_keys(fixture.map));
+        stopped.resume();
+        BOOST_TEST(stopped.wait() == 0);
+        BOOST_TEST(broken_map_invariant(fixture.map) == "");
+      }
+    }
+  }
 }
 
 // While somebody makes room for a key of his own, others have all of that.
@@ -400,42 +428,41 @@ BOOST_AUTO_TEST_CASE(who_waits_for_a_keys_claim_goes_where_the_key_went) {
   BOOST_TEST(MapReader{fixture.map}.read(0).text() == "w");
 }
 
-// Who has the map's lock is stopped: others erase nothing meanwhile, and keep nobody from flipping what they would erase.
-BOOST_AUTO_TEST_CASE(who_waits_for_the_maps_lock_has_no_key_claimed) {
-  const MapFixture fixture{{.keys = 8, .value_bytes = 64, .key_bytes = 8, .values = 32}};
-  MapWriter writer{fixture.map};
+constexpr KillPoint kPointsOfKeys[] = {
+    KillPoint::map_announced, KillPoint::map_claimed,     KillPoint::map_keyed,     KillPoint::map_coming,
+    KillPoint::map_indexed,   KillPoint::map_compared,    KillPoint::map_alive,     KillPoint::map_handed_over,
+    KillPoint::map_flipped,   KillPoint::map_changed,     KillPoint::map_counted,   KillPoint::map_emptied,
+    KillPoint::map_gone,      KillPoint::map_entry_freed, KillPoint::map_committed, KillPoint::map_unclaimed};
+
+// Wherever in inserting, erasing or both at once somebody is stopped: others insert, erase, flip and commit all other keys
+// meanwhile, and have not to wait for that.
+BOOST_DATA_TEST_CASE(who_is_stopped_keeps_nobody_from_other_keys, data::make(kPointsOfKeys) * data::xrange(3), point,
+                     act) {
+  const MapFixture fixture{{.keys = 64, .value_bytes = 64, .key_bytes = 8, .values = 256}};
+  MapWriter writer{fixture.map, {.timeout = 0ms}};
   for (const int key : {0, 1}) BOOST_TEST((writer.insert(key, "v") == Status::ok));
   Child stopped{[&](Link&) {
     MapWriter own{fixture.open_again()};
-    kill_point::arm(KillPoint::map_keyed, stop_self);
-    if (own.insert(2, "v") != Status::ok) throw std::runtime_error("not inserted");
-  }};
-  BOOST_TEST(stopped.wait_until_stopped());
-  const auto waits = [&](auto change) {
-    return [&fixture, change](Link& link) {
-      MapWriter own{fixture.open_again(), {.timeout = kForever}};
-      kill_point::arm(KillPoint::map_unclaimed, [&] { link.say(7); });
-      link.say(change(own) == Status::ok ? 1 : 0);
-    };
-  };
-  Child erasing{waits([](MapWriter& own) { return own.erase(0); })};
-  Child inserting{waits([](MapWriter& own) {
     Transaction both{own};
-    static_cast<void>(both.put(1, "w"));
-    static_cast<void>(both.put(3, "w"));
-    return both.commit();
-  })};
-  for (Child* const child : {&erasing, &inserting}) BOOST_TEST(child->hear() == 7U);
-  for (int i = 0; i < 100; ++i) {
-    for (const int key : {0, 1}) BOOST_TEST((writer.put(key, "x") == Status::ok));
+    static_cast<void>(both.put(0, "w"));
+    static_cast<void>(both.put(2, "w"));
+    kill_point::arm(point, stop_self);
+    const Status status = act == 0 ? own.insert(2, "w") : act == 1 ? own.erase(0) : both.commit();
+    if (status != Status::ok) throw std::runtime_error("not done");
+  }};
+  BOOST_TEST(eventually([&] { return stopped.has_stopped() || stopped.has_ended(); }));
+  for (int round = 0; round < 20; ++round) {
+    for (int key = 10; key < 40; ++key) BOOST_TEST((writer.insert(key, "v") == Status::ok));
+    BOOST_TEST((writer.put(1, "x") == Status::ok));
+    Transaction more{writer};
+    for (int key = 40; key < 48; ++key) BOOST_TEST((more.put(key, "v") == Status::ok));
+    BOOST_TEST((more.commit() == Status::ok));
+    for (int key = 10; key < 48; ++key) BOOST_TEST((writer.erase(key) == Status::ok));
   }
   stopped.resume();
   BOOST_TEST(stopped.wait() == 0);
-  for (Child* const child : {&erasing, &inserting}) {
-    BOOST_TEST(child->hear() == 1U);
-    BOOST_TEST(child->wait() == 0);
-  }
-  BOOST_TEST(fixture.map.size() == 3U);
+  const bool erased = act == 1;
+  BOOST_TEST(fixture.map.size() == (erased ? 1U : 3U));
   BOOST_TEST(broken_map_invariant(fixture.map) == "");
 }
 
@@ -457,6 +484,25 @@ BOOST_AUTO_TEST_CASE(what_a_visit_shows_of_a_dead_ones_insertion_stays) {
       BOOST_TEST(MapReader{fixture.map}.read("new").status() == (shown == 1 ? Status::ok : Status::not_found));
     }
   }
+}
+
+// Its last entry is said to be used by one who is gone, or stands still, before he has it claimed.
+BOOST_DATA_TEST_CASE(a_map_whose_last_entry_nobody_claimed_is_not_full, data::make({false, true}), dies) {
+  const MapFixture fixture{{.keys = 2, .max_keys = 3, .value_bytes = 64, .key_bytes = 8}};
+  MapWriter writer{fixture.map};
+  for (int key = 0; key < 2; ++key) BOOST_TEST((writer.insert(key, "v") == Status::ok));
+  Child other{[&](Link&) {
+    MapWriter own{fixture.open_again()};
+    kill_point::arm(KillPoint::map_used, stop_self);
+    if (own.insert(2, "v") != Status::full) throw std::runtime_error("not full");
+  }};
+  BOOST_TEST(other.wait_until_stopped());
+  if (dies) other.kill();
+  BOOST_TEST((writer.insert(3, "v") == Status::ok));
+  if (!dies) other.resume();
+  BOOST_TEST((dies || other.wait() == 0));
+  BOOST_TEST(fixture.map.size() == 3U);
+  BOOST_TEST(broken_map_invariant(fixture.map) == "");
 }
 
 // An entry that never had a key, claimed by who died before it got one, is in nobody's way.

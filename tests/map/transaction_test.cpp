@@ -138,7 +138,7 @@ BOOST_AUTO_TEST_CASE(a_key_without_a_value_is_not_there) {
   BOOST_TEST(broken_map_invariant(fixture.map) == "");
 }
 
-// Between the transaction's look at the index and the lock somebody else inserts the key.
+// Between the transaction's look at the index and its insertion somebody else inserts the key.
 BOOST_AUTO_TEST_CASE(a_key_that_was_inserted_meanwhile_is_flipped) {
   const MapFixture fixture;
   MapWriter writer{fixture.map};

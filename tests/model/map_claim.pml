@@ -1,17 +1,18 @@
 /* A map's entry among writers: claims, keys that are inserted and erased, deaths, and what recovery makes of them.
  *
- * Mirrors   map/claim.cpp, flip.cpp, insert.cpp, erase.cpp, holdings.cpp. One entry, for two keys, one after the other.
+ * Mirrors   map/claim.cpp, flip.cpp, keys.cpp, holdings.cpp. One entry, for two keys, one after the other.
  *             claim     says which entry it goes for, then the claim by compare-and-swap; looks whether the entry still is
  *                       the key's
  *             flip      looks the key up; claims; value = the next version
- *             insert    under the map's lock: the key is not there, the entry is free; claims; key, value, index,
- *                       life = used
- *             erase     looks the key up; claims; under the lock: no value, out of the index, life = free
- *             recovery  under the lock, of a dead one that said that it goes for the entry, and has its claim: an entry that
+ *             insert    the key is not there, the entry is free; claims, and looks whether it is free still; key, index,
+ *                       life = used, value
+ *             erase     looks the key up; claims; no value, out of the index, life = free
+ *             recovery  under the maintenance lock, of a dead one that said that it goes for the entry, and has its claim: an entry that
  *                       is used, in the index, and has a value is whole; what is used otherwise goes out of the index and
  *                       is free; its value goes; then the claim, then what the dead one said
  * Assumed   sequential consistency: claims and lookups have acquire and release, and nothing here is ordered by a light
- *           fence (map_read.pml has what is). That others who find the claim taken try again (they wait, and run recovery).
+ *           fence (map_read.pml has what is). That a place in the index is one step, and is for one who inserts the key
+ *           alone (map_keys.pml). That others who find the claim taken try again (they wait, and run recovery).
  * Deaths    everybody, at every store; another one goes on in the slot once it is settled.
  * Checked   what is used and has a value is there until somebody erases it; nobody changes the entry beside another one, or flips it for a key that is not its own any more; no flip is lost:
  *           versions of a life grow by one; what the index leads to is the key, used; when all is quiet, the entry is free,
@@ -19,7 +20,7 @@
  * Bounds    2 WRITERS; ACTS of each; DEATHS.
  *
  * Each of these leaves out one step, and must fail: NO_CLAIM, NO_LOOK_AT_LIFE, CLAIMED_BEFORE_SAID, CLAIM_RELEASED_FIRST,
- * NO_CLAIM_SETTLED, NO_ENTRY_SETTLED, ALIVE_BEFORE_INDEX, UNSAID_FIRST. */
+ * NO_CLAIM_SETTLED, NO_ENTRY_SETTLED, INDEX_LAST, NO_LOOK_AT_FREE, UNSAID_FIRST. */
 #ifndef ACTS
 #define ACTS 2
 #endif
@@ -116,29 +117,37 @@ inline flip() {
 }
 
 inline insert() {
-  lock();
   if
   :: LOAD(!in_index[wanted] && !is_used) ->
      take_claim();
      if
      :: has ->
-        LOAD(begin_change());
-        STORE(key = wanted);
-        STORE(value = 1);
-#ifdef ALIVE_BEFORE_INDEX
-        STORE(assert(!is_used); life++);
+        if
+#ifdef NO_LOOK_AT_FREE
+        :: LOAD(begin_change());
+#else
+        :: LOAD(!is_used) ->
+           LOAD(begin_change());
 #endif
-        STORE(in_index[wanted] = true);
-#ifndef ALIVE_BEFORE_INDEX
-        STORE(assert(!is_used && key == wanted); life++);
+           STORE(key = wanted);
+#ifndef INDEX_LAST
+           STORE(in_index[wanted] = true);
 #endif
-        LOAD(end_change());
+           STORE(assert(!is_used && key == wanted); life++);
+           STORE(value = 1);
+#ifdef INDEX_LAST
+           STORE(in_index[wanted] = true);
+#endif
+           LOAD(end_change())
+#ifndef NO_LOOK_AT_FREE
+        :: LOAD(is_used)
+#endif
+        fi;
         drop_claim()
      :: else
      fi
   :: LOAD(!(!in_index[wanted] && !is_used))
-  fi;
-  unlock()
+  fi
 }
 
 inline erase() {
@@ -148,7 +157,6 @@ inline erase() {
      take_claim();
      if
      :: has ->
-        lock();
         if
         :: LOAD(is_still(place)) ->
            LOAD(begin_change(); assert(life == place && key == wanted));
@@ -158,7 +166,6 @@ inline erase() {
            LOAD(end_change())
         :: LOAD(!is_still(place))
         fi;
-        unlock();
         drop_claim()
      :: else
      fi

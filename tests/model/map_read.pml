@@ -1,6 +1,6 @@
 /* A map's entry: read while it is flipped, its key replaced, and the pool's scan frees what nobody holds.
  *
- * Mirrors   include/sapbuf/map.hpp (read), map/flip.cpp, map/insert.cpp, map/erase.cpp, pool/scan.cpp. One buffer, as in
+ * Mirrors   include/sapbuf/map.hpp (read), map/flip.cpp, map/keys.cpp, pool/scan.cpp. One buffer, as in
  *           pool_roots.pml; one entry, whose value is that buffer or some other one, which is not modelled.
  *             writer    flips to the buffer: acquires, fills (bytes, and which key they are for), its own root, LOCAL -> SHARED,
  *                       the entry's value, light fence, look at the word, own root = 0; flips to another one: the value is

@@ -1,22 +1,22 @@
 /* A transaction that also inserts a key: both keys get their values or neither does, and a key is never there twice.
  *
- * Mirrors   map/transaction.cpp, keys.cpp (try_insert_without_value, remove_key), holdings.cpp (roll_forward, repair).
+ * Mirrors   map/transaction.cpp, keys.cpp (insert_without_value, remove_key), holdings.cpp (roll_forward, repair).
  *           Entry 0 has a key that is always there; entries 1 and 2 are free for the other one, which comes and goes.
- *             both      claims entry 0; claims the other key's entry where it has one, and otherwise takes the lock, looks again,
- *                       claims a free entry and publishes the key there, without a value; says what each is to be flipped to;
- *                       committed; flips each; committed = none; drops the lock; releases both claims
- *             alone     under the lock, who finds that the key is not there claims a free entry, gives it a value, publishes it
- *             erase     claims the key's entry; under the lock: no value, the key is gone
- *             recovery  under the lock, of a dead one: where it had committed, flips what it said it would; committed = none;
+ *             both      claims entry 0; claims the other key's entry where it has one, and otherwise a free one, and publishes
+ *                       the key there, without a value, unless it is there by then; says what each is to be flipped to;
+ *                       committed; flips each; committed = none; releases both claims
+ *             alone     who finds that the key is not there claims a free entry, publishes the key, gives it a value
+ *             erase     claims the key's entry; no value, the key is gone
+ *             recovery  under the maintenance lock, of a dead one: where it had committed, flips what it said it would; committed = none;
  *                       a key that has no value is gone; releases what it has claimed
- * Assumed   sequential consistency, as in map_claim.pml. That a key's life and its place in the index are one step: the
- *           life, behind the place. That who finds a claim taken waits, and runs recovery.
+ * Assumed   sequential consistency, as in map_claim.pml. That a key comes in one step, for one of those who insert it
+ *           (map_keys.pml). That who finds a claim taken waits, and runs recovery.
  * Deaths    everybody, at every store; another one goes on in the slot once it is settled.
  * Checked   each transaction flipped both or none; the key is never there twice; when all is quiet it is there exactly if it has a
  *           value; nobody waits for good.
  * Bounds    2 WRITERS, and a watchdog for each; ACTS of each; DEATHS.
  *
- * Each of these leaves out one step, and must fail: NO_ROLL_FORWARD, NO_TAKE_BACK, NO_SECOND_LOOK, PUBLISHED_LATE. */
+ * Each of these leaves out one step, and must fail: NO_ROLL_FORWARD, NO_TAKE_BACK, PUBLISHED_BLINDLY, PUBLISHED_LATE. */
 #ifndef ACTS
 #define ACTS 1
 #endif
@@ -59,7 +59,7 @@ inline release_claim(i) {
   STORE(goes_for[place(me, i)] = 0)
 }
 
-/* Under the lock: an entry that has no key, and that nobody has claimed; 0 if there is none. */
+/* An entry that has no key, and that nobody has claimed; 0 if there is none. */
 inline claim_free(i) {
   if
   :: LOAD(!there[1] && claim[1] == NOBODY) -> at = 1
@@ -73,7 +73,11 @@ inline claim_free(i) {
                  if
                  :: kills_left > 0 -> kill_me(); goto killed
                  :: claim[at] = me
-                 fi }
+                 fi };
+        if
+        :: LOAD(there[at]) -> release_claim(i); at = 0
+        :: LOAD(!there[at])
+        fi
      :: LOAD(claim[at] != NOBODY) -> STORE(goes_for[place(me, i)] = 0); at = 0
      fi
   :: else
@@ -84,7 +88,15 @@ inline find() {
   LOAD(if :: there[1] -> at = 1 :: !there[1] && there[2] -> at = 2 :: else -> at = 0 fi)
 }
 
-inline publish() { STORE(assert(!there[1] && !there[2]); there[at] = true) }
+/* In `at`: 0 if it is there already; then the claim is released. */
+inline publish() {
+#ifdef PUBLISHED_BLINDLY
+  STORE(there[at] = true)
+#else
+  STORE(if :: !there[1] && !there[2] -> there[at] = true :: else -> at = 0 fi);
+  if :: at == 0 -> release_claim(1) :: else fi
+#endif
+}
 
 inline flip_both() {
   LOAD(transactions++; own = transactions);
@@ -110,44 +122,35 @@ inline both() {
      release_claim(0);
      release_claim(1)
   :: else ->
-     lock();
-#ifndef NO_SECOND_LOOK
-     find();
-     if :: at != 0 -> at = 0 :: else -> claim_free(1) fi;
-#else
      claim_free(1);
+#ifndef PUBLISHED_LATE
+     if :: at != 0 -> publish() :: else fi;
 #endif
      if
      :: at != 0 ->
-#ifndef PUBLISHED_LATE
-        publish();
-#endif
         flip_both();
 #ifdef PUBLISHED_LATE
-        publish();
+        STORE(assert(!there[1] && !there[2]); there[at] = true);
 #endif
         STORE(committed[me] = false);
-        unlock();
         release_claim(0);
         release_claim(1)
-     :: else -> unlock(); release_claim(0)
+     :: else -> release_claim(0)
      fi
   fi;
   at = 0; own = 0
 }
 
 inline alone() {
-  lock();
   find();
   if :: at != 0 -> at = 0 :: else -> claim_free(1) fi;
+  if :: at != 0 -> publish() :: else fi;
   if
   :: at != 0 ->
      STORE(value[at] = 7);
-     publish();
      release_claim(1)
   :: else
   fi;
-  unlock();
   at = 0
 }
 
@@ -158,10 +161,8 @@ inline erase() {
      take_claim(at, 1);
      if
      :: LOAD(there[at] && value[at] != 0) ->
-        lock();
         STORE(value[at] = 0);
-        STORE(there[at] = false);
-        unlock()
+        STORE(there[at] = false)
      :: LOAD(!(there[at] && value[at] != 0))
      fi;
      release_claim(1)

@@ -74,6 +74,7 @@ std::vector<MapOperation> make_operations() {
       {"map_recover_claimer", recover_map, wounded_at(KillPoint::map_claimed)},
       {"map_recover_flipper", recover_map, wounded_at(KillPoint::map_flipped)},
       {"map_recover_inserter", recover_map, wounded_at(KillPoint::map_keyed)},
+      {"map_recover_who_comes", recover_map, wounded_at(KillPoint::map_compared)},
       {"map_recover_eraser", recover_map, wounded_at(KillPoint::map_emptied)},
       {"map_recover_committer", recover_map, wounded_at(KillPoint::map_committed)},
       {"map_recover_half_inserted", recover_map, wounded_at(KillPoint::map_indexed, 3)},

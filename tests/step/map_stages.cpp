@@ -53,6 +53,7 @@ std::vector<MapStage> make_stages() {
        {},
        false,
        {{"insert", actor_that(insert)},
+        {"commit", actor_that(commit_with_fresh)},
         {"erase", actor_that(erase)},
         {"visit", actor_that(visit_all)},
         {"leave", keeper_that(leave)}}},

@@ -4,7 +4,7 @@
 
 #include <sapbuf/recovery.hpp>
 
-#include "map/map_core.hpp"
+#include "map/lookup.hpp"
 #include "support/slab_content.hpp"
 
 namespace sapbuf::test {
@@ -30,7 +30,7 @@ class Inspection {
     look_at_index();
     std::uint64_t keys = 0;
     for (std::uint32_t number = 0; number < core_.entries(); ++number) keys += look_at_entry(number) ? 1 : 0;
-    if (keys != core_.control().keys.load()) broken("there are ", keys, " keys, not ", core_.control().keys.load());
+    if (keys != core_.keys()) broken("there are ", keys, " keys, not ", core_.keys());
     for (std::uint32_t slot = 0; slot < core_.geometry().participants; ++slot) look_at_slot(slot);
   }
 
@@ -70,8 +70,17 @@ class Inspection {
     }
     if (number >= core_.control().used.load()) broken("entry ", number, " was never used, and is");
     if (leads_[number] != 1) broken("entry ", number, " is in the index ", leads_[number], " times");
+    look_for_key(number);
     look_at_value(number, life, root);
     return true;
+  }
+
+  // Everybody who looks for it comes to it, and to no other one before.
+  void look_for_key(std::uint32_t number) {
+    KeyLife life;
+    const std::optional<std::string> key = read_key(core_, number, life);
+    const auto found = key ? find_key(core_, detail::PackedKey{core_, *key}) : std::nullopt;
+    if (!found || found->entry != number) broken("the key of entry ", number, " is not found there");
   }
 
   void look_at_value(std::uint32_t number, KeyLife life, Root root) {

@@ -120,7 +120,7 @@ class Map {
   // What is otherwise than `asked`, in words.
   std::vector<std::string> differences(const MapOptions& asked) const;
   bool is_current() const;     // false once the map was removed, or its segment
-  std::uint64_t size() const;  // keys that there are
+  std::uint64_t size() const;  // keys that there are; exact while none is inserted or erased
   std::size_t max_value_bytes() const;
   std::size_t bytes() const;  // of its region, now; its pool has another
 
@@ -330,7 +330,7 @@ class MapReader {
 
 struct MapWriterOptions {
   std::string name{};  // for people; 63 bytes are kept. Empty: the program's name and pid
-  // How long a call may wait: for a buffer, for another writer of the same key, for others who insert or erase.
+  // How long a call may wait: for a buffer, for another writer of the same key, for room that another one makes.
   Milliseconds timeout = kForever;
   // Such a wait ends within milliseconds once this becomes true, with Status::stopped. Must outlive the writer.
   const std::atomic<bool>* stop = nullptr;

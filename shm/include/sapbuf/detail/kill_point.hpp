@@ -26,8 +26,8 @@
   X(reclaim_cleaning) X(reclaim_stepped) X(reclaim_unrooted) X(reclaim_zeroed) X(recover_departed) X(recover_finished) X(recover_freed)                    \
   X(recover_locked) X(recover_noted) X(recover_repaired) X(repair_counted) X(repair_done) X(repair_filled)            \
   X(repair_grace) X(repair_hole) X(scan_asked) X(scan_dying) X(scan_fenced) X(scan_freed) X(scan_looked) X(serve_found) X(serve_given) X(serve_handed) X(unkept_dying) X(unkept_fenced) X(unkept_taken) X(writer_closed) X(writer_filled)                                                    \
-  X(map_alive) X(map_announced) X(map_changed) X(map_claimed) X(map_committed) X(map_counted) X(map_emptied) X(map_entry_freed) X(map_flipped) X(map_gone) X(map_grown) X(map_guarded) X(map_handed_over) \
-  X(map_indexed) X(map_keyed) X(map_looked) X(map_made) X(map_pool_made) X(map_released) X(map_removed) X(map_rolled) X(map_seen) X(map_settled) X(map_unclaimed) X(map_waiting)                                         \
+  X(map_alive) X(map_announced) X(map_changed) X(map_claimed) X(map_coming) X(map_committed) X(map_compared) X(map_counted) X(map_emptied) X(map_entry_freed) X(map_flipped) X(map_gone) X(map_grown) X(map_guarded) X(map_handed_over) \
+  X(map_indexed) X(map_keyed) X(map_looked) X(map_made) X(map_pool_made) X(map_refused) X(map_released) X(map_removed) X(map_rolled) X(map_seen) X(map_settled) X(map_taking) X(map_unclaimed) X(map_used) X(map_waiting)                                         \
   X(cell_begun) X(cell_filled) X(cell_published) X(cell_seen) X(cell_versioned) X(cell_waiting)                                        \
   X(queue_bit_gone) X(queue_bit_set) X(queue_buried) X(queue_described) X(queue_giving_back) X(queue_lapped) X(queue_leaving) X(queue_left) X(queue_looked_away) X(queue_made)  \
   X(queue_lane_claimed) X(queue_lane_leaving) X(queue_lane_left) X(queue_lane_said) X(queue_lane_unsaid) X(queue_parked)  \
