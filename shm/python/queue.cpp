@@ -351,7 +351,8 @@ void bind_job(py::module_& module) {
            "looked at.")
       .def("put_back", &Job::put_back, py::arg("after") = py::none(),
            "Another consumer gets it, or this one again, before any newer one; once `after` seconds have gone by.")
-      .def("retry", &Job::retry, "As put_back(), as if it had never been delivered: what a dead letter needs.")
+      .def("retry", &Job::retry,
+           "As put_back(), as if this delivery had not been; a dead letter, as if it had never been delivered.")
       .def("pass_to", &Job::pass_to, py::arg("producer"), py::arg("answer") = py::none(), py::arg("type") = py::none(),
            "Hands it on to the queue of that producer, on the same pool, with `answer` in it if there is one: done "
            "with here, and "

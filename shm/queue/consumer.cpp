@@ -344,7 +344,8 @@ bool ConsumerState::retry(const TakenBlock& block) noexcept {
   if (is_own) {
     count_figure(slot_->put_back);
     const BlockWord held{block.word_};
-    hand_back(block, BlockWord::make(held.position(), 0, index(), BlockState::held), kNotDelayed);
+    const std::uint32_t before = deliveries_before(*core_, held);
+    hand_back(block, BlockWord::make(held.position(), before, index(), BlockState::held), kNotDelayed);
   }
   let_go_of_one();
   return is_own;

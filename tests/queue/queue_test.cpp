@@ -370,6 +370,29 @@ BOOST_AUTO_TEST_CASE(after_so_many_deliveries_a_block_is_a_dead_letter) {
   BOOST_TEST(count_free_blocks(fixture.pool()) == 32U);
 }
 
+BOOST_AUTO_TEST_CASE(what_is_tried_again_counts_as_before_it_was_taken) {
+  const QueueFixture fixture{{.slots = 8, .max_deliveries = 2, .block_bytes = 64, .blocks = 16}};
+  push_numbers(fixture.queue, 5, 1);
+  Consumer consumer{fixture.queue, {.name = "clumsy"}};
+  const auto take_for_the = [&](std::uint32_t deliveries) {
+    TakenBlock block = consumer.take();
+    BOOST_TEST(block.deliveries() == deliveries);
+    return block;
+  };
+  BOOST_TEST(take_for_the(1).retry());
+  BOOST_TEST(take_for_the(1).put_back());
+  BOOST_TEST(take_for_the(2).retry());
+  BOOST_TEST(take_for_the(2).put_back());
+  const std::vector<QueueBlock> letters = list_blocks(fixture.queue);
+  BOOST_TEST_REQUIRE(letters.size() == 1U);
+  BOOST_TEST(letters[0].state == "dead");
+  BOOST_TEST(letters[0].notes.size() == 2U);
+  // As if it had never been delivered: otherwise it would be one again at once.
+  BOOST_TEST(consumer.take_dead(1)[0].retry());
+  BOOST_TEST(take_for_the(1).put_back());
+  BOOST_TEST(take_for_the(2).done());
+}
+
 BOOST_AUTO_TEST_CASE(the_queue_of_dead_letters_is_removed_behind_those_that_name_it) {
   const QueueFixture fixture{
       {.slots = 8, .max_deliveries = 1, .dead_letters = "failed", .block_bytes = 64, .blocks = 16}};

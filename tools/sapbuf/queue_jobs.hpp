@@ -26,12 +26,12 @@ class Jobs {
   // With `{}` in the command replaced by the block's text.
   void start(TakenBlock&& block);
   // Settles those that have ended; where none has, waits so long for one, or until a signal comes. Returns how many that
-  // were. Where two signals came, the commands get SIGTERM first, and the block of one that fails then is put back as if it had
-  // never been delivered.
+  // were. Where two signals came, the commands get SIGTERM first, and the block of one that fails then is put back with that
+  // delivery uncounted.
   std::size_t settle(std::chrono::milliseconds longest);
 
-  // One of them could not be run (exit status 126 or 127): its block is put back as if it had never been delivered, and there
-  // is no point in another one.
+  // One of them could not be run (exit status 126 or 127): its block is put back with that delivery uncounted, and there is no
+  // point in another one.
   bool cannot_run() const noexcept { return cannot_run_; }
   bool all_succeeded() const noexcept { return put_back_ == 0 && given_up_ == 0; }
   // How many blocks are done with, and how many are not.

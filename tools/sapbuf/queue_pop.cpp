@@ -203,7 +203,8 @@ void add_queue_pop(CLI::App& queue, Action& chosen) {
       [options](std::uint64_t value) { options->consumer.group = static_cast<std::uint32_t>(value); }, "0", 0, 7);
   command->footer(
       "A first SIGINT, SIGTERM or SIGHUP (Ctrl-C) takes no more blocks and waits for the commands that run; a second "
-      "one ends them, and their blocks are put back as if never delivered. kill -9 of pop ends the commands' shells, "
+      "one ends them, and their blocks are put back with no delivery counted. kill -9 of pop ends the commands' "
+      "shells, "
       "but "
       "what those began may go on for a while, beside the next delivery of the same block.");
   CLI::Option* exec = add_words(

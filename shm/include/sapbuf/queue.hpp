@@ -258,7 +258,7 @@ class [[nodiscard]] TakenBlock {
   bool put_back_after(std::chrono::duration<Rep, Period> delay) noexcept {
     return give_back(detail::saturated<std::chrono::nanoseconds>(delay));
   }
-  // The same as if it had never been delivered: what a dead letter needs (Consumer::take_dead).
+  // The same as if this delivery had not been; a dead letter (Consumer::take_dead), as if it had never been delivered.
   bool retry() noexcept;
   // Releases it to the queue of that producer, with what was written into it, and `used` of its bytes: done with here,
   // and there at the same moment, whoever dies meanwhile. It needs no room there. Status::stale for a queue on another

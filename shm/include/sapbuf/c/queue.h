@@ -176,7 +176,8 @@ SAPBUF_C_API SAPBUF_CHECKED sapbuf_status sapbuf_taken_block_put_back(sapbuf_tak
 /* The same, once so much time has gone by. */
 SAPBUF_C_API SAPBUF_CHECKED sapbuf_status sapbuf_taken_block_put_back_after(sapbuf_taken_block* block,
                                                                             int64_t delay_ns) SAPBUF_NOEXCEPT;
-/* Another consumer gets it, or this one again, as if it had never been delivered: what a dead letter needs. */
+/* Another consumer gets it, or this one again, as if this delivery had not been; a dead letter, as if it had never been
+   delivered. */
 SAPBUF_C_API SAPBUF_CHECKED sapbuf_status sapbuf_taken_block_retry(sapbuf_taken_block* block) SAPBUF_NOEXCEPT;
 /* Releases it to the queue of that producer, with what was written into it, and `used` of its bytes: done with here, and
    there at the same moment, whoever dies meanwhile. It needs no room there. Otherwise it is held still: SAPBUF_STALE for a
