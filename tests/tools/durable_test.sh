@@ -71,6 +71,12 @@ test_says_what_is_wrong() {
   said 'name'
   expect "$usage" "$sapbuf" sub "$stream" --keep-bytes 1MiB
   said 'durable'
+  local name
+  for name in '' "$(printf 'x%.0s' {1..64})"; do
+    expect "$usage" "$sapbuf" sub "$stream" --durable --name "$name"
+    said "1 to 63 bytes, not ${#name}"
+    expect "$usage" "$sapbuf" record "$stream" "$directory/file" --durable --name "$name"
+  done
   expect "$done" "$sapbuf" create "$stream"
   expect "$failure" "$sapbuf" sub "$stream" --durable --name audit
   said 'durable-readers'
