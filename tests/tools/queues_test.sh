@@ -70,6 +70,18 @@ test_what_a_queue_holds_is_not_removed() {
   expect "$done" "$sapbuf" rm "$(jobs)"
 }
 
+test_rm_by_force_says_what_went_with_it() {
+  local name
+  for name in "$(jobs)" "$stream"; do
+    queue_of --max-deliveries 1
+    push one two three
+    bury_all 1
+    expect "$done" "$sapbuf" rm "$name" --force
+    said "removed $name, with 2 blocks, 1 dead letter\$"
+    "$sapbuf" rm "$stream" 2>/dev/null || true
+  done
+}
+
 test_rm_takes_a_queues_pool_with_it() {
   queue_of
   expect "$done" "$sapbuf" rm "$(jobs)"

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 
 #include "common/exit_code.hpp"
 #include "common/facility_view.hpp"
@@ -21,19 +22,30 @@ struct RmOptions {
   bool force = false;
 };
 
+void refuse_if_needed(const std::string& name, const Snapshot& snapshot) {
+  refuse_if_in_use(name, snapshot.participants, "stop them first, or use --force");
+  refuse_if_kept(name, kept_for(snapshot));
+  for (const FacilitySnapshot& facility : snapshot.facilities) {
+    refuse_if_holds_blocks(title_of(name, facility.info.name), facility);
+  }
+}
+
+// Nothing of one that cannot be read.
+template <typename Named>
+std::optional<Snapshot> look_if_readable(const Named& named) {
+  try {
+    return inspect(named, {.lag = false});
+  } catch (const Error&) {
+    return std::nullopt;
+  }
+}
+
 // Says what went with it.
 std::string remove_segment(const RmOptions& options) {
-  std::string held;
   // Whether one that cannot be read is in use nobody can tell: only --force takes it away.
-  if (!options.force) {
-    const Snapshot snapshot = inspect(options.name);
-    refuse_if_in_use(options.name, snapshot.participants, "stop them first, or use --force");
-    refuse_if_kept(options.name, kept_for(snapshot));
-    for (const FacilitySnapshot& facility : snapshot.facilities) {
-      refuse_if_holds_blocks(title_of(options.name, facility.info.name), facility);
-    }
-    held = held_text(snapshot);
-  }
+  const std::optional<Snapshot> snapshot = options.force ? look_if_readable(options.name) : inspect(options.name);
+  if (!options.force) refuse_if_needed(options.name, *snapshot);
+  const std::string held = snapshot ? held_text(*snapshot) : "";
   if (!Segment::remove(options.name)) throw Failure(kNoSegment, fmt::format("there is no segment '{}'", options.name));
   return held;
 }
@@ -51,18 +63,14 @@ bool remove_from(const Segment& segment, const std::string& name) {
 // from those who stay with what they have.
 std::string remove_stream(const StreamName& name, bool force) {
   const Segment segment = Segment::open(name.segment);
-  std::string held;
+  const std::optional<Snapshot> snapshot = force ? look_if_readable(segment) : inspect(segment);
+  const FacilitySnapshot* const found = snapshot ? find_facility(*snapshot, name.stream) : nullptr;
   if (!force) {
-    const Snapshot snapshot = inspect(segment);
-    refuse_if_in_use(name.text(), participants_of(snapshot, name.stream), "stop them first");
-    if (const FacilitySnapshot* const found = find_stream(snapshot, name.stream)) {
-      refuse_if_kept(name.text(), kept_for(*found->stream));
-    }
-    if (const FacilitySnapshot* const found = find_facility(snapshot, name.stream)) {
-      refuse_if_holds_blocks(name.text(), *found);
-      held = held_text(*found);
-    }
+    refuse_if_in_use(name.text(), participants_of(*snapshot, name.stream), "stop them first");
+    if (found != nullptr && found->stream) refuse_if_kept(name.text(), kept_for(*found->stream));
+    if (found != nullptr) refuse_if_holds_blocks(name.text(), *found);
   }
+  const std::string held = found != nullptr ? held_text(*found) : "";
   try {
     if (remove_from(segment, name.stream)) return held;
   } catch (const Error& error) {
