@@ -143,6 +143,8 @@ test_it_ends_when_nobody_reads() {
 
 test_wrong_arguments() {
   expect "$no_segment" "$sapbuf" top "$stream" --count 1
+  expect "$usage" "$sapbuf" top "$stream/orders" --count 1
+  said "whole segments are shown: sapbuf top $stream\$"
   expect "$usage" "$sapbuf" top --interval 0
   expect "$usage" "$sapbuf" top --sort beauty
   expect "$usage" "$sapbuf" top --count 0

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <memory>
 #include <optional>
+#include <sapbuf/text.hpp>
 #include <string>
 #include <utility>
 #include <vector>
@@ -13,6 +14,7 @@
 #include "common/human.hpp"
 #include "common/output.hpp"
 #include "common/stop.hpp"
+#include "common/stream_name.hpp"
 #include "common/terminal.hpp"
 #include "sapbuf/commands.hpp"
 #include "sapbuf/top_sample.hpp"
@@ -196,8 +198,17 @@ class TopOnScreen {
   Screen screen_;
 };
 
+// What is not there is an error.
+void check_segment(const std::string& name) {
+  if (const StreamName whole = parse_stream_name(name); !whole.whole_segment) {
+    throw Failure(kUsage, fmt::format("'{}' is in a segment, and whole segments are shown: sapbuf top {}", name,
+                                      shell_operand(whole.segment)));
+  }
+  static_cast<void>(inspect(name, {.lag = false}));
+}
+
 int top(const TopOptions& options) {
-  for (const std::string& name : options.segments) static_cast<void>(inspect(name));  // what is not there is an error
+  for (const std::string& name : options.segments) check_segment(name);
   options.batch || !has_screen() ? TopBatch{options}.run() : TopOnScreen{options}.run();
   return kDone;
 }
