@@ -30,6 +30,13 @@ const SegmentOptions kSmall{.slab_bytes = 16384, .participants = 8};
 const SegmentOptions kEmpty{.participants = 8, .main_stream = false};
 const StreamOptions kLittle{.slabs = 3, .slab_bytes = 4096};
 
+Segment create_small(const TestName& name, Order order, OnFull on_full) {
+  SegmentOptions options = kSmall;
+  options.order = order;
+  options.on_full = on_full;
+  return Segment::create(name, options);
+}
+
 std::vector<std::string> names_in(const Segment& segment) {
   std::vector<std::string> names;
   for (const FacilityInfo& info : segment.facilities()) names.push_back(info.name);
@@ -448,10 +455,7 @@ class Victim {
 
 BOOST_DATA_TEST_CASE(deaths_in_both_are_settled_each_in_its_own, kEveryStream, order, on_full) {
   const TestName name;
-  SegmentOptions options = kSmall;
-  options.order = order;
-  options.on_full = on_full;
-  const Segment segment = Segment::create(name, options);
+  const Segment segment = create_small(name, order, on_full);
   const Stream main = Stream::open(segment);
   const Stream orders = Stream::create(segment, "orders", {.slab_bytes = 16384, .order = order, .on_full = on_full});
   Reader of_main{main};
@@ -495,10 +499,7 @@ BOOST_DATA_TEST_CASE(deaths_in_both_are_settled_each_in_its_own, kEveryStream, o
 // What is wrong with one stream keeps nobody from another one's dead, nor from another one, nor from removing it.
 BOOST_DATA_TEST_CASE(a_corrupt_stream_stops_no_other, kEveryStream, order, on_full) {
   const TestName name;
-  SegmentOptions options = kSmall;
-  options.order = order;
-  options.on_full = on_full;
-  const Segment segment = Segment::create(name, options);
+  const Segment segment = create_small(name, order, on_full);
   const Stream main = Stream::open(segment);
   const Stream orders = Stream::create(segment, "orders", kLittle);
   Writer writer{main, {.timeout = 0ms}};
