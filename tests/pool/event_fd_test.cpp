@@ -190,6 +190,23 @@ BOOST_AUTO_TEST_CASE(what_a_user_was_given_comes_before_what_it_has_at_hand) {
 }
 
 // Nor one that it cannot have, for it has as many as it may by now.
+BOOST_AUTO_TEST_CASE(what_is_beyond_its_budget_a_user_leaves_to_others) {
+  PoolFixture fixture{{.buffer_bytes = 64, .count = 2}};
+  PoolUser user{fixture.pool, {.budget = 1}};
+  static_cast<void>(user.event_fd());
+  PoolUser other{fixture.pool};
+  Buffer kept = other.acquire();
+  Buffer others = other.acquire();
+  BOOST_TEST_REQUIRE((user.acquire().status() == Status::exhausted));
+  const BufferReference reference = kept.share();
+  const Buffer adopted = user.adopt(reference);
+  BOOST_TEST_REQUIRE(static_cast<bool>(adopted));
+  others.release();
+  BOOST_TEST_REQUIRE(request_of(fixture.pool, user.slot()).is_given());
+  BOOST_TEST((user.acquire().status() == Status::over_budget));
+  BOOST_TEST(static_cast<bool>(other.acquire()));
+}
+
 // Its request goes while it looks, and those that came behind it do not pass it by.
 BOOST_AUTO_TEST_CASE(who_looks_again_keeps_its_place) {
   const PoolFixture fixture{{.buffer_bytes = 64, .count = 1}};
@@ -209,23 +226,6 @@ BOOST_AUTO_TEST_CASE(who_looks_again_keeps_its_place) {
   BOOST_TEST(request_of(fixture.pool, user.slot()).is_given());
   BOOST_TEST(!!user.acquire());
   BOOST_TEST(behind_it.wait() == 0);
-}
-
-BOOST_AUTO_TEST_CASE(what_is_beyond_its_budget_a_user_leaves_to_others) {
-  PoolFixture fixture{{.buffer_bytes = 64, .count = 2}};
-  PoolUser user{fixture.pool, {.budget = 1}};
-  static_cast<void>(user.event_fd());
-  PoolUser other{fixture.pool};
-  Buffer kept = other.acquire();
-  Buffer others = other.acquire();
-  BOOST_TEST_REQUIRE((user.acquire().status() == Status::exhausted));
-  const BufferReference reference = kept.share();
-  const Buffer adopted = user.adopt(reference);
-  BOOST_TEST_REQUIRE(static_cast<bool>(adopted));
-  others.release();
-  BOOST_TEST_REQUIRE(request_of(fixture.pool, user.slot()).is_given());
-  BOOST_TEST((user.acquire().status() == Status::over_budget));
-  BOOST_TEST(static_cast<bool>(other.acquire()));
 }
 
 // What it asked for is taken back by an attempt that waits, or that is for a run: behind that it asks again.
