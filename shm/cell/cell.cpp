@@ -3,6 +3,7 @@
 
 #include "cell/cell_core.hpp"
 #include "platform/cancellation.hpp"
+#include "platform/counted.hpp"
 #include "platform/fence.hpp"
 #include "segment/event.hpp"
 #include "segment/recovery.hpp"
@@ -119,8 +120,8 @@ std::shared_ptr<CellHot> open_cell(const Segment& segment, std::string_view name
                                                         : find_or_make(core, name, {initial, bytes});
     cell->check();
     if (const std::uint64_t there = cell->geometry().value_bytes; there != bytes) {
-      throw Error(Errc::incompatible,
-                  cell->title() + " has values of " + std::to_string(there) + " bytes, not " + std::to_string(bytes));
+      throw Error(Errc::incompatible, cell->title() + " has values of " + platform::counted(there, "byte") + ", not " +
+                                          std::to_string(bytes));
     }
     return std::make_shared<CellState>(std::move(cell), initial == nullptr, options);
   });
@@ -193,8 +194,8 @@ UntypedCell UntypedCell::open_or_create(const Segment& segment, std::string_view
   std::array<std::byte, layout::kMaxCellBytes> value{};
   if (!initial.empty()) {
     if (initial.size() != size) {
-      throw Error(Errc::invalid_argument, "a first value of " + std::to_string(initial.size()) +
-                                              " bytes for a cell of " + std::to_string(size));
+      throw Error(Errc::invalid_argument, "a first value of " + platform::counted(initial.size(), "byte") +
+                                              " for a cell of " + std::to_string(size));
     }
     std::memcpy(value.data(), initial.data(), size);
   }
@@ -214,7 +215,7 @@ detail::CellHot& UntypedCell::writable() const {
 
 void UntypedCell::refuse_size(std::size_t size) const {
   throw Error(Errc::invalid_argument,
-              "a value of " + std::to_string(size) + " bytes for a cell of " + std::to_string(size_));
+              "a value of " + platform::counted(size, "byte") + " for a cell of " + std::to_string(size_));
 }
 
 }  // namespace SAPBUF_ABI

@@ -1,5 +1,6 @@
 #include "cell/cell_core.hpp"
 
+#include "platform/counted.hpp"
 #include "segment/event.hpp"
 
 namespace SAPBUF_DETAIL {
@@ -56,7 +57,7 @@ void CellCore::describe(std::vector<SegmentPart>& parts) const {
   };
   part("journal and counts of recoveries", g.head_at, g.control_at);
   part("control", g.control_at, g.slots_at);
-  part(std::to_string(g.participants) + " slots", g.slots_at, g.copies_at);
+  part(platform::counted(g.participants, "slot"), g.slots_at, g.copies_at);
   part(std::to_string(g.copies) + " copies", g.copies_at, g.copies_at + g.copies * g.copy_bytes);
 }
 

@@ -4,6 +4,7 @@
 #include <sapbuf/inspect.hpp>
 
 #include "platform/cancellation.hpp"
+#include "platform/counted.hpp"
 #include "segment/creation.hpp"
 #include "segment/facility.hpp"
 
@@ -14,7 +15,7 @@ namespace {
 std::vector<SegmentPart> layout_of_core(detail::SegmentCore& core) {
   core.check_not_forked();
   const layout::SegmentGeometry& geometry = core.geometry();
-  const std::string slots = std::to_string(geometry.participants) + " participant slots";
+  const std::string slots = platform::counted(geometry.participants, "participant slot");
   std::vector<SegmentPart> parts{
       {"", "header", 0, geometry.directory_at},
       {"", "directory", geometry.directory_at, geometry.control_at - geometry.directory_at},

@@ -2,6 +2,7 @@
 #include <sapbuf/pool.hpp>
 
 #include "platform/cancellation.hpp"
+#include "platform/counted.hpp"
 #include "pool/growth.hpp"
 #include "pool/hand_over.hpp"
 #include "pool/pool_core.hpp"
@@ -99,8 +100,8 @@ void Pool::grow_to(std::uint64_t count) const {
   core()->segment().check_not_forked();
   const std::uint64_t most = core()->geometry().max_count;
   if (count > most) {
-    throw Error(Errc::invalid_argument,
-                core()->title() + " may grow to " + std::to_string(most) + " buffers, not to " + std::to_string(count));
+    throw Error(Errc::invalid_argument, core()->title() + " may grow to " + platform::counted(most, "buffer") +
+                                            ", not to " + std::to_string(count));
   }
   const bool grown = core()->segment().unless_truncated([&] {
     // As long as it has a participant, the pool cannot be removed, and its place be another facility's.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "platform/counted.hpp"
 #include "pool/chunks.hpp"
 #include "pool/waiters.hpp"
 #include "segment/core_dumps.hpp"
@@ -126,15 +127,16 @@ void PoolCore::describe(std::vector<SegmentPart>& parts) const {
   };
   part("journal and counts of recoveries", g.head_at, g.control_at);
   part("control", g.control_at, g.slots_at);
-  part(std::to_string(g.participants) + " slots", g.slots_at, g.magazines_at);
+  part(platform::counted(g.participants, "slot"), g.slots_at, g.magazines_at);
   if (has_classes()) {
-    part("magazines of " + std::to_string(g.classes) + " size classes", g.magazines_at, g.words_at);
+    part("magazines of " + std::to_string(g.classes) + (g.classes == 1 ? " size class" : " size classes"),
+         g.magazines_at, g.words_at);
   }
-  part(std::to_string(g.max_count) + " words", g.words_at, g.words_at + g.max_count * sizeof(layout::Word));
-  part(std::to_string(layout::chunks_of(g.max_count)) + " chunks", g.chunks_at, g.since_at);
-  part(std::to_string(g.max_count) + " times", g.since_at, g.since_at + g.max_count * sizeof(layout::HalfWord));
+  part(platform::counted(g.max_count, "word"), g.words_at, g.words_at + g.max_count * sizeof(layout::Word));
+  part(platform::counted(layout::chunks_of(g.max_count), "chunk"), g.chunks_at, g.since_at);
+  part(platform::counted(g.max_count, "time"), g.since_at, g.since_at + g.max_count * sizeof(layout::HalfWord));
   const std::uint64_t count = std::min(control().count.load(std::memory_order_acquire), g.max_count);
-  part(std::to_string(count) + (has_classes() ? " pieces" : " buffers"), g.buffers_at,
+  part(platform::counted(count, has_classes() ? "piece" : "buffer"), g.buffers_at,
        g.buffers_at + count * g.stride_bytes);
 }
 

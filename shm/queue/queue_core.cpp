@@ -1,5 +1,6 @@
 #include "queue/queue_core.hpp"
 
+#include "platform/counted.hpp"
 #include "segment/event.hpp"
 
 namespace SAPBUF_DETAIL {
@@ -104,13 +105,13 @@ void QueueCore::describe(std::vector<SegmentPart>& parts) const {
   };
   part("journal and counts of recoveries", g.head_at, g.control_at);
   part("control", g.control_at, g.groups_at);
-  part(std::to_string(g.groups) + (g.groups == 1 ? " group" : " groups"), g.groups_at, g.slots_at);
-  part(std::to_string(g.participants) + " slots", g.slots_at, g.ring_at);
+  part(platform::counted(g.groups, "group"), g.groups_at, g.slots_at);
+  part(platform::counted(g.participants, "slot"), g.slots_at, g.ring_at);
   part("ring of " + std::to_string(g.slots), g.ring_at, g.bits_at);
   part("what was put back", g.bits_at, g.entries_at);
   part(std::to_string(g.blocks) + " entries", g.entries_at, g.notes_at);
   if (g.notes != 0) part("notes of deliveries", g.notes_at, g.lanes == 0 ? g.end_at : g.lanes_at);
-  if (g.lanes != 0) part(std::to_string(g.lanes) + " lanes of keys, and what waits there", g.lanes_at, g.end_at);
+  if (g.lanes != 0) part(platform::counted(g.lanes, "lane") + " of keys, and what waits there", g.lanes_at, g.end_at);
 }
 
 std::shared_ptr<QueueCore> find_queue(const std::shared_ptr<SegmentCore>& segment, std::string_view name) {

@@ -5,6 +5,7 @@
 
 #include <sapbuf/detail/kill_point.hpp>
 #include "platform/clock.hpp"
+#include "platform/counted.hpp"
 #include "platform/process_identity.hpp"
 #include "segment/maintenance_lock.hpp"
 #include "segment/recovery.hpp"
@@ -146,15 +147,17 @@ Attachment registry::attach(Facility& facility, layout::SlotRole role, std::stri
     if (auto attachment = take(true)) return std::move(*attachment);
     if (!pending) break;
     if (platform::monotonic_ns() >= deadline) {
-      throw Error(Errc::busy, "segment '" + core.name() + "' has " + std::to_string(core.geometry().participants) +
-                                  " participants, and those who died cannot be settled now: a live process holds a "
+      throw Error(Errc::busy, "segment '" + core.name() + "' has " +
+                                  platform::counted(core.geometry().participants, "participant") +
+                                  ", and those who died cannot be settled now: a live process holds a "
                                   "lock; is it stopped? ('sapbuf doctor' shows which)");
     }
     const timespec nap{0, kRecoveryNapNs};
     ::nanosleep(&nap, nullptr);
   }
-  throw Error(Errc::registry_full, "segment '" + core.name() + "' has " + std::to_string(core.geometry().participants) +
-                                       " participants, all alive: close some, or make it anew with more "
+  throw Error(Errc::registry_full, "segment '" + core.name() + "' has " +
+                                       platform::counted(core.geometry().participants, "participant") +
+                                       ", all alive: close some, or make it anew with more "
                                        "(sapbuf create --participants)");
 }
 

@@ -1,5 +1,6 @@
 #include "stream/stream_core.hpp"
 
+#include "platform/counted.hpp"
 #include "segment/core_dumps.hpp"
 #include "segment/event.hpp"
 #include "segment/registry.hpp"
@@ -81,12 +82,12 @@ void StreamCore::describe(std::vector<SegmentPart>& parts) const {
   };
   part("journal and counts of recoveries", g.head_at, g.control_at);
   part("control", g.control_at, g.slots_at);
-  part(std::to_string(g.participants) + " slots", g.slots_at, g.descriptors_at);
-  part(std::to_string(g.slabs) + " slab descriptors", g.descriptors_at, g.extents_at);
+  part(platform::counted(g.participants, "slot"), g.slots_at, g.descriptors_at);
+  part(platform::counted(g.slabs, "slab descriptor"), g.descriptors_at, g.extents_at);
   const std::uint64_t table = g.order == Order::per_writer ? g.slabs * g.granules_per_slab() * sizeof(layout::Word) : 0;
   part("extent tables", g.extents_at, g.extents_at + table);
   part("attached buffers", g.attached_at, g.attached_at + g.slabs * g.attached_bytes());
-  part(std::to_string(g.durable_readers) + " durable readers", g.durable_at,
+  part(platform::counted(g.durable_readers, "durable reader"), g.durable_at,
        g.durable_at + g.durable_readers * g.durable_bytes());
   for (std::uint32_t slab = 0; slab < g.slabs; ++slab) {
     part("slab " + std::to_string(slab), g.slab_at(slab), g.slab_at(slab) + g.slab_bytes);

@@ -77,7 +77,7 @@ std::string counted_released(const RecoveryReport& report) {
   const auto users = std::ranges::count_if(report.dead, holds_buffers, &DeadParticipant::role);
   if (users == 0) return counted(report.released, "slab");
   if (static_cast<std::size_t>(users) == report.dead.size()) return counted(report.released, "buffer");
-  return fmt::format("{} slabs and buffers", report.released);
+  return report.released == 1 ? "1 slab or buffer" : fmt::format("{} slabs and buffers", report.released);
 }
 
 void log_recovery(const std::string& segment, const RecoveryReport& report, bool dry_run) {
