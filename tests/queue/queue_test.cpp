@@ -331,6 +331,17 @@ BOOST_AUTO_TEST_CASE(who_made_no_call_for_half_a_round_overwrites_nothing) {
   BOOST_TEST(drain(fixture.queue) == numbers(1, 8));
 }
 
+// As somebody leaves it who was stopped for so long before he wrote down where the ring ends.
+BOOST_AUTO_TEST_CASE(the_rings_end_is_found_from_half_a_round_behind) {
+  const QueueFixture fixture;
+  detail::QueueCore& core = *fixture.queue.core();
+  const std::uint64_t behind = core.end();
+  move_on(fixture.queue, layout::kPositions / 2 + 64);
+  const std::uint64_t end = core.end();
+  core.control().tail.store(behind);
+  BOOST_TEST(core.end() == end);
+}
+
 BOOST_AUTO_TEST_CASE(each_group_gets_everything) {
   const QueueFixture fixture{{.slots = 8, .groups = 3, .block_bytes = 64, .blocks = 16}};
   for (std::uint64_t lap = 0; lap < 5; ++lap) {
@@ -432,10 +443,16 @@ BOOST_AUTO_TEST_CASE(dead_letters_whose_positions_contradict_themselves_are_list
     const std::uint64_t position = block == 16 ? 0 : block == 31 ? layout::kPositions / 2 : layout::kPositions - 1;
     core.state(block, 0).store(layout::BlockWord::make(position, 1, 0, layout::BlockState::dead).word);
   }
-  BOOST_TEST(list_blocks(fixture.queue).size() == kLetters);
+  const auto come_last = Numbers{layout::kPositions - 1, 0, layout::kPositions / 2};
+  const std::vector<QueueBlock> listed = list_blocks(fixture.queue);
+  BOOST_TEST_REQUIRE(listed.size() == kLetters);
   Consumer consumer{fixture.queue};
   TakenBlocks letters = consumer.take_dead(kLetters);
-  BOOST_TEST(letters.size() == kLetters);
+  BOOST_TEST_REQUIRE(letters.size() == kLetters);
+  for (std::size_t at = 0; at < 3; ++at) {
+    BOOST_TEST(listed[kLetters - 3 + at].position == come_last[at]);
+    BOOST_TEST(letters[kLetters - 3 + at].position() == come_last[at]);
+  }
   for (TakenBlock& letter : letters) BOOST_TEST(letter.deliveries() == 2U);
 }
 
