@@ -4,10 +4,14 @@
 #include <boost/test/data/test_case.hpp>
 #include <boost/test/unit_test.hpp>
 
+#include "platform/cancellation.hpp"
 #include "pool/pool_core.hpp"
 #include "queue/queue_core.hpp"
+#include "segment/event_fd.hpp"
 #include "stream/stream_core.hpp"
+#include "support/address_space.hpp"
 #include "support/child.hpp"
+#include "support/skip.hpp"
 #include "support/stream.hpp"
 
 namespace sapbuf::test {
@@ -148,6 +152,26 @@ BOOST_AUTO_TEST_CASE(calls_beside_a_descriptor_come_to_their_end) {
                if (producer.reserve(1)) throw std::runtime_error("there should be no room");
                MapReader view{Map::open(own, "state")};
                view.event_fd();
+             }) == 0);
+}
+
+// Also one that no thread can be had for.
+BOOST_AUTO_TEST_CASE(a_descriptor_is_made_and_goes_whole) {
+  const TestName name;
+  const Segment segment = Segment::create(name, {});
+  BOOST_TEST(status_of([&] {
+               const Segment own = Segment::open(name);
+               detail::EventFd{*own.core()}.make_readable();
+             }) == 0);
+  if (kUnderSanitizer) return skip("a sanitizer takes all address space");
+  BOOST_TEST(status_of([&] {
+               const Segment own = Segment::open(name);
+               {
+                 const platform::Uncancellable while_it_is_set;
+                 limit_address_space(1 << 20);
+               }
+               if (error_of([&] { detail::EventFd{*own.core()}; }) == nothing())
+                 throw std::runtime_error("there was one");
              }) == 0);
 }
 
