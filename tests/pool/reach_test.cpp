@@ -161,12 +161,16 @@ BOOST_AUTO_TEST_CASE(who_cannot_use_more_lets_the_pool_grow_no_further) {
   BOOST_TEST(fixture.pool.count() == before);
 }
 
-// Adopts what it is told of.
-void adopt_in_vain(Link& link, PoolUser& user) {
+BufferReference hear_of(Link& link) {
   BufferReference reference;
   reference.where = link.hear();
   reference.index = static_cast<std::uint32_t>(link.hear());
   reference.incarnation = static_cast<std::uint32_t>(link.hear());
+  return reference;
+}
+// Adopts what it is told of.
+void adopt_in_vain(Link& link, PoolUser& user) {
+  const BufferReference reference = hear_of(link);
   link.say(user.adopt(reference).status() == Status::exhausted ? 1 : 0);
 }
 void tell_of(Child& child, const BufferReference& reference) {
@@ -188,14 +192,14 @@ BOOST_AUTO_TEST_CASE(what_it_cannot_have_is_not_stale) {
 }
 
 // Of 72 pieces, some of which stand where it has addresses.
-BOOST_AUTO_TEST_CASE(what_it_can_have_only_a_part_of_it_cannot_have) {
-  if (kUnderSanitizer) return skip("a sanitizer takes all address space");
-  constexpr std::uint64_t kPiece = 4096;
-  constexpr std::uint64_t kPieces = 72;
-  constexpr std::uint64_t kThere = 4 * layout::kChunkBuffers;  // when it came
-  const ReachFixture fixture{
-      {.min_bytes = kPiece, .max_bytes = kPieces * kPiece, .count = kThere, .max_count = 65536, .alignment = kPiece}};
-  const auto poor = fixture.poor(adopt_in_vain, 3 * kThere);
+constexpr std::uint64_t kPiece = 4096;
+constexpr std::uint64_t kPieces = 72;
+constexpr std::uint64_t kThere = 4 * layout::kChunkBuffers;  // when it came
+const PoolOptions kOfManyPieces{
+    .min_bytes = kPiece, .max_bytes = kPieces * kPiece, .count = kThere, .max_count = 65536, .alignment = kPiece};
+
+// Has all of them, and tells of the one that it has addresses for a part of.
+void tell_of_one_in_part(const ReachFixture& fixture, Child& poor) {
   PoolUser user{fixture.pool};
   std::vector<Buffer> all;
   BufferReference in_part;
@@ -205,10 +209,37 @@ BOOST_AUTO_TEST_CASE(what_it_can_have_only_a_part_of_it_cannot_have) {
     all.push_back(std::move(buffer));
   }
   BOOST_TEST_REQUIRE(in_part.index != 0U);
-  tell_of(*poor, in_part);
-  BOOST_TEST(poor->hear() == 1U);
-  BOOST_TEST(poor->wait() == 0);
-  all.clear();
+  tell_of(poor, in_part);
+  BOOST_TEST(poor.hear() == 1U);
+  BOOST_TEST(poor.wait() == 0);
+}
+
+BOOST_AUTO_TEST_CASE(what_it_can_have_only_a_part_of_it_does_not_see) {
+  if (kUnderSanitizer) return skip("a sanitizer takes all address space");
+  const ReachFixture fixture{kOfManyPieces};
+  Child poor{[&](Link& link) {
+    limit_address_space(40 << 20);
+    const Pool own = fixture.open_again();
+    PoolUser user{own};
+    {
+      Buffer one = user.acquire(kPiece);
+      if (own.view(one.share()).empty()) throw std::runtime_error("it sees nothing at all");
+    }
+    user.close();
+    link.say(1);
+    link.hear();
+    link.say(own.view(hear_of(link)).empty() ? 1 : 0);
+  }};
+  BOOST_TEST_REQUIRE(poor.hear() == 1U);
+  fixture.pool.grow_to(3 * kThere);
+  tell_of_one_in_part(fixture, poor);
+}
+
+BOOST_AUTO_TEST_CASE(what_it_can_have_only_a_part_of_it_cannot_have) {
+  if (kUnderSanitizer) return skip("a sanitizer takes all address space");
+  const ReachFixture fixture{kOfManyPieces};
+  const auto poor = fixture.poor(adopt_in_vain, 3 * kThere);
+  tell_of_one_in_part(fixture, *poor);
   BOOST_TEST(broken_pool_invariant(fixture.pool) == "");
 }
 
