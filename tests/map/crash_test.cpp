@@ -281,6 +281,7 @@ BOOST_AUTO_TEST_CASE(a_writer_that_is_stopped_before_its_claim_writes_no_other_k
   BOOST_TEST((writer.put("b", value_of(3)) == Status::ok));
   stopped.resume();
   BOOST_TEST(stopped.hear() == 1U);
+  BOOST_TEST(stopped.wait() == 0);
   BOOST_TEST(number_in(reader.read("b").bytes()) == 3U);
   BOOST_TEST((reader.read("a").status() == Status::not_found));
   BOOST_TEST(broken_map_invariant(fixture.map) == "");

@@ -127,6 +127,7 @@ BOOST_AUTO_TEST_CASE(of_two_with_a_key_the_one_before_has_it) {
   BOOST_TEST((writer.erase(first) == Status::ok));  // the second one passes its place
   rival.resume();
   BOOST_TEST(rival.hear() == 1U);
+  BOOST_TEST(rival.wait() == 0);
   BOOST_TEST(!stopped.goes_on());
   BOOST_TEST(count_keys(fixture.map) == 2U);
   BOOST_TEST(MapReader{fixture.map}.read(key).text() == "rival");

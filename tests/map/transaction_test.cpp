@@ -155,6 +155,7 @@ BOOST_AUTO_TEST_CASE(a_key_that_was_inserted_meanwhile_is_flipped) {
   BOOST_TEST((writer.insert("new", "1") == Status::ok));
   stopped.resume();
   BOOST_TEST(stopped.hear() == 1U);
+  BOOST_TEST(stopped.wait() == 0);
   BOOST_TEST(reader.read("old").text() == "2");
   BOOST_TEST(reader.read("new").text() == "2");
   BOOST_TEST(reader.read("new").version() == 2U);
