@@ -1,5 +1,7 @@
 #include "platform/lock_holders.hpp"
 
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <charconv>
 #include <filesystem>
@@ -27,7 +29,7 @@ namespace {
 namespace fs = std::filesystem;
 
 // As in /proc/PID/fdinfo/FD:   lock:  1: OFDLCK  ADVISORY  WRITE -1 00:19:12 1152921504606846977 1152921504606846977
-// The device is shown as major and minor of the file system's, which fstat may not show; the offset is telling enough.
+// The device is shown as major and minor of the file system's, which fstat may not show.
 struct LockLine {
   std::string type;  // READ, WRITE
   std::uint64_t inode = 0;
@@ -58,6 +60,13 @@ bool find_lock(const fs::path& information, const FileIdentity& file, std::uint6
   return false;
 }
 
+// File systems number their files from 1 on, each of them: one of another /dev/shm may have the same number. What cannot be asked is
+// taken for it.
+bool may_be(const FileIdentity& file, const fs::path& descriptor) {
+  struct stat status {};
+  return ::stat(descriptor.c_str(), &status) != 0 || FileIdentity{status.st_dev, status.st_ino} == file;
+}
+
 // What others named it is printed to people.
 std::string program_of(const fs::path& process) {
   std::string program;
@@ -81,6 +90,7 @@ std::vector<LockHolder> holders_of(const FileIdentity& file, std::uint64_t offse
     for (; !ignored && descriptor != end; descriptor.increment(ignored)) {
       LockLine lock;
       if (!find_lock(descriptor->path(), file, offset, lock)) continue;
+      if (!may_be(file, process->path() / "fd" / descriptor->path().filename())) continue;
       holders.push_back({pid, program_of(process->path()), lock.type == "READ"});
       break;
     }

@@ -4,6 +4,7 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include "platform/lock_holders.hpp"
 #include "segment/maintenance_lock.hpp"
 #include "support/child.hpp"
 #include "support/main_stream.hpp"
@@ -44,6 +45,24 @@ BOOST_AUTO_TEST_CASE(a_participant_that_is_stopped_with_it_is_named) {
   BOOST_TEST(!holders->front().for_reading);
   holder.kill();
   BOOST_TEST(!find_lock_holders(segment, 10ms));
+}
+
+// As of another container's /dev/shm.
+BOOST_AUTO_TEST_CASE(who_locks_a_file_of_the_same_number_elsewhere_is_not_named) {
+  const TestName name;
+  const Segment segment = Segment::create(name, {.slab_bytes = 4096});
+  Child holder{[&](Link& link) {
+    const Segment own = Segment::open(name);
+    const detail::MaintenanceLock lock{main_stream(own)};
+    link.say(lock ? 1 : 0);
+    link.hear();
+  }};
+  BOOST_TEST(holder.hear() == 1U);
+  platform::FileIdentity file = main_stream(segment).segment().locks().file();
+  const std::uint64_t offset = main_stream(segment).maintenance_lock();
+  BOOST_TEST(platform::holders_of(file, offset).size() == 1U);
+  ++file.device;
+  BOOST_TEST(platform::holders_of(file, offset).empty());
 }
 
 BOOST_AUTO_TEST_CASE(a_stranger_who_may_only_read_is_named) {
