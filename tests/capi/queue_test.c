@@ -77,7 +77,7 @@ static void blocks_are_reserved_filled_and_taken(void) {
   CHECK_OK(sapbuf_taken_block_put_back(&blocks[1]));
   blocks[1] = take(consumer, "b");
   CHECK(blocks[1].deliveries == 2);
-  CHECK_OK(sapbuf_taken_block_put_back_after(&blocks[1], SAPBUF_MS(20)));
+  CHECK_OK(sapbuf_taken_block_put_back_after(&blocks[1], SAPBUF_MS(500)));
   blocks[2] = take(consumer, "c"); /* the other one is not due yet */
   CHECK_OK(sapbuf_consumer_take_for(consumer, SAPBUF_FOREVER, blocks, 8, &count));
   CHECK(count == 1 && *(char*)blocks[0].data == 'b' && blocks[0].deliveries == 3);

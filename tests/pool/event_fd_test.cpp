@@ -215,16 +215,17 @@ BOOST_AUTO_TEST_CASE(who_looks_again_keeps_its_place) {
   PoolUser user{fixture.pool};
   user.event_fd();
   BOOST_TEST((user.acquire().status() == Status::exhausted));
-  Child behind_it{[&](Link& link) {
+  Child behind_it{[&](Link&) {
     PoolUser own{fixture.open_again()};
-    kill_point::arm(KillPoint::pool_waiting, [&] { link.say(1); });
+    kill_point::arm(KillPoint::pool_waiting, stop_self);
     if (!own.acquire_for(kPatience)) throw std::runtime_error("it was not served");
   }};
-  BOOST_TEST(behind_it.hear() == 1U);
+  BOOST_TEST(behind_it.wait_until_stopped());
   BOOST_TEST((user.acquire().status() == Status::exhausted));
   only.release();
   BOOST_TEST(request_of(fixture.pool, user.slot()).is_given());
   BOOST_TEST(!!user.acquire());
+  behind_it.resume();
   BOOST_TEST(behind_it.wait() == 0);
 }
 
@@ -277,7 +278,7 @@ BOOST_AUTO_TEST_CASE(who_takes_his_time_keeps_nobody_from_a_buffer) {
   BOOST_TEST(!!waiting.acquire_for(kPatience));
   BOOST_TEST(becomes_readable(descriptor));
   // Told, it asks for nothing any more: nobody goes the long way because of it.
-  BOOST_TEST(inspect(fixture.segment).facilities.back().pool->waiting == 0U);
+  BOOST_TEST(eventually([&] { return inspect(fixture.segment).facilities.back().pool->waiting == 0; }));
   having.kill();
 }
 

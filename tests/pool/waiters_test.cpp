@@ -89,14 +89,16 @@ BOOST_AUTO_TEST_CASE(they_are_served_in_the_order_in_which_they_came) {
   PoolUser user{fixture.pool};
   Buffer only = user.acquire();
   std::vector<std::unique_ptr<Child>> waiters;
-  for (std::uint64_t number = 1; number <= 4; ++number) waiters.push_back(make_waiter(fixture, number));
+  for (std::uint64_t number = 1; number <= 4; ++number) waiters.push_back(make_waiter(fixture, number, true));
   only.release();
   for (std::uint64_t number = 1; number <= 4; ++number) {
-    BOOST_TEST(waiters[number - 1]->hear() == number);
+    Child& waiter = *waiters[number - 1];
+    waiter.resume();
+    BOOST_TEST(waiter.hear() == number);
     BOOST_TEST(count_waiting(fixture.pool) == 4 - number);
-    waiters[number - 1]->say(1);
+    waiter.say(1);
+    BOOST_TEST(waiter.wait() == 0);
   }
-  for (const auto& waiter : waiters) BOOST_TEST(waiter->wait() == 0);
   BOOST_TEST(count_acquirable(fixture.pool) == 1U);
 }
 
@@ -273,7 +275,7 @@ BOOST_DATA_TEST_CASE(what_one_gave_up_meanwhile_goes_to_others, data::make({fals
   }};
   let_waiter_go_on_first(holder, waiter, [&] {
     PoolUser user{fixture.pool};
-    BOOST_TEST(static_cast<bool>(user.acquire_for(std::chrono::seconds{2})));
+    BOOST_TEST(static_cast<bool>(user.acquire_for(kPatience)));
   });
   BOOST_TEST(count_acquirable(fixture.pool) == 2U);
 }

@@ -248,14 +248,19 @@ BOOST_AUTO_TEST_CASE(who_stops_in_a_look_for_what_was_put_back_hides_nothing) {
   push_numbers(fixture.queue, 7, 1);
   Consumer consumer{fixture.queue};
   consumer.take().put_back();  // from here on it is worth while to look
-  consumer.take().put_back_after(100ms);
-  Child victim{[&](Link&) {
+  TakenBlock later = consumer.take();
+  Child victim{[&](Link& link) {
     Consumer own{fixture.open_again()};
     kill_point::arm(KillPoint::queue_looked_away, stop_self);
+    link.say(1);
+    link.hear();
     if (own.take()) _exit(1);
   }};
+  BOOST_TEST(victim.hear() == 1U);
+  BOOST_TEST(later.put_back_after(2s));
+  victim.say(1);
   BOOST_TEST(victim.wait_until_stopped());
-  TakenBlocks taken = consumer.take_for(1, 5s);
+  TakenBlocks taken = consumer.take_for(1, kPatience);
   BOOST_TEST_REQUIRE(taken.size() == 1U);
   BOOST_TEST(number_in(taken[0].bytes()) == 7U);
   victim.resume();

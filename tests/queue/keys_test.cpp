@@ -161,11 +161,9 @@ BOOST_AUTO_TEST_CASE(one_that_was_put_back_for_later_keeps_its_key_waiting) {
   finish_all(taken);
   BOOST_TEST(!other.wait_for(0s));
   push_all(fixture.queue, {301, 302});
-  other.take().put_back_after(40ms);
+  other.take().put_back_after(1s);
   BOOST_TEST(!other.take());
-  const auto began = std::chrono::steady_clock::now();
-  BOOST_TEST(other.wait_for(10s));
-  BOOST_TEST((std::chrono::steady_clock::now() - began < 5s));
+  BOOST_TEST(other.wait_for(kPatience));
   BOOST_TEST(number_in(other.take().bytes()) == 301U);
 }
 

@@ -241,14 +241,13 @@ BOOST_AUTO_TEST_CASE(what_is_put_back_with_a_delay_comes_when_that_is_over) {
   Consumer consumer{fixture.queue};
   TakenBlock first = consumer.take();
   const auto began = std::chrono::steady_clock::now();
-  BOOST_TEST(first.put_back_after(100ms));
+  BOOST_TEST(first.put_back_after(2s));
   BOOST_TEST(drain(fixture.queue) == numbers(1, 1));
-  TakenBlocks late = consumer.take_for(1, 10s);
+  TakenBlocks late = consumer.take_for(1, kPatience);
   BOOST_TEST_REQUIRE(late.size() == 1U);
   BOOST_TEST(number_in(late[0].bytes()) == 0U);
   // The clock is coarse.
-  BOOST_TEST((std::chrono::steady_clock::now() - began > 80ms));
-  BOOST_TEST((std::chrono::steady_clock::now() - began < 5s));
+  BOOST_TEST((std::chrono::steady_clock::now() - began > 1980ms));
   late[0].done();
 }
 
