@@ -23,7 +23,7 @@ StreamWorld::StreamWorld(Order order, OnFull on_full)
       peer(std::make_unique<Writer>(segment, WriterOptions{.name = "peer", .timeout = 10ms})) {}
 
 // Beside a bystander that is stopped with the maintenance lock, there may never be room.
-std::chrono::milliseconds StreamWorld::patience() const { return bystander != nullptr ? 500ms : kPatience; }
+std::chrono::milliseconds StreamWorld::patience() const { return bystander != nullptr ? 5s : kPatience; }
 
 void StreamWorld::write(std::uint32_t count, bool audience_reads) {
   for (std::uint32_t i = 0; i < count; ++i, ++peer_number) {

@@ -56,6 +56,7 @@ BOOST_DATA_TEST_CASE(each_writers_messages_come_in_its_order, data::make(kOrders
   BOOST_TEST(log.read_until(reader, kWriters * kCount));
   BOOST_TEST(writers.all_end_well());
   BOOST_TEST(log.is_complete(kWriters, kCount));
+  recover(segment);  // who gave up waiting for the lock when he left
   BOOST_TEST(inspect(segment).departed.committed == kWriters * kCount);
 }
 
@@ -133,6 +134,7 @@ BOOST_DATA_TEST_CASE(readers_in_other_processes_get_everything, kEveryPath, orde
     BOOST_TEST(reader.hear() == 2000U);
     BOOST_TEST(reader.wait() == 0);
   }
+  recover(segment);  // who gave up waiting for the lock when he left
   const Snapshot now = inspect(segment);
   BOOST_TEST(now.departed.delivered == 2 * now.departed.committed);
   BOOST_TEST(now.departed.lost == 0U);
@@ -162,6 +164,7 @@ BOOST_DATA_TEST_CASE(sixty_four_participants_share_a_stream, data::make(kOrders)
   writers.begin();
   BOOST_TEST(writers.all_end_well());
   for (Child& reader : readers) BOOST_TEST(reader.wait() == 0);
+  recover(segment);  // who gave up waiting for the lock when he left
   const Snapshot now = inspect(segment);
   BOOST_TEST(now.participants.empty());
   BOOST_TEST(now.departed.committed == kCrowd * kEach);

@@ -320,13 +320,13 @@ BOOST_AUTO_TEST_CASE(a_slow_writer_that_makes_progress_is_left_alone) {
     }
   }};
   slow.hear();
-  Daemon daemon{{name, "--interval", "1", "--hung-after", "500", "--on-hung", "kill"}};
+  Daemon daemon{{name, "--interval", "1", "--hung-after", "1500", "--on-hung", "kill"}};
   BOOST_TEST(
-      eventually([&] { return inspect(segment, {.hung_after = 500ms}).participants.at(0).state == Liveness::hung; }));
-  for (int i = 0; i < 20; ++i) slow.hear();
+      eventually([&] { return inspect(segment, {.hung_after = 1500ms}).participants.at(0).state == Liveness::hung; }));
+  for (int i = 0; i < 40; ++i) slow.hear();
   BOOST_TEST(slow.running());
   BOOST_TEST(!daemon.says("hangs"), daemon.messages());
-  Daemon once{{name, "--once", "--hung-after", "500", "--on-hung", "kill"}};
+  Daemon once{{name, "--once", "--hung-after", "1500", "--on-hung", "kill"}};
   BOOST_TEST(once.process().wait() == 0, once.messages());
   BOOST_TEST(slow.running());
 }

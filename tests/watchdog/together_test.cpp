@@ -9,6 +9,7 @@
 #include <map>
 #include <optional>
 
+#include "support/skip.hpp"
 #include "support/stream.hpp"
 #include "watchdog/daemon.hpp"
 
@@ -106,6 +107,7 @@ BOOST_AUTO_TEST_CASE(a_watchdog_that_is_killed_anywhere_does_no_harm) {
     const std::uint64_t deaths = scene.deaths;
     scene.let_some_die();
     killed = kill_at_system_call(scene.name, nth);
+    if (!killed && nth == 0) return skip("this process may not trace another one");
     const Snapshot now = inspect(scene.segment);
     const bool some_are_told = !now.journal.empty() && now.journal.back().number > deaths;
     if (some_are_told && !now.participants.empty()) ++amid;
