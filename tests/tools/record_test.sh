@@ -160,6 +160,9 @@ test_losses_are_in_the_file() {
   said 'had been lost before they were recorded'
 }
 
+# Until the recorder, which is the only participant, has so many messages.
+has_taken() { status_holds ".participants[0].delivered == $1"; }
+
 # Three messages, with pauses between them that are told by their times.
 test_the_pace_is_that_of_the_recording() {
   expect "$done" "$sapbuf" create "$stream"
@@ -167,6 +170,7 @@ test_the_pace_is_that_of_the_recording() {
   local number begun_ms took_ms span_ms
   for number in 1 2 3; do
     echo "$number" | "$sapbuf" pub "$stream" 2>/dev/null
+    if ((number < 3)); then eventually has_taken "$number"; fi
     sleep 0.15
   done
   ends recorder "$done"
@@ -187,6 +191,7 @@ test_a_part_of_the_time_can_be_replayed() {
   expect "$done" "$sapbuf" create "$stream"
   start_attached recorder "$sapbuf" record "$stream" "$directory/file" --name recorder --count 2
   echo early | "$sapbuf" pub "$stream" 2>/dev/null
+  eventually has_taken 1
   sleep 0.3
   echo late | "$sapbuf" pub "$stream" 2>/dev/null
   ends recorder "$done"
@@ -225,6 +230,7 @@ test_a_signal_ends_a_long_wait() {
   expect "$done" "$sapbuf" create "$stream"
   start_attached recorder "$sapbuf" record "$stream" "$directory/file" --name recorder --count 2
   echo 1 | "$sapbuf" pub "$stream" 2>/dev/null
+  eventually has_taken 1
   sleep 0.1
   echo 2 | "$sapbuf" pub "$stream" 2>/dev/null
   ends recorder "$done"
@@ -302,14 +308,14 @@ test_a_full_disk_is_told_and_leaves_what_has_room() {
 test_what_a_full_disk_kept_out_comes_to_the_next_durable_recorder() {
   expect "$done" "$sapbuf" create "$stream" --slabs 4 --slab-bytes 4MiB --durable-readers 1
   expect "$done" "$sapbuf" record "$stream" "$directory/none" --durable --name audit --count 0
-  seq 200000 | "$sapbuf" pub "$stream" 2>/dev/null
+  seq 200000 | "$sapbuf" pub "$stream" --finish 2>/dev/null
   # shellcheck disable=SC2016  # the inner shell's variables
   expect "$failure" bash -c 'ulimit -f 2500; exec "$@"' - \
     "$sapbuf" record "$stream" "$directory/first" --durable --name audit --duration 5000
   said 'are not in it, and come to the next recorder named audit'
   cp "$directory/first" "$directory/file"
   equal "$(info .lost)" 0 'of what comes again'
-  expect "$done" "$sapbuf" record "$stream" "$directory/second" --durable --name audit --duration 200
+  expect "$done" "$sapbuf" record "$stream" "$directory/second" --durable --name audit --until-finished
   expect "$done" "$sapbuf" create "$stream/copy" --slabs 8 --slab-bytes 4MiB
   expect "$done" "$sapbuf" replay "$directory/first" "$stream/copy" --as-fast-as-possible
   expect "$done" "$sapbuf" replay "$directory/second" "$stream/copy" --as-fast-as-possible
@@ -390,8 +396,8 @@ test_a_durable_recorder_that_is_killed_leaves_nothing_out() {
 test_what_was_given_up_for_a_durable_recorder_is_lost() {
   expect "$done" "$sapbuf" create "$stream" --slabs 4 --slab-bytes 16KiB --durable-readers 1
   expect "$done" "$sapbuf" record "$stream" "$directory/first" --durable --name audit --keep-bytes 32KiB --duration 1
-  seq 20000 | "$sapbuf" pub "$stream" 2>/dev/null
-  expect "$done" "$sapbuf" record "$stream" "$directory/file" --durable --name audit --duration 100
+  seq 20000 | "$sapbuf" pub "$stream" --finish 2>/dev/null
+  expect "$done" "$sapbuf" record "$stream" "$directory/file" --durable --name audit --until-finished
   said 'messages were gone before this reader came, and are not in the recording'
   equal "$(info '.messages + .lost')" 20000
   (($(info .lost) > 0)) || die 'nothing was given up'

@@ -181,6 +181,7 @@ has_been_read() { ! read -r -t 0 -u "$input"; }
 # priority, it does not run before its input has ended, too: as in a pipeline whose processes all get the signal.
 interrupted_at_the_end_of() {
   local signal
+  local -r patience_s=300  # beside those who want the processor, too
   chrt --idle 0 true 2>/dev/null || skip 'needs leave to lower a priority'
   local processor
   processor=$(taskset --cpu-list --pid "$BASHPID" | sed 's/.*: //; s/[,-].*//')

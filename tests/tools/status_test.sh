@@ -116,7 +116,7 @@ test_takes_the_width_from_the_terminal() {
   expect "$done" "$sapbuf" create "$stream"
   local show
   show=$(printf 'stty cols 80; %q status %q' "$sapbuf" "$stream")
-  expect "$done" env --unset=COLUMNS script --quiet --return --command "$show" /dev/null
+  expect "$done" env --unset=COLUMNS SHELL="$BASH" script --quiet --return --command "$show" /dev/null
   tr -d '\r' <"$directory/out" >"$directory/shown"
   grep --quiet COMMITTED "$directory/shown" || die 'nothing was shown'
   (($(widest "$directory/shown") <= 80)) || die "a line of $(widest "$directory/shown") columns"

@@ -4,6 +4,7 @@
 # both are gone after it, and so is every process that it started with `start`.
 
 set -euo pipefail
+unset COLUMNS LINES  # of whose terminal this is run in
 
 : "${SAPBUF:?the path of sapbuf}" "${SAPBUF_WATCHDOG:?the path of sapbuf-watchdog}"
 sapbuf=$SAPBUF

@@ -159,7 +159,7 @@ open_terminal() {
   command -v tmux >/dev/null || skip 'needs tmux'
   start terminal env -u TMUX "TMUX_TMPDIR=$directory" tmux -D -L screen -f /dev/null
   # In several words: one would be given to the user's login shell, which may be nologin.
-  opens() { tmux new-session -d -x 100 -y 20 env PS1='shell> ' "sapbuf=$sapbuf" bash --norc -i 2>/dev/null; }
+  opens() { tmux new-session -d -x 100 -y 20 env LC_ALL=C.UTF-8 PS1='shell> ' "sapbuf=$sapbuf" bash --norc -i 2>/dev/null; }
   eventually opens
   eventually shows '^shell>'
 }

@@ -86,7 +86,8 @@ test_dry_run_changes_no_byte() {
 # What is taken away under the watchdog's hands is let go, and what comes in its place is taken up.
 test_follows_a_name_whose_segment_is_replaced_in_use() {
   expect "$done" "$sapbuf" create "$stream"
-  start_attached old "$sapbuf" sub "$stream" --name old
+  echo line | "$sapbuf" pub "$stream" 2>/dev/null
+  start_attached old "$sapbuf" sub "$stream" --name old --hold
   start watchdog "$watchdog" --all --interval 10
   eventually log_has "$stream: watching"
   expect "$done" "$sapbuf" rm "$stream" --force
