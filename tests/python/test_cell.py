@@ -74,8 +74,8 @@ def test_a_change_is_waited_for(segment, cell):
     storing.start()
     assert cell.wait_changed(0, timeout=LIMIT_S)
     storing.join()
-    threading.Timer(0.05, lambda: signal.raise_signal(signal.SIGINT)).start()
     with pytest.raises(KeyboardInterrupt):
+        threading.Timer(0.05, lambda: signal.raise_signal(signal.SIGINT)).start()
         cell.wait_changed(1)
 
 

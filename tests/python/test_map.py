@@ -240,8 +240,8 @@ def test_ctrl_c_ends_a_wait_for_a_key(segment, edit, script):
         """
         import sys, sapbuf
         writer = sapbuf.MapWriter(sapbuf.Map.open(sapbuf.Segment.open(sys.argv[1]), "config"))
-        print("ready", flush=True)
         try:
+            print("ready", flush=True)
             writer.put("key", b"y")
         except KeyboardInterrupt:
             print("interrupted", flush=True)

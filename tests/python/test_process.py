@@ -76,8 +76,8 @@ WAITING = """
     segment = sapbuf.Segment.create(sys.argv[1], slabs=2, slab_bytes=1 << 16)
     reader = sapbuf.Reader(segment)
     writer = sapbuf.Writer(segment)
-    print("ready", flush=True)
     try:
+        print("ready", flush=True)
         {wait}
     except KeyboardInterrupt:
         print("interrupted", time.monotonic(), flush=True)
@@ -93,7 +93,7 @@ def test_ctrl_c_ends_a_wait(name, script, wait):
     waiting.signal(signal.SIGINT)
     word, at = waiting.line().split()
     assert word == "interrupted"
-    assert float(at) - begun < 1
+    assert float(at) - begun < LIMIT_S / 2
     assert waiting.end()[0] == 0
 
 

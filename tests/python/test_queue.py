@@ -86,10 +86,10 @@ def test_a_job_that_is_looked_at_does_not_end(producer, consumer):
 def test_a_job_may_come_later(producer, consumer):
     producer.push(b"job")
     begun = time.monotonic()
-    assert consumer.take().put_back(after=0.2)
+    assert consumer.take().put_back(after=2)
     assert consumer.take(0) is None
     assert consumer.take(LIMIT_S).done()
-    assert time.monotonic() - begun >= 0.2
+    assert time.monotonic() - begun >= 1.98  # the clock is coarse
 
 
 def test_a_block_is_written_in_place(producer, consumer):
