@@ -107,6 +107,31 @@ test_measures_a_pool_beside_its_peers() {
   done
 }
 
+test_measures_maps_and_queues_beside_their_peers() {
+  expect "$done" "$SAPBUF_BENCH" --quick --json map queue
+  holds() { jq --slurp --exit-status "$@" "$directory/out" >/dev/null || die "not so: $*"; }
+  # measures SCENARIO "AT..." "PEER..."
+  measures() {
+    holds --arg scenario "$1" --argjson ats "[$2]" --argjson peers "[$3]" 'map(select(.scenario == $scenario)) as $all |
+      $ats | all(. as $at | $all | map(select(.at == $at and .median > 0) | .what) as $there |
+        $peers | all(. as $one | $there | index($one)))'
+  }
+  local -r maps='"sapbuf map", "rwlock", "Boost managed map", "seqlock (limit)"'
+  measures map-read '16, 64, 4096, 65536' "$maps, \"sapbuf map, by key\""
+  measures map-keys 1000 "$maps"
+  measures map-keys-skewed 1000 "$maps"
+  measures map-readers '1, 8' "$maps, \"sapbuf map, a writer\", \"sapbuf map, two writers\""
+  measures map-recovery 0 '"with watchdog", "without watchdog"'
+  local -r queues='"sapbuf queue", "sapbuf queue batch 32", "sapbuf queue batch 42", "boost::lockfree", "mutex and condition"'
+  local ends
+  for ends in queue queue-2 queue-4; do measures "$ends" '64, 65536' "$queues"; done
+  local goal
+  for goal in 'map: 64 B read, against a seqlock<=1.5' 'map: read beside a writer that never stops, against alone>=0.8'; do
+    holds --arg goal "${goal%[<>]=*}" --argjson bound "${goal#*=}" \
+      'map(select(.goal == $goal and .bound == $bound)) | length >= 1'
+  done
+}
+
 test_writes_pictures_and_a_page() {
   expect "$done" "$SAPBUF_BENCH" --quick recovery --pictures "$directory/pictures" --report "$directory/page.html"
   printed 'without watchdog'

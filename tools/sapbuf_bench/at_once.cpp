@@ -1,6 +1,7 @@
 #include "at_once.hpp"
 
 #include <chrono>
+#include <optional>
 #include <stdexcept>
 
 #include "crew.hpp"
@@ -13,7 +14,7 @@ double at_once(unsigned processes, const Work& work) {
   const Pipe results;
   Crew crew;
   for (unsigned i = 0; i < processes; ++i) {
-    crew.add(start(i, results, [&, i] {
+    crew.add(start(processes <= cores() ? std::optional{i} : std::nullopt, results, [&, i] {
       work(i, [&] {
         results.send(kReady);
         go.receive();

@@ -148,8 +148,16 @@ void add_goals_of_maps(Goals& goals) {
                 goals.ratio({"map-write", 64, "sapbuf map"}, {"map-write", 64, "LMDB"}));
   goals.at_most("map: 64 B replaced, against the same with MDB_WRITEMAP", 0.2,
                 goals.ratio({"map-write", 64, "sapbuf map"}, {"map-write", 64, "LMDB, MDB_WRITEMAP"}));
-  goals.at_most("map: read beside a writer that never stops, against alone", 1.25,
-                goals.ratio({"map-readers", 0, "sapbuf map, a writer"}, {"map-readers", 0, "sapbuf map, alone"}));
+  goals.at_least("map: read beside a writer that never stops, against alone", 0.8,
+                 goals.ratio({"map-readers", 1, "sapbuf map, a writer"}, {"map-readers", 1, "sapbuf map"}));
+  goals.at_least("map: read by 4 at once, against a seqlock", 0.67,
+                 goals.ratio({"map-readers", 4, "sapbuf map"}, {"map-readers", 4, "seqlock (limit)"}));
+  goals.at_least("map: read by 4 at once, against LMDB", 10,
+                 goals.ratio({"map-readers", 4, "sapbuf map"}, {"map-readers", 4, "LMDB"}));
+  goals.at_most("death of a key's writer -> written by another one, with watchdog, p99", 10,
+                goals.figure({"map-recovery", 0, "with watchdog"}, 99), "ms");
+  goals.at_most("death of a key's writer -> written by another one, without watchdog, p99", 100,
+                goals.figure({"map-recovery", 0, "without watchdog"}, 99), "ms");
 }
 
 void add_goals_of_queues(Goals& goals) {

@@ -17,6 +17,9 @@ struct Load {
   std::uint64_t messages = 1'000'000;  // of each producer
   unsigned producers = 1;
   unsigned consumers = 1;
+
+  // For those who cannot be told that no more will come, while they wait: each takes as many as the others.
+  std::uint64_t messages_of_each_consumer() const noexcept { return messages * producers / consumers; }
 };
 
 // What each end calls when it is open: nothing that is done before belongs to the figure. A producer's returns when all
@@ -40,6 +43,7 @@ std::unique_ptr<Peer> make_sapbuf(const SegmentOptions& options, unsigned batch 
 std::unique_ptr<Peer> make_message_queue();
 std::unique_ptr<Peer> make_lockfree(const Load& load);
 std::unique_ptr<Peer> make_mutex();
+std::unique_ptr<Peer> make_condition();
 std::unique_ptr<Peer> make_pipe();
 std::unique_ptr<Peer> make_unix_socket();
 // Who else is at a queue, and does nothing: a producer that was stopped in the middle of its work, or a consumer that works on one
@@ -52,6 +56,7 @@ struct QueueSetting {
 };
 std::unique_ptr<Peer> make_queue(const QueueSetting& setting);
 std::unique_ptr<Peer> make_posix_mq();
+inline constexpr std::size_t kMostOfPosixMq = 8192;  // bytes of a message, for an ordinary user
 // Whether a ring knows that it has one producer, or consumer, only; in the head-tail-synchronised mode of many, nobody begins before the
 // one before has ended.
 enum class Ends { as_there_are, many, many_hts };

@@ -39,12 +39,11 @@ class ManagedReading final : public MapReading {
   explicit ManagedReading(std::shared_ptr<const Managed> of) : of_(std::move(of)) {}
   std::uint64_t read(std::uint64_t first, std::uint64_t times) override {
     std::uint64_t sum = 0;
-    std::uint64_t key = first % of_->shape.keys;
+    KeyOrder keys{of_->shape, first};
     for (std::uint64_t i = 0; i < times; ++i) {
       const ipc::scoped_lock lock{*of_->mutex};
-      const auto found = of_->values->find(key);
+      const auto found = of_->values->find(keys.next());
       sum += sum_of(found->second.data(), found->second.size());
-      key = (key + kKeyStep) % of_->shape.keys;
     }
     return sum;
   }
@@ -57,11 +56,10 @@ class ManagedWriting final : public MapWriting {
  public:
   explicit ManagedWriting(std::shared_ptr<const Managed> of) : of_(std::move(of)) {}
   void write(std::uint64_t first, std::uint64_t times) override {
-    std::uint64_t key = first % of_->shape.keys;
+    KeyOrder keys{of_->shape, first};
     for (std::uint64_t i = 0; i < times; ++i) {
       const ipc::scoped_lock lock{*of_->mutex};
-      fill(of_->values->find(key)->second.data(), of_->shape.value_bytes, i);
-      key = (key + kKeyStep) % of_->shape.keys;
+      fill(of_->values->find(keys.next())->second.data(), of_->shape.value_bytes, i);
     }
   }
 

@@ -40,17 +40,27 @@ class Environment {
   MDB_env* get() const noexcept { return environment_; }
   MDB_dbi table() const noexcept { return table_; }
 
+  void put_all(const MapShape& shape) {
+    MDB_txn* transaction;
+    must(mdb_txn_begin(environment_, nullptr, 0, &transaction));
+    for (std::uint64_t key = 0; key < shape.keys; ++key) put_in(transaction, key, shape.value_bytes, 0);
+    must(mdb_txn_commit(transaction));
+  }
   void put(std::uint64_t key, std::size_t bytes, std::uint64_t word) {
     MDB_txn* transaction;
     must(mdb_txn_begin(environment_, nullptr, 0, &transaction));
-    MDB_val name = key_of(key);
-    MDB_val value{bytes, nullptr};
-    must(mdb_put(transaction, table_, &name, &value, MDB_RESERVE));
-    fill(static_cast<std::byte*>(value.mv_data), bytes, word);
+    put_in(transaction, key, bytes, word);
     must(mdb_txn_commit(transaction));
   }
 
  private:
+  void put_in(MDB_txn* transaction, std::uint64_t key, std::size_t bytes, std::uint64_t word) {
+    MDB_val name = key_of(key);
+    MDB_val value{bytes, nullptr};
+    must(mdb_put(transaction, table_, &name, &value, MDB_RESERVE));
+    fill(static_cast<std::byte*>(value.mv_data), bytes, word);
+  }
+
   MDB_env* environment_ = nullptr;
   MDB_dbi table_ = 0;
 };
@@ -62,7 +72,7 @@ class Place {
     folder_ = "/dev/shm/sapbuf-bench.lmdb-" + std::to_string(++made) + "." + std::to_string(::getpid());
     if (::mkdir(folder_.c_str(), 0700) != 0) throw std::runtime_error("no folder for LMDB");
     Environment environment{folder_, shape_, pages_};
-    for (std::uint64_t key = 0; key < shape.keys; ++key) environment.put(key, shape.value_bytes, 0);
+    environment.put_all(shape);
   }
   Place(const Place&) = delete;
   Place& operator=(const Place&) = delete;
@@ -81,29 +91,29 @@ class Place {
 
 class Reading final : public MapReading {
  public:
-  explicit Reading(const Place& place) : environment_(place.open()), keys_(place.shape().keys) {
+  explicit Reading(const Place& place) : environment_(place.open()), shape_(place.shape()) {
     must(mdb_txn_begin(environment_->get(), nullptr, MDB_RDONLY, &transaction_));
     mdb_txn_reset(transaction_);
   }
   ~Reading() override { mdb_txn_abort(transaction_); }
   std::uint64_t read(std::uint64_t first, std::uint64_t times) override {
     std::uint64_t sum = 0;
-    std::uint64_t key = first % keys_;
+    KeyOrder keys{shape_, first};
     for (std::uint64_t i = 0; i < times; ++i) {
       must(mdb_txn_renew(transaction_));
+      std::uint64_t key = keys.next();
       MDB_val name = key_of(key);
       MDB_val value;
       must(mdb_get(transaction_, environment_->table(), &name, &value));
       sum += sum_of(static_cast<const std::byte*>(value.mv_data), value.mv_size);
       mdb_txn_reset(transaction_);
-      key = (key + kKeyStep) % keys_;
     }
     return sum;
   }
 
  private:
   const std::unique_ptr<Environment> environment_;
-  const std::uint64_t keys_;
+  const MapShape shape_;
   MDB_txn* transaction_ = nullptr;
 };
 
@@ -111,10 +121,9 @@ class Writing final : public MapWriting {
  public:
   explicit Writing(const Place& place) : environment_(place.open()), shape_(place.shape()) {}
   void write(std::uint64_t first, std::uint64_t times) override {
-    std::uint64_t key = first % shape_.keys;
+    KeyOrder keys{shape_, first};
     for (std::uint64_t i = 0; i < times; ++i) {
-      environment_->put(key, shape_.value_bytes, i);
-      key = (key + kKeyStep) % shape_.keys;
+      environment_->put(keys.next(), shape_.value_bytes, i);
     }
   }
 

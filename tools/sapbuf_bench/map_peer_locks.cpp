@@ -34,12 +34,11 @@ class LockedReading final : public MapReading {
   explicit LockedReading(std::shared_ptr<const Locked> of) : of_(std::move(of)) {}
   std::uint64_t read(std::uint64_t first, std::uint64_t times) override {
     std::uint64_t sum = 0;
-    std::uint64_t key = first % of_->shape.keys;
+    KeyOrder keys{of_->shape, first};
     for (std::uint64_t i = 0; i < times; ++i) {
       pthread_rwlock_rdlock(&of_->lock());
-      sum += sum_of(of_->value(key), of_->shape.value_bytes);
+      sum += sum_of(of_->value(keys.next()), of_->shape.value_bytes);
       pthread_rwlock_unlock(&of_->lock());
-      key = (key + kKeyStep) % of_->shape.keys;
     }
     return sum;
   }
@@ -52,12 +51,11 @@ class LockedWriting final : public MapWriting {
  public:
   explicit LockedWriting(std::shared_ptr<const Locked> of) : of_(std::move(of)) {}
   void write(std::uint64_t first, std::uint64_t times) override {
-    std::uint64_t key = first % of_->shape.keys;
+    KeyOrder keys{of_->shape, first};
     for (std::uint64_t i = 0; i < times; ++i) {
       pthread_rwlock_wrlock(&of_->lock());
-      fill(of_->value(key), of_->shape.value_bytes, i);
+      fill(of_->value(keys.next()), of_->shape.value_bytes, i);
       pthread_rwlock_unlock(&of_->lock());
-      key = (key + kKeyStep) % of_->shape.keys;
     }
   }
 
@@ -82,10 +80,9 @@ class SequencedReading final : public MapReading {
       : of_(std::move(of)), copy_(of_->shape.value_bytes / 8) {}
   std::uint64_t read(std::uint64_t first, std::uint64_t times) override {
     std::uint64_t sum = 0;
-    std::uint64_t key = first % of_->shape.keys;
+    KeyOrder keys{of_->shape, first};
     for (std::uint64_t i = 0; i < times; ++i) {
-      sum += read_one(of_->words(key));
-      key = (key + kKeyStep) % of_->shape.keys;
+      sum += read_one(of_->words(keys.next()));
     }
     return sum;
   }
@@ -109,15 +106,14 @@ class SequencedWriting final : public MapWriting {
  public:
   explicit SequencedWriting(std::shared_ptr<const Sequenced> of) : of_(std::move(of)) {}
   void write(std::uint64_t first, std::uint64_t times) override {
-    std::uint64_t key = first % of_->shape.keys;
+    KeyOrder keys{of_->shape, first};
     for (std::uint64_t i = 0; i < times; ++i) {
-      Sequenced::Word* const words = of_->words(key);
+      Sequenced::Word* const words = of_->words(keys.next());
       std::uint64_t even = words[0].load(std::memory_order_relaxed) & ~std::uint64_t{1};
       while (!words[0].compare_exchange_weak(even, even + 1, std::memory_order_acq_rel)) even &= ~std::uint64_t{1};
       std::atomic_thread_fence(std::memory_order_release);
       for (std::size_t at = 0; at < of_->shape.value_bytes / 8; ++at) words[1 + at].store(i, std::memory_order_relaxed);
       words[0].store(even + 2, std::memory_order_release);
-      key = (key + kKeyStep) % of_->shape.keys;
     }
   }
 

@@ -43,25 +43,25 @@ class MapPlace {
 
 class Reading final : public MapReading {
  public:
-  explicit Reading(const MapPlace& place, bool looked_up_once) : reader_(place.open()), keys_(place.shape().keys) {
+  explicit Reading(const MapPlace& place, bool looked_up_once) : reader_(place.open()), shape_(place.shape()) {
     if (!looked_up_once) return;
-    for (std::uint64_t key = 0; key < keys_; ++key) entries_.push_back(reader_.entry(key));
+    for (std::uint64_t key = 0; key < shape_.keys; ++key) entries_.push_back(reader_.entry(key));
   }
   std::uint64_t read(std::uint64_t first, std::uint64_t times) override {
     std::uint64_t sum = 0;
-    std::uint64_t key = first % keys_;
+    KeyOrder keys{shape_, first};
     for (std::uint64_t i = 0; i < times; ++i) {
+      const std::uint64_t key = keys.next();
       const MapValue value = entries_.empty() ? reader_.read(key) : entries_[key].read();
       if (!value) throw std::runtime_error("sapbuf map: not read");
       sum += sum_of(value.bytes().data(), value.bytes().size());
-      key = (key + kKeyStep) % keys_;
     }
     return sum;
   }
 
  private:
   const MapReader reader_;
-  const std::uint64_t keys_;
+  const MapShape shape_;
   std::vector<MapEntry> entries_;
 };
 
@@ -69,13 +69,12 @@ class Writing final : public MapWriting {
  public:
   explicit Writing(const MapPlace& place) : writer_(place.open()), shape_(place.shape()) {}
   void write(std::uint64_t first, std::uint64_t times) override {
-    std::uint64_t key = first % shape_.keys;
+    KeyOrder keys{shape_, first};
     for (std::uint64_t i = 0; i < times; ++i) {
-      MapDraft draft = writer_.prepare(key, shape_.value_bytes);
+      MapDraft draft = writer_.prepare(keys.next(), shape_.value_bytes);
       if (!draft) throw std::runtime_error("sapbuf map: not prepared");
       fill(draft.bytes().data(), shape_.value_bytes, i);
       if (draft.flip() != Status::ok) throw std::runtime_error("sapbuf map: not flipped");
-      key = (key + kKeyStep) % shape_.keys;
     }
   }
 

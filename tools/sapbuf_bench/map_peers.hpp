@@ -8,19 +8,15 @@
 #include <vector>
 
 #include "hand_over.hpp"
+#include "key_order.hpp"
 
 namespace sapbuf::bench {
-
-struct MapShape {
-  std::uint64_t keys;
-  std::size_t value_bytes;  // a multiple of 8
-};
 
 // One process's reader, or writer. Keys are 0 to keys - 1, and all are there.
 class MapReading {
  public:
   virtual ~MapReading() = default;
-  // The sum of the value's words, in place where that can be. So often, of keys in turn by a step that is prime to their number.
+  // The sum of the value's words, in place where that can be. So often, in the order of keys that begins there.
   virtual std::uint64_t read(std::uint64_t first, std::uint64_t times) = 0;
 };
 class MapWriting {
@@ -35,8 +31,6 @@ struct MapPeer {
   std::function<std::unique_ptr<MapReading>()> reader;
   std::function<std::unique_ptr<MapWriting>()> writer;
 };
-
-inline constexpr std::uint64_t kKeyStep = 7919;
 
 MapPeer map_peer_sapbuf(const MapShape& shape);         // map_peer_sapbuf.cpp
 MapPeer map_peer_sapbuf_by_key(const MapShape& shape);  // the same, looked up at each reading

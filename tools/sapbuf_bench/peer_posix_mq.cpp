@@ -44,7 +44,7 @@ class PosixQueuePeer final : public Peer {
     std::vector<std::byte> message(load.message_bytes);
     ready();
     std::uint64_t sum = 0;
-    for (std::uint64_t seen = 0; seen < load.messages * load.producers; ++seen) {
+    for (std::uint64_t seen = 0; seen < load.messages_of_each_consumer(); ++seen) {
       const ssize_t bytes = ::mq_receive(queue, reinterpret_cast<char*>(message.data()), message.size(), nullptr);
       if (bytes < 0) throw std::runtime_error("mq_receive failed");
       sum += sum_of(message.data(), static_cast<std::size_t>(bytes));
@@ -54,6 +54,7 @@ class PosixQueuePeer final : public Peer {
   }
 
   void clean_up() noexcept override { ::mq_unlink(name_.c_str()); }
+  bool shares() const noexcept override { return true; }
 
  private:
   std::string name_;

@@ -83,12 +83,7 @@ void measure_queue_mishaps(Report& report) {
 }
 
 void measure_redelivery(Report& report) {
-  std::vector<Column> columns{{"without watchdog", [] { return redelivery_ms({}); }}};
-  if (!report.options().watchdog.empty()) {
-    columns.push_back({"with watchdog", [program = report.options().watchdog] { return redelivery_ms(program); }});
-  }
-  report.measure({"redelivery", "SIGKILL of a block's consumer -> another one has it", "ms", std::move(columns)},
-                 report.options().quick ? 3 : 100);
+  measure_recoveries(report, "redelivery", "SIGKILL of a block's consumer -> another one has it", redelivery_ms);
 }
 
 }  // namespace sapbuf::bench

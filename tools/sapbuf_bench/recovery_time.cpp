@@ -60,12 +60,7 @@ double recovery_ms(const std::string& watchdog_program) {
 }  // namespace
 
 void measure_recovery(Report& report) {
-  std::vector<Column> columns{{"without watchdog", [] { return recovery_ms({}); }}};
-  if (!report.options().watchdog.empty()) {
-    columns.push_back({"with watchdog", [program = report.options().watchdog] { return recovery_ms(program); }});
-  }
-  report.measure({"recovery", "SIGKILL of a slab's holder -> blocked writer goes on", "ms", std::move(columns)},
-                 report.options().quick ? 3 : 100);
+  measure_recoveries(report, "recovery", "SIGKILL of a slab's holder -> blocked writer goes on", recovery_ms);
 }
 
 }  // namespace sapbuf::bench

@@ -110,6 +110,7 @@ void Report::measure(Measurement measurement, unsigned rounds) {
     }
   }
   fmt::print(stderr, "\r\033[K");
+  for (Column& column : measurement.columns) column.run = nullptr;  // with all that it needed
   add(std::move(measurement));
 }
 

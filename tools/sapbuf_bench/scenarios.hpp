@@ -40,9 +40,11 @@ void measure_pool_death(Report& report);                      //
 void measure_pool_growth(Report& report);                     // pool_growth.cpp
 void measure_pool_memory(Report& report);                     //
 void measure_map_reading(Report& report);                     // map.cpp
+void measure_map_keys(Report& report);                        //
 void measure_map_readers(Report& report);                     //
 void measure_map_writing(Report& report);                     //
 void measure_cells(Report& report);                           //
+void measure_map_recovery(Report& report);                    // map_recovery.cpp
 void measure_queue(Report& report);                           // queue.cpp
 void measure_queue_mishaps(Report& report);                   // queue_mishaps.cpp
 void measure_redelivery(Report& report);                      //

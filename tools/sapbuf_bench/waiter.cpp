@@ -42,4 +42,13 @@ double ms_until_it_goes_on(Crew& crew, const std::function<void(const std::funct
   return static_cast<double>(went_on - struck) / 1e6;
 }
 
+void measure_recoveries(Report& report, const std::string& scenario, const std::string& title,
+                        double (*recovery_ms)(const std::string& watchdog_program)) {
+  std::vector<Column> columns{{"without watchdog", [=] { return recovery_ms({}); }}};
+  if (!report.options().watchdog.empty()) {
+    columns.push_back({"with watchdog", [=, program = report.options().watchdog] { return recovery_ms(program); }});
+  }
+  report.measure({scenario, title, "ms", std::move(columns)}, report.options().quick ? 3 : 100);
+}
+
 }  // namespace sapbuf::bench

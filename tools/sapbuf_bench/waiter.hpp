@@ -2,8 +2,10 @@
 #pragma once
 
 #include <functional>
+#include <string>
 
 #include "crew.hpp"
+#include "report.hpp"
 
 namespace sapbuf::bench {
 
@@ -12,5 +14,9 @@ namespace sapbuf::bench {
 // and where in one of them it is, belongs to the figure. Throws if it fails, or went on before.
 double ms_until_it_goes_on(Crew& crew, const std::function<void(const std::function<void()>& begin)>& wait,
                            const std::function<void()>& strike);
+
+// Many of them, without a watchdog and with one: `recovery_ms` gets its program's path, or nothing.
+void measure_recoveries(Report& report, const std::string& scenario, const std::string& title,
+                        double (*recovery_ms)(const std::string& watchdog_program));
 
 }  // namespace sapbuf::bench
