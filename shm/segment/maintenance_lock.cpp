@@ -14,6 +14,12 @@ inline namespace SAPBUF_ABI {
 
 namespace {
 constexpr std::chrono::hours kLongestPatience{1};
+
+std::uint64_t nanoseconds_of(Milliseconds patience) noexcept {
+  const std::chrono::nanoseconds limited = std::clamp<std::chrono::milliseconds>(patience, {}, kLongestPatience);
+  return static_cast<std::uint64_t>(limited.count());
+}
+
 }  // namespace
 
 std::optional<std::vector<LockHolder>> find_lock_holders(const Segment& segment, Milliseconds patience) {
@@ -21,13 +27,21 @@ std::optional<std::vector<LockHolder>> find_lock_holders(const Segment& segment,
   detail::SegmentCore& core = *segment.core();
   return core.unless_truncated([&]() -> std::optional<std::vector<LockHolder>> {
     core.check_not_forked();
-    const std::chrono::milliseconds limited = std::clamp<std::chrono::milliseconds>(patience, {}, kLongestPatience);
+    const std::uint64_t deadline = platform::monotonic_ns() + nanoseconds_of(patience);
+    std::optional<std::vector<LockHolder>> found;
     for (const detail::DirectoryRecord& record : detail::directory::list(core)) {
       const std::uint64_t offset = layout::kMaintenanceLocks + record.id.index();
-      if (const detail::SegmentLock lock{core, offset, limited}; lock) continue;
-      return platform::holders_of(core.locks().file(), offset);
+      const std::uint64_t now = platform::monotonic_ns();
+      const std::chrono::nanoseconds left{deadline > now ? deadline - now : 0};
+      if (const detail::SegmentLock lock{core, offset, std::chrono::ceil<std::chrono::milliseconds>(left)}; lock)
+        continue;
+      if (!found) found.emplace();
+      for (LockHolder& holder : platform::holders_of(core.locks().file(), offset)) {
+        holder.facility = record.name;
+        found->push_back(std::move(holder));
+      }
     }
-    return std::nullopt;
+    return found;
   });
 }
 

@@ -2,9 +2,14 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <set>
+#include <string>
+
 #include <boost/test/unit_test.hpp>
 
+#include "map/map_core.hpp"
 #include "platform/lock_holders.hpp"
+#include "pool/pool_core.hpp"
 #include "segment/maintenance_lock.hpp"
 #include "support/child.hpp"
 #include "support/main_stream.hpp"
@@ -43,8 +48,30 @@ BOOST_AUTO_TEST_CASE(a_participant_that_is_stopped_with_it_is_named) {
   BOOST_TEST_REQUIRE(holders->size() == 1U);
   BOOST_TEST(holders->front().pid == holder.pid());
   BOOST_TEST(!holders->front().for_reading);
+  BOOST_TEST(holders->front().facility == "main");
   holder.kill();
   BOOST_TEST(!find_lock_holders(segment, 10ms));
+}
+
+// Not what it only shares a segment with.
+BOOST_AUTO_TEST_CASE(whose_locks_are_held_is_told_of_each_facility) {
+  const TestName name;
+  const Segment segment = Segment::create(name, {.slab_bytes = 4096});
+  Pool::create(segment, "frames", {.buffer_bytes = 64, .count = 64});
+  Map::create(segment, "config", {.keys = 4, .value_bytes = 64});
+  Child holder{[&](Link& link) {
+    const Segment own = Segment::open(name);
+    const detail::MaintenanceLock pools{*Pool::open(own, "frames").core()};
+    const detail::MaintenanceLock maps{*Map::open(own, "config").core()};
+    link.say(pools && maps ? 1 : 0);
+    link.hear();
+  }};
+  BOOST_TEST(holder.hear() == 1U);
+  const auto holders = find_lock_holders(segment, 10ms);
+  BOOST_TEST_REQUIRE(holders.has_value());
+  std::set<std::string> facilities;
+  for (const LockHolder& one : *holders) facilities.insert(one.facility);
+  BOOST_TEST(facilities == (std::set<std::string>{"config", "frames"}), boost::test_tools::per_element());
 }
 
 // As of another container's /dev/shm.

@@ -175,7 +175,7 @@ test_who_stops_a_stream_is_named() {
   eventually test -s "$directory/locker.out"
   "$sapbuf" doctor --json >"$directory/out" 2>"$directory/err" || true
   json_holds "any(.checks[]; .check == \"segment $stream\" and .state == \"bad\" and
-    (.finding | contains(\"stands still\") and contains(\"pid ${process[locker]}, perl, a lock for reading\")) and
+    (.finding | contains(\"main stands still\") and contains(\"pid ${process[locker]}, perl, a lock for reading\")) and
     (.remedy | endswith(\"kill ${process[locker]}\")))"
   kill_hard archiver
   expect "$problems" "$watchdog" --once "$stream"

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <ctime>
 #include <sapbuf/text.hpp>
@@ -106,8 +107,14 @@ std::string holdings_in_bytes(Role role, std::uint64_t count, std::uint64_t byte
 
 std::string printable_name(std::string_view name) { return name.empty() ? "(no name)" : printable(name); }
 
-std::string holder_text(const std::vector<LockHolder>& holders) {
-  return holders.empty() ? "a process that this user cannot see" : to_string(holders);
+std::string holder_text(std::vector<LockHolder> holders) {
+  if (holders.empty()) return "a process that this user cannot see";
+  // Once, however many facilities' locks it has.
+  std::stable_sort(holders.begin(), holders.end(), [](const auto& a, const auto& b) { return a.pid < b.pid; });
+  holders.erase(
+      std::unique(holders.begin(), holders.end(), [](const auto& a, const auto& b) { return a.pid == b.pid; }),
+      holders.end());
+  return to_string(holders);
 }
 
 std::string excerpt(std::string_view bytes, std::size_t longest) {

@@ -30,7 +30,7 @@ std::string holdings_in_bytes(Role role, std::uint64_t count, std::uint64_t byte
 // For people: anything in a name that could steer a terminal is escaped.
 std::string printable_name(std::string_view name);
 // "pid 12, program", or that this user cannot see who it is.
-std::string holder_text(const std::vector<LockHolder>& holders);
+std::string holder_text(std::vector<LockHolder> holders);
 // The beginning of a payload in printable ASCII, everything else escaped; "..." behind it if it is longer.
 std::string excerpt(std::string_view bytes, std::size_t longest);
 

@@ -1,9 +1,11 @@
 // The segments that are there: can they be used, and did somebody die and leave something?
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <optional>
 #include <sapbuf/sapbuf.hpp>
+#include <set>
 
 #include "common/facility_view.hpp"
 #include "common/held_text.hpp"
@@ -88,10 +90,14 @@ std::optional<Finding> check_mode(const std::string& name) {
 std::optional<Finding> check_lock(const std::string& name, const Segment& segment) {
   const auto holders = find_lock_holders(segment);
   if (!holders) return std::nullopt;
-  return Finding{"segment " + printable_name(name), Mark::bad,
-                 "stands still: the lock that writers, readers and recovery need is held by " + holder_text(*holders),
-                 holders->empty() ? fmt::format("as root, to see who: sapbuf doctor")
-                                  : fmt::format("continue or end it: kill -CONT {0}; kill {0}", holders->front().pid)};
+  std::set<std::string> facilities;
+  for (const LockHolder& holder : *holders) facilities.insert(printable_name(holder.facility));
+  return Finding{
+      "segment " + printable_name(name), Mark::bad,
+      fmt::format("{}stands still: the lock that those who use it, and recovery, need is held by {}",
+                  facilities.empty() ? "" : fmt::format("{} ", fmt::join(facilities, ", ")), holder_text(*holders)),
+      holders->empty() ? fmt::format("as root, to see who: sapbuf doctor")
+                       : fmt::format("continue or end it: kill -CONT {0}; kill {0}", holders->front().pid)};
 }
 
 void check_segment(const std::string& name, std::vector<Finding>& findings) {

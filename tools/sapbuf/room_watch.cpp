@@ -50,7 +50,11 @@ std::string what_keeps(const Stream& stream) {
   const FacilitySnapshot* const found = find_stream(segment, stream.name());
   const StreamSnapshot snapshot = found != nullptr ? *found->stream : StreamSnapshot{};
   if (snapshot.awaits_first_reader) return "it keeps everything until a first reader comes";
-  if (const auto holders = find_lock_holders(stream.segment())) return "its lock is held by " + holder_text(*holders);
+  if (auto holders = find_lock_holders(stream.segment())) {
+    if (holders->empty()) return "a lock of its segment is held by " + holder_text(*holders);
+    std::erase_if(*holders, [&](const LockHolder& holder) { return holder.facility != stream.name(); });
+    if (!holders->empty()) return "its lock is held by " + holder_text(*holders);
+  }
   const std::vector<std::string> kept = keepers(snapshot);
   if (kept.empty()) return "somebody is in the middle of a step";
   return fmt::format("held: {}", fmt::join(kept, "; "));

@@ -1,4 +1,4 @@
-// Who stops a stream: the one lock that flips, recovery and attaching need, and who keeps it from them.
+// Who stops a facility: the one lock that flips, recovery and attaching need, and who keeps it from them.
 #pragma once
 
 #include <cstdint>
@@ -19,11 +19,12 @@ struct LockHolder {
   std::int32_t pid = 0;
   std::string program;       // as it calls itself, printable
   bool for_reading = false;  // no participant takes such locks, but whoever may read the file can
+  std::string facility{};    // whose lock it is: a stream, pool, map, queue or cell of the segment
 };
 
-// Nothing if the lock can be had within `patience` (an hour at most): participants hold it for microseconds. Otherwise
+// Nothing if each facility's lock can be had within `patience` (an hour at most): participants hold it for microseconds. Otherwise
 // one of them is stopped, or a stranger has locked the file; who it is, as far as this process may see that (root: all;
-// nobody who keeps the lock by a mapping alone). Takes the lock for a moment; looks through /proc, which takes
+// nobody who keeps the lock by a mapping alone). Takes the locks for a moment; looks through /proc, which takes
 // milliseconds. Any thread, any number at once. Throws Errc::corrupt if the segment was truncated, Errc::forked.
 std::optional<std::vector<LockHolder>> find_lock_holders(const Segment& segment,
                                                          Milliseconds patience = std::chrono::milliseconds{100});

@@ -69,11 +69,11 @@ typedef struct sapbuf_lock_holder {
   bool for_reading; /* no participant takes such locks, but whoever may read the file can */
 } sapbuf_lock_holder;
 
-/* Who stops a segment. SAPBUF_OK if the lock that writers, readers and recovery need can be had within `patience_ns` (an hour
-   at most): participants hold it for microseconds. Otherwise SAPBUF_BUSY: one of them is stopped, or a stranger has locked
-   the file; calls `tell`, unless it is NULL, for each, as far as this process may see that (root: all; nobody who keeps the
-   lock by a mapping alone). Takes the lock for a moment; looks through /proc, which takes milliseconds. SAPBUF_FORKED,
-   SAPBUF_CORRUPT. */
+/* Who stops a segment. SAPBUF_OK if the locks that its facilities' users and recovery need can be had within
+   `patience_ns` (an hour at most): participants hold them for microseconds. Otherwise SAPBUF_BUSY: one of them is
+   stopped, or a stranger has locked the file; calls `tell`, unless it is NULL, for each, and for each lock that he has,
+   as far as this process may see that (root: all; nobody who keeps the lock by a mapping alone). Takes the locks for a
+   moment; looks through /proc, which takes milliseconds. SAPBUF_FORKED, SAPBUF_CORRUPT. */
 SAPBUF_C_API SAPBUF_CHECKED sapbuf_status sapbuf_segment_find_lock_holders(
     const sapbuf_segment* segment, int64_t patience_ns, void (*tell)(void* context, const sapbuf_lock_holder* holder),
     void* context) SAPBUF_NOEXCEPT;
