@@ -7,6 +7,13 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # shellcheck disable=SC2034  # those who source this use it
 build_dir=$(realpath --canonicalize-missing "${BUILD_DIR:-$root/build}")
 
+# help_if_asked ARGUMENT...: shows what stands at the script's head, and ends, if --help or -h is the first one
+help_if_asked() {
+  if [[ ${1-} != --help && ${1-} != -h ]]; then return; fi
+  sed --quiet '2,/^[^#]/ s/^# \{0,1\}//p' "$0"
+  exit 0
+}
+
 fail() {
   printf '%s: %s\n' "${0##*/}" "$*" >&2
   exit 1

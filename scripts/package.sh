@@ -6,6 +6,7 @@
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+help_if_asked "$@"
 
 (($# <= 1)) && [[ ${1-} != -* ]] || fail "usage: package.sh [OUTPUT-FOLDER]"
 output=$(realpath --canonicalize-missing "${1:-$build_dir/packages}")

@@ -31,6 +31,10 @@ parse_arguments() {
     --bench) packages+=("${bench_packages[@]}") ;;
     --packages) packages+=("${package_packages[@]}") ;;
     --models) packages=("${model_packages[@]}") ;;
+    --help | -h)
+      sed --quiet '2,/^[^#]/ s/^# \{0,1\}//p' "$0"
+      exit 0
+      ;;
     *) fail "unknown option $1 (known: --ci, --aarch64, --bench, --packages, --models)" ;;
   esac
 }
