@@ -167,16 +167,33 @@ TakenBlocks Consumer::take(std::size_t up_to) noexcept {
   return taken;
 }
 
+namespace {
+
+// Whether to look again; not at a deadline that is over.
+bool wait_until(detail::ConsumerState& consumer, std::uint64_t deadline_ns) noexcept {
+  const std::uint64_t now = platform::monotonic_ns();
+  const std::uint64_t left = deadline_ns > now ? std::min<std::uint64_t>(deadline_ns - now, INT64_MAX) : 0;
+  return consumer.wait_for(std::chrono::nanoseconds{static_cast<std::int64_t>(left)}) && left != 0;
+}
+
+}  // namespace
+
 TakenBlocks Consumer::take_for(std::size_t up_to, std::chrono::nanoseconds timeout) noexcept {
   const std::uint64_t deadline_ns = platform::deadline_after(timeout);
   for (;;) {
     TakenBlocks taken = take(up_to);
     if (taken.status_ != Status::not_found || up_to == 0) return taken;
-    const std::uint64_t now = platform::monotonic_ns();
-    const std::uint64_t left = deadline_ns > now ? std::min<std::uint64_t>(deadline_ns - now, INT64_MAX) : 0;
-    if (consumer_->wait_for(std::chrono::nanoseconds{static_cast<std::int64_t>(left)}) && left != 0) continue;
+    if (wait_until(*consumer_, deadline_ns)) continue;
     taken.status_ = consumer_->why_nothing();
     return taken;
+  }
+}
+
+TakenBlock Consumer::take_for(std::chrono::nanoseconds timeout) noexcept {
+  const std::uint64_t deadline_ns = platform::deadline_after(timeout);
+  for (;;) {
+    TakenBlock taken = take();
+    if (taken || consumer_ == nullptr || !wait_until(*consumer_, deadline_ns)) return taken;
   }
 }
 

@@ -623,6 +623,27 @@ BOOST_AUTO_TEST_CASE(a_consumer_sleeps_until_something_is_released) {
   BOOST_TEST((nothing.status() == Status::ok));  // the destructor put it back
 }
 
+BOOST_AUTO_TEST_CASE(a_consumer_waits_for_one_block) {
+  const QueueFixture fixture;
+  Consumer consumer{fixture.queue};
+  BOOST_TEST(!consumer.take_for(1ms));
+  Child late{[&](Link&) {
+    const Queue own = fixture.open_again();
+    Producer producer{own};
+    if (!eventually([&] { return own.core()->group(0).filled.is_awaited(); })) _exit(1);
+    if (push_number(producer, 3) != Status::ok || push_number(producer, 4) != Status::ok) _exit(2);
+  }};
+  TakenBlock third = consumer.take_for(kPatience);
+  BOOST_TEST_REQUIRE(!!third);
+  BOOST_TEST(number_in(third.bytes()) == 3U);
+  BOOST_TEST(late.wait() == 0);
+  BOOST_TEST(number_in(consumer.take_for(0s).bytes()) == 4U);  // one only; that one is put back at once
+  BOOST_TEST(third.done());
+  BOOST_TEST(consumer.take_for(std::chrono::hours{1}).done());
+  consumer.close();
+  BOOST_TEST(!consumer.take_for(kForever));
+}
+
 // While there is something, so that there is nothing to wait for, either.
 BOOST_AUTO_TEST_CASE(nobody_waits_for_no_block, *boost::unit_test::timeout(60)) {
   const QueueFixture fixture;

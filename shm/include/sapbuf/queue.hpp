@@ -350,6 +350,12 @@ class Consumer {
   }
   // One: empty if there is none, or none came.
   TakenBlock take() noexcept;
+  // Waits for it.
+  TakenBlock take_for(std::chrono::nanoseconds timeout) noexcept;
+  template <typename Rep, typename Period>
+  TakenBlock take_for(std::chrono::duration<Rep, Period> timeout) noexcept {
+    return take_for(detail::saturated<std::chrono::nanoseconds>(timeout));
+  }
   // 0 to `up_to` dead letters of this group that stay in this queue, in order (those of QueueOptions::dead_letters are that queue's
   // blocks). done() discards one, retry() hands it out again; put back, it is a dead letter again. Walks over all blocks.
   TakenBlocks take_dead(std::size_t up_to) noexcept;
