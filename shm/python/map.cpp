@@ -364,7 +364,7 @@ void bind_map_options(py::module_& module) {
                                .values = values};
            }),
            py::kw_only(), py::arg("keys") = 1024, py::arg("max_keys") = 0, py::arg("pool") = "",
-           py::arg("value_bytes") = 256, py::arg("key_bytes") = 255, py::arg("values") = 0);
+           py::arg("value_bytes") = 512, py::arg("key_bytes") = 255, py::arg("values") = 0);
 }
 
 py::dict map_options_in_words(const Map& map) {

@@ -110,7 +110,7 @@ static void keys_are_texts_bytes_or_numbers(void) {
   CHECK_STATUS(SAPBUF_TOO_LARGE, sapbuf_map_writer_put(writer, sapbuf_key_bytes(long_key, 256), "x", 1));
   CHECK_STATUS(SAPBUF_TOO_LARGE, sapbuf_map_writer_put(writer, sapbuf_key_text(""), "x", 1));
   CHECK_STATUS(SAPBUF_TOO_LARGE, sapbuf_map_writer_put(writer, sapbuf_key_bytes(NULL, 8), "x", 1));
-  CHECK_STATUS(SAPBUF_TOO_LARGE, sapbuf_map_draft_prepare(writer, sapbuf_key_text("x"), 257, &(sapbuf_map_draft*){0}));
+  CHECK_STATUS(SAPBUF_TOO_LARGE, sapbuf_map_draft_prepare(writer, sapbuf_key_text("x"), 513, &(sapbuf_map_draft*){0}));
   CHECK_STATUS(SAPBUF_INVALID_ARGUMENT, sapbuf_map_writer_put(writer, sapbuf_key_text("x"), NULL, 1));
   CHECK(sapbuf_map_size(map) == 1);
   sapbuf_map_reader_close(reader);

@@ -61,7 +61,7 @@ void add_map_create(CLI::App& map, Action& chosen) {
       [options](std::uint64_t value) { options->map.key_bytes = value; }, "255", 1, 255);
   CLI::Option* const value_bytes = add_size(
       *command, "--value-bytes", "Size of a value at the most",
-      [options](std::uint64_t value) { options->map.value_bytes = value; }, "256");
+      [options](std::uint64_t value) { options->map.value_bytes = value; }, "512");
   CLI::Option* const values = add_count(
       *command, "--values", "Buffers for values at first; unless given, half as many again as keys, and 64",
       [options](std::uint64_t value) { options->map.values = value; }, "", 0, UINT64_MAX);

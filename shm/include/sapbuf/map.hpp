@@ -96,7 +96,7 @@ struct MapOptions {
   std::string pool{};
   // That a value can have. Of another pool: what its largest buffers have, less 32, rounded up to the pool's alignment
   // where that has size classes; this says nothing then.
-  std::uint64_t value_bytes = 256;
+  std::uint64_t value_bytes = 512;
   std::uint64_t key_bytes = 255;  // that a key can have; entries have 64 bytes for keys of up to 24 bytes, 320 for 255
   // Buffers of its own pool: for the values, those that are being written, and versions that somebody keeps. 0: half as
   // many again as keys, and 64. It grows to the same for `max_keys`, or twice this.

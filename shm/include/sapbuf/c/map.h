@@ -14,7 +14,7 @@ typedef struct sapbuf_map_options {
   uint64_t keys;        /* room for so many at first; default 1024 */
   uint64_t max_keys;    /* that it may grow to; default: keys */
   const char* pool;     /* of the segment, whose buffers are the values; NULL: its own, of one size, named after it */
-  uint64_t value_bytes; /* that a value can have, in its own pool; default 256 */
+  uint64_t value_bytes; /* that a value can have, in its own pool; default 512 */
   uint64_t key_bytes;   /* that a key can have, 1 to 255; default 255 */
   uint64_t values;      /* buffers of its own pool; default: half as many again as keys, and 64 */
 } sapbuf_map_options;
