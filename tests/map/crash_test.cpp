@@ -304,10 +304,10 @@ BOOST_AUTO_TEST_CASE(keys_of_the_dead_are_counted_as_there_are) {
     static_cast<void>(change.commit());
   };
   for (const KillPoint point :
-       {KillPoint::map_keyed, KillPoint::map_coming, KillPoint::map_indexed, KillPoint::map_compared,
-        KillPoint::map_alive, KillPoint::map_handed_over, KillPoint::map_flipped, KillPoint::map_changed,
-        KillPoint::map_counted, KillPoint::map_emptied, KillPoint::map_gone, KillPoint::map_entry_freed,
-        KillPoint::map_committed, KillPoint::map_unclaimed, KillPoint::map_released}) {
+       {KillPoint::map_used, KillPoint::map_keyed, KillPoint::map_coming, KillPoint::map_taking, KillPoint::map_indexed,
+        KillPoint::map_compared, KillPoint::map_alive, KillPoint::map_handed_over, KillPoint::map_flipped,
+        KillPoint::map_changed, KillPoint::map_counted, KillPoint::map_emptied, KillPoint::map_gone,
+        KillPoint::map_entry_freed, KillPoint::map_committed, KillPoint::map_unclaimed, KillPoint::map_released}) {
     for (const auto& change : {std::function<void(MapWriter&)>{inserts}, std::function<void(MapWriter&)>{erases},
                                std::function<void(MapWriter&)>{commits}}) {
       const MapFixture fixture{{.keys = 8, .value_bytes = 64}};
@@ -429,11 +429,12 @@ BOOST_AUTO_TEST_CASE(who_waits_for_a_keys_claim_goes_where_the_key_went) {
   BOOST_TEST(MapReader{fixture.map}.read(0).text() == "w");
 }
 
-constexpr KillPoint kPointsOfKeys[] = {
-    KillPoint::map_announced, KillPoint::map_claimed,     KillPoint::map_keyed,     KillPoint::map_coming,
-    KillPoint::map_indexed,   KillPoint::map_compared,    KillPoint::map_alive,     KillPoint::map_handed_over,
-    KillPoint::map_flipped,   KillPoint::map_changed,     KillPoint::map_counted,   KillPoint::map_emptied,
-    KillPoint::map_gone,      KillPoint::map_entry_freed, KillPoint::map_committed, KillPoint::map_unclaimed};
+constexpr KillPoint kPointsOfKeys[] = {KillPoint::map_used,        KillPoint::map_announced, KillPoint::map_claimed,
+                                       KillPoint::map_keyed,       KillPoint::map_coming,    KillPoint::map_taking,
+                                       KillPoint::map_indexed,     KillPoint::map_compared,  KillPoint::map_alive,
+                                       KillPoint::map_handed_over, KillPoint::map_flipped,   KillPoint::map_changed,
+                                       KillPoint::map_counted,     KillPoint::map_emptied,   KillPoint::map_gone,
+                                       KillPoint::map_entry_freed, KillPoint::map_committed, KillPoint::map_unclaimed};
 
 // Wherever in inserting, erasing or both at once somebody is stopped: others insert, erase, flip and commit all other keys
 // meanwhile, and have not to wait for that.

@@ -4,9 +4,11 @@
 
 #include <array>
 #include <memory>
+#include <numeric>
 #include <random>
 #include <vector>
 
+#include "map/keyed_hash.hpp"
 #include "map/lookup.hpp"
 #include "map/map_core.hpp"
 #include "map_fixture.hpp"
@@ -19,6 +21,33 @@ namespace data = boost::unit_test::data;
 using namespace std::chrono_literals;
 
 BOOST_AUTO_TEST_SUITE(map_keys)
+
+// Key and messages are those of the published vectors, 00 01 02 and so on; the hashes, what these are with one round
+// for each word, and three in the end.
+BOOST_AUTO_TEST_CASE(the_keyed_hash_is_siphash_1_3) {
+  const std::uint64_t seed[2] = {0x0706050403020100, 0x0f0e0d0c0b0a0908};
+  std::string message(63, '\0');
+  std::iota(message.begin(), message.end(), '\0');
+  const auto hash = [&](std::size_t bytes) {
+    return detail::keyed_hash(seed, std::string_view{message}.substr(0, bytes));
+  };
+  BOOST_TEST(hash(0) == 0xabac0158050fc4dcU);
+  BOOST_TEST(hash(1) == 0xc9f49bf37d57ca93U);
+  BOOST_TEST(hash(7) == 0xd3927d989bb11140U);
+  BOOST_TEST(hash(8) == 0x369095118d299a8eU);
+  BOOST_TEST(hash(15) == 0xd320d86d2a519956U);
+  BOOST_TEST(hash(63) == 0x9d199062b7bbb3a8U);
+}
+
+BOOST_AUTO_TEST_CASE(no_two_maps_have_one_seed) {
+  const MapFixture fixture;
+  const Map other = Map::create(fixture.segment, "other", {.keys = 4});
+  const layout::MapControl& one = fixture.map.core()->control();
+  const layout::MapControl& another = other.core()->control();
+  for (const int word : {0, 1}) BOOST_TEST(one.seed[word].load() != another.seed[word].load());
+  const auto hash_in = [](const Map& map) { return detail::PackedKey{*map.core(), "a key"}.hash; };
+  BOOST_TEST(hash_in(fixture.map) != hash_in(other));
+}
 
 // Keys whose hashes lead to one place.
 template <std::size_t kCount>
@@ -54,6 +83,21 @@ struct StoppedInserter {
 
   Child child;
 };
+
+// As it would be if a place became unused that is on the way to it.
+BOOST_AUTO_TEST_CASE(a_key_that_nobody_comes_to_is_noticed) {
+  const MapFixture fixture{{.keys = 8, .value_bytes = 16, .key_bytes = 8}};
+  const auto [before, key] = keys_of_one_place<2>(fixture.map);
+  detail::MapCore& core = *fixture.map.core();
+  MapWriter writer{fixture.map};
+  for (const std::uint64_t one : {before, key}) BOOST_TEST((writer.insert(one, "v") == Status::ok));
+  BOOST_TEST((writer.erase(before) == Status::ok));
+  BOOST_TEST(broken_map_invariant(fixture.map) == "");
+  layout::Word& on_the_way = core.place(detail::PackedKey{core, MapKey{before}.bytes()}.hash);
+  BOOST_TEST(layout::IndexPlace{on_the_way.load()}.is_gone());
+  on_the_way.store(0);
+  BOOST_TEST(broken_map_invariant(fixture.map) == "the key of entry 1 is not found there");
+}
 
 // The key before it goes between its look for a place and its having it, and nobody passes that one's any more.
 BOOST_AUTO_TEST_CASE(who_is_cut_off_from_a_place_takes_another_one) {
@@ -131,6 +175,45 @@ BOOST_AUTO_TEST_CASE(of_two_with_a_key_the_one_before_has_it) {
   BOOST_TEST(!stopped.goes_on());
   BOOST_TEST(count_keys(fixture.map) == 2U);
   BOOST_TEST(MapReader{fixture.map}.read(key).text() == "rival");
+  BOOST_TEST(broken_map_invariant(fixture.map) == "");
+}
+
+// Or dies behind that, whichever of them, or both.
+BOOST_DATA_TEST_CASE(who_dies_refused_or_refusing_is_in_nobodys_way, data::make({"refused", "refusing", "both"}),
+                     dead) {
+  const std::string_view dies{dead};
+  const MapFixture fixture{{.keys = 8, .value_bytes = 16, .key_bytes = 8}};
+  const auto [first, second, key] = keys_of_one_place<3>(fixture.map);
+  MapWriter writer{fixture.map, {.timeout = 5s}};
+  for (const std::uint64_t before : {first, second}) BOOST_TEST((writer.insert(before, "v") == Status::ok));
+  Child refusing{[&, key = key](Link& link) {
+    MapWriter own{fixture.open_again()};
+    kill_point::arm(KillPoint::map_keyed, [] {
+      stop_self();
+      kill_point::arm(KillPoint::map_refused, stop_self);
+    });
+    link.say(own.insert(key, "refusing") == Status::ok ? 1 : 0);
+  }};
+  BOOST_TEST_REQUIRE(refusing.wait_until_stopped());
+  StoppedInserter refused{fixture, key, KillPoint::map_compared};
+  BOOST_TEST((writer.erase(first) == Status::ok));
+  refusing.resume();
+  BOOST_TEST_REQUIRE(refusing.wait_until_stopped());
+  if (dies != "refusing") refused.child.kill();
+  if (dies != "refused") refusing.kill();
+  if (dies == "refused") {
+    refusing.resume();
+    BOOST_TEST(refusing.hear() == 1U);
+    BOOST_TEST(refusing.wait() == 0);
+  } else if (dies == "refusing") {
+    BOOST_TEST(refused.goes_on());
+  } else {
+    BOOST_TEST((writer.insert(key, "another") == Status::ok));
+  }
+  recover(fixture.segment);
+  const std::string_view text = dies == "refused" ? "refusing" : dies == "refusing" ? "stopped" : "another";
+  BOOST_TEST(MapReader{fixture.map}.read(key).text() == text);
+  BOOST_TEST(fixture.map.size() == 2U);
   BOOST_TEST(broken_map_invariant(fixture.map) == "");
 }
 

@@ -109,11 +109,12 @@ std::span<const MapStopPoint> map_stop_points() {
   static const std::vector<MapStopPoint> all = [] {
     std::vector<MapStopPoint> points;
     for (const KillPoint point :
-         {KillPoint::map_seen, KillPoint::map_guarded, KillPoint::map_announced, KillPoint::map_claimed,
-          KillPoint::map_handed_over, KillPoint::map_flipped, KillPoint::map_released, KillPoint::map_keyed,
-          KillPoint::map_coming, KillPoint::map_compared, KillPoint::map_alive, KillPoint::map_indexed,
-          KillPoint::map_counted, KillPoint::map_committed, KillPoint::map_emptied, KillPoint::map_gone,
-          KillPoint::map_entry_freed, KillPoint::map_unclaimed, KillPoint::map_changed}) {
+         {KillPoint::map_seen,        KillPoint::map_guarded, KillPoint::map_announced,   KillPoint::map_claimed,
+          KillPoint::map_handed_over, KillPoint::map_flipped, KillPoint::map_released,    KillPoint::map_used,
+          KillPoint::map_keyed,       KillPoint::map_coming,  KillPoint::map_taking,      KillPoint::map_compared,
+          KillPoint::map_alive,       KillPoint::map_indexed, KillPoint::map_counted,     KillPoint::map_committed,
+          KillPoint::map_emptied,     KillPoint::map_gone,    KillPoint::map_entry_freed, KillPoint::map_unclaimed,
+          KillPoint::map_changed}) {
       points.push_back({to_string(point), point});
     }
     return points;

@@ -88,7 +88,6 @@ BOOST_AUTO_TEST_CASE(nobodys_update_is_lost_and_nothing_is_read_torn) {
   BOOST_TEST(broken_map_invariant(fixture.map) == "");
 }
 
-// They want the same keys, in any order.
 // Places of the index become unused, and used again, all around it.
 BOOST_AUTO_TEST_CASE(a_key_that_is_there_is_found_while_others_come_and_go) {
   constexpr std::uint64_t kAtOnce = 8;
@@ -114,6 +113,43 @@ BOOST_AUTO_TEST_CASE(a_key_that_is_there_is_found_while_others_come_and_go) {
   BOOST_TEST(broken_map_invariant(fixture.map) == "");
 }
 
+// Entries, places of the index and buffers come while somebody looks at what there was.
+BOOST_AUTO_TEST_CASE(a_map_grows_beside_one_who_reads_it_and_goes_through_it) {
+  constexpr std::uint64_t kMost = kSlow ? 2'000 : 20'000;
+  const MapFixture fixture{{.keys = 4, .max_keys = kMost, .value_bytes = 16, .key_bytes = 8, .values = 16}};
+  MapWriter writer{fixture.map};
+  BOOST_TEST_REQUIRE((writer.insert(0, "v") == Status::ok));
+  const std::size_t bytes = fixture.map.bytes();
+  std::atomic<bool> done{false};
+  std::atomic<std::uint64_t> looked{0};
+  std::uint64_t wrong = 0;
+  std::thread reads{[&] {
+    MapReader reader{fixture.map};
+    MapEntry first = reader.entry(0);
+    std::uint64_t before = 0;
+    for (; !done.load(); ++looked) {
+      std::uint64_t keys = 0;
+      const Status all = reader.for_each([&](std::string_view, const MapValue& value) {
+        ++keys;
+        wrong += value.text() == "v" && first.read().text() == "v" ? 0 : 1;
+      });
+      wrong += all == Status::ok && keys >= before ? 0 : 1;  // none goes
+      before = keys;
+    }
+  }};
+  while (looked == 0) std::this_thread::yield();
+  std::uint64_t failed = 0;
+  for (std::uint64_t key = 1; key < kMost; ++key) failed += writer.insert(key, "v") == Status::ok ? 0 : 1;
+  done = true;
+  reads.join();
+  BOOST_TEST(failed == 0U);
+  BOOST_TEST(wrong == 0U);
+  BOOST_TEST(fixture.map.bytes() > bytes);
+  BOOST_TEST(count_keys(fixture.map) == kMost);
+  BOOST_TEST(broken_map_invariant(fixture.map) == "");
+}
+
+// They want the same keys, in any order.
 BOOST_AUTO_TEST_CASE(transactions_of_several_writers_never_mix) {
   const MapFixture fixture{{.keys = 8, .value_bytes = 48, .key_bytes = 8, .values = 48}};
   {
