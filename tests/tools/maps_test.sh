@@ -303,6 +303,25 @@ test_status_shows_who_reads() {
   expect "$done" "$sapbuf" map rm "$(config)"
 }
 
+test_status_shows_who_keeps_how_many_versions() {
+  [[ -n ${SAPBUF_MAP_USER:-} ]] || skip 'needs the program map_user: SAPBUF_MAP_USER'
+  map_of --value-bytes 64
+  must_put k one
+  start keeper "$SAPBUF_MAP_USER" "$stream" config k keeper keep
+  eventually grep --quiet --no-messages mine "$directory/keeper.out"
+  must_put k two
+  must_put k three
+  expect "$done" "$sapbuf" status "$(config)"
+  printed ' viewer  *keeper .*  1  *96 B  *-  *-  *-  *-$'
+  expect "$done" "$sapbuf" status "$(config)" --json
+  json_holds '[.participants[] | {name, versions, version_bytes}] == [{name: "keeper", versions: 1, version_bytes: 96}]'
+  kill_hard keeper
+  expect "$done" "$watchdog" --once "$stream"
+  said 'keeper'
+  expect "$done" "$sapbuf" status "$(config)"
+  printed 'nobody reads or writes it'
+}
+
 test_names_of_maps() {
   local command name
   expect "$done" "$sapbuf" create "$stream"
