@@ -7,6 +7,7 @@
 #include "queue/queue_options.hpp"
 #include "queue/returned.hpp"
 #include "queue/ring.hpp"
+#include "segment/creation.hpp"
 #include "segment/departed.hpp"
 #include "segment/words.hpp"
 
@@ -145,6 +146,13 @@ std::vector<QueueBlock> list_blocks_of(QueueCore& queue, std::size_t content_byt
   return all;
 }
 
+std::vector<QueueBlock> list_unless_truncated(QueueCore& queue, std::size_t content_bytes) {
+  return queue.segment().unless_truncated([&] {
+    queue.segment().check_not_forked();
+    return list_blocks_of(queue, content_bytes);
+  });
+}
+
 }  // namespace
 
 QueueSnapshot look_at_queue(QueueCore& queue) {
@@ -193,11 +201,13 @@ void look_at_ends(QueueCore& queue, std::vector<ParticipantSnapshot>& participan
 
 std::vector<QueueBlock> list_blocks(const Queue& queue, std::size_t content_bytes) {
   const platform::Uncancellable to_its_end;
-  detail::QueueCore& core = *queue.core();
-  return core.segment().unless_truncated([&] {
-    core.segment().check_not_forked();
-    return detail::list_blocks_of(core, content_bytes);
-  });
+  return detail::list_unless_truncated(*queue.core(), content_bytes);
+}
+
+std::vector<QueueBlock> list_blocks(std::string_view segment, std::string_view name, std::size_t content_bytes) {
+  const platform::Uncancellable to_its_end;
+  const auto core = detail::open_queue(detail::open_named(segment, platform::FileAccess::read_only).core, name);
+  return detail::list_unless_truncated(*core, content_bytes);
 }
 
 }  // namespace SAPBUF_ABI

@@ -236,6 +236,8 @@ class Script {
       case 1:
         return static_cast<void>(find_dead(segment_));
       case 2:
+        dump(
+            map_, [](const EntryRecord&) {}, kFuzzedValueBytes);
         return static_cast<void>(inspect(segment_));
       default:
         return static_cast<void>(layout_of(segment_));

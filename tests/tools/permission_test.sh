@@ -44,4 +44,21 @@ test_mode_lets_others_in() {
   expect "$done" as_other_user "$sapbuf" sub "$stream" --idle-exit 0
 }
 
+test_who_may_read_may_look() {
+  if ((EUID != 0)); then skip "needs a second user"; fi
+  as_other_user "$sapbuf" --version >/dev/null 2>&1 || skip "another user cannot run the tools from where they are"
+  expect "$done" "$sapbuf" create "$stream"
+  chmod 0644 "/dev/shm/sapbuf.$stream"
+  expect "$done" "$sapbuf" map create "$stream/config"
+  expect "$done" "$sapbuf" queue create "$stream/jobs"
+  printf 'a value' | "$sapbuf" map put "$stream/config" k 2>/dev/null
+  printf 'a job\n' | "$sapbuf" queue push "$stream/jobs" 2>/dev/null
+  expect "$done" as_other_user "$sapbuf" dump "$stream"
+  expect "$done" as_other_user "$sapbuf" dump "$stream/config"
+  printed 'a value$'
+  expect "$done" as_other_user "$sapbuf" dump "$stream/jobs"
+  printed 'a job$'
+  expect "$done" as_other_user "$sapbuf" queue peek "$stream/jobs"
+}
+
 run_cases

@@ -1,17 +1,18 @@
-// sapbuf dump: the frames as they stand, for post-mortems; and where everything is.
+// sapbuf dump: the frames of a stream as they stand, or the entries of a map, or the blocks of a queue, for
+// post-mortems; and where everything is.
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 
-#include <functional>
 #include <memory>
+#include <optional>
+#include <sapbuf/sapbuf.hpp>
 
 #include "common/exit_code.hpp"
 #include "common/human.hpp"
 #include "common/json.hpp"
 #include "common/output.hpp"
-#include "common/stop.hpp"
 #include "common/stream_name.hpp"
 #include "sapbuf/commands.hpp"
+#include "sapbuf/dump_lines.hpp"
 
 namespace sapbuf::tools {
 
@@ -24,9 +25,6 @@ struct DumpOptions {
   bool json = false;
   bool layout = false;
 };
-
-// Ends the walk over the frames early: a signal came, or nobody reads the output any more.
-struct Enough {};
 
 std::string_view as_text(std::span<const std::byte> bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
@@ -50,7 +48,7 @@ std::string row(const FrameRecord& frame) {
                                  has_owner(frame) ? std::to_string(frame.owner) : "-",
                                  is_message ? excerpt(as_text(frame.payload), kExcerptBytes) : "");
   text.erase(text.find_last_not_of(' ') + 1);
-  return text;
+  return text + '\n';
 }
 
 std::string json_row(const FrameRecord& frame) {
@@ -68,35 +66,14 @@ std::string json_row(const FrameRecord& frame) {
   return json_line(json);
 }
 
-// By the right to read alone: a post-mortem may be somebody else's.
-void visit_frames(const StreamName& name, const std::function<void(const FrameRecord&)>& visit) {
-  sapbuf::dump(name.segment, name.stream, visit);
-}
-
-int dump_frames(const DumpOptions& options) {
-  const StreamName name = parse_stream_name(options.name);
-  Output output;
-  std::uint64_t frames = 0;
-  if (!options.json) output.line(head());
-  try {
-    visit_frames(name, [&](const FrameRecord& frame) {
-      if (stop_requested() || output.closed()) throw Enough{};
-      ++frames;
-      if (options.json) {
-        output.put(json_row(frame));
-      } else {
-        output.line(row(frame));
-      }
-    });
-  } catch (const Enough&) {
-    // Whoever asked for the rest does not want it any more.
-  } catch (const Error&) {
-    if (frames != 0) output.flush();  // what was seen before the bytes stopped making sense
-    throw;
-  }
-  output.flush();
-  if (!output.closed()) spdlog::info("{}", counted(frames, "frame"));
-  return kDone;
+// By the right to read alone, as a map and a queue: a post-mortem may be somebody else's.
+int dump_frames(const StreamName& name, bool json) {
+  DumpLines lines{json ? "" : head()};
+  const auto walk = [&] {
+    const auto show = [&](const FrameRecord& frame) { lines.add(json ? json_row(frame) : row(frame)); };
+    sapbuf::dump(name.segment, name.stream, show);
+  };
+  return lines.run(walk, "frame", "frames");
 }
 
 int dump_layout(const DumpOptions& options) {
@@ -129,17 +106,62 @@ int dump_layout(const DumpOptions& options) {
   return kDone;
 }
 
+// Runs the look at a facility of one kind; nothing if there is none of that kind.
+template <typename Look>
+std::optional<int> look_if_there(Look look) {
+  try {
+    return look();
+  } catch (const Error& error) {
+    if (error.errc() != Errc::not_found) throw;
+  }
+  return std::nullopt;
+}
+
+// Says what it is, if it is of another kind.
+void refuse_other_kind(const FacilityName& name) {
+  std::vector<FacilitySnapshot> all;
+  try {
+    all = inspect(name.segment, {.lag = false}).facilities;
+  } catch (const Error&) {
+    return;  // not all of the segment can be read
+  }
+  for (const FacilitySnapshot& there : all) {
+    if (there.info.name != name.name || (!there.pool && !there.cell)) continue;
+    throw Failure(kFailure, fmt::format("{} is a {}: 'sapbuf status {}' shows it", printable_name(name.text()),
+                                        there.pool ? "pool" : "cell", shell_operand(name.text())));
+  }
+}
+
+int dump_any(const DumpOptions& options) {
+  const StreamName name = parse_stream_name(options.name);
+  const FacilityName other{name.segment, name.stream};
+  try {
+    return dump_frames(name, options.json);
+  } catch (const Error& error) {
+    if (error.errc() != Errc::not_found || name.whole_segment) throw;
+    if (const auto done = look_if_there([&] { return dump_map(other, options.json); })) return *done;
+    if (const auto done = look_if_there([&] { return dump_queue(other, options.json); })) return *done;
+    refuse_other_kind(other);
+    throw;
+  }
+}
+
 }  // namespace
 
 void add_dump(CLI::App& app, Action& chosen) {
   auto options = std::make_shared<DumpOptions>();
-  CLI::App* command = app.add_subcommand("dump", "Show the frames as they stand, without attaching");
-  command->add_option("NAME", options->name, "The stream: NAME or NAME/STREAM")->required();
-  command->add_flag("--json", options->json, "One JSON object for each frame and line, for programs");
+  CLI::App* command = app.add_subcommand(
+      "dump", "Show a stream's frames, a map's entries or a queue's blocks as they stand, without attaching");
+  command
+      ->add_option(
+          "NAME", options->name,
+          "The stream, map or queue: NAME, the stream main of that segment, or NAME/STREAM, NAME/MAP, NAME/QUEUE")
+      ->required();
+  command->add_flag("--json", options->json, "One JSON object a line, for each frame, entry or block, for programs");
   command->add_flag("--layout", options->layout,
-                    "Show where everything is instead: in the whole segment, or of one stream");
+                    "Show where everything is instead: in the whole segment, or of one of its parts");
   command->callback([options, &chosen] {
-    chosen = [options] { return options->layout ? dump_layout(*options) : dump_frames(*options); };
+    chosen = [options] { return options->layout ? dump_layout(*options) : dump_any(*options); };
   });
 }
 

@@ -9,6 +9,7 @@
 #include "common/command_line.hpp"
 #include "common/exit_code.hpp"
 #include "common/output.hpp"
+#include "sapbuf/dump_lines.hpp"
 #include "sapbuf/facility_name.hpp"
 #include "sapbuf/queue_commands.hpp"
 #include "sapbuf/queue_text.hpp"
@@ -41,7 +42,7 @@ int show(const std::string& what, std::vector<QueueBlock> blocks, const QueuePee
 
 int peek(const QueuePeekOptions& options) {
   const FacilityName name = parse_queue_name(options.name);
-  return show("blocks", list_blocks(Queue::open(Segment::open(name.segment), name.name), kContentBytes), options);
+  return show("blocks", list_blocks(name.segment, name.name, kContentBytes), options);
 }
 
 // Those that stay in the queue, and what is in the queue that they go to.
@@ -69,6 +70,8 @@ void add_options(CLI::App& command, const std::shared_ptr<QueuePeekOptions>& opt
 }
 
 }  // namespace
+
+int dump_queue(const FacilityName& name, bool json) { return peek({.name = name.text(), .json = json}); }
 
 void add_queue_peek(CLI::App& queue, Action& chosen) {
   auto options = std::make_shared<QueuePeekOptions>();

@@ -313,6 +313,8 @@ struct QueueBlock {
 // All blocks, by groups, in the queue's order, with up to `content_bytes` of each; takes nothing away from anybody. Throws Errc::corrupt,
 // Errc::forked, Errc::resource_exhausted.
 std::vector<QueueBlock> list_blocks(const Queue& queue, std::size_t content_bytes = 0);
+// By the right to read alone. Throws also as inspect().
+std::vector<QueueBlock> list_blocks(std::string_view segment, std::string_view queue, std::size_t content_bytes = 0);
 
 // A part of a segment: the common ones, and those of each facility's region.
 struct SegmentPart {
@@ -349,5 +351,30 @@ void dump(const Segment& segment, const std::function<void(const FrameRecord&)>&
 // Of another stream than `main`.
 void dump(std::string_view segment, std::string_view stream, const std::function<void(const FrameRecord&)>& visit);
 void dump(const Stream& stream, const std::function<void(const FrameRecord&)>& visit);
+
+// One entry of a map that has a key, or that somebody has claimed.
+struct EntryRecord {
+  std::uint32_t number = 0;
+  std::uint64_t incarnation = 0;  // of the entry: it grows with each key that gets it
+  // used; coming: its key is being inserted; free: it has none; corrupt: its words make no sense, and no key is shown.
+  std::string_view state;
+  std::string key;                       // of one that is used or coming
+  std::optional<std::uint32_t> claimer;  // slot of the writer that has it to itself
+  std::string claimer_name;              // empty if that one is not attached any more
+  // Of its value, if it has one that its buffer still has; otherwise 0 and empty, but for `buffer`.
+  std::uint64_t buffer = 0;  // the number of the pool's buffer, from 1; 0: there is no value
+  std::uint64_t version = 0;
+  std::uint64_t flipped_ns = 0;  // wall clock
+  std::uint64_t bytes = 0;
+  std::vector<std::byte> content;  // the beginning of it
+};
+
+// Calls `visit` for each such entry of a map, in the order of their numbers, with up to `content_bytes` of its value,
+// without attaching; works on a segment whose processes are all dead, and with the right to read alone. Of what changes
+// meanwhile it shows one state or the other; an entry that does so all the time is left out. What `visit` throws ends
+// the walk, and comes out. Throws as inspect().
+void dump(std::string_view segment, std::string_view map, const std::function<void(const EntryRecord&)>& visit,
+          std::size_t content_bytes = 0);
+void dump(const Map& map, const std::function<void(const EntryRecord&)>& visit, std::size_t content_bytes = 0);
 
 SAPBUF_END
