@@ -54,7 +54,7 @@
 //   crash        claimed by the dead: recovery frees it, behind what the dead one held
 //
 // look at
-//   63                           16 15         0
+//   63                           24 23         0
 //   +------------------------------+-----------+      when it is worth while to look for blocks that were put back: 0 never, 1 at
 //   |    when, in milliseconds     |  changes  |      once, or on the coarse monotonic clock; how often somebody put back, to tell
 //   +------------------------------+-----------+      this word from the same one later

@@ -45,8 +45,7 @@ std::optional<FoundKey> find_key_or_coming(MapCore& map, const PackedKey& key);
 enum class Match { no, yes, changed };
 // Whether the entry has that key, used or coming, and what its life is. changed: it got another key meanwhile.
 Match match(const MapCore& map, std::uint32_t entry, const PackedKey& key, layout::KeyLife& life) noexcept;
-// Whether the key is there with a value: it has none while a transaction that inserts it is not committed. Throws as
-// find_key().
+// Whether the key is there with a value: it has none while who inserts it is not done. Throws as find_key().
 bool has_value(MapCore& map, const PackedKey& key);
 // The entry's key; nothing if it has none, or gets another one just now.
 std::optional<std::string> read_key(MapCore& map, std::uint32_t entry, layout::KeyLife& life);

@@ -76,7 +76,7 @@ class MapWriting {
   }
 
  private:
-  // Those that are stopped may have a key, or the map's lock, or keep old versions for longer than this waits.
+  // Those that are stopped may have a key, or be making room, or keep old versions for longer than this waits.
   void note(Status status) {
     switch (status) {
       case Status::ok:

@@ -213,9 +213,9 @@ class MapEntry {
   const std::string& key() const noexcept { return key_; }
 
   // The key's value now: one that it had at some instant during this call. Without one: not_found, over_budget if this
-  // reader keeps 31 values already, overtaken, closed, forked, declared_dead, corrupt. Makes no system call, waits for
-  // nobody, and stores to no line that others write. Where the key was erased or is not there yet, each call looks it
-  // up.
+  // reader keeps 31 values already, overtaken, exhausted if this process has no addresses for the value, or for the
+  // map's entries, closed, forked, declared_dead, corrupt. Makes no system call, waits for nobody, and stores to no
+  // line that others write. Where the key was erased or is not there yet, each call looks it up.
   [[gnu::always_inline]] MapValue read() noexcept {
     if (entry_ != nullptr) [[likely]] {
       detail::MapReaderHot& reader = *reader_;
@@ -290,7 +290,8 @@ class MapReader {
   }
   ~MapReader() { close(); }
 
-  // Looks the key up; it need not be there.
+  // Looks the key up; it need not be there. This, read() and for_each() throw Errc::invalid_argument once the reader
+  // was closed or moved from.
   MapEntry entry(const MapKey& key) const;
   // For a key that is read once.
   MapValue read(const MapKey& key) const { return entry(key).read(); }
@@ -362,8 +363,9 @@ class [[nodiscard]] MapDraft {
   }
 
   // Makes it the key's value, whether the key was there or not. Status::ok, or: timeout, stopped, full (the map has as
-  // many keys as it can), already_reserved (from within update()), closed, forked, declared_dead, corrupt; it is still
-  // there then.
+  // many keys as it can), exhausted (this process has no memory now, or no addresses for the value that is there, or
+  // for the map's entries), already_reserved (from within update()), closed, forked, declared_dead, corrupt; it is
+  // still there then.
   Status flip() noexcept;
   // The same if the key's version is this one still; version_changed otherwise. 0: if the key is not there.
   Status flip_if(std::uint64_t version) noexcept;
@@ -399,8 +401,7 @@ class MapWriter {
   ~MapWriter();
 
   // Makes these bytes the key's value, whether the key was there or not. As MapDraft::flip(), and: too_large, of key or
-  // value, exhausted (the pool has no buffer, or this process no addresses for the value that is there),
-  // already_reserved (from within update()).
+  // value; exhausted also if the pool has no buffer.
   Status put(const MapKey& key, std::span<const std::byte> value) noexcept;
   Status put(const MapKey& key, std::string_view value) noexcept { return put(key, std::as_bytes(std::span{value})); }
   // The same if the key is not there; exists otherwise.
@@ -410,13 +411,13 @@ class MapWriter {
   }
   // A value to be filled in place.
   MapDraft prepare(const MapKey& key, std::size_t bytes) noexcept;
-  // not_found if it is not there; already_reserved from within update(); exhausted if this process has no addresses for
-  // its value. Who reads its value keeps that.
+  // not_found if it is not there; otherwise as MapDraft::flip(). Who reads its value keeps that.
   Status erase(const MapKey& key) noexcept;
   // Calls `f(std::span<const std::byte> old, MapDraft& fresh)`, which fills the new value, as large as the old one or
-  // resized; nobody else changes the key meanwhile. not_found if it is not there; exhausted if it could not be made larger
-  // for want of a buffer: the next call waits for one of that size before it begins. What `f` throws comes out, and
-  // nothing was changed. `f` must not use this writer.
+  // resized; nobody else changes the key meanwhile. not_found if it is not there; too_large, of the key; exhausted also
+  // if it could not be made larger for want of a buffer: the next call waits for one of that size before it begins;
+  // otherwise as MapDraft::flip(). What `f` throws comes out, and nothing was changed. `f` must not use this writer:
+  // such calls answer already_reserved.
   template <typename F>
   Status update(const MapKey& key, F f) {
     Update update{*this, key};
@@ -463,8 +464,9 @@ class Transaction {
   Status put(const MapKey& key, std::string_view value) { return put(key, std::as_bytes(std::span{value})); }
   // The same of one that was prepared by the same writer.
   Status add(MapDraft&& draft);
-  // Flips them all, and is empty then: ok. Otherwise none was flipped, and no key inserted: timeout, stopped, full (there
-  // is no room for a new key), already_reserved, closed, forked, declared_dead, corrupt.
+  // Flips them all, and is empty then: ok. Otherwise none was flipped, and no key inserted: timeout, stopped, full
+  // (there is no room for a new key), exhausted, as MapDraft::flip(), already_reserved, closed, forked, declared_dead,
+  // corrupt.
   Status commit() noexcept;
   std::size_t size() const noexcept { return drafts_.size(); }
 

@@ -36,7 +36,7 @@ struct ProducerState;
 
 struct QueueOptions {
   // The segment's pool whose buffers are the blocks, of one size; empty: the queue makes one of its own, named after it
-  // with ".blocks" behind, which goes with it.
+  // with ".blocks" behind, which goes with it unless somebody uses it.
   std::string pool{};
   std::uint64_t slots = 1024;  // blocks that wait to be taken; rounded up to a power of two, 2^24 at the most
   // Of consumers, 1 to 8: each group gets every block, and in a group each block goes to one.
@@ -44,8 +44,8 @@ struct QueueOptions {
   // A block that was delivered so often, and that nobody was done with, is a dead letter: up to 1023; 0: there are
   // none.
   std::uint32_t max_deliveries = 0;
-  // The queue that dead letters go to, with the names of those who had them; it is made if it is not there, with the
-  // same pool. Empty: they stay where they are. Not for several groups.
+  // The queue that dead letters go to, with the names of the last 16 who had them; it is made if it is not there, with
+  // the same pool. Empty: they stay where they are. Not for several groups.
   std::string dead_letters{};
   // Blocks of one key are worked on one after the other, in their order, and those of other keys meanwhile, by as many
   // lanes as this says; rounded up to a power of two, 65,536 at the most. Keys that share a lane, by their hash, wait for
@@ -195,7 +195,8 @@ class Producer {
   ReservedBlocks reserve_for(std::size_t up_to, std::chrono::duration<Rep, Period> timeout) noexcept {
     return reserve_for(up_to, detail::saturated<std::chrono::nanoseconds>(timeout));
   }
-  // A block with these bytes, released. Status: as reserve(), and too_large.
+  // A block with these bytes, released. Status: as reserve(), too_large, and, where another one fills the queue
+  // meanwhile and release() waits, timeout, stopped.
   Status push(std::span<const std::byte> bytes, std::uint16_t type = 0) noexcept;
   // A descriptor to wait on, as Reader::event_fd(): readable when there may be room in the queue, or a buffer in its pool, until a
   // reserve() or a release() finds none. Throws Errc::forked, Errc::resource_exhausted, Errc::invalid_argument once closed.

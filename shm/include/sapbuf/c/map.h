@@ -109,8 +109,9 @@ SAPBUF_C_API uint32_t sapbuf_map_reader_slot(const sapbuf_map_reader* reader) SA
 SAPBUF_C_API SAPBUF_CHECKED sapbuf_status sapbuf_map_entry_open(sapbuf_map_reader* reader, sapbuf_key key,
                                                                 sapbuf_map_entry** entry) SAPBUF_NOEXCEPT;
 SAPBUF_C_API void sapbuf_map_entry_close(sapbuf_map_entry* entry) SAPBUF_NOEXCEPT;
-/* The key's value now. Makes no system call, and waits for nobody. SAPBUF_NOT_FOUND, SAPBUF_OVER_BUDGET if the reader keeps
-   31 values already, SAPBUF_OVERTAKEN, SAPBUF_CLOSED, SAPBUF_FORKED, SAPBUF_DECLARED_DEAD, SAPBUF_CORRUPT. */
+/* The key's value now. Makes no system call, and waits for nobody. SAPBUF_NOT_FOUND, SAPBUF_OVER_BUDGET if the reader
+   keeps 31 values already, SAPBUF_OVERTAKEN, SAPBUF_EXHAUSTED if this process has no addresses for the value, or for
+   the map's entries, SAPBUF_CLOSED, SAPBUF_FORKED, SAPBUF_DECLARED_DEAD, SAPBUF_CORRUPT. */
 SAPBUF_C_API SAPBUF_CHECKED sapbuf_status sapbuf_map_entry_read(sapbuf_map_entry* entry,
                                                                 sapbuf_map_value* value) SAPBUF_NOEXCEPT;
 /* Until the key's version is another one than `seen` (0: not there): SAPBUF_OK; SAPBUF_TIMEOUT, SAPBUF_STOPPED. */
@@ -152,7 +153,9 @@ typedef struct sapbuf_transaction sapbuf_transaction;
 typedef struct sapbuf_map_writer_options {
   size_t struct_size;
   const char* name;
-  int64_t timeout_ns; /* how long a call may wait: for a buffer, or another writer. 0: for ever; negative: not at all */
+  /* How long a call may wait: for a buffer, for another writer of the same key, for room that another one makes. 0: for
+     ever; negative: not at all. */
+  int64_t timeout_ns;
   const sapbuf_stop_flag* stop;
 } sapbuf_map_writer_options;
 
@@ -166,20 +169,23 @@ SAPBUF_C_API void sapbuf_map_writer_close(sapbuf_map_writer* writer) SAPBUF_NOEX
 SAPBUF_C_API uint32_t sapbuf_map_writer_slot(const sapbuf_map_writer* writer) SAPBUF_NOEXCEPT;
 
 /* Makes these bytes the key's value, whether the key was there or not; `value` may be NULL if `size` is 0.
-   SAPBUF_TOO_LARGE (key or value), SAPBUF_FULL (as many keys as it can have), SAPBUF_EXHAUSTED (the pool), SAPBUF_TIMEOUT,
-   SAPBUF_STOPPED, SAPBUF_ALREADY_RESERVED (from within an update), SAPBUF_FORKED, SAPBUF_DECLARED_DEAD, SAPBUF_CORRUPT. */
+   SAPBUF_TOO_LARGE (key or value), SAPBUF_FULL (as many keys as it can have), SAPBUF_EXHAUSTED (the pool has no buffer;
+   or this process has no memory now, or no addresses for the value that is there, or for the map's entries),
+   SAPBUF_TIMEOUT, SAPBUF_STOPPED, SAPBUF_ALREADY_RESERVED (from within an update), SAPBUF_FORKED, SAPBUF_DECLARED_DEAD,
+   SAPBUF_CORRUPT. */
 SAPBUF_C_API SAPBUF_CHECKED sapbuf_status sapbuf_map_writer_put(sapbuf_map_writer* writer, sapbuf_key key,
                                                                 const void* value, size_t size) SAPBUF_NOEXCEPT;
 /* The same if the key is not there; SAPBUF_EXISTS otherwise. */
 SAPBUF_C_API SAPBUF_CHECKED sapbuf_status sapbuf_map_writer_insert(sapbuf_map_writer* writer, sapbuf_key key,
                                                                    const void* value, size_t size) SAPBUF_NOEXCEPT;
-/* SAPBUF_NOT_FOUND if it is not there. Who reads its value keeps that. */
+/* SAPBUF_NOT_FOUND if it is not there; otherwise as sapbuf_map_draft_flip(). Who reads its value keeps that. */
 SAPBUF_C_API SAPBUF_CHECKED sapbuf_status sapbuf_map_writer_erase(sapbuf_map_writer* writer,
                                                                   sapbuf_key key) SAPBUF_NOEXCEPT;
 /* Calls `change` with the value that the key has, and a draft as large, to be filled, and resized, for the next one; nobody
    else changes the key meanwhile. If it returns false, nothing is changed: SAPBUF_ABANDONED. It must use neither this
-   writer, nor the draft but for its bytes. SAPBUF_NOT_FOUND if the key is not there; SAPBUF_EXHAUSTED if
-   the draft could not be made larger for want of a buffer: the next call waits for one of that size. */
+   writer, nor the draft but for its bytes. SAPBUF_NOT_FOUND if the key is not there; SAPBUF_TOO_LARGE, of the key;
+   SAPBUF_EXHAUSTED also if the draft could not be made larger for want of a buffer: the next call waits for one of that
+   size; otherwise as sapbuf_map_draft_flip(). */
 SAPBUF_C_API SAPBUF_CHECKED sapbuf_status sapbuf_map_writer_update(sapbuf_map_writer* writer, sapbuf_key key,
                                                                    bool (*change)(void* context, const void* old,
                                                                                   size_t old_size,
@@ -215,8 +221,9 @@ SAPBUF_C_API SAPBUF_CHECKED sapbuf_status sapbuf_transaction_put(sapbuf_transact
 SAPBUF_C_API SAPBUF_CHECKED sapbuf_status sapbuf_transaction_add(sapbuf_transaction* transaction,
                                                                  sapbuf_map_draft* draft) SAPBUF_NOEXCEPT;
 SAPBUF_C_API size_t sapbuf_transaction_size(const sapbuf_transaction* transaction) SAPBUF_NOEXCEPT; /* keys */
-/* Flips them all, and is empty then; or none, and inserts no key: SAPBUF_FULL (no room for a new key), SAPBUF_TIMEOUT,
-   SAPBUF_STOPPED, SAPBUF_ALREADY_RESERVED, SAPBUF_FORKED, SAPBUF_DECLARED_DEAD, SAPBUF_CORRUPT. */
+/* Flips them all, and is empty then; or none, and inserts no key: SAPBUF_FULL (no room for a new key), SAPBUF_EXHAUSTED
+   (as sapbuf_map_writer_put(), but for the pool), SAPBUF_TIMEOUT, SAPBUF_STOPPED, SAPBUF_ALREADY_RESERVED,
+   SAPBUF_FORKED, SAPBUF_DECLARED_DEAD, SAPBUF_CORRUPT. */
 SAPBUF_C_API SAPBUF_CHECKED sapbuf_status sapbuf_transaction_commit(sapbuf_transaction* transaction) SAPBUF_NOEXCEPT;
 /* In any case: committed or not. */
 SAPBUF_C_API void sapbuf_transaction_drop(sapbuf_transaction* transaction) SAPBUF_NOEXCEPT;

@@ -13,11 +13,13 @@ typedef struct sapbuf_queue_options {
   size_t struct_size;
   const char*
       pool; /* of the segment, whose buffers, of one size, are the blocks; NULL: its own, named after the queue */
-  const char* dead_letters; /* the queue that dead letters go to, which is made if it is not there; NULL: they stay */
-  uint64_t slots;           /* blocks that wait to be taken; rounded up to a power of two; default 1024 */
-  uint64_t block_bytes;     /* of its own pool; default 4096 */
-  uint64_t blocks;          /* buffers of its own pool; default: a quarter more than slots, and 256 */
-  uint32_t groups;          /* of consumers, 1 to 8: each group gets every block; default 1 */
+  /* The queue that dead letters go to, with the names of the last 16 who had them; it is made if it is not there. NULL:
+     they stay. */
+  const char* dead_letters;
+  uint64_t slots;       /* blocks that wait to be taken; rounded up to a power of two; default 1024 */
+  uint64_t block_bytes; /* of its own pool; default 4096 */
+  uint64_t blocks;      /* buffers of its own pool; default: a quarter more than slots, and 256 */
+  uint32_t groups;      /* of consumers, 1 to 8: each group gets every block; default 1 */
   uint32_t
       max_deliveries; /* a block that was delivered so often is a dead letter: up to 1023; default: there are none */
   uint32_t on_full;   /* sapbuf_on_full: block, or drop */
@@ -76,8 +78,9 @@ SAPBUF_C_API void sapbuf_producer_close(sapbuf_producer* producer) SAPBUF_NOEXCE
 SAPBUF_C_API int sapbuf_producer_event_fd(sapbuf_producer* producer) SAPBUF_NOEXCEPT;
 SAPBUF_C_API uint32_t sapbuf_producer_slot(const sapbuf_producer* producer) SAPBUF_NOEXCEPT;
 
-/* A block with these bytes, released; `data` may be NULL if `size` is 0. As sapbuf_producer_reserve(), and
-   SAPBUF_TOO_LARGE. */
+/* A block with these bytes, released; `data` may be NULL if `size` is 0. As sapbuf_producer_reserve(),
+   SAPBUF_TOO_LARGE, and, where another one fills the queue meanwhile and it waits for room, SAPBUF_TIMEOUT,
+   SAPBUF_STOPPED. */
 SAPBUF_C_API SAPBUF_CHECKED sapbuf_status sapbuf_producer_push(sapbuf_producer* producer, const void* data, size_t size,
                                                                uint16_t type) SAPBUF_NOEXCEPT;
 /* 1 to `up_to` blocks, as many as there is room for. Stalls nobody, however long they are kept. SAPBUF_FULL,

@@ -18,11 +18,11 @@ typedef enum sapbuf_status {
   SAPBUF_WOULD_DEADLOCK =
       4,                /* a range that this very thread has pinned keeps the space that it would wait for: unpin it */
   SAPBUF_TOO_LARGE = 5, /* it can never fit; nothing was counted */
-  SAPBUF_ALREADY_RESERVED = 6,  /* this writer has a reservation open: commit or abort it first */
-  SAPBUF_EXHAUSTED = 7,         /* a pool has no free buffer, and may not grow, or cannot */
-  SAPBUF_OVER_BUDGET = 8,       /* this participant holds as many as it may, or can */
-  SAPBUF_STALE = 9,             /* what a reference names was freed, or is in another pool */
-  SAPBUF_OTHER_SEGMENT = 10,    /* a buffer and a message, or two queues, of different segments */
+  SAPBUF_ALREADY_RESERVED = 6, /* this writer has a reservation open: commit or abort it; or a map's, an update */
+  SAPBUF_EXHAUSTED = 7,        /* a pool has no free buffer, and cannot grow; or this process no memory, or addresses */
+  SAPBUF_OVER_BUDGET = 8,      /* this participant holds as many as it may, or can */
+  SAPBUF_STALE = 9,            /* what a reference names was freed, or is in another pool */
+  SAPBUF_OTHER_SEGMENT = 10,   /* a buffer and a message, or two queues, of different segments */
   SAPBUF_ATTACHMENTS_FULL = 11, /* the message's slab has as many attached buffers as it can: abort, and reserve anew */
   SAPBUF_NOT_FOUND = 12,        /* no such segment, facility or key; nothing to read; a queue has nothing to be taken */
   SAPBUF_EXISTS = 13,           /* something has that name, or the map has the key */
