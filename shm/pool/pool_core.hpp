@@ -62,6 +62,12 @@ class PoolCore final : public Facility {
   const SizeClass& size_class(std::uint32_t number) const noexcept { return size_classes_[number]; }
   // Of a buffer that is there.
   std::uint64_t buffer_bytes(std::uint32_t buffer) const noexcept;
+  // How many buffers as large as one of so many bytes it has, or would have if it had no others.
+  std::uint64_t count_as_large_as(std::uint64_t bytes) const noexcept {
+    if (!has_classes()) return count();
+    const SizeClass& its = size_class(class_for(bytes));
+    return std::uint64_t{count() / (layout::kChunkBuffers * its.chunks)} * its.buffers;
+  }
   // Of a buffer, or piece, below max_count.
   layout::Word& word(std::uint32_t buffer) const noexcept {
     return at<layout::Word>(geometry_.words_at + buffer * sizeof(layout::Word));

@@ -36,7 +36,7 @@ AttachResult attach(WriterState& writer, Buffer& buffer, const std::byte* header
   const PoolCore* const pool = find_pool_of(buffer, core.segment(), status);
   if (pool == nullptr) return {status};
   const std::uint32_t pool_number = reference_number(pool->id());
-  const std::uint64_t buffers = pool->count();
+  const std::uint64_t buffers = pool->count_as_large_as(buffer.bytes().size());
   const std::uint32_t slab = writer.slab_of(header);
   const auto place = claim_attached(core, slab, so_far.first_of_reservation == 0);
   if (!place) return {Status::attachments_full, 0, writer.leaves_slab = true};

@@ -26,8 +26,8 @@ inline bool is_time_to_clean(StreamCore& core, std::uint64_t begin, std::uint64_
 void clean_ahead(StreamCore& core) noexcept;
 
 // Lossless readers let go of a slab when they have seen the next one, and a pool that has nothing left would have to wait
-// for that. So a slab is ended before it is full when the messages in it, `attached` of them at the least, keep a
-// quarter of a pool; but only when its readers have come to it, so that no more than one such slab waits for them. Whether
+// for that. So a slab is ended before it is full when its messages, with `attached` buffers at the least, keep a
+// quarter of a pool that has `buffers` as large as the one that was attached last; but only when its readers have come to it, so that no more than one such slab waits for them. Whether
 // it was.
 bool end_ahead(StreamCore& core, std::uint32_t slab, std::uint32_t attached, std::uint64_t buffers) noexcept;
 

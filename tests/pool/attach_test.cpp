@@ -324,6 +324,28 @@ BOOST_DATA_TEST_CASE(a_thread_that_reads_what_it_writes_finds_buffers, kEveryStr
   }
 }
 
+// The same of large buffers: the pool's smallest ones are many more than it can have of these.
+BOOST_DATA_TEST_CASE(a_thread_that_reads_what_it_writes_finds_buffers_of_its_size,
+                     kEveryStream* data::make({1024, 3000, 4096}), order, on_full, bytes) {
+  const AttachFixture fixture{order, on_full};
+  const auto size = static_cast<std::uint64_t>(bytes);
+  const Pool pool = Pool::create(fixture.segment, "sized", PoolOptions::for_sizes(64, 4096, std::uint64_t{8} * 4096));
+  Writer writer{fixture.segment};
+  Reader reader{fixture.segment};
+  PoolUser user{pool};
+  for (std::uint64_t i = 0; i < 200; ++i) {
+    Buffer buffer = user.acquire(size);
+    BOOST_TEST_REQUIRE(static_cast<bool>(buffer), "message " << i << ": " << to_string(buffer.status()));
+    std::memcpy(buffer.bytes().data(), &i, sizeof i);
+    Reservation slot = writer.reserve(sizeof i);
+    BOOST_TEST_REQUIRE(static_cast<bool>(slot));
+    std::memcpy(slot.bytes().data(), &i, sizeof i);
+    BOOST_TEST_REQUIRE(static_cast<bool>(slot.attach(std::move(buffer))));
+    slot.commit();
+    BOOST_TEST_REQUIRE(numbers(reader, user) == row(i, 1), boost::test_tools::per_element());
+  }
+}
+
 // Each slab of a stream keeps two buffers, and nobody reads them.
 void attach_to_many_slabs(const Segment& segment, PoolUser& user, std::uint64_t slabs, std::uint64_t count) {
   Writer writer{segment};
