@@ -46,6 +46,16 @@ std::shared_ptr<Facility> open(SegmentCore& segment, const DirectoryRecord& reco
   return std::make_shared<PoolCore>(segment, record);
 }
 
+// All but the buffers. Where the choices make no sense, nothing can be told from those.
+std::uint64_t own_bytes(const std::uint64_t (&choices)[layout::kChoices], std::uint32_t participants) {
+  std::optional<layout::PoolGeometry> geometry = layout::read_pool_choices(choices);
+  if (!geometry) return 0;
+  geometry->participants = participants;
+  if (layout::problem_with(*geometry)) return 0;
+  layout::place(*geometry, 0);
+  return geometry->buffers_at;
+}
+
 }  // namespace
 
 PoolCore::PoolCore(SegmentCore& segment, const DirectoryRecord& record)
@@ -155,6 +165,6 @@ std::shared_ptr<PoolCore> open_pool(const std::shared_ptr<SegmentCore>& segment,
   return open_as<PoolCore>(segment, layout::FacilityKind::pool, name);
 }
 
-FacilityType pool_type() noexcept { return {layout::FacilityKind::pool, "pool", &open}; }
+FacilityType pool_type() noexcept { return {layout::FacilityKind::pool, "pool", &open, nullptr, &own_bytes}; }
 
 }  // namespace SAPBUF_DETAIL

@@ -9,6 +9,7 @@
 #include "platform/kept_descriptor.hpp"
 #include "platform/system_error.hpp"
 #include "segment/creation.hpp"
+#include "segment/facility.hpp"
 #include "segment/segment_header.hpp"
 
 namespace SAPBUF_DETAIL {
@@ -99,6 +100,19 @@ void refuse_if_in_use(const Memory& memory) {
   throw Error(Errc::busy, "the supplied memory holds a segment that somebody is attached to: let them detach first");
 }
 
+// What the segment is made of, and nothing else: the rest of the memory is what a pool's users may find in its buffers. First
+// the old header, so that what is made here is unfinished until the last store, whatever the memory held.
+void zero(std::byte* base, const layout::SegmentGeometry& geometry, std::span<const FacilityPlan> plans) {
+  std::fill_n(base, layout::kPageBytes, std::byte{0});
+  std::fill_n(base, geometry.regions_at, std::byte{0});
+  const std::vector<std::uint64_t> offsets = header::offsets_of(geometry, plans);
+  for (std::size_t index = 0; index < plans.size(); ++index) {
+    const FacilityPlan& plan = plans[index];
+    std::fill_n(base + offsets[index], own_bytes_of(plan.kind, plan.choices, geometry.participants, plan.bytes),
+                std::byte{0});
+  }
+}
+
 }  // namespace
 
 std::shared_ptr<SegmentCore> create_in_memory(Memory memory, const SegmentOptions& options,
@@ -109,9 +123,7 @@ std::shared_ptr<SegmentCore> create_in_memory(Memory memory, const SegmentOption
   geometry.most_bytes = memory.bytes.size() / layout::kPageBytes * layout::kPageBytes;
   std::byte* const base = memory.bytes.data();
   refuse_if_in_use(memory);
-  // First the old header, so that what is made here is unfinished until the last store, whatever the memory held.
-  std::fill_n(base, layout::kPageBytes, std::byte{0});
-  std::fill_n(base, geometry.most_bytes, std::byte{0});
+  zero(base, geometry, plans);
   header::initialise(base, geometry, plans, [&](std::uint64_t offset, std::uint64_t) { return base + offset; });
   return core_in_memory(memory, *reinterpret_cast<const SegmentHeader*>(base));
 }

@@ -106,14 +106,29 @@ void set_state(DirectoryEntry& entry, EntryState state, std::memory_order order 
   entry.life.store(EntryLife::make(EntryLife{entry.life.load(relaxed)}.incarnation(), state).word, order);
 }
 
+// Supplied memory: makes zero what is the facility's own of the bytes `from` to `to` of its region, which begins at
+// `region`. What others left there is made zero where it is used anew, so that nothing else need be touched.
+void zero_own(SegmentCore& core, std::uint64_t region, layout::FacilityKind kind,
+              const std::uint64_t (&choices)[layout::kChoices], std::uint64_t from, std::uint64_t to) {
+  const std::uint64_t end = own_bytes_of(kind, choices, core.geometry().participants, to);
+  if (from < end) core.zero_supplied(region + from, end - from);
+}
+
+// The same of an entry that was ready: who lost the facility, and does not know it, finds nothing there.
+void zero_own(SegmentCore& core, const DirectoryEntry& entry, const Region& region) {
+  std::uint64_t choices[layout::kChoices];
+  for (std::size_t i = 0; i < layout::kChoices; ++i) choices[i] = entry.choices[i].load(relaxed);
+  const std::uint64_t bytes = std::min(entry.bytes.load(relaxed), region.end - region.begin);
+  zero_own(core, region.begin, static_cast<layout::FacilityKind>(entry.kind.load(relaxed)), choices, 0, bytes);
+}
+
 // Gives back the pages of an entry's region, and the entry. The region may be half made, and its file's pages may reach
 // a little further than the entry says; its words are checked like any others.
 void clear(SegmentCore& core, DirectoryEntry& entry) {
   if (const std::optional<Region> region = region_of(core, entry)) {
-    const std::uint64_t bytes = region->end - region->begin;
-    const bool is_file = core.supplied(0) == nullptr;
-    const std::uint64_t touched = is_file ? bytes : std::min(entry.bytes.load(relaxed), bytes);
-    const std::uint64_t end = std::min(region->begin + touched, core.end());
+    // Of one that was never ready, what its choices say may be another one's.
+    if (state_of(entry) == EntryState::clearing) zero_own(core, entry, *region);
+    const std::uint64_t end = std::min(region->end, core.end());
     if (region->begin < end) core.give_back(region->begin, end - region->begin);
   }
   SAPBUF_KILL_POINT(directory_cleared);
@@ -157,6 +172,7 @@ Region find_room(SegmentCore& core, const Directory& directory, std::uint64_t by
 }
 
 void initialise(SegmentCore& core, const FacilityPlan& plan, std::uint64_t offset) {
+  zero_own(core, offset, plan.kind, plan.choices, 0, plan.bytes);
   MappedRange range;
   plan.initialise(range.map(core, platform::FileAccess::read_write, offset, plan.control_bytes, platform::Dump::yes));
 }
@@ -373,6 +389,7 @@ void directory::grow(SegmentCore& core, FacilityId id, std::uint64_t bytes, std:
     }
     const std::uint64_t grown = layout::round_up(bytes, layout::kPageBytes);
     core.allocate(record->offset + record->bytes, grown - record->bytes);
+    zero_own(core, record->offset, record->kind, record->choices, record->bytes, grown);
     SAPBUF_KILL_POINT(growth_allocated);
     // growth: release, behind the allocation.
     directory.entries[id.index()].bytes.store(grown, std::memory_order_release);

@@ -59,7 +59,7 @@ struct FacilityPlan {
   std::uint64_t layout_hash = 0;
   layout::FacilityId needs{};  // another one, which cannot be removed before this one; 0: none
   std::uint64_t choices[layout::kChoices] = {};
-  std::function<void(std::byte* region)> initialise;  // of zeroed memory
+  std::function<void(std::byte* region)> initialise;  // of zeroed memory, as far as it is the facility's own
 };
 
 namespace directory {

@@ -86,6 +86,13 @@ const FacilityType* type_of(layout::FacilityKind kind) noexcept {
   return nullptr;
 }
 
+std::uint64_t own_bytes_of(layout::FacilityKind kind, const std::uint64_t (&choices)[layout::kChoices],
+                           std::uint32_t participants, std::uint64_t bytes) {
+  const FacilityType* const type = type_of(kind);
+  return type == nullptr || type->own_bytes == nullptr ? bytes
+                                                       : std::min(type->own_bytes(choices, participants), bytes);
+}
+
 void throw_not_there(SegmentCore& segment, layout::FacilityKind kind, std::string_view name) {
   throw Error(Errc::not_found, "segment '" + segment.name() + "' has no " + std::string(type_of(kind)->name) + " '" +
                                    std::string(name) + "' ('sapbuf ls -l' shows what there is)");

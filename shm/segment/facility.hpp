@@ -194,12 +194,18 @@ struct FacilityType {
   std::shared_ptr<Facility> (*open)(SegmentCore& segment, const DirectoryRecord& record);
   // What one with these choices needs besides DirectoryRecord::needs; null where that is nothing.
   layout::FacilityId (*also_needs)(const std::uint64_t (&choices)[layout::kChoices]) noexcept = nullptr;
+  // Of the region of one with these choices, from its beginning, the bytes that are the facility's own; null: all. What lies
+  // beyond is its users', and the library neither reads nor writes it.
+  std::uint64_t (*own_bytes)(const std::uint64_t (&choices)[layout::kChoices], std::uint32_t participants) = nullptr;
 };
 
 // All of them; defined in facilities.cpp, above the layers that this one may include.
 std::span<const FacilityType> facility_types() noexcept;
 // Null for a kind that this library does not know.
 const FacilityType* type_of(layout::FacilityKind kind) noexcept;
+// See FacilityType; no more than `bytes`.
+std::uint64_t own_bytes_of(layout::FacilityKind kind, const std::uint64_t (&choices)[layout::kChoices],
+                           std::uint32_t participants, std::uint64_t bytes);
 
 // The facility that has this id, opened in this process if it was not yet. Null if it has been removed, or is of a kind
 // that this library does not know. Stays the segment's: see keep(). Throws Error (corrupt, incompatible,

@@ -192,11 +192,13 @@ void SegmentCore::allocate(std::uint64_t offset, std::uint64_t bytes) {
 }
 
 void SegmentCore::give_back(std::uint64_t offset, std::uint64_t bytes) {
-  if (supplied_) {
-    std::memset(base_ + offset, 0, bytes);
-    return;
-  }
+  if (supplied_) return;
   locks_.with_own_descriptor([&](int descriptor) { platform::give_back_range(descriptor, offset, bytes); });
+}
+
+void SegmentCore::zero_supplied(std::uint64_t offset, std::uint64_t bytes) noexcept {
+  if (!supplied_ || offset >= supplied_bytes_) return;
+  std::memset(base_ + offset, 0, std::min(bytes, supplied_bytes_ - offset));
 }
 
 void SegmentCore::begin_to_tell(Facility& facility) {

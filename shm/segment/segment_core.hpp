@@ -121,9 +121,11 @@ class SegmentCore final : public platform::ForkWatcher, platform::TruncationTarg
   // Memory that the caller supplied: its address at an offset. Null for a file.
   std::byte* supplied(std::uint64_t offset) const noexcept { return supplied_ ? base_ + offset : nullptr; }
   // Makes a part of the segment usable, zeroed if it was never used; and gives its pages back, to be used anew. Throws
-  // Error (no_space).
+  // Error (no_space). Supplied memory keeps its pages, and what stands in them.
   void allocate(std::uint64_t offset, std::uint64_t bytes);
   void give_back(std::uint64_t offset, std::uint64_t bytes);
+  // Makes a part of supplied memory zero, as far as it goes; a file's pages were when they were allocated.
+  void zero_supplied(std::uint64_t offset, std::uint64_t bytes) noexcept;
   // Whether it is supplied memory that other processes may have, too.
   bool is_shared_memory() const noexcept { return supplied_ && common_region_.data() != nullptr; }
   // The directory, to be written; it is mapped for as long as `write` takes. Throws Error.

@@ -76,6 +76,38 @@ BOOST_AUTO_TEST_CASE(creation_overwrites_what_the_memory_held) {
   BOOST_TEST(inspect(fresh).departed_participants == 0U);
 }
 
+// Whatever the memory held: each kind of facility makes zero what it wants to be zero, also where it grows.
+BOOST_AUTO_TEST_CASE(facilities_of_all_kinds_are_made_in_memory_that_was_full) {
+  const SegmentOptions options{.slab_bytes = 8192, .participants = 16};
+  const HeapMemory memory{Segment::bytes_needed(options) + (8 << 20)};
+  const Segment segment = Segment::create_in(memory, options);
+  for (int round = 0; round < 2; ++round) {  // what was removed is no other memory
+    const Stream stream = Stream::create(segment, "orders", {.slab_bytes = 8192, .order = Order::total});
+    const Map map = Map::create(segment, "prices", {.keys = 4, .max_keys = 1000, .value_bytes = 64});
+    const Queue queue = Queue::create(segment, "jobs", {.slots = 16, .block_bytes = 64});
+    {
+      Reader reader{stream};
+      BOOST_TEST(texts(reader).empty());
+      BOOST_TEST(Writer{stream}.write("first") == Status::ok);
+      BOOST_TEST(texts(reader).size() == 1U);
+      MapWriter writer{map};
+      const std::span<const std::byte> value = std::as_bytes(std::span{"value"});
+      for (int key = 0; key < 1000; ++key) {
+        BOOST_TEST_REQUIRE((writer.insert(std::to_string(key), value) == Status::ok));
+      }
+      BOOST_TEST((writer.insert("one more", value) == Status::full));
+      Producer producer{queue};
+      Consumer consumer{queue};
+      BOOST_TEST(consumer.take(1).size() == 0U);
+      BOOST_TEST((producer.push(std::as_bytes(std::span{"job"})) == Status::ok));
+      BOOST_TEST(consumer.take(1).size() == 1U);
+    }
+    BOOST_TEST(Stream::remove(segment, "orders"));
+    BOOST_TEST(Map::remove(segment, "prices"));
+    BOOST_TEST(Queue::remove(segment, "jobs"));
+  }
+}
+
 // The bytes may say what they like: the locks say that somebody is there.
 void expect_left_alone(const Memory& memory, Order order) {
   const auto create = [&] { static_cast<void>(Segment::create_in(memory, small(order))); };

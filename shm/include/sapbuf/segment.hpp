@@ -70,9 +70,10 @@ class Segment {
   // Names of the sapbuf segments on this host, sorted. Throws Errc::resource_exhausted.
   static std::vector<std::string> list();
 
-  // The same on memory that the caller supplies. Creating overwrites whatever the memory held, but throws Errc::busy
-  // where a writer or reader is attached to a segment in it. Without a descriptor, that can be told of this
-  // process's own participants.
+  // The same on memory that the caller supplies. Creating overwrites what the memory held as far as bytes_needed()
+  // goes, but throws Errc::busy where a writer or reader is attached to a segment in it. Without a descriptor, that can
+  // be told of this process's own participants. What lies beyond stays: a pool that is made there finds it in its
+  // buffers, whose bytes the library never reads or writes, also when the pool is removed.
   static Segment create_in(Memory memory, const SegmentOptions& options = {});
   static Segment open_in(Memory memory);
   // How many bytes a segment with these options takes; throws Errc::invalid_argument if they cannot work.

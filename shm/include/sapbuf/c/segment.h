@@ -69,8 +69,9 @@ SAPBUF_C_API sapbuf_status sapbuf_segment_list(bool (*visit)(void* context, cons
 
 /* Memory that the caller supplies instead: `bytes` bytes at `memory`, aligned to 64, which must outlive every handle;
    sapbuf_segment_bytes_needed() says how many it takes. `descriptor`: a file or memfd that it maps from offset 0, open for
-   writing; then processes can share it. -1: it belongs to this process alone. Creating overwrites whatever the memory held:
-   SAPBUF_BUSY where a participant is attached to a segment in it. */
+   writing; then processes can share it. -1: it belongs to this process alone. Creating overwrites what the memory held as far
+   as that goes; what lies beyond stays, and a pool that is made there finds it in its buffers, whose bytes the library never
+   reads or writes. SAPBUF_BUSY where a participant is attached to a segment in it. */
 SAPBUF_C_API SAPBUF_CHECKED sapbuf_status sapbuf_segment_create_in(void* memory, size_t bytes, int descriptor,
                                                                    const sapbuf_segment_options* options,
                                                                    sapbuf_segment** segment) SAPBUF_NOEXCEPT;
