@@ -58,16 +58,6 @@ void let_idle(World& world) {
 
 // --- The dead ------------------------------------------------------------------------------------------------------
 
-// In a child that takes part, and dies in the midst of it.
-template <typename Life>
-void die(World& world, Life life) {
-  Child victim{[&](Link&) {
-    const Segment own = Segment::open(world.name);
-    life(own);
-  }};
-  if (victim.wait() != -SIGKILL) throw std::runtime_error("the victim lives");
-}
-
 void die_writing(World& world) {
   make(world);
   die(world, [](const Segment& own) {
@@ -125,7 +115,9 @@ void list_all(World& world) {
 
 // --- All -----------------------------------------------------------------------------------------------------------
 
-std::vector<Operation> make_operations() {
+}  // namespace
+
+std::vector<Operation> stream_operations() {
   const auto remove = [](World& world) { Segment::remove(world.name); };
   std::vector<Operation> all;
   all.push_back({.name = "create",
@@ -282,7 +274,38 @@ std::vector<Operation> make_operations() {
   return all;
 }
 
-}  // namespace
+SegmentOptions small_segment() { return small(); }
+
+void die(const World& world, const std::function<void(const Segment&)>& life) {
+  Child victim{[&](Link&) {
+    const Segment own = Segment::open(world.name);
+    life(own);
+  }};
+  if (victim.wait() != -SIGKILL) throw std::runtime_error("the victim lives");
+}
+
+void Things::leave() noexcept {
+  run.release();
+  for (Buffer& buffer : buffers) buffer.release();
+  for (Buffer& buffer : others) buffer.release();
+  user.reset();
+  other.reset();
+  map_writer.reset();
+  map_reader.reset();
+  producer.reset();
+  consumer.reset();
+  cell.reset();
+  pool.reset();
+  map.reset();
+  queue.reset();
+}
+
+void World::tell(Status got, Status wanted, std::initializer_list<Status> instead) {
+  if (got == wanted) return;
+  status = got;
+  if (std::ranges::find(instead, got) == instead.end())
+    throw std::runtime_error("it says: " + std::string(to_string(got)));
+}
 
 void Delivered::read(Reader& reader) {
   for (const Frame& frame : reader.pin()) {
@@ -298,11 +321,6 @@ void Delivered::read(Reader& reader) {
 bool Delivered::in_order() const {
   const auto end = numbers.begin() + static_cast<std::ptrdiff_t>(count);
   return std::adjacent_find(numbers.begin(), end, std::greater_equal<>{}) == end;
-}
-
-const std::vector<Operation>& operations() {
-  static const std::vector<Operation> all = make_operations();
-  return all;
 }
 
 }  // namespace sapbuf::test
