@@ -209,7 +209,8 @@ MapValue MapReaderState::read_next(std::uint32_t& next, std::string_view prefix,
     key = *std::move(found);
     return value;
   }
-  return MapValue{Status::not_found};
+  const Status status = why_not();  // what was truncated meanwhile has no keys
+  return MapValue{status == Status::ok ? Status::not_found : status};
 }
 
 std::uint64_t MapReaderState::version() const noexcept { return forked_ ? 0 : core_->version(); }

@@ -45,6 +45,7 @@ BufferReference PoolUserState::share(std::uint32_t buffer, std::uint32_t& root) 
     --owned_;
     ++shared_;
   }
+  if (core_->segment().truncated()) return {};  // by now: what was read there are zeros
   return {where_, buffer, incarnation};
 }
 

@@ -167,7 +167,7 @@ Status ConsumerState::take(std::size_t up_to, std::vector<TakenBlock>& taken) no
   }
   tell_taken();
   if (taken.empty() && up_to != 0) arm_event_fd();
-  return taken.empty() ? Status::not_found : Status::ok;
+  return taken.empty() ? not_found() : Status::ok;
 }
 
 TakenBlock ConsumerState::take_one() noexcept {
@@ -208,7 +208,7 @@ Status ConsumerState::take_dead(std::size_t up_to, std::vector<TakenBlock>& take
     TakenBlock block;
     if (take_from(letter.block, letter.seen, block)) taken.push_back(std::move(block));
   }
-  return taken.empty() ? Status::not_found : Status::ok;
+  return taken.empty() ? not_found() : Status::ok;
 }
 
 bool ConsumerState::has_something() noexcept {
@@ -285,6 +285,12 @@ bool ConsumerState::wait_for(std::chrono::nanoseconds timeout) noexcept {
     ticket.sleep_until(std::min(until_ns, next_due_ns(now)));
     recover_while_waiting(core_->segment(), recovery_tried_ns_, Sweepers::one);
   }
+}
+
+// What was truncated meanwhile has no blocks.
+Status ConsumerState::not_found() noexcept {
+  const Status status = why_not();
+  return status == Status::ok ? Status::not_found : status;
 }
 
 Status ConsumerState::why_nothing() noexcept {

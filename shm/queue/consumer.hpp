@@ -27,6 +27,7 @@ struct ConsumerState final : ForkHook {
   bool wait_for(std::chrono::nanoseconds timeout) noexcept;
   int event_fd();
   Status why_not() noexcept;
+  Status not_found() noexcept;    // behind a look that found nothing
   Status why_nothing() noexcept;  // behind a wait
 
   bool may_decide() noexcept;

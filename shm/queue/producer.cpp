@@ -67,6 +67,12 @@ Status ProducerState::why_not() noexcept {
   return closed_ ? Status::closed : Status::ok;
 }
 
+// What was truncated meanwhile has no room.
+Status ProducerState::full() noexcept {
+  const Status status = why_not();
+  return status == Status::ok ? Status::full : status;
+}
+
 std::size_t ProducerState::room(std::size_t wanted) noexcept {
   const RingPlace place = find_place(*core_, position_, taken_);
   position_ = place.position;
@@ -93,7 +99,7 @@ ReservedBlocks ProducerState::try_reserve(std::size_t up_to) noexcept {
   if (const Status status = why_not(); status != Status::ok) return ReservedBlocks{status};
   const std::size_t there = room(std::min<std::size_t>(up_to, core_->geometry().slots));
   const std::size_t most = std::min(up_to, there);
-  ReservedBlocks reserved{there == 0 ? Status::full : Status::ok};
+  ReservedBlocks reserved{there == 0 ? full() : Status::ok};
   try {
     reserved.blocks_ = std::move(spare_);
     spare_.clear();
@@ -163,7 +169,7 @@ Status ProducerState::release(ReservedBlock& reserved, Releasing& call) noexcept
   }
   RingPlace place = find_place(*core_, position_, taken_);
   position_ = place.position;
-  if (place.is_full) return Status::full;
+  if (place.is_full) return full();
   const Root root = root_of(reserved.buffer_);
   layout::QueueEntry& entry = core_->entry(root.index());
   entry.root.store(root.word, relaxed);

@@ -27,6 +27,7 @@ struct ProducerState final : ForkHook {
   std::uint32_t index() const noexcept { return attachment_.slot(); }
   QueueCore& core() const noexcept { return *core_; }
   Status why_not() noexcept;
+  Status full() noexcept;  // behind a look that found no room
   // The queue has something that was not released by this producer: from where on.
   void wake_consumers() noexcept;
 

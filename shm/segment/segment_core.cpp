@@ -163,15 +163,30 @@ std::uint32_t SegmentCore::high_slot() noexcept {
   return static_cast<std::uint32_t>(std::min<std::uint64_t>(high, geometry_.participants));
 }
 
+// Of a truncation the directory that is mapped writable; a handler that runs meanwhile may be looking at it.
+struct SegmentCore::EndTelling {
+  SegmentCore& core;
+  ~EndTelling() {
+    core.writable_directory_.store(nullptr);
+    while (core.telling_.load() != 0) {
+    }
+  }
+};
+
 void SegmentCore::with_writable_directory(const std::function<void(layout::Directory&)>& write) {
   if (supplied_) return write(at<layout::Directory>(geometry_.directory_at));
+  check_not_truncated();
   MappedRange range;
   std::byte* const address =
       range.map(*this, FileAccess::read_write, geometry_.directory_at, sizeof(layout::Directory), Dump::yes);
+  writable_directory_.store(&range);
+  const EndTelling end{*this};
+  check_not_truncated();  // before it was told of
   write(*reinterpret_cast<layout::Directory*>(address));
 }
 
 void SegmentCore::allocate(std::uint64_t offset, std::uint64_t bytes) {
+  check_not_truncated();  // what this process has of it is its own by now, and the file is not to grow
   if (supplied_) {
     if (offset > supplied_bytes_ || bytes > supplied_bytes_ - offset) {
       throw Error(Errc::no_space, "the supplied memory has " + std::to_string(supplied_bytes_) + " bytes, not " +
@@ -192,7 +207,7 @@ void SegmentCore::allocate(std::uint64_t offset, std::uint64_t bytes) {
 }
 
 void SegmentCore::give_back(std::uint64_t offset, std::uint64_t bytes) {
-  if (supplied_) return;
+  if (supplied_ || truncated()) return;  // where it is, is not to be known from zeros, and the file is others'
   locks_.with_own_descriptor([&](int descriptor) { platform::give_back_range(descriptor, offset, bytes); });
 }
 
@@ -239,6 +254,7 @@ bool SegmentCore::on_truncation() noexcept {
   telling_.fetch_add(1);
   bool done = supplied_ ? replace_by_private_zeros(base_, supplied_bytes_)
                         : replace_by_private_zeros(base_, geometry_.regions_at);
+  if (MappedRange* const directory = writable_directory_.load()) done = directory->replace_by_zeros() && done;
   for (const std::atomic<Facility*>& place : told_) {
     if (Facility* const facility = place.load()) done = facility->tell_of_truncation() && done;
   }

@@ -162,6 +162,7 @@ class SegmentCore final : public platform::ForkWatcher, platform::TruncationTarg
 
  private:
   friend class MappedRange;
+  struct EndTelling;
 
   void after_fork_in_child() noexcept override { forked_ = true; }
   bool on_truncation() noexcept override;
@@ -194,7 +195,8 @@ class SegmentCore final : public platform::ForkWatcher, platform::TruncationTarg
 
   // Behind everything that facilities use when they go.
   std::array<std::atomic<Facility*>, 4 * layout::kMaxFacilities> told_{};
-  std::atomic<unsigned> telling_{0};  // handlers that go through `told_`
+  std::atomic<MappedRange*> writable_directory_{nullptr};  // of whoever has the directory's lock
+  std::atomic<unsigned> telling_{0};                       // handlers that go through these
   std::mutex facilities_mutex_;
   std::atomic<std::uint64_t> opened_all_at_{0};
   std::map<std::uint32_t, std::shared_ptr<Facility>> facilities_;  // by their places in the directory
