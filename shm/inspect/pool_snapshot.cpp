@@ -168,7 +168,6 @@ PoolSnapshot look_at_pool(PoolCore& pool) {
   look_at_magazines(pool, snapshot);
   snapshot.count = pool.count();  // behind the others: it may grow meanwhile, and has those that were seen
   look_at_departed(pool, snapshot);
-  snapshot.waits = pool.control().next_ticket.load(relaxed);
   snapshot.peak = peak_of(pool, snapshot);
   snapshot.grown = snapshot.count - std::min(snapshot.options.count, snapshot.count);
   return snapshot;
@@ -180,6 +179,7 @@ void look_at_users(PoolCore& pool, std::vector<ParticipantSnapshot>& users, Pool
     add(snapshot.present, user.pool_ledger);
     if (!user.held_generations.empty()) snapshot.holders.push_back(look_at_holder(pool, user));
   }
+  snapshot.waits = snapshot.present.waits + snapshot.departed.waits;
 }
 
 }  // namespace SAPBUF_DETAIL

@@ -162,6 +162,23 @@ BOOST_AUTO_TEST_CASE(waits_and_growth_are_counted_by_who_did_it) {
   BOOST_TEST(ledger_of(fixture.segment, other).waits == 1U);
 }
 
+// Also who asks again for what it did not get, with the ticket that it has.
+BOOST_AUTO_TEST_CASE(a_pools_waits_are_those_of_all_its_users) {
+  const PoolFixture fixture{{.buffer_bytes = 64, .count = 1}};
+  PoolUser user{fixture.pool};
+  const Buffer only = user.acquire();
+  PoolUser other{fixture.pool};
+  other.event_fd();
+  for (int attempt = 0; attempt < 3; ++attempt) BOOST_TEST((other.acquire().status() == Status::exhausted));
+  const PoolSnapshot seen = look(fixture.segment);
+  BOOST_TEST(seen.present.waits > 0U);
+  BOOST_TEST(seen.waits == seen.present.waits);
+  other.close();
+  const PoolSnapshot later = look(fixture.segment);
+  BOOST_TEST(later.departed.waits == seen.waits);
+  BOOST_TEST(later.waits == seen.waits);
+}
+
 // Whoever is served has what another process gave it.
 BOOST_AUTO_TEST_CASE(what_was_waited_for_adds_up) {
   const PoolFixture fixture{{.buffer_bytes = 64, .count = 1}};

@@ -188,7 +188,7 @@ struct PoolSnapshot {
   std::uint64_t shared_bytes = 0;
   std::vector<PoolClass> classes;  // by size; empty if there is one
   std::uint64_t acquired = 0;      // so far, by users that are there
-  std::uint64_t waits = 0;         // so far, for a buffer
+  std::uint64_t waits = 0;         // for a buffer, so far: of those who are there, and of those who left
   std::uint64_t waiting = 0;       // users that wait now
   // The most buffers that were not free at a time, those at hand included. It is told in batches, behind what leaves the
   // pool: so it may be too small by what was under way, also when a user was killed.
