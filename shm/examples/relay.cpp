@@ -1,11 +1,14 @@
-// Takes what comes from a socket into adjacent buffers of a pool, in one call and without a copy, and writes it on from there.
+// Takes what comes from a socket, and then what stands in a file, into adjacent buffers of a pool, in one call and without a
+// copy, and writes it on from there.
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <iostream>
+#include <memory>
 #include <vector>
 
 #include <sapbuf/sapbuf.hpp>
@@ -49,6 +52,17 @@ bool relay(sapbuf::PoolUser& user, int from, int to) {
   }
 }
 
+struct Close {
+  void operator()(std::FILE* file) const noexcept { std::fclose(file); }
+};
+using File = std::unique_ptr<std::FILE, Close>;
+
+// Into a file, and from that into another one.
+bool relay_twice(sapbuf::PoolUser& user, int socket, std::FILE* first, std::FILE* second) {
+  if (!relay(user, socket, ::fileno(first))) return false;
+  return ::lseek(::fileno(first), 0, SEEK_SET) == 0 && relay(user, ::fileno(first), ::fileno(second));
+}
+
 bool is_as_sent(std::FILE* file) {
   std::vector<std::byte> all(kBytes + 1);
   std::rewind(file);
@@ -76,14 +90,15 @@ int main(int argc, char** argv) {
   const sapbuf::Segment segment = sapbuf::Segment::create(name, {.main_stream = false});
   const auto pool = sapbuf::Pool::create(segment, "blocks", {.buffer_bytes = 64 << 10, .count = 128});
   sapbuf::PoolUser user{pool, {.name = "relay"}};
-  std::FILE* const file = std::tmpfile();
-  const bool relayed = file != nullptr && relay(user, sockets[0], ::fileno(file)) && is_as_sent(file);
-  if (file != nullptr) std::fclose(file);
+  const File first{std::tmpfile()};
+  const File second{std::tmpfile()};
+  const bool relayed =
+      first && second && relay_twice(user, sockets[0], first.get(), second.get()) && is_as_sent(second.get());
   ::waitpid(sender, nullptr, 0);
   sapbuf::Segment::remove(name);
   if (!relayed) {
     std::cerr << "not everything arrived as it was sent\n";
     return 1;
   }
-  std::cout << kBytes << " bytes went from the socket into the pool, and from there into a file\n";
+  std::cout << kBytes << " bytes went from the socket through the pool into a file, and from that into another one\n";
 }
