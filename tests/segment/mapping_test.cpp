@@ -66,6 +66,23 @@ BOOST_AUTO_TEST_CASE(slabs_stand_in_core_files_for_those_who_ask) {
   BOOST_TEST(has(flags, "dc"));
 }
 
+BOOST_AUTO_TEST_CASE(buffers_stand_in_core_files_for_those_who_ask) {
+  const TestName name;
+  const Segment segment = Segment::create(name, kSmall);
+  static_cast<void>(Pool::create(segment, "frames"));
+  const auto flags_of_a_buffer = [&] {
+    const Segment anew = Segment::open(name);  // mapped with the first user
+    PoolUser user{Pool::open(anew, "frames")};
+    return flags_of(user.acquire().bytes().data());
+  };
+  BOOST_TEST(has(flags_of_a_buffer(), "dd"));
+  set_slabs_in_core_dumps(true);
+  const std::string flags = flags_of_a_buffer();
+  set_slabs_in_core_dumps(false);
+  BOOST_TEST(!has(flags, "dd"));
+  BOOST_TEST(has(flags, "dc"));
+}
+
 // As long as the segment is open: afterwards the memory is the caller's again.
 BOOST_AUTO_TEST_CASE(supplied_memory_that_others_share_is_kept_out_too) {
   const SharedMemory memory{Segment::bytes_needed(kSmall)};

@@ -15,7 +15,7 @@ enum class Errc {
   corrupt,             // the bytes contradict themselves: truncated, or overwritten by something else
   permission_denied,   // the system says no
   no_space,            // /dev/shm, a limit on it, or the memory supplied is too small
-  registry_full,       // every participant slot is taken by a live participant
+  registry_full,       // every participant slot is taken by a live participant; or there are 64 facilities
   invalid_argument,    // a value that cannot work
   busy,                // a live process holds what is needed, and did not let go in time
   forked,              // the handle was inherited through fork and belongs to the parent

@@ -90,7 +90,7 @@ struct SlabSnapshot {
 };
 
 struct ParticipantSnapshot {
-  std::string facility;  // name of the stream that it takes part in
+  std::string facility;  // name of what it takes part in
   std::uint32_t slot = 0;
   std::uint64_t incarnation = 0;  // of the slot: with it, names one participant for ever
   Role role = Role::none;
@@ -274,7 +274,8 @@ struct Snapshot {
 
 struct InspectOptions {
   // A live participant is called hung when it holds something that others may need and made no progress for this long.
-  // 0: never. One in another time namespace is never called hung.
+  // 0: never. Nor is one in another time namespace, nor a pool's user: what that has at hand is taken from it, and what it
+  // holds is its own.
   Milliseconds hung_after = std::chrono::seconds{5};
   // Whether to find out how far readers are behind: that goes through all frames from the slab on that the slowest reader is
   // in, some milliseconds for a million of them.

@@ -444,8 +444,8 @@ class PoolUser {
     return user_ == nullptr ? Run{} : detail::acquire_run(*user_, buffers);
   }
   // The buffer that the reference names, if it was not freed yet: stale otherwise, and for those of other pools;
-  // over_budget if this user holds 248 shared buffers already; exhausted if this process has no addresses for it, or for
-  // a part of it. Sure to be there while whoever gave the reference holds it.
+  // over_budget if this user holds as many buffers as it may (PoolUserOptions::budget), or 248 shared ones; exhausted if
+  // this process has no addresses for it, or for a part of it. Sure to be there while whoever gave the reference holds it.
   Buffer adopt(const BufferReference& reference) noexcept {
     return user_ == nullptr ? Buffer{} : detail::adopt(*user_, reference);
   }

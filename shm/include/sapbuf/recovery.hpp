@@ -28,7 +28,7 @@ std::string_view to_string(Role role) noexcept;
 struct DeadParticipant {
   std::uint32_t slot = 0;
   Role role = Role::none;
-  std::string facility;  // name of the stream, pool or map that it took part in
+  std::string facility;  // name of the stream, pool, map, queue or cell that it took part in
   std::string name;
   std::int32_t pid = 0;
   // "ofd-lock-free": the kernel dropped its liveness lock; "process-ended": no thread of its process will ever run its
@@ -44,7 +44,7 @@ struct DeadParticipant {
 
 struct RecoveryReport {
   std::vector<DeadParticipant> dead;
-  std::uint32_t released = 0;  // sealed slabs that nobody holds any more
+  std::uint32_t released = 0;  // sealed slabs, and buffers of pools, that nobody holds any more
   // Something is left for the next call: a live participant is in the middle of a step that recovery must let it
   // finish, or holds the maintenance lock; or this process cannot ask the locks any more, since somebody closed its
   // descriptors. Never an error.

@@ -31,7 +31,7 @@ struct Memory {
 
 // Something that lives in a segment.
 struct FacilityInfo {
-  std::string kind;              // "stream"; "unknown" for one that a newer version made
+  std::string kind;              // "stream", "pool", "map", "queue", "cell"; "unknown": of a newer version
   std::string name;              // unique in its segment
   std::uint64_t offset = 0;      // of its region, in bytes from the segment's beginning
   std::uint64_t bytes = 0;       // of its region
@@ -108,10 +108,10 @@ class Segment {
   unsigned mode_ = 0600;
 };
 
-// Whether the slabs that this process maps from now on stand in its core files. They do not by default: a process that
-// crashes would spend seconds for each GiB of other people's messages, keeping what it holds all that time. Counts for
-// named segments, and for memory that was supplied with a descriptor. Thread-safe; call it before the first Writer or
-// Reader is made.
+// Whether the slabs of streams and the buffers of pools that this process maps from now on stand in its core files. They
+// do not by default: a process that crashes would spend seconds for each GiB of other people's messages, keeping what it
+// holds all that time. Counts for named segments; of memory that was supplied with a descriptor, for slabs alone.
+// Thread-safe; call it before the first Writer, Reader or PoolUser is made.
 void set_slabs_in_core_dumps(bool keep) noexcept;
 
 SAPBUF_END

@@ -41,7 +41,7 @@ typedef struct sapbuf_dead_participant {
 typedef struct sapbuf_recovery {
   size_t struct_size;  /* says how much of this is wanted */
   uint32_t dead;       /* participants */
-  uint32_t released;   /* sealed slabs that nobody holds any more */
+  uint32_t released;   /* sealed slabs, and buffers of pools, that nobody holds any more */
   uint32_t left_alone; /* dead participants of facilities that only a newer library knows */
   bool
       pending; /* something is left for the next call: a live participant must finish a step first, or holds the lock */

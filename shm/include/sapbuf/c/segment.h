@@ -125,7 +125,8 @@ SAPBUF_C_API sapbuf_status sapbuf_segment_facilities(const sapbuf_segment* segme
 SAPBUF_C_API SAPBUF_CHECKED sapbuf_status sapbuf_survive_truncation(void) SAPBUF_NOEXCEPT;
 /* Whether that has happened to the segment in this process. */
 SAPBUF_C_API bool sapbuf_segment_was_truncated(const sapbuf_segment* segment) SAPBUF_NOEXCEPT;
-/* Whether the slabs that this process maps from now on stand in its core files. They do not by default. */
+/* Whether the slabs of streams and the buffers of pools that this process maps from now on stand in its core files. They do
+   not by default. */
 SAPBUF_C_API void sapbuf_set_slabs_in_core_dumps(bool keep) SAPBUF_NOEXCEPT;
 
 SAPBUF_C_END

@@ -17,7 +17,8 @@ typedef struct sapbuf_snapshot sapbuf_snapshot;
 typedef struct sapbuf_inspect_options {
   size_t struct_size;
   /* A live participant is called hung when it holds something that others may need and made no progress for this long.
-     Default: 5 seconds; negative: never. One in another time namespace is never called hung. */
+     Default: 5 seconds; negative: never. Nor is one in another time namespace, nor a pool's user: what that has at hand is
+     taken from it, and what it holds is its own. */
   int64_t hung_after_ns;
   /* Not to find out how far readers are behind: that goes through all frames from the slab on that the slowest reader is in,
      some milliseconds for a million of them. */
