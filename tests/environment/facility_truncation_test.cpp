@@ -1,5 +1,6 @@
-// A peer truncates the segment's file under the hands of who uses a pool, a map, a queue or a cell. Whatever comes first
-// to where the file was is told that it is corrupt; each time in a process of its own, for that one finds all of it gone.
+// A peer truncates the segment's file under the hands of who uses a pool, a map, a queue or a cell. Whatever comes
+// first to where the file was is told that it is corrupt; each time in a process of its own, for that one finds all of
+// it gone.
 #include <unistd.h>
 
 #include <boost/test/data/test_case.hpp>

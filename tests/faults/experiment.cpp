@@ -173,8 +173,8 @@ std::vector<Call> experiment(const Operation& operation, const Fault& fault) {
   return calls;
 }
 
-// Where a file of /proc is read, each of its lines asks for memory in the same way. Of so long a row the first and the last
-// requests are tried, and some in between.
+// Where a file of /proc is read, each of its lines asks for memory in the same way. Of so long a row the first and the
+// last requests are tried, and some in between.
 bool is_one_of_many(const std::vector<Call>& calls, std::size_t at) {
   constexpr std::size_t kNear = 8;
   constexpr std::size_t kStep = 16;

@@ -1,5 +1,5 @@
-// An operation, tried with each of its calls failing in turn. Whatever the call was part of: nothing crashes, nothing leaks,
-// what is said is true, and the next try succeeds.
+// An operation, tried with each of its calls failing in turn. Whatever the call was part of: nothing crashes, nothing
+// leaks, what is said is true, and the next try succeeds.
 #pragma once
 
 #include "faults/operations.hpp"

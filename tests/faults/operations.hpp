@@ -1,5 +1,5 @@
-// What programs do with streams, pools, maps, queues and cells, each in a world of its own, to be tried with every call of
-// it failing in turn.
+// What programs do with streams, pools, maps, queues and cells, each in a world of its own, to be tried with every call
+// of it failing in turn.
 #pragma once
 
 #include <array>

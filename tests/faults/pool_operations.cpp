@@ -56,7 +56,7 @@ void take_all(World& world, PoolUser& user) {
   while (world.things.taken < kCount) keep(world, user.acquire());
 }
 
-// --- What there is none of at first -----------------------------------------------------------------------------------
+// --- What there is none of at first ---------------------------------------------------------------------------------
 
 void take_until_it_grows(World& world) {
   const Pool& pool = *world.things.pool;
@@ -111,7 +111,7 @@ void die_with_all(World& world) {
   });
 }
 
-// --- All --------------------------------------------------------------------------------------------------------------
+// --- All ------------------------------------------------------------------------------------------------------------
 
 // Whoever comes now can have all of it: nothing leaked.
 std::string judge_pool(const Segment& segment) {

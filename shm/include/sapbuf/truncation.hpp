@@ -10,9 +10,9 @@ SAPBUF_BEGIN
 // From now on this process survives the truncation of any segment that it has open or opens later, of named ones and of
 // memory that came with a descriptor. What it has mapped of that segment becomes private zeros at the same addresses,
 // so that nothing it goes on to do can reach the others; the segment is corrupt for it from then on: calls that give a
-// status say Status::corrupt, readers, cells and cold calls throw Errc::corrupt, other segments are not touched. A range, a
-// reservation or a buffer that is in use at that moment stays addressable, and reads as zeros; what is committed into it
-// is lost.
+// status say Status::corrupt, readers, cells and cold calls throw Errc::corrupt, other segments are not touched. A
+// range, a reservation or a buffer that is in use at that moment stays addressable, and reads as zeros; what is
+// committed into it is lost.
 //
 // Installs a handler for SIGBUS, for the whole process and for good; calling it again does nothing. A SIGBUS of any
 // other origin goes to the handler that was there before, or ends the process as it would have. A handler that the
