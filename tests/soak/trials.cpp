@@ -39,7 +39,7 @@ void incarnate(const std::string& stream, std::uint16_t who, std::uint64_t times
 void storm(const std::string& stream, const TrialOptions& options, Order order) {
   constexpr std::size_t kAtOnce = 3;
   constexpr std::uint16_t kFiller = 1;
-  const std::uint64_t times = options.with_all_might ? 50'000 : 600;
+  const std::uint64_t times = options.with_all_might ? 100'000 : 600;
   const Segment segment =
       Segment::create(stream, {.slabs = 2, .slab_bytes = 8192, .order = order, .extent_bytes = 0, .participants = 16});
   Listener listener{segment};
