@@ -179,9 +179,11 @@ void SegmentCore::with_writable_directory(const std::function<void(layout::Direc
   MappedRange range;
   std::byte* const address =
       range.map(*this, FileAccess::read_write, geometry_.directory_at, sizeof(layout::Directory), Dump::yes);
+  // truncation (SB): the handler has set the flag before it looks.
   writable_directory_.store(&range);
   const EndTelling end{*this};
-  check_not_truncated();  // before it was told of
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  check_not_truncated();
   write(*reinterpret_cast<layout::Directory*>(address));
 }
 
@@ -250,7 +252,7 @@ void SegmentCore::check_not_truncated() const {
 // All of the segment goes, not the missing page alone: what is done to the rest of it by a process that sees zeros in
 // between would not be right.
 bool SegmentCore::on_truncation() noexcept {
-  truncated_.store(true, std::memory_order_relaxed);
+  truncated_.store(true);  // truncation (SB): ahead of the looks
   telling_.fetch_add(1);
   bool done = supplied_ ? replace_by_private_zeros(base_, supplied_bytes_)
                         : replace_by_private_zeros(base_, geometry_.regions_at);
