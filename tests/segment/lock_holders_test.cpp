@@ -20,6 +20,16 @@ namespace {
 
 using namespace std::chrono_literals;
 
+// Has the lock of the stream `main`, until it is spoken to or killed.
+Child holder_of_lock(const TestName& name) {
+  return Child{[&name](Link& link) {
+    const Segment own = Segment::open(name);
+    const detail::MaintenanceLock lock{main_stream(own)};
+    link.say(lock ? 1 : 0);
+    link.hear();
+  }};
+}
+
 BOOST_AUTO_TEST_SUITE(lock_holders)
 
 BOOST_AUTO_TEST_CASE(nobody_holds_it_for_long) {
@@ -35,12 +45,7 @@ BOOST_AUTO_TEST_CASE(nobody_holds_it_for_long) {
 BOOST_AUTO_TEST_CASE(a_participant_that_is_stopped_with_it_is_named) {
   const TestName name;
   const Segment segment = Segment::create(name, {.slab_bytes = 4096});
-  Child holder{[&](Link& link) {
-    const Segment own = Segment::open(name);
-    const detail::MaintenanceLock lock{main_stream(own)};
-    link.say(lock ? 1 : 0);
-    link.hear();
-  }};
+  Child holder = holder_of_lock(name);
   BOOST_TEST(holder.hear() == 1U);
   holder.stop();
   const auto holders = find_lock_holders(segment, 10ms);
@@ -78,12 +83,7 @@ BOOST_AUTO_TEST_CASE(whose_locks_are_held_is_told_of_each_facility) {
 BOOST_AUTO_TEST_CASE(who_locks_a_file_of_the_same_number_elsewhere_is_not_named) {
   const TestName name;
   const Segment segment = Segment::create(name, {.slab_bytes = 4096});
-  Child holder{[&](Link& link) {
-    const Segment own = Segment::open(name);
-    const detail::MaintenanceLock lock{main_stream(own)};
-    link.say(lock ? 1 : 0);
-    link.hear();
-  }};
+  Child holder = holder_of_lock(name);
   BOOST_TEST(holder.hear() == 1U);
   platform::FileIdentity file = main_stream(segment).segment().locks().file();
   const std::uint64_t offset = main_stream(segment).maintenance_lock();
